@@ -1,0 +1,77 @@
+"""What the catalog holds, and what a notation is resolved into. Units stand in the field names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class MemoryFamily:
+    """A kind of memory, such as DDR4: what its names mean and which rates it can have. See specs/memory.toml."""
+
+    name: str
+    width_bits: int
+    unit: Literal["channel", "stack", ""]
+    rate_unit: Literal["MT/s", "Gbps"]
+    lowest_mt_s: int
+    highest_mt_s: int
+    source: str
+    aliases: tuple[str, ...] = ()
+    widths_bits: tuple[int, ...] = ()
+    exact_bins: bool = False
+    clock_transfers: int | None = None
+    speeds_mt_s: tuple[int, ...] = ()
+    coding: str = "1/1"
+    module_prefix: str | None = None
+    module_label_up_to_mt_s: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LinkGeneration:
+    """One generation of a link, such as PCIe 4.0: its rate a lane and its coding. See specs/links.toml."""
+
+    name: str
+    family: str
+    generations: tuple[str, ...]
+    rate_mt_s: int
+    coding: str
+    lanes: tuple[int, ...]
+    source: str
+    aliases: tuple[str, ...] = ()
+    quoted: str = ""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A memory as configured: `rate_mt_s` x `width_bits` x `units` x `coding` / 8 is its peak.
+
+    `units` counts what `unit` names (channels, stacks) over all `sockets` together; `coding` is data over wire bits.
+    """
+
+    family: str
+    rate_mt_s: Fraction
+    width_bits: int
+    units: int
+    unit: str
+    source: str
+    coding: str = "1/1"
+    sockets: int = 1
+    clock_transfers: int | None = None
+    rate_unit: Literal["MT/s", "Gbps"] = "MT/s"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link as configured, one direction: `rate_mt_s` of a lane x `units` lanes x `coding` / 8 is its peak."""
+
+    family: str
+    rate_mt_s: Fraction
+    units: int
+    coding: str
+    source: str
+    unit: str = "lane"
+    width_bits: int = 1
+    direction: str = "each"

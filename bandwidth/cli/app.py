@@ -1,0 +1,95 @@
+"""Assembles the commands, and turns every way to end into its exit code and its one line."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from bandwidth import __version__
+from bandwidth.errors import BandwidthError
+
+INTERRUPTED = 130
+DEFECT = 1
+
+# Each command by its name, in the order in which --help lists them: the module of bandwidth.cli with a function of
+# that name. Only the one that is called is imported, so that a new command costs the others nothing.
+COMMANDS = ("theory",)
+
+
+def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
+    """Return the application with the commands named."""
+    app = typer.Typer(
+        name="bandwidth",
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(bandwidth)
+    for name in names:
+        module = importlib.import_module(f"bandwidth.cli.{name}")
+        app.command(name)(getattr(module, name))
+    return app
+
+
+def bandwidth(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """The memory bandwidth a machine should reach, the one it does reach, and why they differ."""
+    del debug  # taken by run() already, wherever it stands
+    if version:
+        typer.echo(f"bandwidth {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; nothing but a result goes to standard output.
+
+    0 done, 1 something could not be read or verified, 2 usage, 3 hardware that is not there, 4 unstable under
+    --strict, 130 interrupted. An error is one line on standard error; `--debug` adds its traceback.
+    """
+    debug = "--debug" in arguments
+    try:
+        arguments = [argument for argument in arguments if argument != "--debug"]
+        called = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
+        code = build_app(called)(arguments, prog_name="bandwidth", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_standard_output()
+        return 0
+    except KeyboardInterrupt:
+        return _failed("interrupted", INTERRUPTED, debug)
+    except BandwidthError as error:
+        return _failed(str(error), error.exit_code, debug)
+    except typer.TyperException as error:
+        return _failed(_usage_line(error), error.exit_code, debug)
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect is one line too
+        defect = f"a defect of bandwidth: {type(error).__name__}: {error}; run again with --debug and report it"
+        return _failed(defect, DEFECT, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_line(error: typer.TyperException) -> str:
+    command = getattr(getattr(error, "ctx", None), "command_path", "bandwidth")
+    return f"{error.format_message().rstrip('.')}; see {command} --help"
+
+
+def _failed(message: str, code: int, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    sys.stderr.write(f"bandwidth: {' '.join(message.split())}\n")
+    return code
+
+
+def _drop_standard_output() -> None:
+    """Let the interpreter flush into nothing at its end: the reader of the pipe has gone, and that is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

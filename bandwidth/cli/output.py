@@ -1,0 +1,90 @@
+"""How every command prints: the shared options, and where the text goes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.errors import UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT, canonical_rate_unit
+
+if TYPE_CHECKING:
+    from bandwidth.report import Document
+
+# Named here too, so that `--help` and a check need not import the renderers; a test holds the two lists together.
+FORMAT_NAMES = ("table", "markdown", "csv", "json", "latex", "html")
+
+FormatOption = Annotated[
+    str,
+    typer.Option("--format", metavar="FORMAT", help=f"Print as {', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE instead of standard output.")
+]
+UnitOption = Annotated[
+    str, typer.Option("--unit", metavar="UNIT", help="Unit of rates in tables: GB/s, GiB/s, MB/s, MiB/s, TB/s ...")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="The result only: no progress, no notes.")]
+
+
+@dataclass(frozen=True)
+class Output:
+    """The shared options, checked. Raises BandwidthError for an unknown format or unit, or options that clash."""
+
+    format_name: str = "table"
+    path: Path | None = None
+    unit: str = DEFAULT_RATE_UNIT
+    quiet: bool = False
+
+    @staticmethod
+    def checked(format_name: str, as_json: bool, path: Path | None, unit: str, quiet: bool) -> Output:
+        """Return the options as given on the command line, or raise UsageError."""
+        name = format_name.lower()
+        if name not in FORMAT_NAMES:
+            raise UsageError(f"--format {format_name!a} is not known", f"choose from {', '.join(FORMAT_NAMES)}")
+        if as_json and name not in ("table", "json"):
+            raise UsageError(f"--json and --format {name} do not go together", "give one of the two")
+        try:
+            known_unit = canonical_rate_unit(unit)
+        except Exception as error:
+            raise UsageError(
+                f"--unit {unit!a} is not a unit of bandwidth", "choose from GB/s, GiB/s, MB/s, TB/s"
+            ) from error
+        return Output("json" if as_json else name, path, known_unit, quiet)
+
+
+def emit(document: Document, output: Output) -> None:
+    """Print a document, or write it to the file asked for. Raises UsageError where the file cannot be written."""
+    from dataclasses import replace
+
+    from bandwidth.report import render
+
+    if output.quiet:
+        document = replace(document, remarks=())
+    text = render(document, output.format_name)
+    if output.path is not None:
+        write_text(output.path, text)
+    else:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    if output.format_name == "csv":
+        say(*document.remarks)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing. Raises UsageError where it cannot be written."""
+    from bandwidth.results.atomic import write_atomically
+
+    write_atomically(path, text)
+
+
+def say(*lines: str) -> None:
+    """Print lines for people, on standard error."""
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

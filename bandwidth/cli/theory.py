@@ -1,0 +1,164 @@
+"""`bandwidth theory`: the peak of memories and links, side by side."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.cli.options import option_value
+from bandwidth.cli.output import (
+    FormatOption,
+    JsonOption,
+    Output,
+    OutputOption,
+    QuietOption,
+    UnitOption,
+    emit,
+    say,
+)
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
+
+if TYPE_CHECKING:
+    from bandwidth.theory import Counts, Peak
+
+FORMULA = "The formula by itself"
+VIEW = "What to show"
+
+
+def theory(
+    specs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SPEC]...", help="DDR4-2933 x4, GDDR6 14Gbps 256-bit, PCIe 4.0 x16 ... or - to read lines."
+        ),
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option(metavar="F", help="Clock, such as 1466.67MHz.", rich_help_panel=FORMULA)
+    ] = None,
+    transfers: Annotated[
+        int | None, typer.Option(metavar="N", help="Transfers a clock cycle: 2 for DDR.", rich_help_panel=FORMULA)
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option(metavar="R", help="Data rate, such as 2933MT/s or 14Gbps.", rich_help_panel=FORMULA)
+    ] = None,
+    width: Annotated[int | None, typer.Option(metavar="BITS", help="Data bits of one channel.")] = None,
+    channels: Annotated[
+        int | None, typer.Option(metavar="N", help="Channels, stacks or lanes: what xN in a SPEC counts.")
+    ] = None,
+    sockets: Annotated[int | None, typer.Option(metavar="N", help="Sockets that each have this memory.")] = None,
+    move: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Add the time to move SIZE once, and how often a second.", rich_help_panel=VIEW
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write the working out, with sources and notes.", rich_help_panel=VIEW)
+    ] = False,
+    reference: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Add each peak's ratio to this one.", rich_help_panel=VIEW)
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Print what can be read although some SPECs cannot.")
+    ] = False,
+    format_name: FormatOption = "table",
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    unit: UnitOption = DEFAULT_RATE_UNIT,
+    quiet: QuietOption = False,
+) -> None:
+    """The peak bandwidth of a memory or a link: rate x width x units.
+
+    bandwidth theory DDR4-2933 --channels 4
+
+    bandwidth theory "DDR5-6400 x12" "HBM3e 6.4Gbps 6144-bit" "PCIe 5.0 x16" --explain
+
+    bandwidth theory --clock 1466.67MHz --transfers 2 --width 64 --channels 4
+    """
+    from bandwidth.report.theory import TheoryRow, TheoryView, theory_document
+    from bandwidth.theory import Counts
+
+    options = Output.checked(format_name, as_json, output, unit, quiet)
+    counts = Counts(channels, width, sockets)
+    is_formula = clock is not None or rate is not None or transfers is not None
+    if is_formula and specs:
+        raise UsageError("a SPEC and the plain formula do not go together", "give a SPEC, or --clock or --rate")
+    if not is_formula and not specs:
+        raise UsageError("nothing to compute", "name a SPEC such as DDR4-2933, or give --clock or --rate; see --help")
+    move_bytes = None if move is None else option_value("--move", move, parse_size_bytes)
+    reference_peak = None if reference is None else _one_peak(reference)
+    peaks, has_failed = (
+        ([_formula(clock, transfers, rate, counts)], False) if is_formula else _read(specs or [], counts)
+    )
+    if peaks and (keep_going or not has_failed):
+        view = TheoryView(options.unit, explain, is_formula, move_bytes, move or "", reference_peak)
+        rows = [
+            TheoryRow(
+                peak,
+                move_s=None if move_bytes is None else peak.seconds_to_move(move_bytes),
+                ratio_to_reference=None if reference_peak is None else peak.ratio_to(reference_peak),
+            )
+            for peak in peaks
+        ]
+        emit(theory_document(rows, view), options)
+    if has_failed:
+        raise typer.Exit(BandwidthError.exit_code)
+
+
+def _formula(clock: str | None, transfers: int | None, rate: str | None, counts: Counts) -> Peak:
+    from bandwidth.theory import plain_peak
+
+    return plain_peak(
+        clock_mhz=None if clock is None else option_value("--clock", clock, parse_clock_mhz),
+        transfers=transfers,
+        rate_mt_s=None if rate is None else option_value("--rate", rate, parse_rate_mt_s),
+        counts=counts,
+    )
+
+
+def _one_peak(reference: str) -> Peak:
+    from bandwidth.theory import peak
+
+    return option_value("--reference", reference, peak)
+
+
+def _read(specs: list[str], counts: Counts) -> tuple[list[Peak], bool]:
+    """Return the peaks of all SPECs that can be read, and whether any could not: each of those is named by a line."""
+    from bandwidth.theory import peaks
+
+    found: list[Peak] = []
+    has_failed = False
+    for place, spec in _queries(specs):
+        try:
+            found.extend(peaks(spec, counts))
+        except UsageError:
+            raise
+        except BandwidthError as error:
+            has_failed = True
+            say(f"bandwidth: {place}{error}")
+    if not found and not has_failed:
+        raise BandwidthError("standard input held no SPEC", "write one a line, such as DDR4-2933 x4")
+    return found, has_failed
+
+
+def _queries(specs: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield each SPEC with the place to name in an error; `-` stands for the lines of standard input, once."""
+    if specs.count("-") > 1:
+        raise UsageError("standard input is named twice", "give - once")
+    return itertools.chain.from_iterable(_lines() if spec == "-" else [("", spec)] for spec in specs)
+
+
+def _lines() -> Iterator[tuple[str, str]]:
+    """Yield the lines of standard input; empty ones and those that start with # are passed over."""
+    # Bytes that are no UTF-8 reach the notation as replacement marks, and are refused there with their line.
+    stream = sys.stdin.buffer if hasattr(sys.stdin, "buffer") else None
+    lines = (line.decode("utf-8", "replace") for line in stream) if stream is not None else iter(sys.stdin)
+    for number, line in enumerate(lines, start=1):
+        spec = line.strip()
+        if spec and not spec.startswith("#"):
+            yield f"line {number}: ", spec

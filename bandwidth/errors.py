@@ -1,0 +1,39 @@
+"""The one family of errors that a user may see; anything else is a bug."""
+
+from __future__ import annotations
+
+
+class BandwidthError(Exception):
+    """Something a user can put right: a SPEC, a record or a spec file that cannot be read, a check that failed.
+
+    `message` says what was wrong and where, `hint` what to do; both are one line each.
+    `exit_code` is what the command line returns for it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UsageError(BandwidthError):
+    """An option's value, or options that do not go together."""
+
+    exit_code = 2
+
+
+class HardwareError(BandwidthError):
+    """Hardware that was asked for is not there."""
+
+    exit_code = 3
+
+
+class UnstableError(BandwidthError):
+    """The machine was too unsteady for the result, and the user asked to be strict about it."""
+
+    exit_code = 4

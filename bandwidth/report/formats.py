@@ -1,0 +1,125 @@
+"""The table of formats: each turns a Document into one text that ends in a new line."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Callable
+
+from tabulate import tabulate
+
+from bandwidth.report.document import Document, Table
+
+_LATEX_SPECIALS = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        **{character: "\\" + character for character in "#$%&_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+
+
+def render(document: Document, format_name: str) -> str:
+    """Return the document as text in one of FORMATS. Raises KeyError for another name: the command line checks it."""
+    return FORMATS[format_name](document)
+
+
+def _as_table(document: Document) -> str:
+    blocks = [_text_table(block) if isinstance(block, Table) else block for block in document.blocks]
+    return _joined([*blocks, *document.remarks])
+
+
+def _as_markdown(document: Document) -> str:
+    blocks = [_markdown_table(block) if isinstance(block, Table) else block for block in document.blocks]
+    return _joined([*blocks, *(f"- {remark}" for remark in document.remarks)])
+
+
+def _as_latex(document: Document) -> str:
+    blocks = [
+        _tabulated(block, "latex_booktabs") if isinstance(block, Table) else _latex(block) for block in document.blocks
+    ]
+    return _joined([*blocks, *(_latex(remark) for remark in document.remarks)])
+
+
+def _as_html(document: Document) -> str:
+    blocks = [_html_table(block) if isinstance(block, Table) else _paragraph(block) for block in document.blocks]
+    return _joined([*blocks, *(_paragraph(remark) for remark in document.remarks)])
+
+
+def _as_json(document: Document) -> str:
+    return json.dumps(document.data, indent=2, allow_nan=False) + "\n"
+
+
+def _as_csv(document: Document) -> str:
+    """Return one header and one row a result; a list is joined by semicolons, an unknown is empty."""
+    fields = list(dict.fromkeys(name for record in document.records for name in record))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, lineterminator="\n", restval="")
+    writer.writeheader()
+    for record in document.records:
+        writer.writerow({name: _csv_cell(value) for name, value in record.items()})
+    return text.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return "; ".join(str(item) for item in value)
+    return "" if value is None else value
+
+
+def _text_table(table: Table) -> str:
+    return f"{table.title}\n{_tabulated(table, 'simple')}" if table.title else _tabulated(table, "simple")
+
+
+def _markdown_table(table: Table) -> str:
+    rows = tuple(tuple(cell.replace("|", r"\|") for cell in row) for row in table.rows)
+    body = _tabulated(Table(table.columns, rows), "pipe")
+    return f"**{table.title}**\n\n{body}" if table.title else body
+
+
+def _html_table(table: Table) -> str:
+    body = _tabulated(table, "html")
+    return (
+        body.replace("<table>", f"<table>\n<caption>{html.escape(table.title)}</caption>", 1) if table.title else body
+    )
+
+
+def _tabulated(table: Table, style: str) -> str:
+    # The texts are final: tabulate is not to read numbers into them and write them anew.
+    return tabulate(
+        table.rows,
+        headers=[column.header for column in table.columns],
+        tablefmt=style,
+        colalign=[column.align for column in table.columns] if table.rows else None,
+        disable_numparse=True,
+    )
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>"
+
+
+def _latex(text: str) -> str:
+    return text.translate(_LATEX_SPECIALS)
+
+
+def _joined(blocks: list[str]) -> str:
+    """Join blocks: an empty line around tables and between paragraphs of different kinds, none between single lines."""
+    parts: list[str] = []
+    for index, block in enumerate(blocks):
+        needs_gap = index > 0 and ("\n" in block or "\n" in blocks[index - 1])
+        parts.append(("\n" if needs_gap else "") + block + "\n")
+    return "".join(parts)
+
+
+FORMATS: dict[str, Callable[[Document], str]] = {
+    "table": _as_table,
+    "markdown": _as_markdown,
+    "csv": _as_csv,
+    "json": _as_json,
+    "latex": _as_latex,
+    "html": _as_html,
+}

@@ -1,0 +1,1 @@
+"""What was measured: cases, samples, records, and their files."""

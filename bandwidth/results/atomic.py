@@ -1,0 +1,55 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from bandwidth.errors import UsageError
+
+
+def check_writable(path: Path) -> None:
+    """Raise UsageError where `path` could not be written, before anything is measured that would be lost."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is not a folder", "make it first, or name another")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path.parent} cannot be written to", "name a folder that can")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` to a new file beside `path` and rename it, so that no reader ever sees half of it.
+
+    Raises UsageError where that cannot be done; nothing half-written stays behind.
+    """
+    check_writable(path)
+    # A link keeps pointing where it points: it is its target that is replaced.
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        target.write_text(text, "utf-8")  # a device such as /dev/stdout cannot be renamed over
+        return
+    temporary: Path | None = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(_mode_for_new_files())
+        temporary.replace(target)
+    except OSError as error:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file") from error
+
+
+def _mode_for_new_files() -> int:
+    """Return the permissions a plain open() would give: mkstemp's are for the owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

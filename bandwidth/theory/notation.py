@@ -1,0 +1,119 @@
+"""The notation: `DDR4-2933 x4`, `GDDR6 14Gbps 256-bit`, `PC4-23400`, `PCIe 4.0 x16`.
+
+A SPEC is a family or a link's generation, followed in any order by a rate, a bus width and a number of units.
+What it does not say is not guessed where a guess would be wrong half of the time: the readings are listed instead.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from bandwidth.catalog import Memory, link_generations, memory_families
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.theory.formula import Peak, memory_peak
+from bandwidth.theory.link_notation import link_from_parts, match_link
+from bandwidth.theory.memory_notation import match_family, memory_from_parts
+from bandwidth.theory.module_names import match_module, module_rate
+from bandwidth.theory.parts import EXAMPLES, MAX_RATE_MT_S, MAX_TRANSFERS_PER_CLOCK, Counts, check_count, read_parts
+from bandwidth.units import format_decimal
+
+MAX_SPEC_LENGTH = 200
+
+
+def peak(spec: str, *, channels: int | None = None, width_bits: int | None = None, sockets: int | None = None) -> Peak:
+    """Return the peak bandwidth of one SPEC: `peak("DDR4-2933 x4").bytes_per_s` is 93866666666.66667.
+
+    `channels` counts what `xN` counts, `width_bits` is of one of them, `sockets` multiplies a memory.
+    Raises BandwidthError for a SPEC that cannot be read, UsageError for options that do not fit it.
+    """
+    return peaks(spec, Counts(channels, width_bits, sockets))[0]
+
+
+def peaks(spec: str, counts: Counts | None = None) -> tuple[Peak, ...]:
+    """Return the peaks of one SPEC: one for a memory or a link. Raises as `peak` does."""
+    counts = counts or Counts()
+    text = _checked_text(spec)
+    if (module := match_module(text.lower())) is not None:
+        family, rate, note = module_rate(module)
+        parts = read_parts(text[module.end() :], text)
+        if parts.rate is not None:
+            raise BandwidthError(f"{text!r} states two rates", "the module's name is one already")
+        parts.rate = rate
+        return (memory_from_parts(text, family, parts, counts, (note,)),)
+    if (memory := match_family(text)) is not None:
+        family, end = memory
+        return (memory_from_parts(text, family, read_parts(text[end:], text), counts),)
+    if (link := match_link(text)) is not None:
+        generation, end = link
+        return (link_from_parts(text, generation, read_parts(text[end:], text), counts),)
+    raise BandwidthError(f"{text!r} is no memory or link that is known here", _suggestion(text))
+
+
+def plain_peak(
+    *,
+    clock_mhz: Fraction | None = None,
+    transfers: int | None = None,
+    rate_mt_s: Fraction | None = None,
+    counts: Counts,
+) -> Peak:
+    """Return the peak of the plain formula: a clock and its transfers, or a rate, with width and channels.
+
+    Raises UsageError for a part that is missing, or one too many, or absurd.
+    """
+    rate, clock = _plain_rate(clock_mhz, transfers, rate_mt_s)
+    if counts.width_bits is None:
+        raise UsageError("the formula needs a width", "add --width BITS, the data bits of one channel (64 for a DIMM)")
+    if rate > MAX_RATE_MT_S:
+        raise UsageError(
+            f"{format_decimal(rate)} MT/s is no rate of a pin", f"give at most {MAX_RATE_MT_S:,} MT/s (1 Tb/s a pin)"
+        )
+    channels, sockets = counts.channels or 1, counts.sockets or 1
+    name = f"{clock or format_decimal(rate) + ' MT/s'} x {counts.width_bits} bit x {channels * sockets}"
+    memory = Memory(
+        family="formula",
+        rate_mt_s=rate,
+        width_bits=counts.width_bits,
+        units=channels * sockets,
+        unit="channel",
+        sockets=sockets,
+        source="the numbers given",
+    )
+    return memory_peak(memory, name, name, clock=f"({clock})" if clock else "")
+
+
+def _plain_rate(clock_mhz: Fraction | None, transfers: int | None, rate_mt_s: Fraction | None) -> tuple[Fraction, str]:
+    if (clock_mhz is None) == (rate_mt_s is None):
+        raise UsageError("the formula needs a clock or a rate, not both", "give --clock F --transfers N, or --rate R")
+    if rate_mt_s is not None:
+        if transfers is not None:
+            raise UsageError("--transfers belongs to --clock", "a rate counts the transfers already")
+        return rate_mt_s, ""
+    if transfers is None:
+        raise UsageError(
+            "--clock needs --transfers N", "2 for DDR: a clock alone does not say how many transfers it makes"
+        )
+    check_count("--transfers", transfers, MAX_TRANSFERS_PER_CLOCK)
+    assert clock_mhz is not None  # noqa: S101 - the first line saw to it
+    return clock_mhz * transfers, f"{format_decimal(clock_mhz, 4)} MHz x {transfers}"
+
+
+def _checked_text(spec: str) -> str:
+    text = " ".join(spec.split()) if len(spec) <= MAX_SPEC_LENGTH else spec
+    if len(spec) > MAX_SPEC_LENGTH:
+        raise BandwidthError(f"a SPEC of {len(spec)} characters", f"at most {MAX_SPEC_LENGTH} are read; {EXAMPLES}")
+    if not text:
+        raise BandwidthError("an empty SPEC", EXAMPLES)
+    if not text.isascii() or not text.isprintable():
+        raise BandwidthError(f"{text!a} has characters outside of ASCII", "write digits and letters in ASCII")
+    return text
+
+
+def _suggestion(text: str) -> str:
+    import difflib  # needed for a slip only, and not free to import
+
+    known = [family.name for family in memory_families()] + [generation.name for generation in link_generations()]
+    by_lower_case = {name.lower(): name for name in known}
+    word = re.split(r"[\s@,-]", text.lower(), maxsplit=1)[0]
+    near = difflib.get_close_matches(word, by_lower_case, n=1, cutoff=0.6)
+    return f"did you mean {by_lower_case[near[0]]}? {EXAMPLES}" if near else EXAMPLES

@@ -1,0 +1,166 @@
+"""Every parse and every format of a unit: bytes, seconds, hertz, transfers, bytes per second.
+
+Inside the package a quantity is a plain number in the unit that its name ends with (`_bytes`, `_s`, `_mt_s`,
+`_bytes_per_s`). Text becomes a number here on the way in and text again here on the way out.
+Numbers from the user are kept as exact fractions, because 2933 1/3 MT/s has no exact float.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from bandwidth.errors import BandwidthError
+
+# A number's digits and exponent are bounded, so that no text can make the arithmetic hang (1e300000000).
+_NUMBER = r"(?P<number>[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?)"
+_QUANTITY = re.compile(rf"\s*{_NUMBER}\s*(?P<unit>[A-Za-z/]*)\s*", re.ASCII)
+
+KIBI = 1024
+LONGEST_SHOWN = 60
+BYTES_PER_SIZE_UNIT: dict[str, int] = {
+    "B": 1,
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGTP", start=1)},
+    **{f"{prefix}iB": KIBI**power for power, prefix in enumerate("KMGTP", start=1)},
+}
+BYTES_PER_S_PER_RATE_UNIT = {f"{unit}/s": factor for unit, factor in BYTES_PER_SIZE_UNIT.items()}
+DEFAULT_RATE_UNIT = "GB/s"
+
+_SIZE_UNITS = {unit.lower(): factor for unit, factor in BYTES_PER_SIZE_UNIT.items()} | {
+    "": 1,
+    **{prefix: KIBI**power for power, prefix in enumerate("kmgtp", start=1)},  # dd's and likwid's 512M
+}
+_SECONDS_PER_UNIT = {
+    "": Fraction(1),
+    "s": Fraction(1),
+    "ms": Fraction(1, 1000),
+    "us": Fraction(1, 10**6),
+    "ns": Fraction(1, 10**9),
+    "min": Fraction(60),
+    "h": Fraction(3600),
+}
+_MHZ_PER_UNIT = {"hz": Fraction(1, 10**6), "khz": Fraction(1, 1000), "mhz": Fraction(1), "ghz": Fraction(1000)}
+# A pin moves one bit a transfer, so Gbit/s a pin and GT/s are the same number.
+_MT_S_PER_UNIT = {
+    "mt/s": Fraction(1),
+    "mts": Fraction(1),
+    "mbps": Fraction(1),
+    "mbit/s": Fraction(1),
+    "gt/s": Fraction(1000),
+    "gts": Fraction(1000),
+    "gbps": Fraction(1000),
+    "gbit/s": Fraction(1000),
+}
+
+
+def parse_number(text: str) -> Fraction:
+    """Return the exact value of a plain decimal number in ASCII digits.
+
+    Raises BandwidthError for anything else, a sign, `inf` and `nan` among it.
+    """
+    match = re.fullmatch(_NUMBER, text.strip(), re.ASCII)
+    if match is None:
+        raise BandwidthError(f"{_shown(text)} is not a number", "write it in digits, such as 2933 or 1466.67")
+    return Fraction(match["number"])
+
+
+def parse_size_bytes(text: str) -> int:
+    """Return the bytes of a size such as `512MiB`, `1GB`, `4096` or `2G` (a bare letter is binary, as in dd).
+
+    Raises BandwidthError where it is no size, is zero, or is not a whole number of bytes.
+    """
+    size = _parse(text, _SIZE_UNITS, "a size", "write it as 512MiB, 1GB or 4096")
+    if size.denominator != 1 or size <= 0:
+        raise BandwidthError(f"{_shown(text)} is not a whole, positive number of bytes", "write it as 512MiB or 1GB")
+    return int(size)
+
+
+def parse_duration_s(text: str) -> float:
+    """Return the seconds of a duration such as `15s`, `500ms` or `2min`. Raises BandwidthError, also for zero."""
+    return float(_positive(text, _parse(text, _SECONDS_PER_UNIT, "a duration", "write it as 15s, 500ms or 2min")))
+
+
+def parse_clock_mhz(text: str) -> Fraction:
+    """Return the megahertz of a clock such as `1466.67MHz`, its unit included. Raises BandwidthError, also for zero."""
+    return _positive(text, _parse(text, _MHZ_PER_UNIT, "a clock", "write it with its unit, such as 1466.67MHz"))
+
+
+def parse_rate_mt_s(text: str) -> Fraction:
+    """Return the mega-transfers per second of a rate such as `2933MT/s`, `16GT/s` or `14Gbps` (a pin).
+
+    The unit is needed. Raises BandwidthError, also for zero.
+    """
+    return _positive(text, _parse(text, _MT_S_PER_UNIT, "a data rate", "write it with its unit: 2933MT/s or 14Gbps"))
+
+
+def rate_unit_factor(unit: str) -> int:
+    """Return how many bytes per second one `unit` is. Raises BandwidthError."""
+    return BYTES_PER_S_PER_RATE_UNIT[canonical_rate_unit(unit)]
+
+
+@lru_cache(maxsize=64)
+def canonical_rate_unit(unit: str) -> str:
+    """Return `unit` in its usual upper and lower case, `gb/s` as `GB/s`. Raises BandwidthError."""
+    for name in BYTES_PER_S_PER_RATE_UNIT:
+        if name.lower() == unit.lower():
+            return name
+    raise BandwidthError(f"{_shown(unit)} is not a unit of bandwidth", "choose from GB/s, GiB/s, MB/s, MiB/s, TB/s")
+
+
+def format_rate(bytes_per_s: float | Fraction, unit: str = DEFAULT_RATE_UNIT) -> str:
+    """Return the number of `unit`s with two decimals and thousands set apart, without the unit: `93,866.67`."""
+    return f"{float(Fraction(bytes_per_s) / rate_unit_factor(unit)):,.2f}"
+
+
+def format_size(size_bytes: int | float) -> str:
+    """Return a size in the largest binary unit that leaves at least 1, such as `512 MiB` or `1.5 GiB`."""
+    size, units = float(size_bytes), ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+    for unit in units:
+        if size < KIBI or unit == units[-1]:
+            return f"{_trimmed(size)} {unit}"
+        size /= KIBI
+    raise AssertionError("unreachable: the last unit always returns")
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration with three significant digits and a fitting unit, such as `1.49 s` or `20.1 ms`."""
+    if seconds == 0:
+        return "0 s"
+    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
+        if seconds >= factor or unit == "ns":
+            return f"{seconds / factor:,.0f} {unit}" if seconds / factor >= 1000 else f"{seconds / factor:.3g} {unit}"
+    raise AssertionError("unreachable: the last unit always returns")
+
+
+def format_decimal(value: Fraction | float, places: int = 2) -> str:
+    """Return a number with at most `places` decimals and no trailing zeros: `2933.33`, `3200`."""
+    text = f"{float(value):.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_percent(share: float) -> str:
+    """Return a share as a percentage with one decimal, `0.762` as `76.2 %`."""
+    return f"{share * 100:.1f} %"
+
+
+def _parse(text: str, factors: dict[str, int] | dict[str, Fraction], what: str, hint: str) -> Fraction:
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match["unit"].lower() not in factors:
+        raise BandwidthError(f"{_shown(text)} is not {what}", hint)
+    return Fraction(match["number"]) * factors[match["unit"].lower()]
+
+
+def _positive(text: str, value: Fraction) -> Fraction:
+    if value <= 0:
+        raise BandwidthError(f"{_shown(text)} is zero", "give a number above zero")
+    return value
+
+
+def _shown(text: str) -> str:
+    """Return a user's text fit for a one-line message: control characters escaped, long text cut."""
+    return ascii(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "...")
+
+
+def _trimmed(value: float) -> str:
+    return format_decimal(value, 0 if value >= 100 else 1)
