@@ -1,0 +1,105 @@
+"""How busy and how throttled the machine is: taken before and after a measurement, and compared by `findings`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bandwidth.machine.facts import Json
+from bandwidth.machine.reader import Reader, read_integer, read_line
+
+_CPU_FOLDER = "/sys/devices/system/cpu"
+_POWER_FOLDER = "/sys/class/power_supply"
+# Reading a clock may cost 20 ms a CPU on kernels before 5.17; a few of them show the range.
+_MOST_CLOCKS = 16
+_TICKS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # proc(5); guests are within user
+
+
+def read_conditions(reader: Reader) -> dict[str, Json]:
+    """Return what may spoil a measurement, what is unknown left out.
+
+    `load_average_1min` and `running_processes` (this one among them); `steal_ticks`, `idle_ticks`, `total_ticks`
+    and `throttle_count` are counters to be subtracted; `cpu_pressure_percent` and `memory_pressure_percent` are the
+    share of the last 10 s in which something waited; `governors`; `clock_min_mhz` and `clock_max_mhz` over the
+    CPUs that were asked; `on_battery`.
+    """
+    found: dict[str, Json | None] = {
+        **_load(reader),
+        **_ticks(reader),
+        "cpu_pressure_percent": _pressure(reader, "cpu"),
+        "memory_pressure_percent": _pressure(reader, "memory"),
+        **_clocks(reader),
+        "throttle_count": _throttle_count(reader),
+        "on_battery": _on_battery(reader),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _load(reader: Reader) -> dict[str, Json | None]:
+    match = re.match(r"([0-9]{1,9}\.[0-9]{1,9}) \S+ \S+ ([0-9]{1,9})/", reader.text("/proc/loadavg") or "", re.ASCII)
+    if match is None:
+        return {"load_average_1min": reader.load_average()}
+    return {"load_average_1min": float(match[1]), "running_processes": int(match[2])}
+
+
+def _ticks(reader: Reader) -> dict[str, Json | None]:
+    words = (reader.text("/proc/stat") or "").partition("\n")[0].split()
+    if len(words) <= len(_TICKS) or words[0] != "cpu" or not all(re.fullmatch(r"[0-9]{1,20}", w) for w in words[1:]):
+        return {}
+    ticks = dict(zip(_TICKS, map(int, words[1:]), strict=False))
+    return {
+        "steal_ticks": ticks["steal"],
+        "idle_ticks": ticks["idle"] + ticks["iowait"],
+        "total_ticks": sum(ticks.values()),
+    }
+
+
+def _pressure(reader: Reader, resource: str) -> float | None:
+    text = reader.text(f"/proc/pressure/{resource}") or ""
+    match = re.search(r"^some avg10=([0-9]{1,3}\.[0-9]{1,4})", text, re.ASCII | re.MULTILINE)
+    return float(match[1]) if match else None
+
+
+def _clocks(reader: Reader) -> dict[str, Json | None]:
+    folder = f"{_CPU_FOLDER}/cpufreq"
+    policies = [f"{folder}/{name}" for name in reader.names(folder) if name.startswith("policy")]
+    governors = {read_line(reader, f"{policy}/scaling_governor") for policy in policies}
+    named: list[Json] = [*sorted(governor for governor in governors if governor)]
+    khz = [read_integer(reader, f"{policy}/scaling_cur_freq") for policy in _spread(policies)]
+    mhz = [clock / 1000 for clock in khz if clock]
+    return {
+        "governors": named or None,
+        "clock_min_mhz": min(mhz, default=None),
+        "clock_max_mhz": max(mhz, default=None),
+    }
+
+
+def _spread(items: Sequence[str]) -> Sequence[str]:
+    """Return at most sixteen items, evenly spread over all of them."""
+    return items[:: -(-len(items) // _MOST_CLOCKS)] if items else items
+
+
+def _throttle_count(reader: Reader) -> int | None:
+    """Return how often a package, else a core, was throttled, summed over the CPUs that count it."""
+    cpus = [name for name in reader.names(_CPU_FOLDER) if re.fullmatch(r"cpu[0-9]+", name, re.ASCII)]
+    for counter in ("package_throttle_count", "core_throttle_count"):
+        paths = [f"{_CPU_FOLDER}/{cpu}/thermal_throttle/{counter}" for cpu in cpus]
+        counts = [count for count in (read_integer(reader, path) for path in paths) if count is not None]
+        if counts:
+            return sum(counts)
+    return None
+
+
+def _on_battery(reader: Reader) -> bool | None:
+    """Return whether the machine runs from a battery: no mains is plugged in, or a system battery is drained."""
+    supplies = [f"{_POWER_FOLDER}/{name}" for name in reader.names(_POWER_FOLDER)]
+    if not supplies:
+        return reader.on_battery() if reader.system != "Linux" else None
+    # A mouse's battery has the scope "Device" and says nothing of the machine.
+    own = [path for path in supplies if read_line(reader, f"{path}/scope") != "Device"]
+    kinds = {path: read_line(reader, f"{path}/type") for path in own}
+    drained = [read_line(reader, f"{path}/status") == "Discharging" for path in own if kinds[path] == "Battery"]
+    mains = [read_integer(reader, f"{path}/online") for path in own if kinds[path] == "Mains"]
+    if not drained:  # mains alone: a desktop
+        return False if any(mains) else None
+    return not any(mains) if mains else any(drained)

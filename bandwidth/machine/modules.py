@@ -1,0 +1,189 @@
+"""The memory modules: what is in the slots, how fast it runs, and on how many channels.
+
+Two sources: udev's database, which any user may read, and the raw SMBIOS table, which needs root and knows more
+types. Serial numbers and asset tags stay where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bandwidth.machine.channels import count_channels
+from bandwidth.machine.facts import DERIVED, Fact, Facts, Json, known
+from bandwidth.machine.processor import NO_CONTAINER, NO_VIRTUALIZATION
+from bandwidth.machine.reader import Reader, whole_number
+from bandwidth.machine.smbios import Module, parse_memory_devices, plausible_mt_s, plausible_width_bits
+
+UDEV_DATABASE = "/run/udev/data/+dmi:id"
+SMBIOS_FOLDER = "/sys/firmware/dmi/tables"
+SMBIOS_TABLE = f"{SMBIOS_FOLDER}/DMI"
+DDR_WIDTH_BITS = 64  # a channel of DDR to DDR5, without ECC; DDR5's two halves together
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"E:MEMORY_DEVICE_([0-9]{1,4})_([A-Z_]{1,64})=(.{0,200})", re.ASCII)
+_MODULE_TYPE = re.compile(r"(?:LP)?DDR[2-9]?|DDR2 FB-DIMM|FBD2|HBM[2-9]?")
+# systemd up to 257 knows types up to HBM2 and writes this for DDR5, LPDDR5 and HBM3.
+_UNKNOWN_TO_UDEV = "<OUT OF SPEC>"
+# Below this no computer has run its DDR in use: a smaller figure that is half the rated speed is the clock in MHz.
+_SLOWEST_MT_S = {"DDR3": 1066, "DDR4": 1866, "DDR5": 3600}
+# LPDDR is listed by package; wider sums are a firmware that gives each package the width of all.
+_WIDEST_LPDDR_BITS = 256
+
+
+@dataclass(frozen=True)
+class ModuleTable:
+    """All slots that the firmware lists, and the file they came from; without any, the reason in plain words."""
+
+    slots: tuple[Module, ...]
+    source: str
+    reason: str = ""
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """Return the slots that hold a module."""
+        return tuple(slot for slot in self.slots if slot.populated)
+
+
+def read_modules(reader: Reader, machine: Facts) -> ModuleTable:
+    """Return the modules; `machine` tells whether this is a virtual machine, whose table is its hypervisor's idea."""
+    virtual = machine.text("virtualization") or NO_VIRTUALIZATION
+    if virtual != NO_VIRTUALIZATION:
+        named = "" if virtual == "hypervisor" else f" ({virtual})"
+        return ModuleTable((), "", f"this is a virtual machine{named}: its memory modules cannot be seen")
+    if reader.system != "Linux":
+        return ModuleTable((), "", f"the memory modules are read on Linux only, not on {reader.system}")
+    raw, udev = _from_smbios(reader), _from_udev(reader)
+    for table in (raw, udev):
+        if table.modules and not table.reason:
+            return table
+    return ModuleTable((), "", raw.reason or udev.reason or _why_not(reader, machine))
+
+
+def module_facts(reader: Reader, machine: Facts) -> dict[str, Fact]:
+    """Return the facts about the modules, or `memory_modules_reason` alone: why there are none.
+
+    `memory_channels` counts the channels that hold a module, over all sockets, and `memory_channels_with_slots`
+    those of the board; where the slots' names do not tell, `memory_channels_range` gives the least and the most.
+    `memory_width_bits` is the data width of all channels together, ECC apart.
+    """
+    table = read_modules(reader, machine)
+    if not table.modules:
+        return known("memory_modules_reason", table.reason, table.source or "the sources of memory modules")
+    listed: Json = [module.to_json() for module in table.modules]
+    return {
+        **known("memory_modules", listed, table.source),
+        **known("memory_slots", len(table.slots), table.source),
+        **known("memory_type", _common([module.type for module in table.modules]), table.source),
+        **known("memory_rated_mt_s", _common([module.rated_mt_s for module in table.modules]), table.source),
+        **_configured_speed(table),
+        **_channels(table),
+    }
+
+
+def _from_smbios(reader: Reader) -> ModuleTable:
+    slots = parse_memory_devices(reader.data(SMBIOS_TABLE) or b"")
+    return _judged(slots, SMBIOS_TABLE)
+
+
+def _from_udev(reader: Reader) -> ModuleTable:
+    return _judged(parse_udev(reader.text(UDEV_DATABASE) or ""), UDEV_DATABASE)
+
+
+def parse_udev(text: str) -> tuple[Module, ...]:
+    """Return the slots of udev's database, which systemd's dmi_memory_id fills from SMBIOS (since systemd 248)."""
+    devices: dict[int, dict[str, str]] = {}
+    for line in text.splitlines():
+        match = _NAME.fullmatch(line)
+        if match is not None:
+            devices.setdefault(int(match[1]), {})[match[2]] = match[3].strip()
+    return tuple(_udev_module(devices[index]) for index in sorted(devices))
+
+
+def _udev_module(fields: dict[str, str]) -> Module:
+    size = whole_number(fields.get("SIZE"))
+    return Module(
+        locator=fields.get("LOCATOR") or None,
+        bank_locator=fields.get("BANK_LOCATOR") or None,
+        type=fields.get("TYPE") or None,
+        size_bytes=size or None,
+        data_width_bits=plausible_width_bits(whole_number(fields.get("DATA_WIDTH"))),
+        rated_mt_s=plausible_mt_s(whole_number(fields.get("SPEED_MTS"))),
+        configured_mt_s=plausible_mt_s(whole_number(fields.get("CONFIGURED_SPEED_MTS"))),
+        populated=bool(size) and fields.get("PRESENT") != "0",
+    )
+
+
+def _judged(slots: Sequence[Module], source: str) -> ModuleTable:
+    """Return the table of the slots that are for memory modules, or the reason why it cannot be believed."""
+    kept = tuple(slot for slot in slots if not slot.populated or _MODULE_TYPE.fullmatch(slot.type or ""))
+    if any(slot.populated for slot in kept):
+        return ModuleTable(kept, source)
+    types = {slot.type or "unknown" for slot in slots if slot.populated}
+    if _UNKNOWN_TO_UDEV in types:
+        return ModuleTable((), source, "udev's database does not know the type of these modules: reading it needs root")
+    if types:
+        named = ", ".join(sorted(types))
+        return ModuleTable((), source, f"the firmware's table names no real memory type ({named[:60]})")
+    return ModuleTable((), source)
+
+
+def _why_not(reader: Reader, machine: Facts) -> str:
+    container = machine.text("container") or NO_CONTAINER
+    if container != NO_CONTAINER:
+        return f"this is a container ({container}): the machine's memory modules cannot be seen from inside"
+    if reader.data(SMBIOS_TABLE) is not None:
+        return "the firmware lists no memory module"
+    if "DMI" in reader.names(SMBIOS_FOLDER) or reader.names("/sys/class/dmi/id"):
+        return "reading the memory modules needs root"
+    return "the firmware of this machine has no table of its memory modules"
+
+
+def _configured_speed(table: ModuleTable) -> dict[str, Fact]:
+    """Return the speed the modules run at; MHz are turned into MT/s where firmware wrote the clock.
+
+    Before SMBIOS 3.1 the field was in MHz, and some firmware keeps to that: half the rated speed and below what
+    the type runs at is the clock.
+    """
+    configured = _common([module.configured_mt_s for module in table.modules])
+    rated = _common([module.rated_mt_s for module in table.modules])
+    if configured is None:
+        return {}
+    slowest = _SLOWEST_MT_S.get(_common([module.type for module in table.modules]) or "", 0)
+    if configured < slowest and rated is not None and abs(2 * configured - rated) <= 2:
+        return known("memory_configured_mt_s", rated, f"{table.source}, its MHz taken twice", DERIVED)
+    return known("memory_configured_mt_s", configured, table.source)
+
+
+def _channels(table: ModuleTable) -> dict[str, Fact]:
+    counted = count_channels(table.slots)
+    source = f"{table.source}, names of the slots"
+    if counted is None:
+        return known("memory_channels_range", [1, len(table.modules)], source, DERIVED)
+    used, with_slots = counted
+    return {
+        **known("memory_channels", used, source, DERIVED),
+        **known("memory_channels_with_slots", with_slots, source, DERIVED),
+        **known("memory_width_bits", _width_bits(table.modules, used), source, DERIVED),
+    }
+
+
+def _width_bits(modules: Sequence[Module], channels: int) -> int | None:
+    """Return the data width of all channels, None where the modules' widths leave a doubt."""
+    widths = {module.data_width_bits for module in modules}
+    kinds = {module.type or "" for module in modules}
+    if all(kind.startswith("DDR") for kind in kinds):
+        return channels * DDR_WIDTH_BITS if widths <= {DDR_WIDTH_BITS, None} else None
+    total = sum(width or 0 for width in (module.data_width_bits for module in modules))
+    sure = channels == len(modules) and widths <= {16, 32, DDR_WIDTH_BITS} and total <= _WIDEST_LPDDR_BITS
+    # Four packages of 64 bits may be one 64-bit bus each, or one width written four times.
+    doubtful = DDR_WIDTH_BITS in widths and len(modules) > 2
+    return total if all(kind.startswith("LPDDR") for kind in kinds) and sure and not doubtful else None
+
+
+def _common(values: Sequence[T | None]) -> T | None:
+    """Return the value that all share, None where they differ or one is unknown."""
+    return values[0] if len(set(values)) == 1 else None

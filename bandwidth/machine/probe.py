@@ -1,0 +1,91 @@
+"""All facts about this machine, collected once at the start of a call."""
+
+from __future__ import annotations
+
+from bandwidth.machine.cpu_list import format_cpu_list
+from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, known
+from bandwidth.machine.gpus import gpu_facts
+from bandwidth.machine.memory import cpu_quota_facts, memory_facts
+from bandwidth.machine.modules import module_facts
+from bandwidth.machine.processor import container_facts, processor_facts, virtualization_facts
+from bandwidth.machine.reader import Reader, SystemReader
+from bandwidth.machine.topology import Topology, read_topology
+
+
+def collect(reader: Reader | None = None) -> Facts:
+    """Return every fact that can be had without measuring; what is unknown is left out."""
+    reader = reader or SystemReader()
+    environment = {**virtualization_facts(reader), **container_facts(reader)}
+    return Facts(
+        {
+            **_software(reader),
+            **processor_facts(reader),
+            **_layout(reader),
+            **cpu_quota_facts(reader),
+            **memory_facts(reader),
+            **environment,
+            **module_facts(reader, Facts(environment)),
+            **gpu_facts(reader),
+        }
+    )
+
+
+def _software(reader: Reader) -> dict[str, Fact]:
+    return {
+        **known("hostname", reader.hostname() or None, "uname"),
+        **_operating_system(reader),
+        **known("kernel", reader.kernel() or None, "uname"),
+        **known("architecture", reader.machine or None, "uname"),
+        **known("python_version", reader.python_version() or None, "this interpreter"),
+        **known("numpy_version", reader.package_version("numpy"), "package metadata"),
+        **known("c_library", reader.c_library(), "confstr"),
+    }
+
+
+def _operating_system(reader: Reader) -> dict[str, Fact]:
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        for line in (reader.text(path) or "").splitlines():
+            name, equals, value = line.partition("=")
+            if equals and name == "PRETTY_NAME":
+                return known("operating_system", value.strip().strip("\"'") or None, path)
+    return known("operating_system", reader.os_version() or reader.system or None, "uname")
+
+
+def _layout(reader: Reader) -> dict[str, Fact]:
+    """Return the counts of the whole machine, but `cpus_allowed`, which is this process's."""
+    topology = read_topology(reader)
+    source, confidence = _layout_source(reader)
+    facts = {
+        **known("sockets", topology.sockets, source, confidence),
+        **known("physical_cores", topology.cores_online, source, confidence),
+        **known("logical_cpus", topology.cpus_online, source),
+        **known("cpus_allowed", format_cpu_list(topology.cpus_allowed), _affinity_source(topology)),
+        **known("numa_nodes", len(topology.nodes), source, confidence),
+        **_caches(topology, "sysctl" if reader.system == "Darwin" else source),
+    }
+    if topology.cpus_present > topology.cpus_online:
+        facts |= known("cpus_offline", topology.cpus_present - topology.cpus_online, source)
+    return facts
+
+
+def _layout_source(reader: Reader) -> tuple[str, str]:
+    if reader.system == "Linux" and reader.names("/sys/devices/system/cpu"):
+        return "/sys/devices/system", READ
+    return "psutil.cpu_count", ASSUMED
+
+
+def _affinity_source(topology: Topology) -> str:
+    return "sched_getaffinity" if topology.can_pin else "all CPUs: affinity is not known"
+
+
+def _caches(topology: Topology, source: str) -> dict[str, Fact]:
+    """Return the sizes of the caches, each level the sum of all its instances."""
+    names = {1: "cache_l1d_bytes", 2: "cache_l2_bytes", 3: "cache_l3_bytes"}
+    facts: dict[str, Fact] = {}
+    for level, name in names.items():
+        facts |= known(name, topology.cache_bytes(level), source, DERIVED)
+    return {
+        **facts,
+        **known("last_level_cache_bytes", topology.all_last_level_cache_bytes, source, DERIVED),
+        **known("last_level_cache_instances", topology.last_level_cache_instances or None, source, DERIVED),
+    }

@@ -1,0 +1,145 @@
+"""The raw SMBIOS table, as far as it describes memory: DMTF DSP0134 (3.8), section 7.18, Memory Device (type 17).
+
+The table comes from firmware and may be truncated or wrong: whatever it holds, reading it ends and raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from bandwidth.machine.facts import Json
+from bandwidth.units import KIBI
+
+_HEADER_BYTES = 4  # type, length of the formatted area, handle
+_MEMORY_DEVICE = 17
+_END_OF_TABLE = 127
+_SHORTEST_MEMORY_DEVICE = 0x15  # SMBIOS 2.1: up to and with the type's detail
+_MOST_STRUCTURES = 65_536  # a handle has 16 bits
+
+# Section 7.18.2. Types that no module of a computer in use has are kept: they tell that a table is made up.
+MEMORY_TYPES = {
+    0x01: "Other",
+    0x02: "Unknown",
+    0x03: "DRAM",
+    0x07: "RAM",
+    0x09: "Flash",
+    0x0F: "SDRAM",
+    0x12: "DDR",
+    0x13: "DDR2",
+    0x14: "DDR2 FB-DIMM",
+    0x18: "DDR3",
+    0x19: "FBD2",
+    0x1A: "DDR4",
+    0x1B: "LPDDR",
+    0x1C: "LPDDR2",
+    0x1D: "LPDDR3",
+    0x1E: "LPDDR4",
+    0x1F: "Logical non-volatile device",
+    0x20: "HBM",
+    0x21: "HBM2",
+    0x22: "DDR5",
+    0x23: "LPDDR5",
+    0x24: "HBM3",
+}
+
+
+@dataclass(frozen=True)
+class Module:
+    """One slot of the board, or one soldered package, and what is in it; None where the firmware does not say."""
+
+    locator: str | None = None
+    bank_locator: str | None = None
+    type: str | None = None
+    size_bytes: int | None = None
+    data_width_bits: int | None = None
+    rated_mt_s: int | None = None
+    configured_mt_s: int | None = None
+    populated: bool = False
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the module as plain JSON, what is unknown left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def parse_memory_devices(table: bytes) -> tuple[Module, ...]:
+    """Return every memory device of an SMBIOS table in its order, empty slots among them; none of a broken table."""
+    return tuple(
+        _module(formatted, strings)
+        for kind, formatted, strings in _structures(table)
+        if kind == _MEMORY_DEVICE and len(formatted) >= _SHORTEST_MEMORY_DEVICE
+    )
+
+
+def _structures(table: bytes) -> Iterator[tuple[int, bytes, list[bytes]]]:
+    """Yield type, formatted area and strings of each structure, up to the first that does not fit the table."""
+    start = 0
+    for _ in range(_MOST_STRUCTURES):
+        if start + _HEADER_BYTES > len(table):
+            return
+        kind, length = table[start], table[start + 1]
+        if kind == _END_OF_TABLE or length < _HEADER_BYTES or start + length > len(table):
+            return
+        end = table.find(b"\0\0", start + length)
+        if end < 0:
+            return
+        yield kind, table[start : start + length], table[start + length : end].split(b"\0")
+        start = end + 2
+
+
+def _module(area: bytes, strings: list[bytes]) -> Module:
+    size = _size_bytes(area)
+    return Module(
+        locator=_string(area[0x10], strings),
+        bank_locator=_string(area[0x11], strings),
+        type=MEMORY_TYPES.get(area[0x12]),
+        size_bytes=size or None,
+        data_width_bits=plausible_width_bits(_word(area, 0x0A)),
+        rated_mt_s=_speed_mt_s(area, 0x15, 0x54),
+        configured_mt_s=_speed_mt_s(area, 0x20, 0x58),
+        populated=bool(size),
+    )
+
+
+def _size_bytes(area: bytes) -> int | None:
+    """Return the size, 0 for an empty slot, None where it is not known. Bit 15 says KiB instead of MiB."""
+    code = _word(area, 0x0C)
+    if code is None or code == 0xFFFF:
+        return None
+    if code == 0x7FFF:
+        return ((_double_word(area, 0x1C) or 0) & 0x7FFF_FFFF) * KIBI**2 or None
+    return (code & 0x7FFF) * (KIBI if code & 0x8000 else KIBI**2)
+
+
+def _speed_mt_s(area: bytes, offset: int, extended_offset: int) -> int | None:
+    """Return a speed; 0xFFFF refers to the extended field (bit 31 reserved), which DDR5 will not need for long."""
+    speed = _word(area, offset)
+    if speed == 0xFFFF:
+        return plausible_mt_s((_double_word(area, extended_offset) or 0) & 0x7FFF_FFFF)
+    return plausible_mt_s(speed)
+
+
+def plausible_mt_s(speed: int | None) -> int | None:
+    """Return a speed that memory can have, else None: 0 and 65535 mean unknown, others are the firmware's noise."""
+    return speed if speed is not None and 100 <= speed <= 40_000 else None
+
+
+def plausible_width_bits(width: int | None) -> int | None:
+    """Return a width that a module or stack can have, else None: 0 and 65535 mean unknown."""
+    return width if width is not None and 8 <= width <= 4096 else None
+
+
+def _word(area: bytes, offset: int) -> int | None:
+    return int.from_bytes(area[offset : offset + 2], "little") if offset + 2 <= len(area) else None
+
+
+def _double_word(area: bytes, offset: int) -> int | None:
+    return int.from_bytes(area[offset : offset + 4], "little") if offset + 4 <= len(area) else None
+
+
+def _string(number: int, strings: list[bytes]) -> str | None:
+    """Return the string of a 1-based number, 0 for none, what cannot be printed removed."""
+    if not 1 <= number <= len(strings):
+        return None
+    text = strings[number - 1].decode("ascii", errors="replace").strip()
+    return "".join(character for character in text if character.isprintable()) or None

@@ -1,0 +1,263 @@
+"""Records as JSON: written whole or not at all, checked where they are read, older schemas brought up to date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bandwidth.errors import BandwidthError
+from bandwidth.machine.cpu_list import format_cpu_list, parse_cpu_list
+from bandwidth.results.atomic import write_atomically
+from bandwidth.results.model import (
+    Case,
+    Conditions,
+    Examination,
+    Finding,
+    NotRun,
+    Record,
+    Result,
+    Samples,
+)
+from bandwidth.results.summary import summarise
+
+TOOL_NAME = "bandwidth"
+SCHEMA_FAMILY = "bandwidth/record/"
+SCHEMA_VERSION = 1
+# A record of the usual size is 50 kB; one of a long sweep a few MB. A file far beyond that is something else.
+LARGEST_FILE_BYTES = 256 * 1024 * 1024
+
+# The steps from each older schema to the next, by the number that they start from.
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def record_to_json(record: Record, examination: Examination) -> dict[str, Any]:
+    """Return the record as the contract's JSON object, statistics and findings written out for the reader."""
+    return {
+        "schema": f"{SCHEMA_FAMILY}{SCHEMA_VERSION}",
+        "tool": {"name": TOOL_NAME, "version": record.tool_version},
+        "taken_at": record.taken_at,
+        "command": list(record.command),
+        "machine": dict(record.machine),
+        "conditions": {"before": dict(record.conditions.before), "after": dict(record.conditions.after)},
+        "memory": dict(record.memory),
+        "results": [_result_to_json(result, examination.of(result.case.id)) for result in record.results],
+        "not_run": [{"id": skipped.id, "reason": skipped.reason} for skipped in record.not_run],
+        "notes": list(record.notes),
+        "findings": [_finding_to_json(finding) for finding in examination.general],
+    }
+
+
+def save(record: Record, examination: Examination, path: Path) -> None:
+    """Write the record to `path` atomically. Raises UsageError where it cannot be written."""
+    write_atomically(path, json.dumps(record_to_json(record, examination), indent=1, allow_nan=False) + "\n")
+
+
+def load(path: str | Path) -> Record:
+    """Return the record in a file.
+
+    Raises BandwidthError, naming the file and the first fault, where it cannot be read, is truncated, comes from
+    another program, has a newer schema or does not fit its own.
+    """
+    return parse(_read(Path(path)), str(path))
+
+
+def parse(text: str, name: str) -> Record:
+    """Return the record in a JSON text; `name` says in errors where it came from. Raises as `load` does."""
+    try:
+        content = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BandwidthError(f"{name} is not whole JSON: {error}", "it was cut short or is no record") from error
+    if not isinstance(content, dict):
+        raise BandwidthError(
+            f"{name} is not a record of bandwidth", "give a file that `bandwidth measure --save` wrote"
+        )
+    try:
+        return _from_file(_RecordFile.model_validate(_upgraded(content, name)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BandwidthError(f"{name}: {place}: {first['msg']}", "the record was changed or damaged") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise BandwidthError(
+                f"{path} is too large for a record", "give a file that `bandwidth measure --save` wrote"
+            )
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise BandwidthError(f"{path} does not exist", "check the name") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise BandwidthError(f"{path} cannot be read: {reason}", "give a record's file") from error
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not a number of JSON")
+
+
+def _upgraded(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the content in today's schema, brought up step by step. Raises BandwidthError for what is not ours."""
+    schema = content.get("schema")
+    version = schema.removeprefix(SCHEMA_FAMILY) if isinstance(schema, str) else ""
+    if not isinstance(schema, str) or not schema.startswith(SCHEMA_FAMILY) or not version.isdecimal():
+        shown = f"its schema is {schema!a}" if isinstance(schema, str) else "it names no schema"
+        raise BandwidthError(f"{name} is not a record of bandwidth: {shown[:80]}", "give a file of `bandwidth measure`")
+    number = int(version[:9])
+    if number > SCHEMA_VERSION:
+        raise BandwidthError(
+            f"{name} has schema {number}, this version reads up to {SCHEMA_VERSION}", "update bandwidth to read it"
+        )
+    while number < SCHEMA_VERSION:
+        if number not in UPGRADES:
+            raise BandwidthError(f"{name} has schema {number}, which is not known", "measure again")
+        content, number = UPGRADES[number](content), number + 1
+    return content
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def _finding_to_json(finding: Finding) -> dict[str, str]:
+    return {"code": finding.code, "text": finding.text, "hint": finding.hint}
+
+
+def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, Any]:
+    case, samples, summary = result.case, result.samples, summarise(result)
+    return {
+        "id": case.id,
+        "target": case.target,
+        "path": case.path,
+        "engine": case.engine,
+        "threads": case.threads,
+        "cpus": format_cpu_list(case.cpus),
+        "pinned": result.pinned,
+        "variant": dict(case.variant),
+        "working_set_bytes": case.working_set_bytes,
+        "dram_rule_bytes": case.dram_rule_bytes,
+        "bytes_per_call": case.bytes_per_call,
+        "payload_bytes_per_call": case.payload_bytes_per_call,
+        "traffic_bytes_per_call": case.traffic_bytes_per_call,
+        "samples_s": list(samples.seconds),
+        "calls_per_sample": samples.calls_per_sample,
+        "start_skew_s": samples.start_skew_s,
+        "stopped_by": samples.stopped_by,
+        "verified": result.is_verified,
+        "failure": result.failure or None,
+        "median_bytes_per_s": summary.median_bytes_per_s,
+        "best_bytes_per_s": summary.best_bytes_per_s,
+        "ci95_bytes_per_s": None if summary.ci95 is None else [summary.ci95.low, summary.ci95.high],
+        "theory_bytes_per_s": result.theory_bytes_per_s,
+        "theory_source": result.theory_source,
+        "vendor_bytes_per_s": result.vendor_bytes_per_s,
+        "efficiency": summary.efficiency,
+        "vendor_efficiency": summary.vendor_efficiency,
+        "tuning": dict(result.tuning),
+        "findings": [_finding_to_json(finding) for finding in findings],
+    }
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=1)]
+# A field that a later version adds is passed over: it extends the schema, it does not change it.
+_CHECKED = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class _ResultFile(BaseModel):
+    model_config = _CHECKED
+    id: str
+    target: str
+    path: str
+    engine: str
+    threads: _Count
+    working_set_bytes: _Count
+    bytes_per_call: _Count
+    payload_bytes_per_call: _Count
+    traffic_bytes_per_call: _Count | None = None
+    samples_s: list[_Positive]
+    calls_per_sample: _Count
+    start_skew_s: _NotNegative
+    stopped_by: str
+    verified: bool
+    failure: str | None = None
+    cpus: str = ""
+    pinned: bool = True
+    variant: dict[str, str | int] = {}
+    dram_rule_bytes: _Count | None = None
+    theory_bytes_per_s: _Positive | None = None
+    theory_source: str | None = None
+    vendor_bytes_per_s: _Positive | None = None
+    tuning: dict[str, Any] = {}
+
+
+class _ToolFile(BaseModel):
+    model_config = _CHECKED
+    name: str
+    version: str
+
+
+class _NotRunFile(BaseModel):
+    model_config = _CHECKED
+    id: str
+    reason: str
+
+
+class _ConditionsFile(BaseModel):
+    model_config = _CHECKED
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class _RecordFile(BaseModel):
+    model_config = _CHECKED
+    tool: _ToolFile
+    taken_at: str
+    command: list[str]
+    machine: dict[str, Any]
+    conditions: _ConditionsFile
+    results: list[_ResultFile]
+    not_run: list[_NotRunFile]
+    memory: dict[str, Any] = {}
+    notes: list[str] = []
+
+
+def _from_file(file: _RecordFile) -> Record:
+    return Record(
+        tool_version=file.tool.version,
+        taken_at=file.taken_at,
+        command=tuple(file.command),
+        machine=file.machine,
+        conditions=Conditions(file.conditions.before, file.conditions.after),
+        results=tuple(_result_from_file(result) for result in file.results),
+        not_run=tuple(NotRun(skipped.id, skipped.reason) for skipped in file.not_run),
+        memory=file.memory,
+        notes=tuple(file.notes),
+    )
+
+
+def _result_from_file(file: _ResultFile) -> Result:
+    case = Case(
+        target=file.target,
+        path=file.path,
+        engine=file.engine,
+        threads=file.threads,
+        working_set_bytes=file.working_set_bytes,
+        bytes_per_call=file.bytes_per_call,
+        payload_bytes_per_call=file.payload_bytes_per_call,
+        traffic_bytes_per_call=file.traffic_bytes_per_call,
+        cpus=parse_cpu_list(file.cpus) if file.cpus else (),
+        variant=file.variant,
+        dram_rule_bytes=file.dram_rule_bytes,
+    )
+    failure = "" if file.verified else file.failure or "the data was not as it should be"
+    samples = Samples(tuple(file.samples_s), file.calls_per_sample, file.start_skew_s, file.stopped_by)
+    theory = (file.theory_bytes_per_s, file.theory_source, file.vendor_bytes_per_s)
+    return Result(case, samples, failure, *theory, pinned=file.pinned, tuning=file.tuning)

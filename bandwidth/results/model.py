@@ -1,0 +1,148 @@
+"""A measurement as data: what was to run, what was timed, and what is said of it. All of it immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
+VARIANT_KEYS = (
+    "stores",
+    "host_memory",
+    "cpu_node",
+    "memory_node",
+    "peer",
+    "peer_access",
+    "mix",
+    "load",
+    "sweep_point",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure, as plain data.
+
+    `working_set_bytes` is all arrays of all threads together. `bytes_per_call` is the convention of the rate (stream:
+    read + write), `payload_bytes_per_call` what arrives for the user, `traffic_bytes_per_call` what the memory moves,
+    None where that cannot be known. `dram_rule_bytes` is the least working set that counts as DRAM for these CPUs,
+    None where the caches are not known.
+    """
+
+    target: str
+    path: str
+    engine: str
+    threads: int
+    working_set_bytes: int
+    bytes_per_call: int
+    payload_bytes_per_call: int
+    traffic_bytes_per_call: int | None
+    cpus: tuple[int, ...] = ()
+    variant: Mapping[str, str | int] = field(default_factory=dict)
+    dram_rule_bytes: int | None = None
+
+    @property
+    def id(self) -> str:
+        """The name by which records are compared: target, path, engine, threads and what else tells it apart."""
+        parts = [self.target, self.path, self.engine, str(self.threads)]
+        parts += [str(self.variant[key]) for key in VARIANT_KEYS if key in self.variant]
+        return "/".join(parts)
+
+    @property
+    def meets_dram_rule(self) -> bool:
+        """Whether a theory of the memory may stand beside this case: the caches are known and far outgrown."""
+        return self.dram_rule_bytes is not None and self.working_set_bytes >= self.dram_rule_bytes
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The raw truth: the seconds of each timed block, and how it was timed.
+
+    `start_skew_s` is the largest distance between the first and the last worker's start in any block; `stopped_by`
+    is `precision`, `budget`, `interrupted`, `failure` or `unfinished` (the record was saved while it still ran).
+    """
+
+    seconds: tuple[float, ...]
+    calls_per_sample: int
+    start_skew_s: float
+    stopped_by: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know about a result: a code, what was seen with the limit that it crossed, and what to try."""
+
+    code: str
+    text: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A case with its samples. `failure` says what the check found wrong; a rate exists only where it is empty."""
+
+    case: Case
+    samples: Samples
+    failure: str = ""
+    theory_bytes_per_s: float | None = None
+    theory_source: str | None = None
+    vendor_bytes_per_s: float | None = None
+    pinned: bool = True
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether all data was checked and found right."""
+        return not self.failure
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """A case that was not measured, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the machine was doing before and after, as read: see machine/conditions.py for the names."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole run: the machine, the conditions, every result, and what was left out. `machine` is facts as JSON.
+
+    `memory` tells of the theory: its `spec`, `source`, `sockets`, `bytes_per_s` and `working`, or the `reason` for
+    none and a `hint`.
+    """
+
+    tool_version: str
+    taken_at: str
+    command: tuple[str, ...]
+    machine: Mapping[str, Any]
+    conditions: Conditions
+    results: tuple[Result, ...]
+    not_run: tuple[NotRun, ...] = ()
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All findings of a record: those of single results by their id, and those of the whole."""
+
+    by_id: Mapping[str, tuple[Finding, ...]]
+    general: tuple[Finding, ...]
+
+    def of(self, case_id: str) -> tuple[Finding, ...]:
+        """Return the findings of one result."""
+        return self.by_id.get(case_id, ())
+
+    def codes(self) -> frozenset[str]:
+        """Return every code that was raised."""
+        return frozenset(finding.code for group in (*self.by_id.values(), self.general) for finding in group)

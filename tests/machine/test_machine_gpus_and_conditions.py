@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+
+from bandwidth.machine.conditions import read_conditions
+from bandwidth.machine.gpus import gpu_facts
+from bandwidth.machine.reader import CapturedReader
+
+PCI = "/sys/bus/pci/devices"
+CPU = "/sys/devices/system/cpu"
+POWER = "/sys/class/power_supply"
+
+
+def device(address, **files):
+    return {f"{PCI}/{address}/{name.rstrip('_')}": f"{text}\n" for name, text in files.items()}
+
+
+def test_gpus_and_their_links():
+    files = {
+        **device("0000:00:1f.0", class_="0x060100", vendor="0x8086", device="0x1b81"),
+        **device("0000:02:00.0", class_="0x030000", vendor="0x1a03", device="0x2000", current_link_speed="Unknown"),
+        **device(
+            "0000:17:00.0",
+            class_="0x030200",
+            vendor="0x10de",
+            device="0x2335",
+            numa_node="0",
+            current_link_speed="2.5 GT/s PCIe",
+            max_link_speed="32.0 GT/s PCIe",
+            current_link_width="16",
+            max_link_width="16",
+        ),
+    }
+    assert gpu_facts(CapturedReader(files))["gpus"].value == [
+        {"address": "0000:02:00.0", "vendor": "ASPEED", "vendor_id": "1a03", "device_id": "2000"},
+        {
+            "address": "0000:17:00.0",
+            "vendor": "NVIDIA",
+            "vendor_id": "10de",
+            "device_id": "2335",
+            "numa_node": 0,
+            "current_link_gt_s": 2.5,
+            "max_link_gt_s": 32.0,
+            "current_link_width": 16,
+            "max_link_width": 16,
+        },
+    ]
+
+
+def test_no_gpu_is_an_empty_list_and_unknown_is_nothing():
+    assert gpu_facts(CapturedReader({}))["gpus"].value == []
+    assert gpu_facts(CapturedReader({}, system="Darwin")) == {}
+
+
+def test_a_link_that_is_not_pcie_has_no_facts():
+    files = device(
+        "0000:00:02.0", class_="0x030000", vendor="0x8086", device="oops", numa_node="-1", max_link_width="255",
+        current_link_width="0",
+    )  # fmt: skip
+    assert gpu_facts(CapturedReader(files))["gpus"].value == [
+        {"address": "0000:00:02.0", "vendor": "Intel", "vendor_id": "8086"}
+    ]
+
+
+def test_conditions_of_a_linux_server():
+    files = {
+        "/proc/loadavg": "1.50 1.00 0.50 3/812 4297\n",
+        "/proc/stat": "cpu  100 1 20 1000 5 6 7 8 50 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n",
+        "/proc/pressure/cpu": "some avg10=2.50 avg60=0.04 avg300=0.01 total=21\nfull avg10=0.00 total=0\n",
+        "/proc/pressure/memory": "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
+        f"{CPU}/cpu0/thermal_throttle/package_throttle_count": "3\n",
+        f"{CPU}/cpu0/thermal_throttle/core_throttle_count": "70\n",
+        f"{CPU}/cpu1/thermal_throttle/package_throttle_count": "4\n",
+    }
+    for policy in range(40):
+        files[f"{CPU}/cpufreq/policy{policy}/scaling_governor"] = "powersave\n" if policy else "performance\n"
+        files[f"{CPU}/cpufreq/policy{policy}/scaling_cur_freq"] = f"{800000 + 100000 * (policy % 2)}\n"
+    assert read_conditions(CapturedReader(files)) == {
+        "load_average_1min": 1.5,
+        "running_processes": 3,
+        "steal_ticks": 8,
+        "idle_ticks": 1005,
+        "total_ticks": 1147,
+        "cpu_pressure_percent": 2.5,
+        "memory_pressure_percent": 0.0,
+        "governors": ["performance", "powersave"],
+        "clock_min_mhz": 800.0,
+        "clock_max_mhz": 900.0,
+        "throttle_count": 7,
+    }
+
+
+def supply(name, **files):
+    return {f"{POWER}/{name}/{key}": f"{text}\n" for key, text in files.items()}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({**supply("AC", type="Mains", online=1), **supply("BAT0", type="Battery", status="Discharging")}, False),
+        ({**supply("AC", type="Mains", online=0), **supply("BAT0", type="Battery", status="Discharging")}, True),
+        (supply("BAT0", type="Battery", status="Discharging"), True),
+        (supply("BAT0", type="Battery", status="Full"), False),
+        (supply("mouse", type="Battery", status="Discharging", scope="Device"), None),
+        (supply("AC", type="Mains", online=1), False),
+        ({}, None),
+    ],
+)
+def test_battery(files, expected):
+    assert read_conditions(CapturedReader(files)).get("on_battery") is expected
+
+
+def test_other_systems_and_garbage():
+    reader = CapturedReader({}, system="Darwin", load_average=2.0, on_battery=True)
+    assert read_conditions(reader) == {"load_average_1min": 2.0, "on_battery": True}
+    garbage = dict.fromkeys(("/proc/loadavg", "/proc/stat", "/proc/pressure/cpu", f"{CPU}/cpufreq/policy0/a"), "x")
+    assert read_conditions(CapturedReader(garbage)) == {}
+    assert read_conditions(CapturedReader({"/proc/stat": "cpu 1 2 3 4 5 6 7 x\n"})) == {}
+    assert read_conditions(CapturedReader({"/proc/stat": "cpu 1 2 3 4\n"})) == {}
