@@ -47,7 +47,9 @@ def read_entries(path: Path, kind: type[Entry]) -> tuple[Entry, ...]:
 
     Raises BandwidthError naming file, entry and field, for a file that cannot be read, is not TOML or does not fit.
     """
-    return tuple(_entry(path, kind, name, table) for name, table in _tables(path).items())
+    adapter: TypeAdapter[Entry] = TypeAdapter(kind)  # the dataclass itself is the schema: no second copy of its fields
+    known = {field.name for field in dataclasses.fields(kind)}
+    return tuple(_entry(path, adapter, known, name, table) for name, table in _tables(path).items())
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -59,22 +61,15 @@ def _tables(path: Path) -> dict[str, Any]:
         raise BandwidthError(f"{path.name} is not TOML: {error}", "mend the file at that line") from error
 
 
-@lru_cache(maxsize=8)
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)  # the dataclass itself is the schema: there is no second copy of its fields
-
-
-def _entry(path: Path, kind: type[Entry], name: str, table: object) -> Entry:
+def _entry(path: Path, adapter: TypeAdapter[Entry], known: set[str], name: str, table: object) -> Entry:
     if not isinstance(table, dict):
         raise BandwidthError(f"{path.name}: {name!r} is not a table", "write it as [NAME] with its fields below")
-    known = {field.name for field in dataclasses.fields(kind)}
     if unknown := sorted(set(table) - known):
         raise BandwidthError(f"{path.name}: [{name}]: unknown field {unknown[0]!r}", "mend its name or take it out")
     try:
         # As JSON, because only there does pydantic's strict mode take a list for a tuple.
-        entry: Entry = _adapter(kind).validate_json(json.dumps({"name": name, **table}, default=str), strict=True)
+        return adapter.validate_json(json.dumps({"name": name, **table}, default=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the entry"
         raise BandwidthError(f"{path.name}: [{name}]: {field}: {first['msg']}", "mend that field") from error
-    return entry

@@ -18,7 +18,7 @@ DEFECT = 1
 
 # Each command by its name, in the order in which --help lists them: the module of bandwidth.cli with a function of
 # that name. Only the one that is called is imported, so that a new command costs the others nothing.
-COMMANDS = ("theory",)
+COMMANDS = ("theory", "measure", "system", "explain")
 
 
 def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.errors import UsageError
+from bandwidth.cli.terminal import text_width
+from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, canonical_rate_unit
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Output:
             raise UsageError(f"--json and --format {name} do not go together", "give one of the two")
         try:
             known_unit = canonical_rate_unit(unit)
-        except Exception as error:
+        except BandwidthError as error:
             raise UsageError(
                 f"--unit {unit!a} is not a unit of bandwidth", "choose from GB/s, GiB/s, MB/s, TB/s"
             ) from error
@@ -66,7 +67,7 @@ def emit(document: Document, output: Output) -> None:
 
     if output.quiet:
         document = replace(document, remarks=())
-    text = render(document, output.format_name)
+    text = render(document, output.format_name, text_width(sys.stdout))
     if output.path is not None:
         write_text(output.path, text)
     else:

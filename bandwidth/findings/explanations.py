@@ -11,14 +11,23 @@ from bandwidth.errors import BandwidthError
 @dataclass(frozen=True)
 class Explanation:
     """A text of `bandwidth explain`: its key (a code, or a topic in lower case), its title and its paragraphs."""
-key: str title: str text: str aliases: tuple[str, ...] = ()
 
-EXPLANATIONS: tuple[Explanation, ...] = ( Explanation( "BW001", "The data may fit in a cache", """ A cache is several
-times faster than the memory behind it, so data that fits in one says nothing about the memory. To measure memory the
-working set (all arrays, all threads together) must be at least 4 times all last-level caches that the threads can
-reach, and at least 256 MiB. The finding is raised when --size is below that, and when the same kernel at half the
-working set runs faster than at the whole by more than noise: then some cache, perhaps one that the machine does not
-report (a virtual machine may show none, or a whole socket's), still holds part of the data.
+    key: str
+    title: str
+    text: str
+    aliases: tuple[str, ...] = ()
+
+
+EXPLANATIONS: tuple[Explanation, ...] = (
+    Explanation(
+        "BW001",
+        "The data may fit in a cache",
+        """
+A cache is several times faster than the memory behind it, so data that fits in one says nothing about the memory. To
+measure memory the working set (all arrays, all threads together) must be at least 4 times all last-level caches that
+the threads can reach, and at least 256 MiB. The finding is raised when --size is below that, and when the same kernel
+at half the working set runs faster than at the whole by more than noise: then some cache, perhaps one that the
+machine does not report (a virtual machine may show none, or a whole socket's), still holds part of the data.
 
 What to try: leave out --size, or give a larger one. Without enough free memory the largest possible size is used, and
 no theory is put beside it.

@@ -27,8 +27,9 @@ STEAL_SHARE = 0.01
 CPU_PRESSURE_PERCENT = 10.0
 # Until the last worker starts the first has the memory to itself: above this share of a block it shows in the rate.
 SKEW_SHARE = 0.02
-# A few slow blocks do not move a median; from a tenth on something disturbs the machine regularly.
+# A few slow blocks do not move a median; from a tenth on, and three, something disturbs the machine regularly.
 OUTLIER_SHARE = 0.1
+OUTLIERS_LEAST = 3
 
 
 class Raised(NamedTuple):
@@ -83,7 +84,7 @@ def fits_in_cache(record: Record) -> Iterator[Raised]:
 
 def above_theory(record: Record) -> Iterator[Raised]:
     """Yield results of which any figure exceeds the theory that stands beside it."""
-    for result, summary in _rated(record):
+    for result, summary in _shown(record):
         best, theory = summary.best_bytes_per_s, result.theory_bytes_per_s
         if best is None or theory is None or best <= theory:
             continue
@@ -94,44 +95,46 @@ def above_theory(record: Record) -> Iterator[Raised]:
 
 def unstable(record: Record) -> Iterator[Raised]:
     """Yield results whose interval is too wide to rely on."""
-    for result, summary in _rated(record):
+    for result, summary in _shown(record):
         if summary.half_width is not None and summary.half_width > UNSTABLE_HALF_WIDTH:
             seen = f"the 95 % interval reaches {format_percent(summary.half_width)} from the median"
             hint = "stop what else runs on the machine, or give a longer --budget"
-            yield Raised(
-                result.case.id, Finding("BW003", f"{seen}, more than {format_percent(UNSTABLE_HALF_WIDTH)}", hint)
-            )
+            limit = format_percent(UNSTABLE_HALF_WIDTH)
+            yield Raised(result.case.id, Finding("BW003", f"{seen}, more than {limit}", hint))
 
 
 def too_few_samples(record: Record) -> Iterator[Raised]:
     """Yield results with too few samples for an interval."""
-    for result, summary in _rated(record):
+    for result, summary in _shown(record):
         if summary.count < FEWEST_FOR_INTERVAL:
             seen = f"only {summary.count} samples ({_stop_words(result)}); an interval needs {FEWEST_FOR_INTERVAL}"
             yield Raised(result.case.id, Finding("BW008", seen, "give a longer --budget or fewer kernels"))
 
 
-def machine_busy(record: Record) -> Iterator[Raised]:
-    """Yield what else used the machine: load before the run, time stolen by the hypervisor during it, CPU pressure."""
-    before, after = record.conditions.before, record.conditions.after
+def busy_before(record: Record) -> Iterator[Raised]:
+    """Yield where other work ran just before the measurement, by the load average and by waiting for CPUs."""
+    before = record.conditions.before
     cpus = _number(record.machine.get("logical_cpus")) or 1
-    load = _number(before.get("load_average_1min"))
-    limit = max(BUSY_LOAD_SHARE * cpus, BUSY_LOAD_LEAST)
     hint = "measure when the machine is idle, or on CPUs of its own (--cpus)"
-    if load is not None and load > limit:
-        text = f"the load before the run was {load:.2f} on {cpus:.0f} CPUs, more than {limit:.2f}"
+    load, most = _number(before.get("load_average_1min")), max(BUSY_LOAD_SHARE * cpus, BUSY_LOAD_LEAST)
+    if load is not None and load > most:
+        text = f"the load before the run was {load:.2f} on {cpus:.0f} CPUs, more than {most:.2f}"
         yield Raised(None, Finding("BW004", text, hint))
-    steal = _steal_share(before, after)
-    if steal is not None and steal > STEAL_SHARE:
-        text = f"the hypervisor took {format_percent(steal)} of the CPUs' time during the run, more than {format_percent(STEAL_SHARE)}"
-        yield Raised(
-            None, Finding("BW004", text, "other virtual machines share this host: measure again, compare medians")
+    waiting = _number(before.get("cpu_pressure_percent"))
+    if waiting is not None and waiting > CPU_PRESSURE_PERCENT:
+        text = (
+            f"before the run tasks waited for a CPU {waiting:.0f} % of the time, more than {CPU_PRESSURE_PERCENT:.0f} %"
         )
-    pressure = _number(before.get("cpu_pressure_percent"))
-    if pressure is not None and pressure > CPU_PRESSURE_PERCENT:
-        limit = f"{CPU_PRESSURE_PERCENT:.0f} %"
-        text = f"before the run tasks waited for a CPU {pressure:.0f} % of the time, more than {limit}"
         yield Raised(None, Finding("BW004", text, hint))
+
+
+def stolen_time(record: Record) -> Iterator[Raised]:
+    """Yield where the hypervisor gave the CPUs' time to others during the run."""
+    steal = _steal_share(record.conditions.before, record.conditions.after)
+    if steal is not None and steal > STEAL_SHARE:
+        seen = f"the hypervisor took {format_percent(steal)} of the CPUs' time during the run"
+        hint = "others share this host: measure again and compare medians"
+        yield Raised(None, Finding("BW004", f"{seen}, more than {format_percent(STEAL_SHARE)}", hint))
 
 
 def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
@@ -159,7 +162,7 @@ def not_pinned(record: Record) -> Iterator[Raised]:
 
 def start_skew(record: Record) -> Iterator[Raised]:
     """Yield results whose workers did not start together."""
-    for result, _ in _rated(record):
+    for result, _ in _shown(record):
         shortest = min(result.samples.seconds, default=0.0)
         if result.samples.start_skew_s > SKEW_SHARE * shortest:
             skew = format_duration(result.samples.start_skew_s)
@@ -185,9 +188,9 @@ def caches_unknown(record: Record) -> Iterator[Raised]:
 
 def outliers(record: Record) -> Iterator[Raised]:
     """Yield results of which many blocks lie far from the others."""
-    for result, summary in _rated(record):
+    for result, summary in _shown(record):
         far = outlier_indices(result.samples.seconds)
-        if summary.count >= FEWEST_FOR_INTERVAL and len(far) > OUTLIER_SHARE * summary.count:
+        if len(far) >= OUTLIERS_LEAST and len(far) > OUTLIER_SHARE * summary.count:
             seen = f"{len(far)} of {summary.count} blocks lie far from the rest (modified z-score above 3.5)"
             hint = "something disturbs the machine now and then; the median stands, the spread is real"
             yield Raised(result.case.id, Finding("BW012", seen, hint))
@@ -203,7 +206,8 @@ RULES: tuple[Rule, ...] = (
     too_few_samples,
     start_skew,
     outliers,
-    machine_busy,
+    busy_before,
+    stolen_time,
     fewer_cpus_allowed,
     not_pinned,
     theory_unknown,
@@ -216,6 +220,11 @@ def _rated(record: Record) -> Iterator[tuple[Result, Summary]]:
         summary = summarise(result)
         if summary.median_bytes_per_s is not None:
             yield result, summary
+
+
+def _shown(record: Record) -> Iterator[tuple[Result, Summary]]:
+    """Yield the results that have a rate, but for those that only prove the size of another."""
+    return ((result, summary) for result, summary in _rated(record) if not _is_size_check(result))
 
 
 def _is_size_check(result: Result) -> bool:

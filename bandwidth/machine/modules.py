@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"E:MEMORY_DEVICE_([0-9]{1,4})_([A-Z_]{1,64})=(.{0,200})", re.ASCII)
 _MODULE_TYPE = re.compile(r"(?:LP)?DDR[2-9]?|DDR2 FB-DIMM|FBD2|HBM[2-9]?")
-# systemd up to 257 knows types up to HBM2 and writes this for DDR5, LPDDR5 and HBM3.
+# systemd's table of types may end at HBM2: it writes this for DDR5, LPDDR5 and HBM3.
 _UNKNOWN_TO_UDEV = "<OUT OF SPEC>"
 # Below this no computer has run its DDR in use: a smaller figure that is half the rated speed is the clock in MHz.
 _SLOWEST_MT_S = {"DDR3": 1066, "DDR4": 1866, "DDR5": 3600}

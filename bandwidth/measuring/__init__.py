@@ -1,0 +1,1 @@
+"""From options and a machine to cases, from cases to samples, from samples to a record."""

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its header, with its unit where it has one, and how it is aligned."""
+    """One column: its header, with its unit where it has one, how it is aligned, and where plain text wraps it."""
 
     header: str
     align: Literal["left", "right"] = "left"
+    wrap_at: int | None = None
 
 
 @dataclass(frozen=True)

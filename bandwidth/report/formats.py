@@ -6,9 +6,10 @@ import csv
 import html
 import io
 import json
+import textwrap
 from collections.abc import Callable
 
-from tabulate import tabulate
+import tabulate
 
 from bandwidth.report.document import Document, Table
 
@@ -22,14 +23,33 @@ _LATEX_SPECIALS = str.maketrans(
 )
 
 
-def render(document: Document, format_name: str) -> str:
-    """Return the document as text in one of FORMATS. Raises KeyError for another name: the command line checks it."""
+DEFAULT_WIDTH = 80
+
+
+def render(document: Document, format_name: str, width: int = DEFAULT_WIDTH) -> str:
+    """Return the document as text in one of FORMATS; plain text wraps its lines to `width` columns.
+
+    Raises KeyError for another name: the command line has checked it.
+    """
+    if format_name == "table":
+        return _as_table(document, width)
     return FORMATS[format_name](document)
 
 
-def _as_table(document: Document) -> str:
-    blocks = [_text_table(block) if isinstance(block, Table) else block for block in document.blocks]
-    return _joined([*blocks, *document.remarks])
+def _as_table(document: Document, width: int = DEFAULT_WIDTH) -> str:
+    blocks = [_text_table(block) if isinstance(block, Table) else _wrapped(block, width) for block in document.blocks]
+    remarks = "\n".join(_wrapped(remark, width) for remark in document.remarks)
+    return _joined([*blocks, *([remarks] if remarks else [])])
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Wrap each line, what follows set in by two; a line's own indent stays."""
+    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(line, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _as_markdown(document: Document) -> str:
@@ -71,7 +91,16 @@ def _csv_cell(value: object) -> object:
 
 
 def _text_table(table: Table) -> str:
-    return f"{table.title}\n{_tabulated(table, 'simple')}" if table.title else _tabulated(table, "simple")
+    rows = tuple(
+        tuple(_wrapped_cell(cell, column.wrap_at) for cell, column in zip(row, table.columns, strict=True))
+        for row in table.rows
+    )
+    body = _tabulated(Table(table.columns, rows), "simple")
+    return f"{table.title}\n{body}" if table.title else body
+
+
+def _wrapped_cell(cell: str, wrap_at: int | None) -> str:
+    return cell if wrap_at is None else textwrap.fill(cell, wrap_at)
 
 
 def _markdown_table(table: Table) -> str:
@@ -87,9 +116,13 @@ def _html_table(table: Table) -> str:
     )
 
 
+# A header needs no more room than its column: tabulate would add two spaces to each.
+tabulate.MIN_PADDING = 0
+
+
 def _tabulated(table: Table, style: str) -> str:
     # The texts are final: tabulate is not to read numbers into them and write them anew.
-    return tabulate(
+    return tabulate.tabulate(
         table.rows,
         headers=[column.header for column in table.columns],
         tablefmt=style,
@@ -107,12 +140,8 @@ def _latex(text: str) -> str:
 
 
 def _joined(blocks: list[str]) -> str:
-    """Join blocks: an empty line around tables and between paragraphs of different kinds, none between single lines."""
-    parts: list[str] = []
-    for index, block in enumerate(blocks):
-        needs_gap = index > 0 and ("\n" in block or "\n" in blocks[index - 1])
-        parts.append(("\n" if needs_gap else "") + block + "\n")
-    return "".join(parts)
+    """Join blocks with an empty line between them."""
+    return "\n\n".join(blocks) + "\n"
 
 
 FORMATS: dict[str, Callable[[Document], str]] = {

@@ -1,0 +1,36 @@
+"""`bandwidth explain`: what a finding means, and the concepts behind the numbers."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, emit
+from bandwidth.cli.terminal import text_width
+from bandwidth.units import DEFAULT_RATE_UNIT
+
+
+def explain(
+    subject: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CODE|TOPIC]", help="A code such as BW003, or a topic; none lists all."),
+    ] = None,
+    format_name: FormatOption = "table",
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """What a finding means and what to try; concepts too.
+
+    bandwidth explain BW001
+
+    bandwidth explain write-allocate
+    """
+    from bandwidth.findings import EXPLANATIONS, explanation
+    from bandwidth.report.explanation import explanation_document, explanations_document
+
+    options = Output.checked(format_name, as_json, output, DEFAULT_RATE_UNIT, quiet)
+    if not subject:
+        emit(explanations_document(EXPLANATIONS), options)
+        return
+    emit(explanation_document(explanation(" ".join(subject)), text_width(sys.stdout)), options)

@@ -1,0 +1,62 @@
+"""Options that say what this machine has, shared by `system` and `measure`."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.errors import BandwidthError
+
+if TYPE_CHECKING:
+    from bandwidth.machine.facts import Facts
+    from bandwidth.measuring.options import MeasureOptions
+
+MEMORY_VARIABLE = "BANDWIDTH_MEMORY"
+
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help=f"Memory of one socket, such as DDR5-4800 x12; else ${MEMORY_VARIABLE}, else what is found.",
+    ),
+]
+SocketsOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Sockets that have this memory; default: those found.", min=1, max=4096)
+]
+FactsOption = Annotated[
+    Path | None, typer.Option("--facts", metavar="FILE", help="Facts that `bandwidth system --save FILE` wrote.")
+]
+
+
+def machine_options(memory: str | None, sockets: int | None, facts_path: Path | None) -> "MeasureOptions":
+    """Return the options that these say. Raises BandwidthError for a facts file that cannot be read."""
+    from bandwidth.measuring.options import MeasureOptions
+
+    by_variable = os.environ.get(MEMORY_VARIABLE) or None
+    return MeasureOptions(
+        memory=memory or by_variable,
+        memory_source="--memory" if memory else MEMORY_VARIABLE,
+        sockets=sockets,
+        saved_facts=None if facts_path is None else _read_facts(facts_path),
+    )
+
+
+def _read_facts(path: Path) -> "Facts":
+    """Return the facts in a file of `system --save`, or those in a saved record."""
+    from bandwidth.machine.facts import Facts
+
+    hint = "give a file that `bandwidth system --save` wrote"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BandwidthError(f"{path} cannot be read: {error.strerror}", hint) from error
+    except (ValueError, RecursionError) as error:
+        raise BandwidthError(f"{path} is not whole JSON", hint) from error
+    if not isinstance(content, dict) or not isinstance(content.get("machine"), dict):
+        raise BandwidthError(f"{path} holds no facts of a machine", hint)
+    try:
+        return Facts.from_json(content["machine"])
+    except BandwidthError as error:
+        raise BandwidthError(f"{path}: {error.message}", hint) from error

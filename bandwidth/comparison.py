@@ -1,0 +1,73 @@
+"""Records side by side, matched by id, each against a reference.
+
+Two medians differ beyond noise where their 95 % intervals have no value in common: a test on the safe side (it takes
+a larger difference than a test at 5 % would). Without an interval, below six samples, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bandwidth.errors import BandwidthError
+from bandwidth.results import Record, Summary, summarise
+from bandwidth.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One id over all records: a Summary for each record that has it, and each median's ratio to the reference's.
+
+    `ratios` are None where either rate is missing; `ratio_intervals` come from the ends of both intervals;
+    `differs` tells whether the difference is larger than the noise, None where that cannot be said.
+    """
+
+    id: str
+    summaries: tuple[Summary | None, ...]
+    ratios: tuple[float | None, ...]
+    ratio_intervals: tuple[Interval | None, ...]
+    differs: tuple[bool | None, ...]
+
+
+def compare(*records: Record, reference: int = 0) -> tuple[Comparison, ...]:
+    """Compare records result by result: `compare(a, b)[0].ratios` are those of the first id to `a`'s.
+
+    Ids stand in the order in which they first appear; `reference` is the index of the record that the others are
+    divided by. Raises BandwidthError for fewer than two records or an index that is not there.
+    """
+    if len(records) < 2:
+        raise BandwidthError("a comparison needs two records", "give another")
+    if not 0 <= reference < len(records):
+        raise BandwidthError(f"there is no record {reference}", f"choose 0 to {len(records) - 1}")
+    ids = dict.fromkeys(result.case.id for record in records for result in record.results)
+    by_id = [{result.case.id: summarise(result) for result in record.results} for record in records]
+    return tuple(_compared(case_id, [found.get(case_id) for found in by_id], reference) for case_id in ids)
+
+
+def _compared(case_id: str, summaries: Sequence[Summary | None], reference: int) -> Comparison:
+    base = summaries[reference]
+    return Comparison(
+        id=case_id,
+        summaries=tuple(summaries),
+        ratios=tuple(_ratio(summary, base) for summary in summaries),
+        ratio_intervals=tuple(_ratio_interval(summary, base) for summary in summaries),
+        differs=tuple(_differs(summary, base) for summary in summaries),
+    )
+
+
+def _ratio(one: Summary | None, base: Summary | None) -> float | None:
+    if one is None or base is None or one.median_bytes_per_s is None or not base.median_bytes_per_s:
+        return None
+    return one.median_bytes_per_s / base.median_bytes_per_s
+
+
+def _ratio_interval(one: Summary | None, base: Summary | None) -> Interval | None:
+    if one is None or base is None or one.ci95 is None or base.ci95 is None:
+        return None
+    return Interval(one.ci95.low / base.ci95.high, one.ci95.high / base.ci95.low)
+
+
+def _differs(one: Summary | None, base: Summary | None) -> bool | None:
+    if one is None or base is None or one.ci95 is None or base.ci95 is None:
+        return None
+    return not one.ci95.overlaps(base.ci95)

@@ -1,0 +1,159 @@
+"""The whole of `measure`: facts, plan, lock, engines, run, record."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from bandwidth import __version__
+from bandwidth.errors import BandwidthError
+from bandwidth.machine.conditions import read_conditions
+from bandwidth.machine.facts import Facts
+from bandwidth.machine.memory_theory import with_saved_modules
+from bandwidth.machine.probe import collect
+from bandwidth.machine.reader import Reader, SystemReader
+from bandwidth.machine.topology import Topology, read_topology
+from bandwidth.measuring.engines import ENGINES, Engine
+from bandwidth.measuring.kernels import KERNELS
+from bandwidth.measuring.lock import machine_lock
+from bandwidth.measuring.options import MeasureOptions
+from bandwidth.measuring.plan import Plan, make_plan
+from bandwidth.measuring.run import Measurement, Outcome, Progress
+from bandwidth.results import Conditions, Record, Result
+
+# How results stand in a record and a table: by engine, threads, then the kernels as in their table.
+_KERNEL_ORDER = {name: place for place, name in enumerate(KERNELS)}
+_ENGINE_ORDER = {name: place for place, name in enumerate(ENGINES)}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is known before anything runs: the machine, and the plan for it."""
+
+    reader: Reader
+    facts: Facts
+    topology: Topology
+    plan: Plan
+
+
+def prepare(options: MeasureOptions, reader: Reader | None = None) -> Preparation:
+    """Look at the machine and plan. Raises UsageError and HardwareError as `make_plan` does."""
+    reader = reader or SystemReader()
+    facts, topology = collect(reader), read_topology(reader)
+    if options.saved_facts is not None:
+        facts = with_saved_modules(facts, options.saved_facts)
+    return Preparation(reader, facts, topology, make_plan(options, facts, topology))
+
+
+def measure_prepared(
+    preparation: Preparation,
+    command: Sequence[str],
+    *,
+    progress: Callable[[Progress], None] = lambda _: None,
+    save: Callable[[Record], None] = lambda _: None,
+    make_engine: Callable[[str, Topology], Engine] | None = None,
+) -> tuple[Record, bool]:
+    """Measure as planned; return the record and whether it was interrupted. `save` gets the record after each round.
+
+    Raises BandwidthError where another measurement runs or memory is refused.
+    """
+    taken_at = datetime.now(UTC).isoformat(timespec="seconds")
+    before = read_conditions(preparation.reader)
+
+    def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
+        return Record(
+            tool_version=__version__,
+            taken_at=taken_at,
+            command=tuple(command),
+            machine=preparation.facts.to_json(),
+            conditions=Conditions(before, after),
+            results=tuple(sorted(outcome.results, key=_place)),
+            not_run=outcome.not_run,
+            memory=preparation.plan.theory.to_json(),
+        )
+
+    with machine_lock(), _without_collector(), _engines(preparation, make_engine) as engines:
+        run = Measurement(preparation.plan, engines, progress=progress, save=lambda outcome: save(record(outcome, {})))
+        outcome = run.run()
+    return record(outcome, read_conditions(preparation.reader)), outcome.interrupted
+
+
+def measure(
+    target: str = "all",
+    *,
+    kernels: Sequence[str] | None = None,
+    engines: Sequence[str] | None = None,
+    threads: Sequence[int | str] | None = None,
+    cpus: Sequence[int] | None = None,
+    size_bytes: int | None = None,
+    budget_s: float | None = None,
+    memory: str | None = None,
+    sockets: int | None = None,
+) -> Record:
+    """Measure this machine's memory and return the record; `bandwidth measure` does the same.
+
+    `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
+    ("DDR5-4800 x12"). Raises UsageError, HardwareError or BandwidthError, and KeyboardInterrupt when interrupted.
+    """
+    options = MeasureOptions(
+        target=target,
+        kernels=None if kernels is None else tuple(kernels),
+        engines=None if engines is None else tuple(engines),
+        threads=None if threads is None else tuple(str(count) for count in threads),
+        cpus=None if cpus is None else tuple(cpus),
+        size_bytes=size_bytes,
+        memory=memory,
+        memory_source="memory",
+        sockets=sockets,
+    )
+    if budget_s is not None:
+        options = replace(options, budget_s=budget_s)
+    record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", target))
+    if interrupted:
+        raise KeyboardInterrupt
+    return record
+
+
+def _place(result: Result) -> tuple[int, int, int, int]:
+    case = result.case
+    point = case.variant.get("sweep_point", 0)
+    return (
+        _ENGINE_ORDER.get(case.engine, len(_ENGINE_ORDER)),
+        case.threads,
+        1 if point else 0,
+        _KERNEL_ORDER.get(case.path, len(_KERNEL_ORDER)),
+    )
+
+
+@contextmanager
+def _engines(
+    preparation: Preparation, make_engine: Callable[[str, Topology], Engine] | None
+) -> Iterator[dict[str, Engine]]:
+    """Make the engines that the plan needs, and close them whatever happens."""
+    make = make_engine or (lambda name, topology: ENGINES[name].make(topology))
+    engines: dict[str, Engine] = {}
+    try:
+        for name in dict.fromkeys(planned.case.engine for planned in preparation.plan.cases):
+            engines[name] = make(name, preparation.topology)
+        if not engines:
+            raise BandwidthError("there is nothing to measure", "choose other kernels or engines")
+        yield engines
+    finally:
+        for engine in engines.values():
+            engine.close()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector from running inside a block."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,253 @@
+"""The measurement itself: cases take turns, one block each in random order, until all are precise or time is up.
+
+The last block of every case is checked over all its data before the next case may overwrite it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bandwidth.measuring.engines import Block, Engine
+from bandwidth.measuring.options import HARD_STOP
+from bandwidth.measuring.plan import Plan, PlannedCase
+from bandwidth.measuring.sampling import MOST_SAMPLES, calls_for_block, is_precise, least_block_s
+from bandwidth.results import NotRun, Result, Samples
+from bandwidth.statistics import FEWEST_FOR_INTERVAL
+from bandwidth.units import format_duration
+
+MOST_CALIBRATION_BLOCKS = 12
+# Checking all of the data takes about as long as a pass or two of the kernel; until it was timed, this is assumed.
+CHECK_PER_PASS = 1.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a measurement is: seconds of its budget, and what it does just now."""
+
+    elapsed_s: float
+    budget_s: float
+    doing: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave: results with at least one sample or a failure, what was not reached, whether it was stopped."""
+
+    results: tuple[Result, ...]
+    not_run: tuple[NotRun, ...]
+    interrupted: bool
+
+
+@dataclass
+class _Turn:
+    """What is known so far of one case."""
+
+    planned: PlannedCase
+    engine: Engine
+    calls: int = 1
+    block_s: float = 0.0
+    seconds: list[float] = field(default_factory=list)
+    start_skew_s: float = 0.0
+    pinned: bool = True
+    is_closing: bool = False
+    stopped_by: str = ""
+    failure: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self.stopped_by) and not self.is_closing
+
+    @property
+    def closing_s(self) -> float:
+        """The time its last block and the check of all its data will take."""
+        return self.block_s + CHECK_PER_PASS * self.block_s / self.calls
+
+
+class Measurement:
+    """One run of a plan. `engines` are by name; `clock` gives seconds; `shuffle` orders each round.
+
+    `progress` is told what happens; `save` gets the results after every round, so that nothing is lost.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        engines: Mapping[str, Engine],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        shuffle: Callable[[list[_Turn]], None] = random.shuffle,
+        progress: Callable[[Progress], None] = lambda _: None,
+        save: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
+        self._plan = plan
+        self._engines = engines
+        self._clock = clock
+        self._shuffle = shuffle
+        self._progress = progress
+        self._save = save
+        self._turns: list[_Turn] = []
+        self._not_run: list[NotRun] = list(plan.not_run)
+        self._start = 0.0
+
+    def run(self) -> Outcome:
+        """Measure, and return what came of it; an interrupt (Ctrl-C) ends it early and keeps what was measured."""
+        self._start = self._clock()
+        interrupted = False
+        try:
+            self._prepare()
+            self._warm_up()
+            while self._active():
+                self._round()
+                self._save(self._outcome(interrupted=False))
+        except KeyboardInterrupt:
+            interrupted = True
+            for turn in self._turns:
+                if not turn.is_done:
+                    turn.stopped_by, turn.is_closing = "interrupted", False
+        return self._outcome(interrupted=interrupted)
+
+    # --- before the rounds
+
+    def _prepare(self) -> None:
+        self._tell("filling memory")
+        for name, engine in self._engines.items():
+            engine.prepare([planned.case for planned in self._plan.cases if planned.case.engine == name])
+
+    def _warm_up(self) -> None:
+        """Run every case once untimed, the most important first, and take those for which the budget has room."""
+        for planned in self._plan.cases:
+            if self._turns and self._needed_s() + self._guess_s(planned) > self._left_s():
+                self._skip(planned)
+                continue
+            turn = _Turn(planned, self._engines[planned.case.engine])
+            self._turns.append(turn)
+            self._tell(f"warming up {planned.case.id}")
+            self._calibrate(turn)
+            if len(self._turns) > 1 and self._needed_s() > self._left_s():
+                self._turns.remove(turn)
+                self._skip(planned)
+
+    def _calibrate(self, turn: _Turn) -> None:
+        """Find how many calls fill a block; these blocks are not counted."""
+        least_s = least_block_s()
+        for _ in range(MOST_CALIBRATION_BLOCKS):
+            block = self._block(turn)
+            if block is None:
+                return
+            turn.block_s = block.seconds
+            calls = calls_for_block(block.seconds, turn.calls, least_s)
+            if calls == turn.calls:
+                return
+            turn.calls = calls
+
+    def _skip(self, planned: PlannedCase) -> None:
+        budget = format_duration(self._plan.budget_s)
+        self._not_run.append(
+            NotRun(planned.case.id, f"the budget of {budget} did not reach it; give a longer --budget")
+        )
+
+    def _needed_s(self) -> float:
+        """Return the time that the cases taken so far need for enough samples and their checks."""
+        return sum(
+            (FEWEST_FOR_INTERVAL - 1) * turn.block_s + turn.closing_s for turn in self._turns if not turn.is_done
+        )
+
+    def _guess_s(self, planned: PlannedCase) -> float:
+        """Return the time that a case will need, judged by one that ran with as many threads; 0 where none did."""
+        for turn in self._turns:
+            if turn.planned.case.threads == planned.case.threads and turn.block_s > 0:
+                share = planned.case.bytes_per_call / turn.planned.case.bytes_per_call
+                return (FEWEST_FOR_INTERVAL + 1) * turn.block_s / turn.calls * share
+        return 0.0
+
+    # --- the rounds
+
+    def _round(self) -> None:
+        turns = self._active()
+        if self._has_no_time_for(turns):
+            for turn in turns:
+                if not turn.is_closing:
+                    turn.is_closing, turn.stopped_by = True, "budget"
+        self._shuffle(turns)
+        for turn in turns:
+            if self._clock() - self._start > self._plan.budget_s * HARD_STOP and turn.seconds:
+                turn.is_closing, turn.stopped_by = False, "budget"
+                continue
+            self._tell(turn.planned.case.id)
+            self._sample(turn)
+        for turn in self._active():
+            if not turn.is_closing and (is_precise(turn.seconds) or len(turn.seconds) >= MOST_SAMPLES - 1):
+                turn.is_closing, turn.stopped_by = True, "precision"
+
+    def _sample(self, turn: _Turn) -> None:
+        """Take one sample; the last one of a case is checked over all its data."""
+        block = self._block(turn)
+        if block is None:
+            return
+        turn.seconds.append(block.seconds)
+        turn.start_skew_s = max(turn.start_skew_s, block.start_skew_s)
+        if turn.is_closing:
+            self._check(turn, whole=True)
+            turn.is_closing = False
+
+    def _has_no_time_for(self, turns: Sequence[_Turn]) -> bool:
+        """Return whether another round would leave too little time for the last one."""
+        this_round = sum(turn.block_s for turn in turns)
+        return self._left_s() < this_round + sum(turn.closing_s for turn in turns)
+
+    def _block(self, turn: _Turn) -> Block | None:
+        """Run one block and look at parts of what it left; None where it failed, which ends the case."""
+        block = turn.engine.run_block(turn.planned.case, turn.calls)
+        turn.pinned = turn.pinned and block.pinned
+        if not 0 < block.seconds < float("inf"):
+            self._fail(turn, f"a block took {block.seconds} s by its clock, which cannot be")
+            return None
+        return block if self._check(turn, whole=False) else None
+
+    def _check(self, turn: _Turn, *, whole: bool) -> bool:
+        wrong = turn.engine.verify(turn.planned.case, whole=whole)
+        if wrong:
+            self._fail(turn, wrong)
+        return not wrong
+
+    def _fail(self, turn: _Turn, failure: str) -> None:
+        turn.failure, turn.stopped_by, turn.is_closing = failure, "failure", False
+
+    # --- what came of it
+
+    def _active(self) -> list[_Turn]:
+        return [turn for turn in self._turns if not turn.is_done]
+
+    def _left_s(self) -> float:
+        return self._plan.budget_s - (self._clock() - self._start)
+
+    def _tell(self, doing: str) -> None:
+        self._progress(Progress(self._clock() - self._start, self._plan.budget_s, doing))
+
+    def _outcome(self, *, interrupted: bool) -> Outcome:
+        results = [_result(turn) for turn in self._turns if turn.seconds or turn.failure]
+        return Outcome(tuple(results), (*self._not_run, *self._without_samples(interrupted)), interrupted)
+
+    def _without_samples(self, interrupted: bool) -> Iterator[NotRun]:
+        """Yield the cases that an interrupt kept from their first sample."""
+        if interrupted:
+            begun = {turn.planned.case.id for turn in self._turns if turn.seconds or turn.failure}
+            begun |= {skipped.id for skipped in self._not_run}
+            for planned in self._plan.cases:
+                if planned.case.id not in begun:
+                    yield NotRun(planned.case.id, "interrupted before its first sample")
+
+
+def _result(turn: _Turn) -> Result:
+    stopped_by = turn.stopped_by if turn.is_done else "unfinished"
+    return Result(
+        case=turn.planned.case,
+        samples=Samples(tuple(turn.seconds), turn.calls, turn.start_skew_s, stopped_by),
+        failure=turn.failure,
+        theory_bytes_per_s=turn.planned.theory_bytes_per_s,
+        theory_source=turn.planned.theory_source,
+        pinned=turn.pinned,
+    )

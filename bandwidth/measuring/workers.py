@@ -1,0 +1,137 @@
+"""Threads that each stay on one CPU and stamp their own start and end."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+# All workers sleep until one moment and then start by themselves: a barrier would let them go one by one, each when it
+# gets the interpreter's lock, which takes milliseconds on many cores.
+LEAD_S = 0.001
+LEAD_S_PER_WORKER = 0.0001
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When a worker started and ended its part of a block, on the monotonic clock, and what its work returned."""
+
+    start_ns: int
+    end_ns: int
+    value: Any
+
+
+class Worker:
+    """A thread that runs what it is given, on one CPU where the system can pin.
+
+    `pinned` tells whether it could; an exception of the work is raised where its result is taken.
+    """
+
+    def __init__(self, cpu: int | None) -> None:
+        self.pinned = False
+        self._cpu = cpu
+        self._jobs: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, daemon=True, name=f"bandwidth-cpu-{cpu}")
+        self._thread.start()
+
+    def start(self, job: Callable[[], Any]) -> None:
+        """Hand over one piece of work."""
+        self._jobs.put(job)
+
+    def result(self) -> Any:
+        """Wait for the work handed over first and return its value, or raise what it raised."""
+        value, error = self._done.get()
+        if error is not None:
+            raise error
+        return value
+
+    def close(self) -> None:
+        """Let the thread end after the work that it has."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        self._pin()
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._done.put((job(), None))
+            except BaseException as error:  # noqa: BLE001 - it is raised anew by result()
+                self._done.put((None, error))
+
+    def _pin(self) -> None:
+        if self._cpu is None or not hasattr(os, "sched_setaffinity"):
+            return
+        try:
+            os.sched_setaffinity(0, {self._cpu})  # 0 is the calling thread
+        except OSError:
+            return  # the CPU was taken away meanwhile: `pinned` stays false, and a finding says so
+        self.pinned = True
+
+
+class Team:
+    """Workers on some CPUs that run blocks together. `clock_ns` is a monotonic clock in nanoseconds."""
+
+    def __init__(self, cpus: Sequence[int], *, pin: bool, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._clock_ns = clock_ns
+        self._stop = threading.Event()
+        self.workers = tuple(Worker(cpu if pin else None) for cpu in cpus)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether every worker is bound to its CPU; known once each has done some work."""
+        return all(worker.pinned for worker in self.workers)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the team was told to end: long work looks here between its pieces."""
+        return self._stop.is_set()
+
+    def each(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Run one job on each worker, all at once, and return their values. Fewer jobs than workers leave some idle."""
+        busy = self.workers[: len(jobs)]
+        for worker, job in zip(busy, jobs, strict=True):
+            worker.start(job)
+        return _results(busy)
+
+    def timed(self, jobs: Sequence[Callable[[], Any]], calls: int) -> list[Stamp]:
+        """Run each job `calls` times on its worker, all started at one moment, and return when each ran."""
+        moment = time.monotonic() + LEAD_S + LEAD_S_PER_WORKER * len(jobs)
+        return self.each([partial(self._timed, job, calls, moment) for job in jobs])
+
+    def close(self) -> None:
+        """End all workers after the pass that they are in."""
+        self._stop.set()
+        for worker in self.workers:
+            worker.close()
+
+    def _timed(self, job: Callable[[], Any], calls: int, moment: float) -> Stamp:
+        time.sleep(max(moment - time.monotonic(), 0.0))
+        value = None
+        start_ns = self._clock_ns()
+        for _ in range(calls):
+            value = job()
+            if self._stop.is_set():
+                break
+        return Stamp(start_ns, self._clock_ns(), value)
+
+
+def _results(workers: Sequence[Worker]) -> list[Any]:
+    """Return every worker's value. All are waited for before the first error is raised: none runs on unseen."""
+    values, errors = [], []
+    for worker in workers:
+        try:
+            values.append(worker.result())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - kept, and the first is raised below
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return values

@@ -1,0 +1,29 @@
+"""The texts of `bandwidth explain`, wrapped for the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from bandwidth.findings import Explanation
+from bandwidth.report.document import Column, Document, Table
+
+SCHEMA = "bandwidth/explain/1"
+
+
+def explanation_document(entry: Explanation, width: int) -> Document:
+    """Return one explanation, its paragraphs wrapped to `width` columns."""
+    paragraphs = [textwrap.fill(" ".join(part.split()), width) for part in entry.text.strip().split("\n\n")]
+    record = {"key": entry.key, "title": entry.title, "text": entry.text.strip()}
+    blocks = (f"{entry.key}: {entry.title}\n", "\n\n".join(paragraphs))
+    return Document(blocks, {"schema": SCHEMA, "explanations": [record]}, [record])
+
+
+def explanations_document(entries: Sequence[Explanation]) -> Document:
+    """Return the list of all codes and topics."""
+    table = Table(
+        (Column("code or topic"), Column("what it is about")), tuple((entry.key, entry.title) for entry in entries)
+    )
+    records = [{"key": entry.key, "title": entry.title, "text": entry.text.strip()} for entry in entries]
+    line = "`bandwidth explain CODE` prints one of them."
+    return Document((table, line), {"schema": SCHEMA, "explanations": records}, records)

@@ -1,0 +1,165 @@
+"""A record as a table: theory beside measurement, what was counted, what was found, what was not run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bandwidth.measuring.kernels import KERNELS
+from bandwidth.report.document import Column, Document, Table
+from bandwidth.results import Examination, Finding, Record, Result, Summary, summarise
+from bandwidth.results.files import record_to_json
+from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate, format_size
+
+# Results beyond this share of their theory are not printed as a plain percentage.
+WHOLE = 1.0
+UNKNOWN = "-"
+
+
+def measurement_document(record: Record, examination: Examination, unit: str = DEFAULT_RATE_UNIT) -> Document:
+    """Return the document of a measured record."""
+    shown = [result for result in record.results if "sweep_point" not in result.case.variant]
+    blocks: list[Table | str] = [_heading(record)]
+    if shown:
+        blocks += [_table(shown, unit), "\n".join(_counted(record, shown))]
+    if record.not_run:
+        blocks.append("\n".join(f"Not run: {skipped.id}: {skipped.reason}." for skipped in record.not_run))
+    data = record_to_json(record, examination)
+    return Document(tuple(blocks), data, [_flat(result) for result in data["results"]], _remarks(examination))
+
+
+def _heading(record: Record) -> str:
+    machine = record.machine
+    name = str(machine.get("cpu_model") or machine.get("architecture") or "this machine")
+    cores = machine.get("physical_cores")
+    parts = [f"Host memory of {name}"]
+    if cores is not None:
+        parts.append(f"{cores} {'core' if cores == 1 else 'cores'}")
+    memory = record.memory
+    if memory.get("bytes_per_s") is None:
+        return f"{', '.join(parts)}\nTheory: not known here (BW010 below says why)"
+    return f"{', '.join(parts)}\nTheory: {memory['spec']}: {memory['short_working']}, from {memory['source']}"
+
+
+def _table(results: Sequence[Result], unit: str) -> Table:
+    columns = (
+        Column("path"),
+        Column("engine"),
+        Column("threads", "right"),
+        Column(f"median {unit}", "right"),
+        Column("95 % interval", "right"),
+        Column("best", "right"),
+        Column("theory", "right"),
+        Column("share", "right"),
+        Column("n", "right"),
+    )
+    return Table(columns, tuple(_row(result, summarise(result), unit) for result in results))
+
+
+def _row(result: Result, summary: Summary, unit: str) -> tuple[str, ...]:
+    case = result.case
+    start = (case.path, case.engine, str(case.threads))
+    if summary.median_bytes_per_s is None or summary.best_bytes_per_s is None:
+        return (*start, "INVALID", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, str(summary.count))
+    interval = UNKNOWN
+    if summary.ci95 is not None:
+        interval = f"{format_rate(summary.ci95.low, unit)}-{format_rate(summary.ci95.high, unit)}"
+    theory = result.theory_bytes_per_s
+    return (
+        *start,
+        format_rate(summary.median_bytes_per_s, unit),
+        interval,
+        format_rate(summary.best_bytes_per_s, unit) + ("!" if _exceeds(summary.best_bytes_per_s, theory) else ""),
+        UNKNOWN if theory is None else format_rate(theory, unit),
+        _share(summary),
+        str(summary.count),
+    )
+
+
+def _share(summary: Summary) -> str:
+    if summary.efficiency is None:
+        return UNKNOWN
+    if summary.efficiency > WHOLE:
+        return f"INVALID {format_percent(summary.efficiency)}"
+    return format_percent(summary.efficiency)
+
+
+def _exceeds(rate: float, theory: float | None) -> bool:
+    return theory is not None and rate > theory
+
+
+# --- below the table ------------------------------------------------------------------------------------------------
+
+
+def _counted(record: Record, shown: Sequence[Result]) -> list[str]:
+    """Return what was counted, how much data there was, and what the check at half of it showed."""
+    paths = list(dict.fromkeys(result.case.path for result in shown))
+    counted = ", ".join(f"{path} {KERNELS[path].counted}" for path in paths if path in KERNELS)
+    verdict = "all verified" if all(result.is_verified for result in shown) else "INVALID: the data was wrong"
+    lines = [f"Counted, bytes an element: {counted}; {verdict}."]
+    by_size: dict[str, list[int]] = {}
+    for result in shown:
+        threads = by_size.setdefault(format_size(result.case.working_set_bytes), [])
+        threads += [result.case.threads] if result.case.threads not in threads else []
+    lines += [f"Working set: {size} with {_thread_words(threads)}." for size, threads in by_size.items()]
+    return [*lines, *_size_checks(record)]
+
+
+def _thread_words(threads: Sequence[int]) -> str:
+    counts = [str(count) for count in sorted(threads)]
+    joined = " and ".join(filter(None, (", ".join(counts[:-1]), counts[-1])))
+    return f"{joined} {'thread' if joined == '1' else 'threads'}"
+
+
+def _size_checks(record: Record) -> list[str]:
+    """Return what the checks at half the working set showed."""
+    lines = []
+    for check in record.results:
+        whole = next((result for result in record.results if _is_half_of(check, result)), None)
+        half_rate = summarise(check).median_bytes_per_s
+        rate = None if whole is None else summarise(whole).median_bytes_per_s
+        if half_rate and rate:
+            words = f"{check.case.path} with {_thread_words([check.case.threads])}"
+            lines.append(f"At half the working set {words} runs at {half_rate / rate:.2f} of its rate.")
+    return lines
+
+
+def _is_half_of(check: Result, whole: Result) -> bool:
+    if "sweep_point" not in check.case.variant or "sweep_point" in whole.case.variant:
+        return False
+    one, other = check.case, whole.case
+    return (one.path, one.engine, one.threads) == (other.path, other.engine, other.threads)
+
+
+def _remarks(examination: Examination) -> tuple[str, ...]:
+    """Return one line a finding; the same check on several results is one line that names them all."""
+    by_code: dict[str, list[tuple[str, Finding]]] = {}
+    for case_id, findings in examination.by_id.items():
+        for finding in findings:
+            by_code.setdefault(finding.code, []).append((case_id, finding))
+    lines = [_grouped(code, group) for code, group in by_code.items()]
+    lines += [f"{finding.code}: {finding.text}; {finding.hint}." for finding in examination.general]
+    return tuple(lines)
+
+
+def _grouped(code: str, group: Sequence[tuple[str, Finding]]) -> str:
+    case_id, finding = group[0]
+    others = [other for other, _ in group[1:]]
+    also = f" Also: {', '.join(others)}." if others else ""
+    return f"{code}: {case_id}: {finding.text}; {finding.hint}.{also}"
+
+
+def _flat(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result's JSON as one flat row: the samples stay in JSON, the interval becomes two columns."""
+    interval = result["ci95_bytes_per_s"] or [None, None]
+    left_out = ("samples_s", "ci95_bytes_per_s", "findings", "tuning", "variant")
+    row = {name: value for name, value in result.items() if name not in left_out}
+    variant = " ".join(f"{name}={value}" for name, value in result["variant"].items())
+    codes = [finding["code"] for finding in result["findings"]]
+    return row | {
+        "variant": variant,
+        "samples": len(result["samples_s"]),
+        "ci95_low_bytes_per_s": interval[0],
+        "ci95_high_bytes_per_s": interval[1],
+        "findings": codes,
+    }

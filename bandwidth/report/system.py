@@ -1,0 +1,108 @@
+"""What is in a machine: every fact with its source, and the theory that follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bandwidth.machine.facts import READ, Fact, Facts, Json
+from bandwidth.measuring.memory_theory import HostTheory
+from bandwidth.report.document import Column, Document, Table
+from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
+
+SCHEMA = "bandwidth/system/1"
+# What stands below the table in words of its own.
+TOLD_BELOW = ("memory_modules", "memory_modules_reason")
+
+
+def system_json(facts: Facts, theory: HostTheory) -> dict[str, Any]:
+    """Return the object that `system --json` prints and `system --save` writes, which `--facts` reads."""
+    return {"schema": SCHEMA, "machine": facts.to_json(), "memory": theory.to_json()}
+
+
+def system_document(facts: Facts, theory: HostTheory, unit: str = DEFAULT_RATE_UNIT) -> Document:
+    """Return the document of a machine's facts."""
+    columns = (Column("fact", wrap_at=22), Column("value", wrap_at=28), Column("source", wrap_at=26))
+    rows = tuple(
+        (_label(name), _value(name, fact.value), _source(fact))
+        for name, fact in facts.items()
+        if name not in TOLD_BELOW
+    )
+    records = [
+        {"fact": name, "value": fact.value, "source": fact.source, "confidence": fact.confidence}
+        for name, fact in facts.items()
+    ]
+    return Document(
+        (Table(columns, rows), *_modules(facts), *_theory(theory, unit)),
+        system_json(facts, theory),
+        records,
+        _unknown(theory),
+    )
+
+
+def _label(name: str) -> str:
+    """Return a fact's name for people; the unit is in its value then."""
+    return name.removesuffix("_bytes").removesuffix("_mt_s").replace("_", " ")
+
+
+def _source(fact: Fact) -> str:
+    return fact.source if fact.confidence == READ else f"{fact.source} ({fact.confidence})"
+
+
+def _value(name: str, value: Json) -> str:
+    if isinstance(value, list):
+        return _list_value(name, value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_value(name, item)}" for key, item in value.items())
+    if name.endswith("_bytes") and isinstance(value, int):
+        return format_size(value)
+    return f"{value} MT/s" if name.endswith("_mt_s") else str(value)
+
+
+def _list_value(name: str, value: list[Json]) -> str:
+    if not value:
+        return "none"
+    if name.endswith("_range"):
+        return f"{value[0]} to {value[-1]}"
+    if any(isinstance(item, dict) for item in value):
+        return f"{len(value)} (see --json)"
+    return _value("", ", ".join(str(item) for item in value))
+
+
+def _modules(facts: Facts) -> tuple[Table, ...]:
+    modules = facts.value("memory_modules")
+    if not isinstance(modules, list) or not modules:
+        return ()
+    columns = (
+        Column("module"),
+        Column("type"),
+        Column("size", "right"),
+        Column("rated", "right"),
+        Column("runs at", "right"),
+    )
+    rows = tuple(_module_row(module) for module in modules if isinstance(module, dict))
+    return (Table(columns, rows, "Memory modules"),)
+
+
+def _module_row(module: dict[str, Json]) -> tuple[str, ...]:
+    size = module.get("size_bytes")
+    return (
+        str(module.get("locator", "-")),
+        str(module.get("type", "-")),
+        format_size(size) if isinstance(size, int) else "-",
+        *(f"{module[name]} MT/s" if module.get(name) else "-" for name in ("rated_mt_s", "configured_mt_s")),
+    )
+
+
+def _theory(theory: HostTheory, unit: str) -> tuple[str, ...]:
+    if theory.peak is None:
+        return ()
+    rate = format_rate(theory.peak.bytes_per_s, unit)
+    return (
+        f"Theory: {theory.peak.name}: {theory.peak.working}\n  {rate} {unit} for the machine, from {theory.source}",
+    )
+
+
+def _unknown(theory: HostTheory) -> tuple[str, ...]:
+    if theory.peak is not None:
+        return ()
+    return (f"The memory's peak cannot be known here: {theory.reason}; {theory.hint}.",)
