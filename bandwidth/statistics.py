@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,8 +59,9 @@ def _interval_rank(count: int) -> int | None:
     if count < FEWEST_FOR_INTERVAL:
         return None
     allowed = 2**count // TAIL  # in whole numbers: a float overflows from 1,024 values on
-    below, rank = 0, 0
-    while (below := below + math.comb(count, rank)) <= allowed:
+    below, ways, rank = 0, 1, 0  # ways: how many of the 2^count outcomes have `rank` values on one side
+    while (below := below + ways) <= allowed:
+        ways = ways * (count - rank) // (rank + 1)
         rank += 1
     return rank
 

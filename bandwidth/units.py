@@ -127,9 +127,10 @@ def format_duration(seconds: float) -> str:
     """Return a duration with three significant digits and a fitting unit, such as `1.49 s` or `20.1 ms`."""
     if seconds == 0:
         return "0 s"
+    rounded = float(f"{seconds:.3g}")  # before the unit is chosen: 0.9999 is 1 s, not 1e+03 ms
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
-        if seconds >= factor or unit == "ns":
-            return f"{seconds / factor:,.0f} {unit}" if seconds / factor >= 1000 else f"{seconds / factor:.3g} {unit}"
+        if rounded >= factor or unit == "ns":
+            return f"{seconds / factor:,.0f} {unit}" if rounded / factor >= 1000 else f"{rounded / factor:.3g} {unit}"
     raise AssertionError("unreachable: the last unit always returns")
 
 

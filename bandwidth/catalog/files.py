@@ -48,7 +48,7 @@ def read_entries(path: Path, kind: type[Entry]) -> tuple[Entry, ...]:
     Raises BandwidthError naming file, entry and field, for a file that cannot be read, is not TOML or does not fit.
     """
     adapter: TypeAdapter[Entry] = TypeAdapter(kind)  # the dataclass itself is the schema: no second copy of its fields
-    known = {field.name for field in dataclasses.fields(kind)}
+    known = {field.name for field in dataclasses.fields(kind)} - {"name"}  # the name is the table's, said once
     return tuple(_entry(path, adapter, known, name, table) for name, table in _tables(path).items())
 
 

@@ -64,6 +64,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         _drop_standard_output()
         return 0
+    except SystemExit as leaving:
+        # Typer takes a closed pipe for a failure of its own and leaves with 1 before it can be caught above.
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        _drop_standard_output()
+        return 0
     except KeyboardInterrupt:
         return _failed("interrupted", INTERRUPTED, debug)
     except BandwidthError as error:

@@ -13,7 +13,7 @@ from bandwidth.units import DEFAULT_RATE_UNIT
 def explain(
     subject: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CODE|TOPIC]", help="A code such as BW003, or a topic; none lists all."),
+        typer.Argument(metavar="CODE|TOPIC", help="A code such as BW003, or a topic; none lists all."),
     ] = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,

@@ -84,8 +84,9 @@ def measure(
     for path in (save, options.path):
         if path is not None:
             check_writable(path)
-    if options.format_name == "json" and save is None and not plan:
-        save, options = options.path, replace(options, path=None)  # -o x.json --json is the same as --save x.json
+    is_record_the_output = options.format_name == "json" and options.path is not None and save is None and not plan
+    if is_record_the_output:
+        save = options.path  # -o x.json --json is the same as --save x.json
     asked = replace(
         machine_options(memory, sockets, facts_path),
         target=target.lower(),
@@ -105,7 +106,7 @@ def measure(
         record, interrupted = measure_prepared(preparation, ["bandwidth", *sys.argv[1:]], progress=progress, save=saver)
     saver(record)
     examination = examine(record)
-    if not (saver.path is not None and as_json and output is not None):
+    if not is_record_the_output:
         emit(measurement_document(record, examination, options.unit), options)
     _leave(record, examination, strict=strict, interrupted=interrupted, trouble=saver.trouble)
 
@@ -141,7 +142,7 @@ def _leave(
 ) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
     if interrupted:
-        say("bandwidth: interrupted; what was measured is kept")
+        say(f"bandwidth: interrupted; {'what was measured is kept' if trouble is None else trouble}")
         raise typer.Exit(INTERRUPTED)
     if trouble is not None:
         raise trouble

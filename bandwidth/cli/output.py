@@ -71,10 +71,19 @@ def emit(document: Document, output: Output) -> None:
     if output.path is not None:
         write_text(output.path, text)
     else:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        _print(text)
     if output.format_name == "csv":
         say(*document.remarks)
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # a reader that has seen enough is no error; app.run() leaves with 0
+    except OSError as error:
+        raise BandwidthError(f"standard output cannot be written: {error.strerror}", "make room there") from error
 
 
 def write_text(path: Path, text: str) -> None:

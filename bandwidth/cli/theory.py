@@ -33,9 +33,7 @@ VIEW = "What to show"
 def theory(
     specs: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[SPEC]...", help="DDR4-2933 x4, GDDR6 14Gbps 256-bit, PCIe 4.0 x16 ... or - to read lines."
-        ),
+        typer.Argument(metavar="SPEC", help="DDR4-2933 x4, GDDR6 14Gbps 256-bit, PCIe 4.0 x16 ... or - to read lines."),
     ] = None,
     clock: Annotated[
         str | None, typer.Option(metavar="F", help="Clock, such as 1466.67MHz.", rich_help_panel=FORMULA)
@@ -96,7 +94,7 @@ def theory(
         ([_formula(clock, transfers, rate, counts)], False) if is_formula else _read(specs or [], counts)
     )
     if peaks and (keep_going or not has_failed):
-        view = TheoryView(options.unit, explain, is_formula, move_bytes, move or "", reference_peak)
+        view = TheoryView(options.unit, explain, is_formula, move_bytes, (move or "").strip(), reference_peak)
         rows = [
             TheoryRow(
                 peak,

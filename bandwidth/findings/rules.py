@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from bandwidth.errors import BandwidthError
 from bandwidth.machine.cpu_list import parse_cpu_list
 from bandwidth.results import Examination, Finding, Record, Result, Summary, summarise
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, Interval, outlier_indices
@@ -16,6 +17,8 @@ from bandwidth.units import format_duration, format_percent, format_rate, format
 # At half the working set a memory is as fast as at the whole; a cache that holds part of the data is faster. Noise of
 # shared machines reaches a few percent, so more than this and intervals apart is taken for a cache.
 HALF_SIZE_TOLERANCE = 0.05
+# Arrays are whole pages, rounded up for each thread: what is planned as half may be a little more than half.
+HALF_SIZE_SLACK = 0.05
 # The interval's end this far from the median: a figure that a second run would not confirm to two digits.
 UNSTABLE_HALF_WIDTH = 0.05
 # A load of a quarter of the machine before the run, or one CPU's worth at least half of the time.
@@ -84,7 +87,7 @@ def fits_in_cache(record: Record) -> Iterator[Raised]:
 
 def above_theory(record: Record) -> Iterator[Raised]:
     """Yield results of which any figure exceeds the theory that stands beside it."""
-    for result, summary in _shown(record):
+    for result, summary in _rated(record):
         best, theory = summary.best_bytes_per_s, result.theory_bytes_per_s
         if best is None or theory is None or best <= theory:
             continue
@@ -238,7 +241,8 @@ def _half_size_summary(record: Record, whole: Result) -> Summary | None:
         return None
     for other, summary in _rated(record):
         same = (other.case.target, other.case.path, other.case.engine, other.case.threads)
-        is_half = _is_size_check(other) and other.case.working_set_bytes <= case.working_set_bytes // 2
+        off_half = abs(other.case.working_set_bytes / case.working_set_bytes - 0.5)
+        is_half = _is_size_check(other) and off_half <= HALF_SIZE_SLACK
         if is_half and same == (case.target, case.path, case.engine, case.threads):
             return summary
     return None
@@ -265,12 +269,20 @@ def _stop_words(result: Result) -> str:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _allowed_cpus(record: Record) -> int | None:
     listed = record.machine.get("cpus_allowed")
-    return len(parse_cpu_list(listed)) if isinstance(listed, str) and listed else None
+    try:
+        return len(parse_cpu_list(listed)) if isinstance(listed, str) else None
+    except BandwidthError:
+        return None  # a record from a file may hold anything
 
 
 def _steal_share(before: Any, after: Any) -> float | None:

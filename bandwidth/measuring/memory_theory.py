@@ -67,14 +67,11 @@ def host_theory(options: MeasureOptions, facts: Facts, topology: Topology) -> Ho
 
 
 def _memory_peak(options: MeasureOptions, sockets: int) -> Peak:
+    spec = options.memory or ""
     try:
-        found = peak(options.memory or "", sockets=sockets)
-    except UsageError:
-        raise
+        is_memory = peak(spec).kind == "memory"
     except BandwidthError as error:
         raise UsageError(f"{options.memory_source}: {error.message}", error.hint) from error
-    if found.kind != "memory":
-        raise UsageError(
-            f"{options.memory_source} {options.memory!a} is a link", "name the memory, such as DDR5-4800 x12"
-        )
-    return found
+    if not is_memory:
+        raise UsageError(f"{options.memory_source} {spec!a} is a link", "name the memory, such as DDR5-4800 x12")
+    return peak(spec, sockets=sockets)

@@ -168,11 +168,11 @@ def _sizings(
         return sizings
     share = room / needed
     if options.size_bytes is not None:
-        most = format_size(int(options.size_bytes * share))
+        most = int(options.size_bytes * share) // KIBI**2
         raise UsageError(
             f"--size {format_size(options.size_bytes)} needs {format_size(needed)} of memory in all, "
             f"{format_size(usable)} may be used",
-            f"give at most {most}, or fewer kernels",
+            f"give at most {most}MiB, or fewer kernels",
         )
     return {cpus: _capped(sizing, share, usable) for cpus, sizing in sizings.items()}
 

@@ -16,6 +16,8 @@ PRECISION = 0.01
 # A clock that steps by whole seconds would ask for blocks of minutes: such a clock is refused instead.
 LONGEST_LEAST_BLOCK_S = 1.0
 MOST_CALLS = 10**7
+MOST_GROWTH = 10
+MARGIN = 1.1
 # No interval gets much narrower after so many blocks, and a record stays readable.
 MOST_SAMPLES = 1000
 
@@ -33,8 +35,10 @@ def calls_for_block(seconds: float, calls: int, least_s: float) -> int:
     """
     if seconds >= least_s:
         return calls
-    wanted = math.ceil(calls * least_s / seconds * 1.1) if seconds > 0 else calls * 10
-    return min(max(wanted, calls + 1), calls * 10, MOST_CALLS)
+    if seconds * MOST_GROWTH <= least_s:
+        return min(calls * MOST_GROWTH, MOST_CALLS)
+    wanted = math.ceil(calls * least_s / seconds * MARGIN)
+    return min(max(wanted, calls + 1), calls * MOST_GROWTH, MOST_CALLS)
 
 
 def is_precise(seconds: Sequence[float]) -> bool:

@@ -15,7 +15,7 @@ def explanation_document(entry: Explanation, width: int) -> Document:
     """Return one explanation, its paragraphs wrapped to `width` columns."""
     paragraphs = [textwrap.fill(" ".join(part.split()), width) for part in entry.text.strip().split("\n\n")]
     record = {"key": entry.key, "title": entry.title, "text": entry.text.strip()}
-    blocks = (f"{entry.key}: {entry.title}\n", "\n\n".join(paragraphs))
+    blocks = (f"{entry.key}: {entry.title}", "\n\n".join(paragraphs))
     return Document(blocks, {"schema": SCHEMA, "explanations": [record]}, [record])
 
 

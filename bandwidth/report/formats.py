@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 import tabulate
 
-from bandwidth.report.document import Document, Table
+from bandwidth.report.document import Column, Document, Table
 
 _LATEX_SPECIALS = str.maketrans(
     {
         "\\": r"\textbackslash{}",
         **{character: "\\" + character for character in "#$%&_{}"},
+        **{character: rf"\ensuremath{{{character}}}" for character in "<>"},
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
     }
@@ -58,9 +59,7 @@ def _as_markdown(document: Document) -> str:
 
 
 def _as_latex(document: Document) -> str:
-    blocks = [
-        _tabulated(block, "latex_booktabs") if isinstance(block, Table) else _latex(block) for block in document.blocks
-    ]
+    blocks = [_latex_table(block) if isinstance(block, Table) else _latex(block) for block in document.blocks]
     return _joined([*blocks, *(_latex(remark) for remark in document.remarks)])
 
 
@@ -104,9 +103,15 @@ def _wrapped_cell(cell: str, wrap_at: int | None) -> str:
 
 
 def _markdown_table(table: Table) -> str:
+    columns = tuple(Column(column.header.replace("|", r"\|"), column.align) for column in table.columns)
     rows = tuple(tuple(cell.replace("|", r"\|") for cell in row) for row in table.rows)
-    body = _tabulated(Table(table.columns, rows), "pipe")
+    body = _tabulated(Table(columns, rows), "pipe")
     return f"**{table.title}**\n\n{body}" if table.title else body
+
+
+def _latex_table(table: Table) -> str:
+    body = _tabulated(table, "latex_booktabs")
+    return f"{_latex(table.title)}\n\n{body}" if table.title else body
 
 
 def _html_table(table: Table) -> str:

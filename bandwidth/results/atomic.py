@@ -12,12 +12,13 @@ from bandwidth.errors import UsageError
 
 def check_writable(path: Path) -> None:
     """Raise UsageError where `path` could not be written, before anything is measured that would be lost."""
+    folder = _target(path).parent
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file in it")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is not a folder", "make it first, or name another")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path.parent} cannot be written to", "name a folder that can")
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder", "make it first, or name another")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder} cannot be written to", "name a folder that can")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -26,13 +27,12 @@ def write_atomically(path: Path, text: str) -> None:
     Raises UsageError where that cannot be done; nothing half-written stays behind.
     """
     check_writable(path)
-    # A link keeps pointing where it points: it is its target that is replaced.
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        target.write_text(text, "utf-8")  # a device such as /dev/stdout cannot be renamed over
-        return
+    target = _target(path)
     temporary: Path | None = None
     try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, "utf-8")  # a device such as /dev/stdout cannot be renamed over
+            return
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
         temporary = Path(name)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
@@ -42,10 +42,22 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.chmod(_mode_for_new_files())
         temporary.replace(target)
     except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file") from error
+    finally:  # Ctrl-C too leaves nothing behind; after the rename there is nothing left to remove
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
-        raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file") from error
+
+
+def _target(path: Path) -> Path:
+    """Return the file that is replaced: a link keeps pointing where it points. Raises UsageError for no file's name."""
+    try:
+        target = path.resolve()
+        target.is_dir()  # where the system refuses to look at such a name at all (too long), it says so here
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        reason = getattr(error, "strerror", None) or "its links run in a circle"
+        raise UsageError(f"{path} cannot be written: {reason}", "name another file") from error
+    return target
 
 
 def _mode_for_new_files() -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.cpu_list import format_cpu_list, parse_cpu_list
@@ -29,6 +30,10 @@ SCHEMA_FAMILY = "bandwidth/record/"
 SCHEMA_VERSION = 1
 # A record of the usual size is 50 kB; one of a long sweep a few MB. A file far beyond that is something else.
 LARGEST_FILE_BYTES = 256 * 1024 * 1024
+# Bytes, ticks and counts have fewer digits; a whole number of hundreds of them does not become a float.
+MOST_DIGITS = 20
+# What of a fault's place in a file is shown: a file that is not ours may have keys of any length.
+LONGEST_PLACE = 80
 
 # The steps from each older schema to the next, by the number that they start from.
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -68,7 +73,9 @@ def load(path: str | Path) -> Record:
 def parse(text: str, name: str) -> Record:
     """Return the record in a JSON text; `name` says in errors where it came from. Raises as `load` does."""
     try:
-        content = json.loads(text, parse_constant=_refuse_constant)
+        content = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite_float, parse_int=_bounded_integer
+        )
     except (ValueError, RecursionError) as error:
         raise BandwidthError(f"{name} is not whole JSON: {error}", "it was cut short or is no record") from error
     if not isinstance(content, dict):
@@ -79,7 +86,7 @@ def parse(text: str, name: str) -> Record:
         return _from_file(_RecordFile.model_validate(_upgraded(content, name)))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ascii(".".join(str(part) for part in first["loc"]))[1:-1][:LONGEST_PLACE]
         raise BandwidthError(f"{name}: {place}: {first['msg']}", "the record was changed or damaged") from error
 
 
@@ -99,6 +106,19 @@ def _read(path: Path) -> str:
 
 def _refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} is not a number of JSON")
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):  # 1e999 is good JSON, and infinite here
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return value
+
+
+def _bounded_integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"{digits[:20]}... is too large a number")
+    return int(digits)
 
 
 def _upgraded(content: dict[str, Any], name: str) -> dict[str, Any]:
@@ -164,11 +184,20 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# The clocks count nanoseconds, and nothing runs for 30 years. The bounds keep every rate and ratio finite.
+_BlockSeconds = Annotated[float, Field(ge=1e-9, le=1e9)]
+_Skew = Annotated[float, Field(ge=0, le=1e9)]
+_Rate = Annotated[float, Field(ge=1, le=1e30)]
 _Count = Annotated[int, Field(ge=1)]
 # A field that a later version adds is passed over: it extends the schema, it does not change it.
 _CHECKED = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+def _checked_cpus(text: str) -> str:
+    try:
+        return format_cpu_list(parse_cpu_list(text)) if text else ""
+    except BandwidthError as error:
+        raise ValueError(error.message) from error
 
 
 class _ResultFile(BaseModel):
@@ -182,19 +211,19 @@ class _ResultFile(BaseModel):
     bytes_per_call: _Count
     payload_bytes_per_call: _Count
     traffic_bytes_per_call: _Count | None = None
-    samples_s: list[_Positive]
+    samples_s: list[_BlockSeconds]
     calls_per_sample: _Count
-    start_skew_s: _NotNegative
+    start_skew_s: _Skew
     stopped_by: str
     verified: bool
     failure: str | None = None
-    cpus: str = ""
+    cpus: Annotated[str, AfterValidator(_checked_cpus)] = ""
     pinned: bool = True
     variant: dict[str, str | int] = {}
     dram_rule_bytes: _Count | None = None
-    theory_bytes_per_s: _Positive | None = None
+    theory_bytes_per_s: _Rate | None = None
     theory_source: str | None = None
-    vendor_bytes_per_s: _Positive | None = None
+    vendor_bytes_per_s: _Rate | None = None
     tuning: dict[str, Any] = {}
 
 

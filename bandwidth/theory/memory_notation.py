@@ -79,7 +79,7 @@ def _nominal_rate(text: str, family: MemoryFamily, parts: Parts) -> tuple[Fracti
             f"{text!r}: {format_decimal(parts.rate, 4)} of what?", "write the unit of the rate, such as 14Gbps"
         )
     nominal = parts.rate * MT_S_PER_RATE_UNIT[parts.rate_unit or "mt/s"]
-    if parts.rate_unit == "mhz" and not _is_standard(family, nominal) and _is_standard(family, 2 * nominal):
+    if parts.rate_unit == "mhz" and not _is_standard(family, nominal) and _speed_of_clock(family, nominal) is not None:
         raise BandwidthError(f"{text!r}: {format_decimal(nominal)} MHz is a clock", _range_hint(family, nominal))
     if not family.lowest_mt_s <= nominal <= family.highest_mt_s:
         raise BandwidthError(f"{family.name} does not come at {_rate_words(nominal)}", _range_hint(family, nominal))
@@ -99,9 +99,16 @@ def _is_standard(family: MemoryFamily, nominal: Fraction) -> bool:
     return any(abs(nominal - speed) < 1 or exact_bin_mt_s(Fraction(speed)) == nominal for speed in family.speeds_mt_s)
 
 
+def _speed_of_clock(family: MemoryFamily, clock_mhz: Fraction) -> int | None:
+    """Return the standard speed whose clock this is, written in whole MHz too (DDR3-1333: 667), or None."""
+    exact = {speed: exact_bin_mt_s(Fraction(speed)) for speed in family.speeds_mt_s}
+    return next((speed for speed in exact if abs(2 * clock_mhz - exact[speed]) < 2), None)
+
+
 def _range_hint(family: MemoryFamily, nominal: Fraction) -> str:
     if family.rate_unit == "MT/s" and family.lowest_mt_s <= 2 * nominal <= family.highest_mt_s:
-        return f"if that is the clock, write {family.name}-{math.floor(2 * nominal)}{_speeds_hint(family)}"
+        speed = _speed_of_clock(family, nominal) or math.floor(2 * nominal)
+        return f"if that is the clock, write {family.name}-{speed}{_speeds_hint(family)}"
     lowest, highest = _rate_words(Fraction(family.lowest_mt_s)), _rate_words(Fraction(family.highest_mt_s))
     return f"it comes at {lowest} to {highest}{_speeds_hint(family)}"
 

@@ -199,7 +199,8 @@ class NumpyHostEngine:
         window, scalar = self._blocks % WINDOWS, self._new_scalar()
         layout.team.each([self._lead_in(case, thread, window) for thread in threads])
         stamps = layout.team.timed([self._pass(case, thread, window, scalar) for thread in threads], calls)
-        checksums = tuple(int(stamp.value) if stamp.value is not None else 0 for stamp in stamps)
+        is_read_only = KERNELS[case.path].expected is None
+        checksums = tuple(int(stamp.value) for stamp in stamps) if is_read_only else ()
         self._last = _Last(case.id, window, scalar, checksums)
         return _block(stamps, layout.team.pinned)
 

@@ -1,0 +1,175 @@
+"""The spec files: all load and state their source, and every kind of fault is named by file, entry and field."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from bandwidth.catalog import LinkGeneration, MemoryFamily, files, link_generations, memory_families, specs_folder
+from bandwidth.errors import BandwidthError
+
+REPOSITORY = Path(__file__).parent.parent.parent
+FAMILY = """\
+[TESTRAM]
+width_bits = 64
+unit = "channel"
+rate_unit = "MT/s"
+lowest_mt_s = 100
+highest_mt_s = 200
+source = "a data sheet"
+"""
+ENTRIES = (*memory_families(), *link_generations())
+
+
+def read(folder, content):
+    path = folder / "memory.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return files.read_entries(path, MemoryFamily)
+
+
+def test_the_specs_of_a_checkout_lie_beside_the_package():
+    assert specs_folder() == REPOSITORY / "specs"
+
+
+def test_a_missing_folder_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "bandwidth" / "catalog" / "files.py"))
+    with pytest.raises(BandwidthError) as caught:
+        files.specs_folder.__wrapped__()
+    assert str(caught.value) == "the specs of memories and links are missing; install membandwidth again"
+
+
+def test_in_a_wheel_the_specs_lie_inside_the_package(monkeypatch, tmp_path):
+    for folder in (tmp_path / "bandwidth" / "specs", tmp_path / "specs"):
+        folder.mkdir(parents=True)
+        (folder / "memory.toml").touch()
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "bandwidth" / "catalog" / "files.py"))
+    assert files.specs_folder.__wrapped__() == tmp_path / "bandwidth" / "specs"
+
+
+def test_every_family_and_generation_that_is_promised_is_there():
+    assert [family.name for family in memory_families()] == [
+        *("DDR", "DDR2", "DDR3", "DDR4", "DDR5"),
+        *("LPDDR", "LPDDR2", "LPDDR3", "LPDDR4", "LPDDR4X", "LPDDR5", "LPDDR5X", "LPDDR6"),
+        *("GDDR2", "GDDR3", "GDDR4", "GDDR5", "GDDR5X", "GDDR6", "GDDR6X", "GDDR7"),
+        *("HBM", "HBM2", "HBM2e", "HBM3", "HBM3e", "HBM4"),
+    ]
+    assert [generation.name for generation in link_generations()] == [f"PCIe {number}.0" for number in range(1, 8)]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_entry_states_its_source(entry):
+    assert len(entry.source.strip()) > 10
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_coding_is_a_fraction_of_at_most_one(entry):
+    assert 0 < Fraction(entry.coding) <= 1
+
+
+@pytest.mark.parametrize("family", memory_families(), ids=lambda family: family.name)
+def test_every_family_is_consistent_in_itself(family):
+    assert 0 < family.lowest_mt_s < family.highest_mt_s
+    assert family.width_bits > 0
+    assert list(family.speeds_mt_s) == sorted(set(family.speeds_mt_s))
+    assert all(family.lowest_mt_s <= speed <= family.highest_mt_s for speed in family.speeds_mt_s)
+    assert bool(family.widths_bits) == (not family.unit), "widths are offered exactly where one must be given"
+
+
+def test_no_name_stands_for_two_families():
+    names = [name.lower() for family in memory_families() for name in (family.name, *family.aliases)]
+    assert len(names) == len(set(names))
+    written = [
+        (name.lower(), number.lower())
+        for generation in link_generations()
+        for name in (generation.family, *generation.aliases)
+        for number in generation.generations
+    ]
+    assert len(written) == len(set(written))
+
+
+def test_a_right_entry_is_read(tmp_path):
+    (family,) = read(tmp_path, FAMILY + 'aliases = ["TR"]\nspeeds_mt_s = [100, 150]\n')
+    assert family == MemoryFamily(
+        "TESTRAM", 64, "channel", "MT/s", 100, 200, "a data sheet", aliases=("TR",), speeds_mt_s=(100, 150)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            FAMILY.replace("64", '"64"'),
+            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field",
+        ),
+        (
+            FAMILY.replace("64", "64.0"),
+            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field",
+        ),
+        (
+            FAMILY.replace("64", "true"),
+            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field",
+        ),
+        (
+            FAMILY + 'aliases = ["TR", 1]\n',
+            "memory.toml: [TESTRAM]: aliases.1: Input should be a valid string; mend that field",
+        ),
+        (
+            FAMILY.replace('"channel"', '"bank"'),
+            "memory.toml: [TESTRAM]: unit: Input should be 'channel', 'stack' or ''; mend that field",
+        ),
+        (FAMILY + "witdh = 1\n", "memory.toml: [TESTRAM]: unknown field 'witdh'; mend its name or take it out"),
+        (FAMILY + 'name = "OTHER"\n', "memory.toml: [TESTRAM]: unknown field 'name'; mend its name or take it out"),
+        (
+            FAMILY.replace('source = "a data sheet"\n', ""),
+            "memory.toml: [TESTRAM]: source: Field required; mend that field",
+        ),
+        ("TESTRAM = 1\n", "memory.toml: 'TESTRAM' is not a table; write it as [NAME] with its fields below"),
+        (
+            b"\xff\xfe",
+            "memory.toml cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; "
+            "check the file",
+        ),
+    ],
+)
+def test_a_fault_is_one_line_naming_file_entry_and_field(tmp_path, content, message):
+    with pytest.raises(BandwidthError) as caught:
+        read(tmp_path, content)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("content", [FAMILY + FAMILY, "x = [", '[A]\ntext = "\n"'])
+def test_what_is_not_toml_is_one_line_with_its_place(tmp_path, content):
+    with pytest.raises(BandwidthError, match=r"^memory\.toml is not TOML: .+ \(at .+\); mend the file at that line$"):
+        read(tmp_path, content)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BandwidthError, match=r"^gone\.toml cannot be read: .*No such file.*; check the file$"):
+        files.read_entries(tmp_path / "gone.toml", LinkGeneration)
+
+
+def test_faults_of_links_are_named_too(tmp_path):
+    path = tmp_path / "links.toml"
+    path.write_text('["PCIe 9.0"]\nfamily = "PCIe"\ngenerations = ["9"]\nrate_mt_s = 1\ncoding = "1/1"\nsource = "x"\n')
+    with pytest.raises(BandwidthError, match=r"^links\.toml: \[PCIe 9\.0\]: lanes: Field required; mend that field$"):
+        files.read_entries(path, LinkGeneration)
+
+
+def test_a_bad_spec_file_ends_the_command_by_that_line(tmp_path):
+    """A whole process, because the catalog is read once and kept."""
+    (tmp_path / "memory.toml").write_text(FAMILY.replace("64", '"64"'))
+    program = (
+        "import sys; from pathlib import Path; from bandwidth.catalog import files; "
+        "files.specs_folder = lambda: Path(sys.argv[1]); "
+        "from bandwidth.cli.app import run; sys.exit(run(['theory', 'DDR4-2933']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        "bandwidth: memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field\n"
+    )

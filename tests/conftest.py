@@ -1,0 +1,81 @@
+"""Builders of cases, results and records: plain functions with keyword overrides, quiet unless a test asks for more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bandwidth.results import Case, Conditions, Record, Result, Samples
+
+MIB = 1024**2
+KNOWN_MEMORY = {
+    "spec": "DDR4-2933 x4",
+    "bytes_per_s": 93866666666.66667,
+    "sockets": 1,
+    "source": "--memory DDR4-2933 x4",
+    "working": "(1466.67 MHz x 2) x 8 bytes x 4 channels = 93,866.67 MB/s = 93.87 GB/s",
+    "short_working": "2933.33 MT/s x 8 B x 4 = 93.87 GB/s",
+}
+IDLE = {"load_average_1min": 0.1, "cpu_pressure_percent": 0.5, "steal_ticks": 10, "total_ticks": 100_000}
+
+
+def build_case(**overrides: Any) -> Case:
+    """Return a copy of 256 MiB with one thread, large enough to count as memory."""
+    size, threads = overrides.get("working_set_bytes", 256 * MIB), overrides.get("threads", 1)
+    values = {
+        "target": "host",
+        "path": "copy",
+        "engine": "numpy",
+        "threads": threads,
+        "working_set_bytes": size,
+        "bytes_per_call": size,
+        "payload_bytes_per_call": max(size // 2, 1),
+        "traffic_bytes_per_call": None,
+        "cpus": tuple(range(threads)),
+        "dram_rule_bytes": 256 * MIB,
+    }
+    return Case(**(values | overrides))
+
+
+def build_result(case: Case | None = None, seconds: tuple[float, ...] = (0.02,) * 8, **overrides: Any) -> Result:
+    """Return a verified result whose blocks took `seconds`; a field of Samples may be given like one of Result."""
+    of_samples = {"calls_per_sample": 1, "start_skew_s": 0.0, "stopped_by": "precision"}
+    samples = Samples(seconds, **{name: overrides.pop(name, value) for name, value in of_samples.items()})
+    return Result(case or build_case(), samples, **overrides)
+
+
+def build_record(*results: Result, **overrides: Any) -> Record:
+    """Return a record of an idle machine of eight CPUs whose memory is known; `before` and `after` are conditions."""
+    before, after = overrides.pop("before", IDLE), overrides.pop("after", IDLE | {"total_ticks": 200_000})
+    values = {
+        "tool_version": "0.1.0",
+        "taken_at": "2026-01-02T03:04:05+00:00",
+        "command": ("bandwidth", "measure"),
+        "machine": {
+            "cpu_model": "Example 8-Core Processor",
+            "physical_cores": 8,
+            "logical_cpus": 8,
+            "cpus_allowed": "0-7",
+        },
+        "conditions": Conditions(before, after),
+        "results": results,
+        "memory": KNOWN_MEMORY,
+    }
+    return Record(**(values | overrides))
+
+
+@pytest.fixture(scope="session")
+def make_case() -> Callable[..., Case]:
+    return build_case
+
+
+@pytest.fixture(scope="session")
+def make_result() -> Callable[..., Result]:
+    return build_result
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., Record]:
+    return build_record

@@ -1,0 +1,81 @@
+"""The long texts: complete, found by any of their names, and fit to print."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bandwidth import BandwidthError
+from bandwidth.findings import EXPLANATIONS, explanation, rules
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE
+
+
+def test_every_name_leads_to_one_entry():
+    names = [name.lower() for entry in EXPLANATIONS for name in (entry.key, *entry.aliases)]
+    assert len(names) == len(set(names))
+    for entry in EXPLANATIONS:
+        for name in (entry.key, *entry.aliases):
+            assert explanation(name) is entry
+            assert explanation(f"  {name.upper()} ") is entry
+
+
+def test_the_codes_come_first_and_have_no_gap():
+    codes = [entry.key for entry in EXPLANATIONS if entry.key.startswith("BW")]
+    assert codes == [f"BW{number:03}" for number in range(1, len(codes) + 1)]
+    assert [entry.key for entry in EXPLANATIONS[: len(codes)]] == codes
+
+
+@pytest.mark.parametrize("entry", EXPLANATIONS, ids=lambda entry: entry.key)
+def test_every_entry_can_be_printed(entry):
+    assert entry.text.isascii()
+    assert entry.title.isascii()
+    assert len(entry.key) + len(entry.title) < 78
+    assert not entry.title.endswith(".")
+    paragraphs = entry.text.strip().split("\n\n")
+    assert all(part.strip().endswith((".", "report.")) for part in paragraphs)
+    assert len(entry.text) > 150
+    named = set(re.findall(r"BW\d{3}", entry.text))
+    assert named <= {other.key for other in EXPLANATIONS}
+
+
+@pytest.mark.parametrize(
+    ("code", "limit"),
+    [
+        ("BW001", "at least 4 times"),
+        ("BW001", "256 MiB"),
+        ("BW003", f"{rules.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
+        ("BW008", {6: "six"}[FEWEST_FOR_INTERVAL]),
+        ("BW009", f"{rules.SKEW_SHARE * 100:.0f} %"),
+        ("BW012", {0.1: "a tenth"}[rules.OUTLIER_SHARE]),
+        ("BW012", f"{OUTLIER_SCORE}"),
+    ],
+)
+def test_the_texts_name_the_limits_that_the_rules_have(code, limit):
+    assert limit in " ".join(explanation(code).text.split())
+
+
+def test_a_near_miss_is_told():
+    with pytest.raises(BandwidthError, match=r"nothing is explained under 'bw01'; did you mean BW01\d\?|BW0"):
+        explanation("bw01")
+    with pytest.raises(BandwidthError, match="did you mean write-allocate"):
+        explanation("write allocate")
+
+
+def test_what_is_not_there_names_the_way_to_the_list():
+    with pytest.raises(BandwidthError, match="`bandwidth explain` lists codes and topics"):
+        explanation("xyzzy")
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_found_or_refused_in_one_short_line(key):
+    try:
+        found = explanation(key)
+    except BandwidthError as error:
+        message = str(error)
+    else:
+        message = found.title
+    assert "\n" not in message
+    assert len(message) < 800

@@ -1,0 +1,351 @@
+"""Every rule is raised just beyond its limit and silent just inside it, and none fails on a record with gaps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bandwidth.findings import EXPLANATIONS, examine, rules
+from bandwidth.findings.rules import RULES
+from bandwidth.results import Conditions, summarise
+
+MIB = 1024**2
+RULE = 256 * MIB
+COPY = "host/copy/numpy/1"
+# Any JSON, and what only a caller in Python could put there.
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+MACHINE_KEYS = ("logical_cpus", "cpus_allowed", "cpu_quota", "operating_system", "physical_cores")
+CONDITION_KEYS = ("load_average_1min", "cpu_pressure_percent", "steal_ticks", "total_ticks")
+MEMORY_KEYS = ("bytes_per_s", "reason", "hint", "spec")
+
+
+def odd_mapping(keys):
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(keys, ODD))
+
+
+def codes(record):
+    return sorted(examine(record).codes())
+
+
+def seconds_of(case, *gb_s):
+    return tuple(case.bytes_per_call / (rate * 1e9) for rate in gb_s)
+
+
+@pytest.fixture(scope="module")
+def rated(make_case, make_result):
+    """Return a result with the rates given in GB/s; `samples` repeats them."""
+
+    def build(*gb_s, case=None, samples=1, **others):
+        case = case or make_case()
+        return make_result(case, seconds_of(case, *gb_s * samples), **others)
+
+    return build
+
+
+def test_a_quiet_record_has_no_findings(make_record, make_result):
+    examination = examine(make_record(make_result(theory_bytes_per_s=93e9)))
+    assert (dict(examination.by_id), examination.general) == ({}, ())
+
+
+# --- BW001
+
+
+@pytest.mark.parametrize(("size", "expected"), [(RULE - 1, ["BW001"]), (RULE, [])])
+def test_bw001_by_the_working_set(make_record, make_case, make_result, size, expected):
+    record = make_record(make_result(make_case(working_set_bytes=size)))
+    assert codes(record) == expected
+
+
+def test_bw001_names_size_limit_and_what_to_give(make_record, make_case, make_result):
+    (finding,) = examine(make_record(make_result(make_case(working_set_bytes=4 * MIB)))).of(COPY)
+    assert finding.text.startswith("the working set of 4 MiB may be served by caches; memory needs 256 MiB")
+    assert f"--size {RULE}" in finding.hint
+
+
+def half(make_case, size=RULE // 2, **others):
+    return make_case(working_set_bytes=size, variant={"sweep_point": size}, **others)
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(10.49, []), (10.51, ["BW001"]), (9.0, []), (20.0, ["BW001"])])
+def test_bw001_by_the_rate_at_half_the_size(make_record, make_case, rated, rate, expected):
+    record = make_record(rated(10.0, samples=8), rated(rate, case=half(make_case), samples=8))
+    assert codes(record) == expected
+    assert set(examine(record).by_id) <= {COPY}  # the finding is about the result, not about its proof
+
+
+@pytest.mark.parametrize(("slowest", "expected"), [(10.0, []), (10.01, ["BW001"])])
+def test_bw001_needs_intervals_apart(make_record, make_case, rated, slowest, expected):
+    spread = (slowest, 10.6, 10.6, 10.6, 10.6, 10.6, 10.6)
+    record = make_record(rated(10.0, samples=7), rated(*spread, case=half(make_case)))
+    assert [code for code in codes(record) if code != "BW003"] == expected
+
+
+def test_bw001_without_intervals_compares_the_medians(make_record, make_case, rated):
+    record = make_record(rated(10.0, 10.0), rated(11.0, 11.0, case=half(make_case)))
+    assert "BW001" in codes(record)
+
+
+def test_bw001_takes_only_a_half_of_the_same_case(make_record, make_case, rated):
+    others = (
+        half(make_case, path="read"),
+        half(make_case, engine="native"),
+        half(make_case, threads=2),
+        half(make_case, target="host:1"),
+        half(make_case, size=RULE // 8),
+        half(make_case, size=RULE - 4096),
+        make_case(working_set_bytes=RULE, path="scale"),
+    )
+    for other in others:
+        assert codes(make_record(rated(10.0, samples=8), rated(20.0, case=other, samples=8))) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5, 7, 48, 96])
+def test_bw001_knows_the_half_that_was_rounded_up_to_whole_pages(make_record, make_case, rated, threads):
+    pages = 2 * threads * 4096  # a copy's two arrays of each thread
+
+    def whole_pages(size):
+        return -(-size // pages) * pages
+
+    case = make_case(threads=threads, working_set_bytes=whole_pages(RULE))
+    check = half(make_case, threads=threads, size=whole_pages(RULE // 2))
+    record = make_record(rated(10.0, case=case, samples=8), rated(20.0, case=check, samples=8))
+    assert codes(record) == ["BW001"]
+
+
+def test_bw001_says_nothing_of_a_half_where_the_whole_is_too_small_itself(make_record, make_case, rated):
+    case = make_case(working_set_bytes=RULE // 2)
+    check = half(make_case, size=RULE // 4)
+    record = make_record(rated(10.0, case=case, samples=8), rated(20.0, case=check, samples=8))
+    assert [finding.code for finding in examine(record).of(case.id)] == ["BW001"]
+
+
+# --- BW002
+
+
+@pytest.mark.parametrize(
+    ("fastest", "slowest", "expected"),
+    [
+        (16.0, 16.25, []),  # the best, in 16 s, is the theory itself
+        (15.99, 16.25, ["BW002"]),  # the best alone is above
+        (15.0, 15.5, ["BW002"]),  # the median too
+    ],
+)
+def test_bw002_by_any_figure_above_theory(make_record, make_case, make_result, fastest, slowest, expected):
+    result = make_result(make_case(bytes_per_call=1024), (slowest,) * 7 + (fastest,), theory_bytes_per_s=64.0)
+    assert codes(make_record(result)) == expected
+
+
+def test_bw002_names_the_share(make_record, make_result, make_case):
+    case = make_case(bytes_per_call=11 * 10**9)
+    (finding,) = examine(make_record(make_result(case, (1.0,) * 6, theory_bytes_per_s=10e9))).of(COPY)
+    assert finding.text == "11.00 GB/s is 110.0 % of the theory, 10.00 GB/s; nothing real exceeds 100 %"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    seconds=st.lists(st.floats(1e-9, 1e6), min_size=1, max_size=12).map(tuple),
+    theory=st.floats(1, 1e15),
+    variant=st.sampled_from([{}, {"sweep_point": 4096}, {"stores": "streaming"}]),
+)
+def test_a_rate_above_theory_never_goes_without_bw002(make_record, make_case, make_result, seconds, theory, variant):
+    result = make_result(make_case(variant=variant), seconds, theory_bytes_per_s=theory)
+    summary = summarise(result)
+    figures = [summary.median_bytes_per_s, summary.best_bytes_per_s]
+    figures += [] if summary.ci95 is None else [summary.ci95.low, summary.ci95.high]
+    is_above = any(figure > theory for figure in figures)
+    assert ("BW002" in examine(make_record(result)).codes()) == is_above
+
+
+# --- BW003, BW008, BW009, BW012
+
+
+@pytest.mark.parametrize(("last", "expected"), [(10.499, []), (10.501, ["BW003"]), (9.501, []), (9.499, ["BW003"])])
+def test_bw003_by_either_end_of_the_interval(make_record, rated, last, expected):
+    assert codes(make_record(rated(10.0, 10.0, 10.0, 10.0, 10.0, last))) == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(5, ["BW008"]), (6, []), (1, ["BW008"])])
+def test_bw008_by_the_number_of_samples(make_record, make_result, count, expected):
+    assert codes(make_record(make_result(seconds=(0.02,) * count))) == expected
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "words"),
+    [("budget", "the budget was spent"), ("interrupted", "it was interrupted"), ("unfinished", "it was cut off")],
+)
+def test_bw008_says_what_ended_the_case(make_record, make_result, stopped_by, words):
+    (finding,) = examine(make_record(make_result(seconds=(0.02,), stopped_by=stopped_by))).of(COPY)
+    assert words in finding.text
+
+
+@pytest.mark.parametrize(("skew", "expected"), [(0.00039, []), (0.00041, ["BW009"])])
+def test_bw009_by_the_shortest_block(make_record, make_result, skew, expected):
+    result = make_result(seconds=(0.02, 0.0202, 0.0204, 0.0202, 0.0201, 0.0203), start_skew_s=skew)
+    assert codes(make_record(result)) == expected
+
+
+@pytest.mark.parametrize(
+    ("far", "near", "expected"), [(3, 27, []), (4, 27, ["BW012"]), (3, 17, ["BW012"]), (2, 10, [])]
+)
+def test_bw012_by_the_number_and_share_of_outliers(make_record, make_result, far, near, expected):
+    steady = tuple(0.02 + 0.00001 * (index % 5) for index in range(near))
+    assert codes(make_record(make_result(seconds=(*steady, *(0.04,) * far)))) == expected
+
+
+def test_a_proof_of_the_size_is_not_judged_itself(make_record, make_case, make_result):
+    wild = make_result(half(make_case), (0.02, 0.03, 0.04), start_skew_s=0.01)
+    assert codes(make_record(wild)) == []
+
+
+# --- BW004, BW005
+
+
+@pytest.mark.parametrize(
+    ("load", "cpus", "expected"),
+    [(2.0, 8, []), (2.01, 8, ["BW004"]), (0.5, 1, []), (0.51, 1, ["BW004"]), (0.51, 2, ["BW004"]), (0.51, 4, [])],
+)
+def test_bw004_by_the_load(make_record, make_result, load, cpus, expected):
+    machine = {"logical_cpus": cpus}
+    assert codes(make_record(make_result(), machine=machine, before={"load_average_1min": load})) == expected
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(10.0, []), (10.1, ["BW004"])])
+def test_bw004_by_waiting_for_cpus(make_record, make_result, percent, expected):
+    assert codes(make_record(make_result(), before={"cpu_pressure_percent": percent})) == expected
+
+
+@pytest.mark.parametrize(("stolen", "expected"), [(100, []), (101, ["BW004"])])
+def test_bw004_by_stolen_time(make_record, make_result, stolen, expected):
+    before, after = {"steal_ticks": 50, "total_ticks": 1000}, {"steal_ticks": 50 + stolen, "total_ticks": 11_000}
+    assert codes(make_record(make_result(), before=before, after=after)) == expected
+
+
+def test_bw004_needs_two_readings_of_the_counters(make_record, make_result):
+    counters = {"steal_ticks": 500, "total_ticks": 1000}
+    assert codes(make_record(make_result(), before=counters, after={})) == []  # saved while it still ran
+    assert codes(make_record(make_result(), before=counters, after=counters)) == []
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [("0-7", []), ("0-6", ["BW005"]), ("3", ["BW005"])])
+def test_bw005_by_the_cpus_allowed(make_record, make_result, allowed, expected):
+    machine = {"logical_cpus": 8, "cpus_allowed": allowed}
+    assert codes(make_record(make_result(), machine=machine)) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(8.0, []), (16.0, []), (7.5, ["BW005"]), (0.5, ["BW005"])])
+def test_bw005_by_the_quota(make_record, make_result, quota, expected):
+    machine = {"logical_cpus": 8, "cpus_allowed": "0-7", "cpu_quota": quota}
+    assert codes(make_record(make_result(), machine=machine)) == expected
+
+
+# --- BW006, BW007, BW010, BW011
+
+
+def test_bw006_by_a_failed_check(make_record, make_result):
+    examination = examine(make_record(make_result(failure="element 7 is wrong", seconds=(0.02,))))
+    (finding,) = examination.of(COPY)  # and nothing else is said of a figure that is not shown
+    assert (finding.code, finding.text) == ("BW006", "verification failed: element 7 is wrong")
+    assert examination.general == ()
+
+
+def test_bw006_for_a_proof_of_the_size_too(make_record, make_case, make_result):
+    assert codes(make_record(make_result(half(make_case), failure="wrong"))) == ["BW006"]
+
+
+def test_bw007_by_one_result_that_was_not_pinned(make_record, make_case, make_result):
+    pinned = make_result()
+    loose = make_result(make_case(path="read"), pinned=False)
+    assert codes(make_record(pinned)) == []
+    assert codes(make_record(pinned, loose)) == ["BW007"]
+
+
+def test_bw010_by_a_theory_that_is_not_known(make_record, make_result):
+    unknown = {"bytes_per_s": None, "reason": "this is a virtual machine", "hint": "give --memory"}
+    assert codes(make_record(make_result(), memory=unknown)) == ["BW010"]
+    assert codes(make_record(memory=unknown)) == []  # nothing was measured that it could stand beside
+    assert codes(make_record(make_result())) == []
+
+
+def test_bw011_by_caches_that_are_not_known(make_record, make_case, make_result):
+    assert codes(make_record(make_result(make_case(dram_rule_bytes=None)))) == ["BW011"]
+    assert codes(make_record(make_result(make_case(dram_rule_bytes=1)))) == []
+
+
+# --- all of them
+
+
+@pytest.fixture(scope="module")
+def everything_wrong(make_record, make_case, make_result):
+    seconds = (*(0.02 + 0.00001 * index for index in range(10)), *(0.04,) * 5)
+    return make_record(
+        make_result(make_case(), seconds, theory_bytes_per_s=1e6, start_skew_s=0.01, pinned=False),
+        make_result(half(make_case), (0.001,) * 8),
+        make_result(make_case(path="read"), (0.02, 0.03)),
+        make_result(make_case(path="scale", working_set_bytes=4096), (0.02, 0.03, 0.02, 0.03, 0.02, 0.03)),
+        make_result(make_case(path="add", dram_rule_bytes=None), failure="element 7 is wrong"),
+        machine={"logical_cpus": 8, "cpus_allowed": "0-3", "cpu_quota": 1.5},
+        before={"load_average_1min": 99.0, "cpu_pressure_percent": 50.0, "steal_ticks": 0, "total_ticks": 0},
+        after={"steal_ticks": 50, "total_ticks": 100},
+        memory={"bytes_per_s": None, "reason": "nothing is known"},
+    )
+
+
+def test_every_code_that_rules_raise_is_explained_and_every_explained_code_can_be_raised(everything_wrong):
+    written = set(re.findall(r"BW\d{3}", Path(rules.__file__).read_text("utf-8")))
+    explained = {entry.key for entry in EXPLANATIONS if re.fullmatch(r"BW\d{3}", entry.key)}
+    assert written == explained == examine(everything_wrong).codes()
+
+
+def test_every_rule_says_what_was_seen_and_what_to_try(everything_wrong):
+    for rule in RULES:
+        raised = list(rule(everything_wrong))
+        assert raised, f"{rule.__name__} was not raised"
+        for case_id, finding in raised:
+            assert case_id is None or case_id in {result.case.id for result in everything_wrong.results}
+            assert re.fullmatch(r"BW\d{3}", finding.code)
+            assert len(finding.text) > 20
+            assert len(finding.hint) > 10
+            assert finding.text[0].islower() or finding.text[0].isdigit()
+            assert "\n" not in finding.text + finding.hint
+            assert not finding.text.endswith(".")  # the report ends the sentence
+            assert not finding.hint.endswith(".")
+
+
+def test_every_rule_is_registered():
+    public = [value for name, value in vars(rules).items() if not name.startswith("_")]
+    own = {value for value in public if isinstance(value, FunctionType) and value.__module__ == rules.__name__}
+    assert own - {rules.examine} == set(RULES)
+
+
+def test_an_empty_record_has_no_findings(make_record):
+    record = make_record(machine={}, conditions=Conditions({}, {}), memory={})
+    assert codes(record) == []
+
+
+def test_a_result_without_a_sample_does_no_harm(make_record, make_result):
+    assert codes(make_record(make_result(seconds=()))) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    machine=odd_mapping(MACHINE_KEYS),
+    before=odd_mapping(CONDITION_KEYS),
+    after=odd_mapping(CONDITION_KEYS),
+    memory=odd_mapping(MEMORY_KEYS),
+)
+def test_no_rule_fails_on_odd_or_missing_facts(make_record, make_result, machine, before, after, memory):
+    record = make_record(
+        make_result(), make_result(pinned=False), machine=machine, before=before, after=after, memory=memory
+    )
+    for rule in RULES:
+        for _, finding in rule(record):
+            assert finding.hint

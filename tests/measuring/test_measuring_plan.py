@@ -1,0 +1,165 @@
+"""Options and a machine become cases: counts, CPUs, sizes, order and theory, for machines that are not here."""
+
+import pytest
+from measuring_support import GIB, MIB, facts_with_memory, small_topology, two_socket_topology
+
+from bandwidth.errors import HardwareError, UsageError
+from bandwidth.machine.facts import Facts
+from bandwidth.measuring.options import MeasureOptions
+from bandwidth.measuring.plan import make_plan
+
+NOTHING_KNOWN = Facts({})
+
+
+def plan(topology, facts=NOTHING_KNOWN, **options):
+    return make_plan(MeasureOptions(**options), facts, topology)
+
+
+def cases_by_id(found):
+    return {planned.case.id: planned for planned in found.cases}
+
+
+def test_default_is_one_thread_and_all_cores_with_all_kernels():
+    found = cases_by_id(plan(small_topology(4)))
+    ids = {case_id for case_id, planned in found.items() if not planned.case.variant}
+    assert ids == {f"host/{path}/numpy/{n}" for path in ("read", "write", "copy", "scale", "add") for n in (1, 4)}
+
+
+def test_order_is_priority():
+    ids = [planned.case.id for planned in plan(small_topology(2)).cases]
+    assert ids == [
+        "host/copy/numpy/2",
+        "host/read/numpy/2",
+        "host/copy/numpy/2/134217728",
+        "host/copy/numpy/1",
+        "host/read/numpy/1",
+        "host/scale/numpy/2",
+        "host/add/numpy/2",
+        "host/write/numpy/2",
+        "host/scale/numpy/1",
+        "host/add/numpy/1",
+        "host/write/numpy/1",
+    ]
+
+
+def test_all_threads_are_the_physical_cores():
+    found = plan(two_socket_topology(), threads=("all",), kernels=("copy",))
+    assert found.cases[0].case.threads == 128
+    assert found.cases[0].case.cpus == tuple(range(128))
+
+
+def test_threads_beyond_the_cores_take_the_siblings():
+    found = plan(two_socket_topology(), threads=("130",), kernels=("copy",))
+    assert found.cases[0].case.cpus == (*range(128), 128, 129)
+
+
+def test_size_of_one_thread_is_by_its_own_cache_and_of_all_by_the_sum():
+    found = cases_by_id(plan(two_socket_topology(), threads=("1", "8", "9", "all"), kernels=("copy",)))
+    assert found["host/copy/numpy/1"].case.working_set_bytes == 256 * MIB
+    assert found["host/copy/numpy/8"].case.working_set_bytes == 256 * MIB
+    assert found["host/copy/numpy/9"].case.working_set_bytes >= 256 * MIB
+    assert found["host/copy/numpy/128"].case.working_set_bytes == 4 * 16 * 32 * MIB
+    assert found["host/copy/numpy/128"].why == "4 x 512 MiB of last-level cache in 16 caches"
+
+
+def test_rounding_to_pages_never_falls_below_the_rule():
+    for planned in plan(two_socket_topology(), threads=("1", "7", "13", "all")).cases:
+        if not planned.case.variant:
+            assert planned.case.meets_dram_rule
+
+
+def test_size_check_is_made_once_for_each_size():
+    found = cases_by_id(plan(small_topology(4), threads=("1", "2", "all")))
+    assert [case_id for case_id, planned in found.items() if planned.case.variant] == ["host/copy/numpy/4/134217728"]
+
+
+def test_size_check_has_half_the_size_and_no_theory():
+    found = plan(small_topology(2), memory="DDR4-3200 x2")
+    check = next(planned for planned in found.cases if planned.case.variant)
+    assert check.case.working_set_bytes == 128 * MIB
+    assert check.theory_bytes_per_s is None
+
+
+def test_size_check_is_left_out_below_the_rule():
+    assert all(not planned.case.variant for planned in plan(small_topology(2), size_bytes=MIB).cases)
+
+
+def test_bytes_of_each_convention():
+    found = cases_by_id(plan(small_topology(2), size_bytes=24 * MIB, threads=("2",)))
+    add, copy, read = (found[f"host/{path}/numpy/2"].case for path in ("add", "copy", "read"))
+    assert (add.bytes_per_call, add.payload_bytes_per_call, add.traffic_bytes_per_call) == (24 * MIB, 8 * MIB, None)
+    assert (copy.bytes_per_call, copy.payload_bytes_per_call, copy.traffic_bytes_per_call) == (24 * MIB, 12 * MIB, None)
+    assert (read.bytes_per_call, read.payload_bytes_per_call) == (24 * MIB, 24 * MIB)
+    assert read.traffic_bytes_per_call == 24 * MIB
+
+
+def test_size_is_rounded_up_to_whole_pages_of_every_array():
+    found = plan(small_topology(2), size_bytes=1, threads=("2",), kernels=("add",))
+    assert found.cases[0].case.working_set_bytes == 2 * 3 * 4096
+
+
+def test_unknown_caches_get_a_large_size_and_no_theory():
+    found = plan(small_topology(2, None), memory="DDR4-3200 x2", kernels=("copy",), threads=("all",))
+    assert found.cases[0].case.working_set_bytes == GIB
+    assert found.cases[0].case.dram_rule_bytes is None
+    assert found.cases[0].theory_bytes_per_s is None
+
+
+def test_little_memory_caps_the_default_and_takes_the_theory_away():
+    topology = small_topology(2, 512 * MIB)
+    found = cases_by_id(plan(topology, facts_with_memory(2 * GIB), memory="DDR4-3200 x2"))
+    copy = found["host/copy/numpy/2"]
+    assert copy.case.working_set_bytes < copy.case.dram_rule_bytes == 2 * GIB
+    assert copy.theory_bytes_per_s is None
+    assert copy.why.startswith("2 GiB of free memory allow no more")
+    assert 2 * copy.case.working_set_bytes <= 0.8 * 2 * GIB + 16 * 4096
+
+
+def test_size_above_memory_is_a_usage_error_that_says_what_fits():
+    with pytest.raises(
+        UsageError, match=r"--size 2 GiB needs 4 GiB of memory in all, 1 GiB may be used; give at most 409MiB"
+    ):
+        plan(small_topology(2), facts_with_memory(GIB), size_bytes=2 * GIB)
+
+
+def test_theory_of_one_thread_is_its_own_socket():
+    found = cases_by_id(plan(two_socket_topology(), memory="DDR5-4800 x12", kernels=("copy",)))
+    assert found["host/copy/numpy/1"].theory_bytes_per_s == 460.8e9
+    assert found["host/copy/numpy/128"].theory_bytes_per_s == 921.6e9
+    assert found["host/copy/numpy/128"].theory_source == "--memory DDR5-4800 x12"
+
+
+def test_sockets_option_overrides_those_found():
+    found = plan(two_socket_topology(), memory="DDR5-4800 x12", sockets=1, kernels=("copy",), threads=("all",))
+    assert found.cases[0].theory_bytes_per_s == 460.8e9
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": ("0",)}, "--threads 0: 2 CPUs may be used here; give 1 to 2, or all"),
+        ({"threads": ("3",)}, "--threads 3: 2 CPUs may be used here"),
+        ({"threads": ("many",)}, "--threads 'many' is not a number"),
+        ({"threads": ("٣",)}, "is not a number"),
+        ({"kernels": ("triad",)}, "--kernel 'triad' is not known; choose from add, copy, read, scale, write"),
+        ({"engines": ("fortran",)}, "--engine 'fortran' is not known; choose from numpy"),
+        ({"cpus": (0, 7)}, "--cpus: CPU 7 may not be used here; choose from 0-1"),
+        ({"target": "disk"}, "'disk' is nothing that can be measured"),
+        ({"memory": "PCIe 4.0 x16"}, "--memory 'PCIe 4.0 x16' is a link"),
+        ({"memory": "DDR9-1"}, "--memory: 'DDR9-1' is no memory or link"),
+        ({"sockets": 2}, "--sockets multiplies --memory"),
+    ],
+)
+def test_bad_options_are_usage_errors(options, message):
+    with pytest.raises(UsageError, match=message.replace("(", r"\(")):
+        plan(small_topology(2), **options)
+
+
+def test_target_without_an_engine_is_missing_hardware():
+    with pytest.raises(HardwareError, match="device cannot be measured: no engine for it is installed"):
+        plan(small_topology(2), target="device")
+
+
+def test_cpus_restrict_the_threads():
+    found = plan(two_socket_topology(), cpus=(3, 131, 70), kernels=("copy",), threads=("all", "3"))
+    assert {planned.case.cpus for planned in found.cases} == {(3, 70), (3, 70, 131)}

@@ -1,0 +1,171 @@
+"""The run, driven by an engine whose blocks last as long as the test says: known times, known answers."""
+
+import itertools
+
+import pytest
+from measuring_support import ScriptedEngine, small_topology
+
+from bandwidth.machine.facts import Facts
+from bandwidth.measuring.options import MeasureOptions
+from bandwidth.measuring.plan import make_plan
+from bandwidth.measuring.run import Measurement
+from bandwidth.results import summarise
+
+
+def plan_of(budget_s=15.0, **options):
+    options.setdefault("kernels", ("copy",))
+    options.setdefault("threads", ("2",))
+    options.setdefault("size_bytes", 2**24)
+    return make_plan(MeasureOptions(budget_s=budget_s, **options), Facts({}), small_topology(2))
+
+
+def run(plan, engine, **seams):
+    seams.setdefault("shuffle", lambda turns: None)
+    return Measurement(plan, {"numpy": engine}, clock=engine.clock, **seams).run()
+
+
+def alternating(*seconds):
+    """Return a function that yields these times in turn for each case by itself."""
+    cycles = {}
+    return lambda case, _: next(cycles.setdefault(case.id, itertools.cycle(seconds)))
+
+
+def test_steady_case_stops_by_precision_with_known_rate():
+    engine = ScriptedEngine(lambda case, calls: 0.1)
+    (result,) = run(plan_of(), engine).results
+    assert result.samples.stopped_by == "precision"
+    assert result.samples.seconds == (0.1,) * 7  # six to be precise, and the last one that is checked whole
+    assert summarise(result).median_bytes_per_s == pytest.approx(2**24 / 0.1)
+
+
+def test_unsteady_case_stops_by_budget_within_it():
+    engine = ScriptedEngine(alternating(0.1, 0.2, 0.3), check_s=0.1)
+    (result,) = run(plan_of(budget_s=5.0), engine).results
+    assert result.samples.stopped_by == "budget"
+    assert len(result.samples.seconds) > 10
+    assert 4.0 < engine.now <= 5.0
+
+
+def test_short_blocks_get_more_calls_until_twenty_milliseconds():
+    engine = ScriptedEngine(lambda case, calls: calls * 1e-5)
+    (result,) = run(plan_of(), engine).results
+    assert result.samples.calls_per_sample >= 2000
+    assert all(seconds >= 0.02 for seconds in result.samples.seconds)
+
+
+def test_every_round_takes_one_block_of_each_case():
+    engine = ScriptedEngine(lambda case, calls: 0.1)
+    run(plan_of(kernels=("copy", "read")), engine)
+    measured = engine.blocks()[2:]
+    for first, second in zip(measured[::2], measured[1::2], strict=True):
+        assert {first, second} == {"host/copy/numpy/2", "host/read/numpy/2"}
+
+
+def test_rounds_are_shuffled():
+    engine = ScriptedEngine(lambda case, calls: 0.1)
+    run(plan_of(kernels=("copy", "read")), engine, shuffle=lambda turns: turns.reverse())
+    assert engine.blocks()[2:4] == ["host/read/numpy/2", "host/copy/numpy/2"]
+
+
+def test_last_block_of_each_case_is_checked_whole_before_another_runs():
+    engine = ScriptedEngine(lambda case, calls: 0.1)
+    run(plan_of(kernels=("copy", "read", "add")), engine)
+    for case_id in ("host/copy/numpy/2", "host/read/numpy/2", "host/add/numpy/2"):
+        last = max(place for place, entry in enumerate(engine.log) if entry == ("block", case_id))
+        assert engine.log[last + 1 : last + 3] == [("check", case_id), ("whole check", case_id)]
+
+
+def test_every_block_is_spot_checked():
+    engine = ScriptedEngine(lambda case, calls: 0.1)
+    run(plan_of(), engine)
+    for place, (what, case_id) in enumerate(engine.log):
+        if what == "block":
+            assert engine.log[place + 1] == ("check", case_id)
+
+
+def test_failed_check_removes_the_rate_and_leaves_the_others():
+    engine = ScriptedEngine(lambda case, calls: 0.1, wrong={"host/copy/numpy/2": "element 3 is wrong"})
+    results = {result.case.path: result for result in run(plan_of(kernels=("copy", "read")), engine).results}
+    assert results["copy"].failure == "element 3 is wrong"
+    assert summarise(results["copy"]).median_bytes_per_s is None
+    assert summarise(results["read"]).median_bytes_per_s is not None
+
+
+def test_check_of_all_data_at_the_end_removes_the_rate_too():
+    wrong = {"host/copy/numpy/2": "the last 16 bytes are wrong"}
+    engine = ScriptedEngine(lambda case, calls: 0.1, wrong=wrong, wrong_only_whole=True)
+    (result,) = run(plan_of(), engine).results
+    assert not result.is_verified
+    assert summarise(result).best_bytes_per_s is None
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
+def test_block_of_an_impossible_time_is_a_failure(seconds):
+    (result,) = run(plan_of(), ScriptedEngine(lambda case, calls: seconds)).results
+    assert "a block took" in result.failure
+    assert summarise(result).median_bytes_per_s is None
+
+
+def test_what_the_budget_does_not_reach_is_listed_by_priority():
+    engine = ScriptedEngine(lambda case, calls: 0.5)
+    outcome = run(plan_of(budget_s=10.0, kernels=None), engine)
+    assert [result.case.path for result in outcome.results] == ["copy", "read"]
+    assert [skipped.id for skipped in outcome.not_run] == [f"host/{path}/numpy/2" for path in ("scale", "add", "write")]
+    assert all("the budget of 10 s did not reach it" in skipped.reason for skipped in outcome.not_run)
+    assert all(len(result.samples.seconds) >= 6 for result in outcome.results)
+    assert engine.now <= 10.0
+
+
+def test_first_case_is_measured_however_short_the_budget():
+    engine = ScriptedEngine(lambda case, calls: 3.0, fill_s=2.0)
+    outcome = run(plan_of(budget_s=1.0, kernels=None), engine)
+    assert [result.case.path for result in outcome.results] == ["copy"]
+    assert outcome.results[0].samples.seconds == (3.0,)
+    assert len(outcome.not_run) == 4
+
+
+def test_nothing_starts_after_the_hard_stop():
+    slow_after = ScriptedEngine(lambda case, calls: 0.1 if slow_after.now < 2 else 4.0, check_s=0.1)
+    outcome = run(plan_of(budget_s=6.0, kernels=("copy", "read", "add")), slow_after)
+    assert slow_after.now <= 6.0 * 4 / 3 + 4.0 + 0.1
+    assert "budget" in {result.samples.stopped_by for result in outcome.results}
+
+
+def test_slow_filling_is_part_of_the_budget():
+    engine = ScriptedEngine(alternating(0.1, 0.2), fill_s=8.0)
+    run(plan_of(budget_s=10.0), engine)
+    assert engine.now <= 10.0
+
+
+def test_interrupt_keeps_what_was_measured():
+    engine = ScriptedEngine(lambda case, calls: 0.1, interrupt_at=8)
+    outcome = run(plan_of(kernels=("copy", "read")), engine)
+    assert outcome.interrupted
+    assert {result.case.path: len(result.samples.seconds) for result in outcome.results} == {"copy": 3, "read": 2}
+    assert {result.samples.stopped_by for result in outcome.results} == {"interrupted"}
+
+
+def test_interrupt_before_the_first_sample_names_the_case():
+    engine = ScriptedEngine(lambda case, calls: 0.1, interrupt_at=1)
+    outcome = run(plan_of(), engine)
+    assert outcome.results == ()
+    assert [(skipped.id, skipped.reason) for skipped in outcome.not_run] == [
+        ("host/copy/numpy/2", "interrupted before its first sample")
+    ]
+
+
+def test_results_are_saved_after_every_round():
+    saved = []
+    engine = ScriptedEngine(lambda case, calls: 0.1)
+    run(plan_of(), engine, save=saved.append)
+    assert [len(outcome.results[0].samples.seconds) for outcome in saved] == [1, 2, 3, 4, 5, 6, 7]
+    assert saved[0].results[0].samples.stopped_by == "unfinished"
+    assert saved[-1].results[0].samples.stopped_by == "precision"
+
+
+def test_progress_tells_what_is_done():
+    told = []
+    run(plan_of(), ScriptedEngine(lambda case, calls: 0.1), progress=told.append)
+    assert told[0].doing == "filling memory"
+    assert told[-1].doing == "host/copy/numpy/2"
+    assert all(progress.budget_s == 15.0 for progress in told)

@@ -1,0 +1,107 @@
+"""Threads that start together, stamp themselves, stay on their CPU and pass on what goes wrong."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from bandwidth.measuring.workers import Team
+
+
+@pytest.fixture
+def team():
+    team = Team([0, 1], pin=False)
+    yield team
+    team.close()
+
+
+def test_each_runs_jobs_at_the_same_time(team):
+    barrier = threading.Barrier(2, timeout=10)
+    team.each([barrier.wait, barrier.wait])
+
+
+def test_results_come_in_the_order_of_the_jobs(team):
+    assert team.each([lambda: "a", lambda: "b"]) == ["a", "b"]
+
+
+def test_fewer_jobs_than_workers(team):
+    assert team.each([lambda: 1]) == [1]
+
+
+def test_error_of_a_job_is_raised_after_all_have_ended(team):
+    ended = []
+
+    def slow():
+        time.sleep(0.05)
+        ended.append(True)
+
+    def broken():
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        team.each([broken, slow])
+    assert ended == [True]
+    assert team.each([lambda: 1, lambda: 2]) == [1, 2]
+
+
+def test_stamps_enclose_the_work_and_count_the_calls(team):
+    calls = []
+    before = time.perf_counter_ns()
+    stamps = team.timed([lambda: calls.append("a"), lambda: time.sleep(0.02)], 3)
+    after = time.perf_counter_ns()
+    assert calls == ["a"] * 3
+    assert all(before < stamp.start_ns <= stamp.end_ns < after for stamp in stamps)
+    assert stamps[1].end_ns - stamps[1].start_ns >= 60_000_000
+
+
+def test_workers_start_together(team):
+    first, second = team.timed([lambda: None, lambda: None], 1)
+    # Ten times what a sleeping thread usually needs to wake; a barrier in turn on a busy machine takes longer still.
+    assert abs(first.start_ns - second.start_ns) < 50_000_000
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin threads")
+def test_pinned_worker_runs_on_its_cpu_and_leaves_the_process_alone():
+    allowed = sorted(os.sched_getaffinity(0))
+    team = Team(allowed[-1:], pin=True)
+    try:
+        (seen,) = team.each([lambda: os.sched_getaffinity(0)])
+        assert seen == {allowed[-1]}
+        assert team.pinned
+        assert sorted(os.sched_getaffinity(0)) == allowed
+    finally:
+        team.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin threads")
+def test_cpu_that_is_not_there_leaves_the_worker_unpinned():
+    team = Team([65_000], pin=True)
+    try:
+        team.each([lambda: None])
+        assert not team.pinned
+    finally:
+        team.close()
+
+
+def test_unpinned_team_says_so(team):
+    team.each([lambda: None, lambda: None])
+    assert not team.pinned
+
+
+def test_close_ends_the_threads_and_breaks_off_between_calls():
+    team = Team([0], pin=False)
+    calls = []
+
+    def job():
+        calls.append(1)
+        time.sleep(0.01)
+
+    runner = threading.Thread(target=lambda: team.timed([job], 10_000))
+    runner.start()
+    while not calls:
+        time.sleep(0.001)
+    team.close()
+    runner.join(timeout=5)
+    assert not runner.is_alive()
+    assert len(calls) < 100

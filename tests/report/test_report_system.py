@@ -1,0 +1,208 @@
+"""The table of a machine, whole and by the letter, from captured text in documented formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from bandwidth.machine.facts import Fact, Facts
+from bandwidth.machine.modules import UDEV_DATABASE
+from bandwidth.machine.probe import collect
+from bandwidth.machine.reader import CapturedReader
+from bandwidth.machine.topology import read_topology
+from bandwidth.measuring.memory_theory import HostTheory, host_theory
+from bandwidth.measuring.options import MeasureOptions
+from bandwidth.report import FORMATS, Table, render
+from bandwidth.report.system import system_document, system_json
+from bandwidth.theory import peak
+
+GIB = 1024**3
+CPU = "/sys/devices/system/cpu"
+
+
+def captured():
+    """Return a desktop of two cores with two threads each and two of its four slots filled."""
+    files = {
+        f"{CPU}/online": "0-3\n",
+        f"{CPU}/present": "0-3\n",
+        "/sys/devices/system/node/node0/cpulist": "0-3\n",
+        "/proc/cpuinfo": "processor\t: 0\nvendor_id\t: ExampleVendor\nmodel name\t: Example CPU 2-Core\n\n",
+        "/proc/meminfo": "MemTotal: 33554432 kB\nMemAvailable: 16777216 kB\n",
+        "/etc/os-release": 'PRETTY_NAME="Example Linux 1"\n',
+        UDEV_DATABASE: udev(),
+    }
+    for cpu in range(4):
+        topology = f"{CPU}/cpu{cpu}/topology"
+        files[f"{topology}/physical_package_id"] = "0\n"
+        files[f"{topology}/core_id"] = f"{cpu % 2}\n"
+        files[f"{topology}/core_cpus_list"] = f"{cpu % 2},{cpu % 2 + 2}\n"
+        for name, text in (("level", "3"), ("type", "Unified"), ("size", "16384K"), ("shared_cpu_list", "0-3")):
+            files[f"{CPU}/cpu{cpu}/cache/index3/{name}"] = f"{text}\n"
+    return CapturedReader(files, allowed_cpus=(0, 1, 2), logical_cpus=4, hostname="node1", kernel="6.1.0")
+
+
+def udev():
+    lines = []
+    for index, filled in enumerate((False, True, False, True)):
+        fields = {"LOCATOR": f"DIMM {index % 2 + 1}", "BANK_LOCATOR": f"P0 CHANNEL {'AB'[index // 2]}"}
+        full = {"TYPE": "DDR4", "SIZE": 16 * GIB, "DATA_WIDTH": 64, "SPEED_MTS": 3200, "CONFIGURED_SPEED_MTS": 2933}
+        fields |= full if filled else {"PRESENT": "0", "TYPE": "Unknown"}
+        lines += [f"E:MEMORY_DEVICE_{index}_{name}={value}" for name, value in fields.items()]
+    return "\n".join([*lines, ""])
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return collect(captured())
+
+
+@pytest.fixture(scope="module")
+def theory(facts):
+    return host_theory(MeasureOptions(), facts, read_topology(captured()))
+
+
+UNKNOWN = HostTheory(None, 1, "", "this is a virtual machine", "give --memory")
+GOLDEN = """\
+fact                  value               source
+--------------------  ------------------  -----------------------
+hostname              node1               uname
+operating system      Example Linux 1     /etc/os-release
+kernel                6.1.0               uname
+architecture          x86_64              uname
+python version        3.11.0              this interpreter
+cpu vendor            ExampleVendor       /proc/cpuinfo
+cpu model             Example CPU 2-Core  /proc/cpuinfo
+sockets               1                   /sys/devices/system
+physical cores        2                   /sys/devices/system
+logical cpus          4                   /sys/devices/system
+cpus allowed          0-2                 sched_getaffinity
+numa nodes            1                   /sys/devices/system
+cache l3              16 MiB              /sys/devices/system
+                                          (derived)
+last level cache      16 MiB              /sys/devices/system
+                                          (derived)
+last level cache      1                   /sys/devices/system
+instances                                 (derived)
+memory total          32 GiB              /proc/meminfo
+memory available      16 GiB              /proc/meminfo
+container             none                no trace of a container
+                                          (assumed)
+memory slots          4                   /run/udev/data/+dmi:id
+memory type           DDR4                /run/udev/data/+dmi:id
+memory rated          3200 MT/s           /run/udev/data/+dmi:id
+memory configured     2933 MT/s           /run/udev/data/+dmi:id
+memory channels       2                   /run/udev/data/+dmi:id,
+                                          names of the slots
+                                          (derived)
+memory channels with  2                   /run/udev/data/+dmi:id,
+slots                                     names of the slots
+                                          (derived)
+memory width bits     128                 /run/udev/data/+dmi:id,
+                                          names of the slots
+                                          (derived)
+gpus                  none                /sys/bus/pci/devices
+
+Memory modules
+module  type    size      rated    runs at
+------  ----  ------  ---------  ---------
+DIMM 2  DDR4  16 GiB  3200 MT/s  2933 MT/s
+DIMM 2  DDR4  16 GiB  3200 MT/s  2933 MT/s
+
+Theory: DDR4-2933 x2: (1466.67 MHz x 2) x 8 bytes x 2 channels = 46,933.33 MB/s
+  = 46.93 GB/s
+  46.93 GB/s for the machine, from /run/udev/data/+dmi:id (derived)
+"""
+
+
+def test_the_table_of_a_captured_desktop(facts, theory):
+    assert render(system_document(facts, theory), "table") == GOLDEN
+
+
+def test_the_unit_counts_for_the_theory(facts, theory):
+    text = render(system_document(facts, theory, "MiB/s"), "table")
+    assert "44,759.11 MiB/s for the machine" in text
+
+
+def test_without_a_theory_the_reason_and_what_to_do_stand_below(facts):
+    document = system_document(facts, UNKNOWN)
+    assert render(document, "table").endswith(
+        "The memory's peak cannot be known here: this is a virtual machine; give\n  --memory.\n"
+    )
+    assert "Theory:" not in render(document, "table")
+
+
+def test_no_facts_at_all():
+    assert render(system_document(Facts({}), UNKNOWN), "table").startswith("fact")
+
+
+def test_what_saved_facts_say_is_marked(facts, theory):
+    given = Facts({**facts, "memory_type": Fact("DDR4", "saved facts: udev", "given")})
+    assert re.search(r"memory type +DDR4 +saved facts: udev \(given\)", render(system_document(given, theory), "table"))
+
+
+def test_a_module_with_gaps_has_dashes():
+    modules = Facts({"memory_modules": Fact([{"locator": "A1", "size_bytes": 8 * GIB}, {}, "odd"], "a file", "read")})
+    table = next(block for block in system_document(modules, UNKNOWN).blocks if getattr(block, "title", ""))
+    assert table.rows == (("A1", "-", "8 GiB", "-", "-"), ("-", "-", "-", "-", "-"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("memory_total_bytes", 24 * GIB, "24 GiB"),
+        ("memory_rated_mt_s", 3200, "3200 MT/s"),
+        ("memory_channels_range", [1, 4], "1 to 4"),
+        ("gpus", [], "none"),
+        ("gpus", [{"name": "a"}, {"name": "b"}], "2 (see --json)"),
+        ("governors", ["performance", "powersave"], "performance, powersave"),
+        ("numa_node_memory_bytes", {"0": GIB, "1": 2 * GIB}, "0: 1 GiB, 1: 2 GiB"),
+        ("cpu_quota", 1.5, "1.5"),
+    ],
+)
+def test_values_are_written_with_their_unit(name, value, text):
+    document = system_document(Facts({name: Fact(value, "a file", "read")}), UNKNOWN)
+    table = document.blocks[0]
+    assert isinstance(table, Table)
+    if name != "numa_node_memory_bytes":
+        assert table.rows[0][1] == text
+    else:
+        assert table.rows[0][1].count(":") == 2
+    assert "bytes" not in table.rows[0][0]
+
+
+def test_at_most_80_columns_whatever_the_facts(theory):
+    long = Facts(
+        {
+            "a_very_long_name_of_a_fact_that_a_later_version_adds_bytes": Fact(GIB, "a source " * 20, "derived"),
+            "cpu_model": Fact("An Example Processor with a Name of Many Words " * 3, "/a" * 40, "read"),
+        }
+    )
+    for facts in (long, collect(captured())):
+        for known in (theory, UNKNOWN, HostTheory(peak("DDR5-4800 x12", sockets=2), 2, "--memory DDR5-4800 x12")):
+            assert max(map(len, render(system_document(facts, known), "table").splitlines())) <= 80
+
+
+def test_json_is_what_is_saved_and_reads_back(facts, theory):
+    content = json.loads(render(system_document(facts, theory), "json"))
+    assert content == json.loads(json.dumps(system_json(facts, theory)))
+    assert content["schema"] == "bandwidth/system/1"
+    assert Facts.from_json(content["machine"]) == facts
+    assert content["memory"]["bytes_per_s"] == pytest.approx(2933.3333e6 * 16)
+
+
+def test_csv_has_one_row_a_fact(facts, theory):
+    rows = list(csv.DictReader(io.StringIO(render(system_document(facts, theory), "csv"))))
+    assert [row["fact"] for row in rows] == list(facts)
+    assert {row["confidence"] for row in rows} <= {"read", "derived", "assumed", "given"}
+
+
+def test_every_format_names_the_modules_and_the_theory(facts, theory):
+    for format_name in FORMATS:
+        text = render(system_document(facts, theory), format_name)
+        assert "Example CPU 2-Core" in text
+        assert "2933" in text
+        assert "\x1b" not in text

@@ -1,0 +1,366 @@
+"""Records on disk: the golden file of schema 1, what is refused, and that a file is whole or not there."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from bandwidth import BandwidthError
+from bandwidth.errors import UsageError
+from bandwidth.findings import examine
+from bandwidth.results import NotRun, summarise
+from bandwidth.results import files as results_files
+from bandwidth.results.atomic import check_writable, write_atomically
+from bandwidth.results.files import SCHEMA_VERSION, load, parse, record_to_json, save
+
+# Written by schema 1 and never to be changed: later versions must go on reading it.
+GOLDEN = Path(__file__).parents[1] / "data" / "record-1.json"
+MIB = 1024**2
+
+
+@pytest.fixture(scope="module")
+def record(make_case, make_result, make_record):
+    measured = make_result(
+        make_case(variant={"stores": "streaming"}, threads=2, traffic_bytes_per_call=256 * MIB),
+        (0.02, 0.021, 0.0205, 0.0195, 0.02, 0.0202, 0.0201),
+        calls_per_sample=3,
+        start_skew_s=1.5e-5,
+        theory_bytes_per_s=93866666666.66667,
+        theory_source="--memory DDR4-2933 x4",
+        vendor_bytes_per_s=90e9,
+        tuning={"block": 64},
+    )
+    half = make_result(make_case(variant={"sweep_point": 128 * MIB}, working_set_bytes=128 * MIB), pinned=False)
+    wrong = make_result(make_case(path="add", cpus=(0,)), (0.02,), failure="element 7 is wrong", stopped_by="failure")
+    return make_record(
+        measured,
+        half,
+        wrong,
+        command=("bandwidth", "measure", "host", "--memory", "DDR4-2933 x4"),
+        not_run=(NotRun("host/scale/numpy/1", "the budget of 1 s did not reach it; give a longer --budget"),),
+        notes=("a note",),
+    )
+
+
+@pytest.fixture
+def content(record):
+    return json.loads(json.dumps(record_to_json(record, examine(record))))
+
+
+def refused(content, *parts):
+    """Check that a content, or a text, is refused in one line that names its file and has `parts`."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    with pytest.raises(BandwidthError) as caught:
+        parse(text, "run.json")
+    message = str(caught.value)
+    assert message.startswith("run.json")
+    assert "\n" not in message
+    assert caught.value.hint
+    assert caught.value.exit_code == 1
+    for part in parts:
+        assert part in message
+    return message
+
+
+def test_the_golden_file_is_what_is_written(record, tmp_path):
+    save(record, examine(record), tmp_path / "run.json")
+    assert (tmp_path / "run.json").read_text("utf-8") == GOLDEN.read_text("utf-8")
+
+
+def test_the_golden_file_is_read_as_the_record(record):
+    assert load(GOLDEN) == record
+    assert load(str(GOLDEN)) == record
+
+
+def test_the_golden_file_has_the_fields_of_the_contract():
+    content = json.loads(GOLDEN.read_text("utf-8"))
+    assert content["schema"] == "bandwidth/record/1"
+    assert set(content) >= {"tool", "taken_at", "command", "machine", "conditions", "results", "not_run", "findings"}
+    assert set(content["results"][0]) >= {
+        "id", "target", "path", "engine", "threads", "variant", "working_set_bytes", "bytes_per_call",
+        "payload_bytes_per_call", "traffic_bytes_per_call", "samples_s", "calls_per_sample", "start_skew_s",
+        "stopped_by", "verified", "median_bytes_per_s", "best_bytes_per_s", "ci95_bytes_per_s", "theory_bytes_per_s",
+        "theory_source", "vendor_bytes_per_s", "efficiency", "vendor_efficiency", "tuning", "findings",
+    }  # fmt: skip
+    failed = next(result for result in content["results"] if not result["verified"])
+    assert (failed["median_bytes_per_s"], failed["best_bytes_per_s"], failed["ci95_bytes_per_s"]) == (None,) * 3
+    assert [finding["code"] for finding in failed["findings"]] == ["BW006"]
+
+
+def test_loading_what_was_saved_gives_the_same_record(record, tmp_path):
+    save(record, examine(record), tmp_path / "run.json")
+    assert load(tmp_path / "run.json") == record
+
+
+def test_statistics_and_ids_in_the_file_are_not_trusted(content, record):
+    for result in content["results"]:
+        result |= {"median_bytes_per_s": 1e15, "best_bytes_per_s": 1e15, "efficiency": 9.0, "ci95_bytes_per_s": [0, 1]}
+        result |= {"id": "host/copy/forged/1", "findings": []}
+    content["findings"] = [{"code": "BW999", "text": "forged", "hint": "forged"}]
+    loaded = parse(json.dumps(content), "run.json")
+    assert loaded == record
+    assert summarise(loaded.results[0]) == summarise(record.results[0])
+    assert "BW999" not in examine(loaded).codes()
+
+
+def test_a_changed_sample_changes_the_rate(content, record):
+    content["results"][0]["samples_s"] = [1.0] * 7
+    loaded = parse(json.dumps(content), "run.json")
+    assert summarise(loaded.results[0]).median_bytes_per_s == 3 * 256 * MIB
+
+
+def test_an_unverified_result_stays_so_without_its_reason(content):
+    content["results"][2]["failure"] = None
+    assert not parse(json.dumps(content), "run.json").results[2].is_verified
+
+
+def test_unknown_fields_are_passed_over(content, record):
+    content["later"] = {"a": [1]}
+    content["tool"]["later"] = 1
+    content["results"][0]["later"] = None
+    content["conditions"]["later"] = {}
+    assert parse(json.dumps(content), "run.json") == record
+
+
+# --- schemas
+
+
+def test_a_newer_schema_is_refused(content):
+    refused(content | {"schema": f"bandwidth/record/{SCHEMA_VERSION + 1}"}, "schema 2", "up to 1", "update bandwidth")
+    refused(content | {"schema": "bandwidth/record/" + "9" * 500})
+
+
+def test_schema_0_is_refused(content):
+    refused(content | {"schema": "bandwidth/record/0"}, "schema 0", "not known")
+
+
+@pytest.mark.parametrize(
+    "schema", ["bandwidth/theory/1", "bandwidth/record/", "bandwidth/record/-1", "x" * 900, 1, None]
+)
+def test_another_schema_is_refused(content, schema):
+    assert len(refused(content | {"schema": schema}, "not a record of bandwidth")) < 200
+
+
+def test_an_older_schema_is_upgraded_step_by_step(content, record, monkeypatch):
+    monkeypatch.setattr(results_files, "SCHEMA_VERSION", 3)
+    monkeypatch.setitem(results_files.UPGRADES, 1, lambda old: old | {"notes": [*old["notes"], "one"]})
+    monkeypatch.setitem(results_files.UPGRADES, 2, lambda old: old | {"notes": [*old["notes"], "two"]})
+    assert parse(json.dumps(content), "run.json").notes == ("a note", "one", "two")
+
+
+# --- what is no record
+
+
+@pytest.mark.parametrize("text", ["", " ", "{", "[1, 2", "nonsense", '{"a": 1} trailing', "\ufeff{}", "\0"])
+def test_what_is_not_json_is_refused(text):
+    refused(text, "not whole JSON")
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "null", '"text"', "{}", '{"results": []}', '{"schema": {}}'])
+def test_foreign_json_is_refused(text):
+    refused(text, "not a record of bandwidth")
+
+
+def test_a_truncated_file_is_refused_wherever_it_was_cut():
+    text = GOLDEN.read_text("utf-8").rstrip()
+    for length in range(1, len(text), 97):
+        refused(text[:length], "not whole JSON")
+
+
+@pytest.mark.parametrize("opening", ['{"a":', "["])
+def test_a_huge_nesting_is_refused(opening):
+    refused(opening * 100_000, "not whole JSON")
+
+
+@pytest.mark.parametrize("bad", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 400, "9" * 5000])
+def test_numbers_that_json_does_not_have_are_refused_anywhere(content, bad):
+    for place in (content["results"][0]["samples_s"], content["conditions"]["before"], content["machine"]):
+        changed = json.dumps(content)
+        key = 0 if isinstance(place, list) else next(iter(place))
+        old, place[key] = place[key], "@"
+        changed = json.dumps(content).replace('"@"', bad)
+        place[key] = old
+        assert len(refused(changed, "not whole JSON")) < 400
+
+
+@pytest.mark.parametrize("bad", [0, 0.0, -0.02, 5e-324, 1e300, "0.02", None, True, [0.02]])
+def test_samples_that_cannot_be_are_refused(content, bad):
+    content["results"][0]["samples_s"][3] = bad
+    refused(content, "results.0.samples_s.3")
+
+
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        ("threads", 0), ("threads", True), ("threads", "2"), ("threads", 1.5), ("bytes_per_call", 0),
+        ("payload_bytes_per_call", -1), ("traffic_bytes_per_call", 0), ("working_set_bytes", None),
+        ("calls_per_sample", 0), ("start_skew_s", -1e-9), ("stopped_by", None), ("verified", "yes"), ("verified", 1),
+        ("pinned", None), ("theory_bytes_per_s", 0), ("theory_bytes_per_s", 1e-300), ("vendor_bytes_per_s", -1.0),
+        ("variant", []), ("variant", {"a": None}), ("tuning", None), ("cpus", "3-1"), ("cpus", "0-999999999"),
+        ("samples_s", 1.0), ("samples_s", {}), ("target", 1), ("path", None), ("engine", ["numpy"]),
+    ],
+)  # fmt: skip
+def test_wrong_types_and_values_of_a_result_are_refused(content, field, bad):
+    content["results"][0][field] = bad
+    refused(content, f"results.0.{field}")
+
+
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        ("tool", None), ("tool", {"name": "bandwidth"}), ("taken_at", 1), ("command", "bandwidth"), ("command", [1]),
+        ("machine", []), ("conditions", {"before": {}}), ("results", {}), ("results", [1]), ("not_run", [{"id": "a"}]),
+        ("memory", None), ("notes", [None]),
+    ],
+)  # fmt: skip
+def test_wrong_types_of_a_record_are_refused(content, field, bad):
+    content[field] = bad
+    refused(content, field)
+
+
+def test_missing_fields_are_refused(content):
+    required = {
+        "target", "path", "engine", "threads", "id", "working_set_bytes", "bytes_per_call", "payload_bytes_per_call",
+        "samples_s", "calls_per_sample", "start_skew_s", "stopped_by", "verified",
+    }  # fmt: skip
+    for field in required:
+        changed = copy.deepcopy(content)
+        del changed["results"][0][field]
+        refused(changed, f"results.0.{field}")
+    for field in ("tool", "taken_at", "command", "machine", "conditions", "results", "not_run"):
+        refused({name: value for name, value in content.items() if name != field}, field)
+
+
+def test_a_key_of_the_file_cannot_break_the_line(content):
+    content["results"][0]["variant"] = {"two\nlines\x1b[31m" + "x" * 5000: []}
+    message = refused(content, r"two\nlines\x1b")
+    assert len(message) < 300
+
+
+# --- files that cannot be read
+
+
+def unreadable(path, *parts):
+    with pytest.raises(BandwidthError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert str(path)[:50] in message
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def test_files_that_cannot_be_read(tmp_path, monkeypatch):
+    unreadable(tmp_path, "cannot be read")
+    unreadable(tmp_path / "none.json", "does not exist")
+    unreadable(tmp_path / ("n" * 300), "cannot be read")
+    (tmp_path / "latin.json").write_bytes(b'{"schema": "\xe9"}')
+    unreadable(tmp_path / "latin.json", "it is not text")
+    unreadable(tmp_path / "latin.json" / "below", "cannot be read")
+    monkeypatch.setattr(results_files, "LARGEST_FILE_BYTES", 10)
+    unreadable(GOLDEN, "too large")
+
+
+# --- whole or not at all
+
+
+def broken_disk(*_args, **_kwargs):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("call", ["fsync", "fdopen"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, call, record):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    monkeypatch.setattr(os, call, broken_disk)
+    with pytest.raises(UsageError, match=r"run\.json cannot be written: No space left on device"):
+        save(record, examine(record), path)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_failed_rename_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    monkeypatch.setattr(Path, "replace", broken_disk)
+    with pytest.raises(UsageError, match="No space left"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_an_interrupt_in_the_middle_of_a_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "run.json", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_replaced(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text("a much longer old text")
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_readers_of_the_old_file_keep_it_whole(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    with path.open() as reader:
+        write_atomically(path, "new")
+        assert reader.read() == "old"
+
+
+def test_a_link_keeps_pointing(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "real.json"
+    target.write_text("old")
+    link = tmp_path / "link.json"
+    link.symlink_to(target)
+    write_atomically(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert [entry.name for entry in target.parent.iterdir()] == ["real.json"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_follow_the_umask(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "run.json", "new")
+    finally:
+        assert os.umask(before) == mask
+    assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == mode
+
+
+def test_what_cannot_be_written_is_told_before_anything_is_measured(tmp_path):
+    (tmp_path / "lost.json").symlink_to(tmp_path / "no folder" / "real.json")
+    (tmp_path / "circle.json").symlink_to(tmp_path / "circle.json")
+    for name, part in (
+        (".", "is a folder"),
+        ("none/run.json", "is not a folder"),
+        ("lost.json", "no folder is not a folder"),
+        ("circle.json", "cannot be written"),
+        ("n" * 300, "cannot be written"),
+    ):
+        with pytest.raises(UsageError, match=part):
+            check_writable(tmp_path / name)
+    check_writable(tmp_path / "new.json")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["circle.json", "lost.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_device_is_written_to_and_its_trouble_is_one_error():
+    write_atomically(Path(os.devnull), "new")
+    assert not Path(os.devnull).is_file()
+    with pytest.raises(UsageError, match=r"/dev/full cannot be written"):
+        write_atomically(Path("/dev/full"), "new")

@@ -1,0 +1,141 @@
+"""The order statistics, against ranks worked out by hand from the binomial distribution, and against simulation."""
+
+from __future__ import annotations
+
+import random
+import time
+from fractions import Fraction
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bandwidth.statistics import (
+    FEWEST_FOR_INTERVAL,
+    Interval,
+    median,
+    median_absolute_deviation,
+    median_interval,
+    outlier_indices,
+)
+
+# For n values the 95 % interval of the median runs from the k-th smallest to the k-th largest: n and k, as tables of
+# the sign test print them (the two-sided critical value at 5 %, plus one).
+RANKS = {
+    6: 1, 7: 1, 8: 1, 9: 2, 10: 2, 11: 2, 12: 3, 13: 3, 14: 3, 15: 4, 16: 4, 17: 5, 18: 5, 19: 5, 20: 6,
+    21: 6, 22: 6, 23: 7, 24: 7, 25: 8, 26: 8, 27: 8, 28: 9, 29: 9, 30: 10,
+}  # fmt: skip
+SAMPLES = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=60)
+
+
+def chance_of_missing(count, rank):
+    """The exact chance that fewer than `rank` of `count` values lie below the median, or above it."""
+    return 2 * Fraction(sum(comb(count, below) for below in range(rank)), 2**count)
+
+
+def test_the_median_is_the_middle_or_the_mean_of_the_two_middle_ones():
+    assert median([3, 1, 2]) == 2
+    assert median([4, 1, 3, 2]) == 2.5
+    assert median([7]) == 7
+    with pytest.raises(ValueError, match="the median of nothing"):
+        median([])
+
+
+@pytest.mark.parametrize(("count", "rank"), RANKS.items())
+def test_the_table_of_ranks_holds_by_the_exact_binomial(count, rank):
+    assert chance_of_missing(count, rank) <= Fraction(1, 20)
+    assert chance_of_missing(count, rank + 1) > Fraction(1, 20)
+
+
+@pytest.mark.parametrize(("count", "rank"), RANKS.items())
+def test_the_interval_runs_between_the_order_statistics_of_the_table(count, rank):
+    shuffled = random.Random(count).sample(range(1, count + 1), count)
+    assert median_interval(shuffled) == Interval(rank, count + 1 - rank)
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_below_six_values_there_is_no_interval(count):
+    assert median_interval(list(range(count))) is None
+    # Even from the smallest to the largest of them is no 95 %.
+    assert chance_of_missing(count, 1) > Fraction(1, 20)
+
+
+def test_six_is_the_fewest_for_an_interval():
+    assert FEWEST_FOR_INTERVAL == 6
+    assert chance_of_missing(6, 1) <= Fraction(1, 20)
+
+
+@pytest.mark.parametrize("count", [6, 11, 30])
+def test_the_interval_covers_the_true_median_as_often_as_it_says(count):
+    """A skewed distribution, as of timings: the share that covers its median is that of the exact binomial."""
+    generator, runs = random.Random(20240607), 4000
+    true_median = 2.0**0.5 - 1  # of a Pareto distribution with shape 2, less its lowest value
+    covered = 0
+    for _ in range(runs):
+        interval = median_interval([generator.paretovariate(2) - 1 for _ in range(count)])
+        covered += interval.low <= true_median <= interval.high
+    expected = 1 - float(chance_of_missing(count, RANKS[count]))
+    assert expected >= 0.95
+    assert covered / runs == pytest.approx(expected, abs=0.012)  # some four standard errors
+
+
+@pytest.mark.parametrize("count", [1023, 1024, 1025, 5000, 20_000])
+def test_thousands_of_values_neither_overflow_nor_take_long(count):
+    start = time.perf_counter()
+    interval = median_interval(range(1, count + 1))
+    assert time.perf_counter() - start < 1
+    # The normal approximation of the rank: n/2 - 1.96 sqrt(n)/2, to the next rank or two.
+    assert interval.low == pytest.approx(count / 2 - 0.98 * count**0.5, abs=2)
+    assert interval.high == count + 1 - interval.low
+
+
+@given(SAMPLES)
+def test_the_interval_holds_the_median_and_only_measured_values(values):
+    interval = median_interval(values)
+    if len(values) < 6:
+        assert interval is None
+    else:
+        assert interval.low <= median(values) <= interval.high
+        assert {interval.low, interval.high} <= set(values)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [((1, 2), (2, 3), True), ((1, 2), (3, 4), False), ((1, 9), (3, 4), True), ((3, 4), (1, 2), False)],
+)
+def test_intervals_overlap_where_they_share_a_value(one, other, overlap):
+    assert Interval(*one).overlaps(Interval(*other)) is overlap
+    assert Interval(*other).overlaps(Interval(*one)) is overlap
+
+
+def test_the_median_absolute_deviation_is_unscaled():
+    assert median_absolute_deviation([1, 1, 2, 2, 4, 6, 9]) == 1
+    with pytest.raises(ValueError, match="the median of nothing"):
+        median_absolute_deviation([])
+
+
+def test_an_outlier_lies_further_than_three_and_a_half_scaled_deviations():
+    # Median 10, deviations 0, 0, 1, 1, 1, 1, 1, 1 and the last: the MAD is 1, the limit 3.5 x 1.4826 = 5.19.
+    alike = [10, 10, 9, 9, 9, 11, 11, 11]
+    assert outlier_indices([*alike, 15.1]) == ()
+    assert outlier_indices([*alike, 15.2]) == (8,)
+    assert outlier_indices([4.8, *alike]) == (0,)
+
+
+def test_where_the_deviation_is_zero_the_mean_deviation_takes_its_place():
+    # Nine alike and one apart: mean deviation 1, limit 3.5 x 1.2533 = 4.39 from the median.
+    assert outlier_indices([5] * 9 + [15]) == (9,)
+    # Six alike: mean deviation 4, limit 17.5; what lies 10 apart is not far for such values.
+    assert outlier_indices([5] * 6 + [15] * 4) == ()
+
+
+@pytest.mark.parametrize("values", [[], [1], [5] * 10, [1, 2]])
+def test_values_that_are_alike_or_too_few_have_no_outliers(values):
+    assert outlier_indices(values) == ()
+
+
+@given(SAMPLES)
+def test_the_median_itself_is_never_an_outlier(values):
+    centre = median(values)
+    assert centre not in [values[index] for index in outlier_indices(values)]

@@ -1,0 +1,301 @@
+"""Text to units and back: every parser and formatter, what they refuse, and that no text makes them hang or crash."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bandwidth import units
+from bandwidth.errors import BandwidthError
+
+PARSERS = (
+    units.parse_number,
+    units.parse_size_bytes,
+    units.parse_duration_s,
+    units.parse_clock_mhz,
+    units.parse_rate_mt_s,
+    units.rate_unit_factor,
+)
+# What each unit's text is made of, so that hypothesis reaches behind the first character.
+NUMBER_LIKE = st.lists(
+    st.sampled_from([*"0123456789.eE+- ", "MiB", "GB", "MHz", "GT/s", "Gbps", "ms", "1e99", "\u0663", "\uff12", "\n"]),
+    max_size=12,
+).map("".join)
+LONG_OR_HUGE = ["9" * 100_000, "1e300000000", "1e-300000000", "0." + "0" * 100_000 + "1", "1e999999999999MHz"]
+OTHER_DIGITS = ["\u0662\u0669\u0663\u0663", "\uff12\uff19\uff13\uff13", "\u0968", "\u00b2", "\u2167", "1\u0663"]
+NO_NUMBERS = ["", " ", "-1", "+1", "1.", ".5", "1,000", "1e", "1e100", "0x10", "inf", "nan", "1_000", "1 2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2933", Fraction(2933)),
+        (" 1466.67 ", Fraction(146667, 100)),
+        ("1e3", Fraction(1000)),
+        ("2.5E-2", Fraction(1, 40)),
+        ("0", Fraction(0)),
+        ("9" * 20, Fraction(10**20 - 1)),
+    ],
+)
+def test_numbers_are_read_exactly(text, value):
+    assert units.parse_number(text) == value
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, *OTHER_DIGITS, "9" * 21])
+def test_what_is_no_number_is_refused_by_one_line(text):
+    with pytest.raises(BandwidthError, match=r"is not a number; write it in digits") as caught:
+        units.parse_number(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size_bytes"),
+    [
+        ("4096", 4096),
+        ("1B", 1),
+        ("512MiB", 512 * 2**20),
+        ("512M", 512 * 2**20),
+        ("512m", 512 * 2**20),
+        ("1GB", 10**9),
+        ("2G", 2 * 2**30),
+        ("1kB", 1000),
+        ("1k", 1024),
+        ("1.5KiB", 1536),
+        (" 64 tib ", 64 * 2**40),
+        ("1PB", 10**15),
+        ("1e3", 1000),
+    ],
+)
+def test_sizes_are_read_decimal_and_binary(text, size_bytes):
+    assert units.parse_size_bytes(text) == size_bytes
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, *OTHER_DIGITS, "512 MiB of RAM", "GB", "1XB", "1GB/s", "1EB"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(BandwidthError, match=r"is not a size; write it as 512MiB, 1GB or 4096"):
+        units.parse_size_bytes(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0GiB", "0.5", "1.0001kB", "1e-3B"])
+def test_a_size_is_a_whole_positive_number_of_bytes(text):
+    with pytest.raises(BandwidthError, match=r"is not a whole, positive number of bytes"):
+        units.parse_size_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("15", 15.0), ("15s", 15.0), ("500ms", 0.5), ("20us", 2e-5), ("7 ns", 7e-9), ("2min", 120.0), ("1.5H", 5400.0)],
+)
+def test_durations_are_read(text, seconds):
+    assert units.parse_duration_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "clock_mhz"),
+    [
+        ("1466.67MHz", Fraction(146667, 100)),
+        ("1.2 GHz", Fraction(1200)),
+        ("800000kHz", Fraction(800)),
+        ("1hz", Fraction(1, 10**6)),
+    ],
+)
+def test_clocks_are_read(text, clock_mhz):
+    assert units.parse_clock_mhz(text) == clock_mhz
+
+
+@pytest.mark.parametrize(
+    ("text", "rate_mt_s"),
+    [
+        ("2933MT/s", 2933),
+        ("2933 mts", 2933),
+        ("16GT/s", 16000),
+        ("16GTs", 16000),
+        ("14Gbps", 14000),
+        ("14Gbit/s", 14000),
+        ("800Mbps", 800),
+        ("800mbit/s", 800),
+    ],
+)
+def test_rates_of_a_pin_are_read(text, rate_mt_s):
+    assert units.parse_rate_mt_s(text) == rate_mt_s
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "what"),
+    [
+        (units.parse_duration_s, "15 parsecs", "a duration; write it as 15s, 500ms or 2min"),
+        (units.parse_duration_s, "-1s", "a duration; write it as 15s, 500ms or 2min"),
+        (units.parse_clock_mhz, "1466.67", "a clock; write it with its unit, such as 1466.67MHz"),
+        (units.parse_clock_mhz, "2933MT/s", "a clock; write it with its unit, such as 1466.67MHz"),
+        (units.parse_rate_mt_s, "2933", "a data rate; write it with its unit: 2933MT/s or 14Gbps"),
+        (units.parse_rate_mt_s, "25.6GB/s", "a data rate; write it with its unit: 2933MT/s or 14Gbps"),
+    ],
+)
+def test_a_unit_is_needed_where_a_bare_number_could_mean_two_things(parse, text, what):
+    with pytest.raises(BandwidthError) as caught:
+        parse(text)
+    assert str(caught.value) == f"'{text}' is not {what}"
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [(units.parse_duration_s, "0s"), (units.parse_clock_mhz, "0.0MHz"), (units.parse_rate_mt_s, "0Gbps")],
+)
+def test_zero_is_refused(parse, text):
+    with pytest.raises(BandwidthError, match=r"is zero; give a number above zero"):
+        parse(text)
+
+
+def test_a_message_stays_one_short_line_of_ascii_whatever_the_text():
+    with pytest.raises(BandwidthError) as caught:
+        units.parse_size_bytes("\x1b[31m\n\u0663" + "x" * 10_000)
+    message = str(caught.value)
+    assert message.isascii()
+    assert message.isprintable()
+    assert "..." in message
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@pytest.mark.parametrize("text", LONG_OR_HUGE, ids=["digits", "exponent", "small exponent", "decimals", "with unit"])
+def test_long_and_huge_numbers_are_refused_at_once(parse, text):
+    start = time.perf_counter()
+    with pytest.raises(BandwidthError):
+        parse(text)
+    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@pytest.mark.parametrize("text", OTHER_DIGITS)
+def test_digits_of_other_alphabets_are_no_digits(parse, text):
+    with pytest.raises(BandwidthError):
+        parse(text)
+
+
+@given(st.text(max_size=80) | NUMBER_LIKE)
+def test_any_text_is_a_quantity_or_a_bandwidth_error(text):
+    for parse in PARSERS:
+        try:
+            outcome = parse(text) >= 0
+        except BandwidthError as error:
+            outcome = str(error).isprintable()
+        assert outcome
+
+
+@given(st.integers(1, 10**12), st.sampled_from(sorted(units.BYTES_PER_SIZE_UNIT)))
+def test_a_written_size_is_read_back(number, unit):
+    assert units.parse_size_bytes(f"{number}{unit}") == number * units.BYTES_PER_SIZE_UNIT[unit]
+
+
+@given(st.integers(1, 1023), st.sampled_from(["B", "KiB", "MiB", "GiB", "TiB", "PiB"]))
+def test_a_formatted_size_is_read_back(number, unit):
+    size_bytes = number * units.BYTES_PER_SIZE_UNIT[unit]
+    assert units.parse_size_bytes(units.format_size(size_bytes)) == size_bytes
+
+
+@given(st.floats(1e-9, 999))
+def test_a_formatted_duration_is_read_back_to_three_digits(seconds):
+    assert units.parse_duration_s(units.format_duration(seconds)) == pytest.approx(seconds, rel=6e-3)
+
+
+@given(st.fractions(min_value=1, max_value=10**6, max_denominator=100))
+def test_a_formatted_decimal_is_read_back_to_its_last_place(value):
+    assert units.parse_number(units.format_decimal(value)) == pytest.approx(value, abs=0.0051)
+
+
+@pytest.mark.parametrize(
+    ("unit", "name", "factor"),
+    [
+        ("GB/s", "GB/s", 10**9),
+        ("gb/s", "GB/s", 10**9),
+        ("GIB/S", "GiB/s", 2**30),
+        ("mb/s", "MB/s", 10**6),
+        ("kB/s", "kB/s", 1000),
+        ("kib/s", "KiB/s", 1024),
+        ("TB/s", "TB/s", 10**12),
+        ("B/s", "B/s", 1),
+    ],
+)
+def test_units_of_bandwidth_are_known_in_any_case(unit, name, factor):
+    assert units.canonical_rate_unit(unit) == name
+    assert units.rate_unit_factor(unit) == factor
+
+
+@pytest.mark.parametrize("unit", ["", "GB", "Gb", "Gbit/s", "GB/h", "GB/s "])
+def test_other_units_of_bandwidth_are_refused(unit):
+    with pytest.raises(BandwidthError, match=r"is not a unit of bandwidth; choose from GB/s, GiB/s, MB/s, MiB/s, TB/s"):
+        units.canonical_rate_unit(unit)
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_s", "unit", "text"),
+    [
+        (Fraction(93_866_880_000), "MB/s", "93,866.88"),
+        (93866666666.66667, "GB/s", "93.87"),
+        (93866666666.66667, "GiB/s", "87.42"),
+        (4.915e12, "TB/s", "4.92"),
+        (0, "GB/s", "0.00"),
+        (4.9152e12, "GB/s", "4,915.20"),
+    ],
+)
+def test_rates_have_two_decimals_and_thousands_set_apart(bytes_per_s, unit, text):
+    assert units.format_rate(bytes_per_s, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (1023, "1023 B"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (512 * 2**20, "512 MiB"),
+        (10**9, "954 MiB"),
+        (2**60, "1024 PiB"),
+    ],
+)
+def test_sizes_are_shown_in_the_largest_binary_unit(size_bytes, text):
+    assert units.format_size(size_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (1.4856, "1.49 s"),
+        (0.02007, "20.1 ms"),
+        (3.2e-5, "32 us"),
+        (5e-9, "5 ns"),
+        (1e-12, "0.001 ns"),
+        (12345.6, "12,346 s"),
+        (0.9999, "1 s"),  # never "1e+03 ms"
+        (0.00099951, "1 ms"),
+        (999.6, "1,000 s"),
+        (0.9994, "999 ms"),
+    ],
+)
+def test_durations_have_three_digits_and_a_fitting_unit(seconds, text):
+    assert units.format_duration(seconds) == text
+
+
+@given(st.floats(min_value=1e-12, max_value=1e12))
+def test_a_duration_is_never_written_with_an_exponent(seconds):
+    assert "e+" not in units.format_duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [(Fraction(8800, 3), 2, "2933.33"), (3200, 2, "3200"), (1200, 0, "1200"), (2.50, 2, "2.5"), (0.001, 2, "0")],
+)
+def test_decimals_have_no_trailing_zeros(value, places, text):
+    assert units.format_decimal(value, places) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.762, "76.2 %"), (1, "100.0 %"), (0, "0.0 %"), (1.04349, "104.3 %")])
+def test_percentages_have_one_decimal(share, text):
+    assert units.format_percent(share) == text
