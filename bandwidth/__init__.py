@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from bandwidth.errors import BandwidthError
+from bandwidth.version import __version__
 
 if TYPE_CHECKING:
     from bandwidth.comparison import compare
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from bandwidth.results import summarise
     from bandwidth.results.files import load
     from bandwidth.theory import peak
-
-__version__ = "0.1.0"
 
 __all__ = ["BandwidthError", "__version__", "compare", "examine", "load", "measure", "peak", "summarise"]
 

@@ -13,6 +13,9 @@ def main() -> None:
     # middle of a measurement is noise. Pydantic's plugins (tracing) are looked for in every installed distribution.
     gc.disable()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    if not sys.stdout.isatty():
+        # Typer takes a build server for a terminal and colours its help there; piped text is to be plain everywhere.
+        os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
     from bandwidth.cli.app import run
 
     code = run(sys.argv[1:])

@@ -12,7 +12,7 @@ import bandwidth
 PACKAGE = Path(bandwidth.__file__).parent
 # Rooms on one line know nothing of those below. A module that stands alone (units.py) is a room by itself.
 ORDER = (
-    {"errors"},
+    {"errors", "version"},
     {"units", "statistics"},
     {"catalog"},
     {"theory"},
@@ -120,6 +120,8 @@ def test_the_doors_of_the_package_import_no_room_when_they_are_opened(name):
     assert {found for found in names if found.startswith("bandwidth.")} <= {
         "bandwidth.errors",
         "bandwidth.errors.BandwidthError",
+        "bandwidth.version",
+        "bandwidth.version.__version__",
     }
 
 

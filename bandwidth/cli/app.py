@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from bandwidth import __version__
 from bandwidth.errors import BandwidthError
+from bandwidth.version import __version__
 
 INTERRUPTED = 130
 DEFECT = 1

@@ -46,12 +46,12 @@ def machine_options(memory: str | None, sockets: int | None, facts_path: Path | 
 def _read_facts(path: Path) -> "Facts":
     """Return the facts in a file of `system --save`, or those in a saved record."""
     from bandwidth.machine.facts import Facts
+    from bandwidth.results.text_files import read_text
 
     hint = "give a file that `bandwidth system --save` wrote"
+    text = read_text(path, "a machine's facts", hint)
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BandwidthError(f"{path} cannot be read: {error.strerror}", hint) from error
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BandwidthError(f"{path} is not whole JSON", hint) from error
     if not isinstance(content, dict) or not isinstance(content.get("machine"), dict):

@@ -13,7 +13,7 @@ from bandwidth.cli.machine_options import FactsOption, MemoryOption, SocketsOpti
 from bandwidth.cli.options import option_list, option_value
 from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit, say
 from bandwidth.cli.terminal import is_lively
-from bandwidth.errors import BandwidthError, UnstableError
+from bandwidth.errors import BandwidthError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ RUN = "What to run"
 
 def measure(
     target: Annotated[
-        str, typer.Argument(metavar="[host|device|pcie|all]", help="What to measure; all: what this machine has.")
+        str, typer.Argument(metavar="host|device|pcie|all", help="What to measure; all: what this machine has.")
     ] = "all",
     kernel: Annotated[
         str | None, typer.Option(metavar="K,..", help="Kernels, such as copy,read; default: all.", rich_help_panel=RUN)
@@ -78,9 +78,13 @@ def measure(
     from bandwidth.measuring.measure import measure_prepared, prepare
     from bandwidth.report.measurement import measurement_document
     from bandwidth.report.plan import plan_document
-    from bandwidth.results.atomic import check_writable
+    from bandwidth.results.text_files import check_writable
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
+    if plan and save is not None:
+        raise UsageError(
+            "--plan measures nothing that --save could keep", "give one of the two, or -o FILE for the plan"
+        )
     for path in (save, options.path):
         if path is not None:
             check_writable(path)
@@ -122,7 +126,8 @@ class _Saver:
         from bandwidth.findings import examine
         from bandwidth.results.files import save
 
-        if self.path is None:
+        # An interrupt before the first sample must not put an empty record in the place of an earlier one.
+        if self.path is None or not (record.results or not self.path.exists()):
             return
         try:
             save(record, examine(record), self.path)

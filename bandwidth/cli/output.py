@@ -88,7 +88,7 @@ def _print(text: str) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or nothing. Raises UsageError where it cannot be written."""
-    from bandwidth.results.atomic import write_atomically
+    from bandwidth.results.text_files import write_atomically
 
     write_atomically(path, text)
 

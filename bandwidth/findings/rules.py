@@ -75,7 +75,7 @@ def fits_in_cache(record: Record) -> Iterator[Raised]:
         if rule is not None and result.case.working_set_bytes < rule and not _is_size_check(result):
             seen = f"the working set of {format_size(result.case.working_set_bytes)} may be served by caches"
             limit = f"memory needs {format_size(rule)} (4 times the last-level caches, at least 256 MiB)"
-            hint = f"leave out --size, or give --size {rule}"
+            hint = f"give --size {rule} or more, which takes up to twice as much free memory"
             yield Raised(result.case.id, Finding("BW001", f"{seen}; {limit}", hint))
         half = _half_size_summary(record, result)
         if half is not None and _is_faster(half, summary):
@@ -237,7 +237,8 @@ def _is_size_check(result: Result) -> bool:
 def _half_size_summary(record: Record, whole: Result) -> Summary | None:
     """Return the figures of the same case at half its working set, where it was measured to prove the size."""
     case = whole.case
-    if _is_size_check(whole) or not case.meets_dram_rule:
+    is_too_small = case.dram_rule_bytes is not None and not case.meets_dram_rule
+    if _is_size_check(whole) or is_too_small:
         return None
     for other, summary in _rated(record):
         same = (other.case.target, other.case.path, other.case.engine, other.case.threads)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bandwidth import __version__
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.facts import Facts
@@ -24,6 +23,7 @@ from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import Plan, make_plan
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.results import Conditions, Record, Result
+from bandwidth.version import __version__
 
 # How results stand in a record and a table: by engine, threads, then the kernels as in their table.
 _KERNEL_ORDER = {name: place for place, name in enumerate(KERNELS)}

@@ -129,7 +129,8 @@ def _thread_counts(asked: Sequence[str] | None, topology: Topology) -> tuple[int
     counts = {_thread_count(text, topology) for text in asked or ("1", ALL_THREADS)}
     for count in counts:
         if not 1 <= count <= most:
-            raise UsageError(f"--threads {count}: {most} CPUs may be used here", f"give 1 to {most}, or all")
+            cpus = "1 CPU" if most == 1 else f"{most} CPUs"
+            raise UsageError(f"--threads {count}: {cpus} may be used here", f"give 1 to {most}, or all")
     return tuple(sorted(counts, reverse=True))
 
 
@@ -252,8 +253,8 @@ def _case(engine: str, kernel: Kernel, cpus: tuple[int, ...], sizing: Sizing, *,
 
 
 def _size_check(engine: str, kernel: Kernel, cpus: tuple[int, ...], sizing: Sizing) -> list[Case]:
-    """Return the case at half the size, where the whole is said to be in memory; else there is nothing to prove."""
-    if sizing.dram_rule_bytes is None or sizing.wanted_bytes < sizing.dram_rule_bytes:
+    """Return the case at half the size, unless the whole is too small for memory: then there is nothing to prove."""
+    if sizing.dram_rule_bytes is not None and sizing.wanted_bytes < sizing.dram_rule_bytes:
         return []
     half = replace(sizing, wanted_bytes=sizing.wanted_bytes // 2)
     return [_case(engine, kernel, cpus, half, is_size_check=True)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bandwidth.measuring.engines import Block, Engine
@@ -49,6 +49,7 @@ class _Turn:
     engine: Engine
     calls: int = 1
     block_s: float = 0.0
+    cost_s: float = 0.0  # a block with all that goes before and after it: lead-in, start, look at parts
     seconds: list[float] = field(default_factory=list)
     start_skew_s: float = 0.0
     pinned: bool = True
@@ -61,9 +62,14 @@ class _Turn:
         return bool(self.stopped_by) and not self.is_closing
 
     @property
+    def missing_samples(self) -> int:
+        """How many samples an interval still lacks, apart from the last one, which is checked whole."""
+        return max(FEWEST_FOR_INTERVAL - 1 - len(self.seconds), 0)
+
+    @property
     def closing_s(self) -> float:
         """The time its last block and the check of all its data will take."""
-        return self.block_s + CHECK_PER_PASS * self.block_s / self.calls
+        return self.cost_s + CHECK_PER_PASS * self.block_s / self.calls
 
 
 class Measurement:
@@ -89,7 +95,8 @@ class Measurement:
         self._progress = progress
         self._save = save
         self._turns: list[_Turn] = []
-        self._not_run: list[NotRun] = list(plan.not_run)
+        self._waiting = list(plan.cases)
+        self._costs_s: dict[str, float] = {}
         self._start = 0.0
 
     def run(self) -> Outcome:
@@ -98,9 +105,10 @@ class Measurement:
         interrupted = False
         try:
             self._prepare()
-            self._warm_up()
+            self._admit()
             while self._active():
                 self._round()
+                self._admit()
                 self._save(self._outcome(interrupted=False))
         except KeyboardInterrupt:
             interrupted = True
@@ -116,19 +124,27 @@ class Measurement:
         for name, engine in self._engines.items():
             engine.prepare([planned.case for planned in self._plan.cases if planned.case.engine == name])
 
-    def _warm_up(self) -> None:
-        """Run every case once untimed, the most important first, and take those for which the budget has room."""
-        for planned in self._plan.cases:
-            if self._turns and self._needed_s() + self._guess_s(planned) > self._left_s():
-                self._skip(planned)
-                continue
-            turn = _Turn(planned, self._engines[planned.case.engine])
-            self._turns.append(turn)
-            self._tell(f"warming up {planned.case.id}")
-            self._calibrate(turn)
-            if len(self._turns) > 1 and self._needed_s() > self._left_s():
-                self._turns.remove(turn)
-                self._skip(planned)
+    def _admit(self) -> None:
+        """Take the waiting cases, the most important first, for which the budget has room beside those taken already.
+
+        It is asked again before every round: the first blocks are slow, and some cases turn out to need less.
+        """
+        waiting, self._waiting = self._waiting, []
+        for planned in waiting:
+            if (self._turns and self._needed_s() + self._guess_s(planned) > self._left_s()) or not self._take(planned):
+                self._waiting.append(planned)
+
+    def _take(self, planned: PlannedCase) -> bool:
+        """Run a case untimed to see what it costs, and return whether there is room for it; the first always has."""
+        turn = _Turn(planned, self._engines[planned.case.engine])
+        self._tell(f"warming up {planned.case.id}")
+        self._calibrate(turn)
+        self._costs_s[planned.case.id] = turn.cost_s
+        self._turns.append(turn)
+        if len(self._turns) > 1 and not turn.failure and self._needed_s() > self._left_s():
+            self._turns.remove(turn)
+            return False
+        return True
 
     def _calibrate(self, turn: _Turn) -> None:
         """Find how many calls fill a block; these blocks are not counted."""
@@ -143,25 +159,18 @@ class Measurement:
                 return
             turn.calls = calls
 
-    def _skip(self, planned: PlannedCase) -> None:
-        budget = format_duration(self._plan.budget_s)
-        self._not_run.append(
-            NotRun(planned.case.id, f"the budget of {budget} did not reach it; give a longer --budget")
-        )
-
     def _needed_s(self) -> float:
-        """Return the time that the cases taken so far need for enough samples and their checks."""
-        return sum(
-            (FEWEST_FOR_INTERVAL - 1) * turn.block_s + turn.closing_s for turn in self._turns if not turn.is_done
-        )
+        """Return the time that the cases taken so far still need for enough samples and their checks."""
+        return sum(turn.missing_samples * turn.cost_s + turn.closing_s for turn in self._active())
 
     def _guess_s(self, planned: PlannedCase) -> float:
-        """Return the time that a case will need, judged by one that ran with as many threads; 0 where none did."""
-        for turn in self._turns:
-            if turn.planned.case.threads == planned.case.threads and turn.block_s > 0:
-                share = planned.case.bytes_per_call / turn.planned.case.bytes_per_call
-                return (FEWEST_FOR_INTERVAL + 1) * turn.block_s / turn.calls * share
-        return 0.0
+        """Return the time that a case will need: by its own warm-up, else by the slowest with as many threads."""
+        blocks = FEWEST_FOR_INTERVAL + 1
+        if planned.case.id in self._costs_s:
+            return blocks * self._costs_s[planned.case.id]
+        alike = [turn for turn in self._turns if turn.planned.case.threads == planned.case.threads]
+        slowest = max((turn.cost_s / turn.calls / turn.planned.case.bytes_per_call for turn in alike), default=0.0)
+        return blocks * slowest * planned.case.bytes_per_call
 
     # --- the rounds
 
@@ -194,18 +203,29 @@ class Measurement:
             turn.is_closing = False
 
     def _has_no_time_for(self, turns: Sequence[_Turn]) -> bool:
-        """Return whether another round would leave too little time for the last one."""
-        this_round = sum(turn.block_s for turn in turns)
-        return self._left_s() < this_round + sum(turn.closing_s for turn in turns)
+        """Return whether another round would leave too little time for the last one.
+
+        Up to the hard stop time is found for as many samples as an interval needs: a figure without one is worth less.
+        """
+        needed = sum(turn.cost_s + turn.closing_s for turn in turns)
+        fewest = min((len(turn.seconds) for turn in turns), default=0)
+        left_s = self._left_s()
+        if fewest + 1 < FEWEST_FOR_INTERVAL:
+            left_s += (HARD_STOP - 1) * self._plan.budget_s
+        return left_s < needed
 
     def _block(self, turn: _Turn) -> Block | None:
         """Run one block and look at parts of what it left; None where it failed, which ends the case."""
+        begin = self._clock()
         block = turn.engine.run_block(turn.planned.case, turn.calls)
         turn.pinned = turn.pinned and block.pinned
         if not 0 < block.seconds < float("inf"):
             self._fail(turn, f"a block took {block.seconds} s by its clock, which cannot be")
             return None
-        return block if self._check(turn, whole=False) else None
+        if not self._check(turn, whole=False):
+            return None
+        turn.cost_s = self._clock() - begin
+        return block
 
     def _check(self, turn: _Turn, *, whole: bool) -> bool:
         wrong = turn.engine.verify(turn.planned.case, whole=whole)
@@ -229,16 +249,13 @@ class Measurement:
 
     def _outcome(self, *, interrupted: bool) -> Outcome:
         results = [_result(turn) for turn in self._turns if turn.seconds or turn.failure]
-        return Outcome(tuple(results), (*self._not_run, *self._without_samples(interrupted)), interrupted)
-
-    def _without_samples(self, interrupted: bool) -> Iterator[NotRun]:
-        """Yield the cases that an interrupt kept from their first sample."""
+        begun = {result.case.id for result in results}
+        budget = format_duration(self._plan.budget_s)
+        reason = f"the budget of {budget} did not reach it; give a longer --budget"
         if interrupted:
-            begun = {turn.planned.case.id for turn in self._turns if turn.seconds or turn.failure}
-            begun |= {skipped.id for skipped in self._not_run}
-            for planned in self._plan.cases:
-                if planned.case.id not in begun:
-                    yield NotRun(planned.case.id, "interrupted before its first sample")
+            reason = "interrupted before its first sample"
+        skipped = [NotRun(planned.case.id, reason) for planned in self._plan.cases if planned.case.id not in begun]
+        return Outcome(tuple(results), (*self._plan.not_run, *skipped), interrupted)
 
 
 def _result(turn: _Turn) -> Result:

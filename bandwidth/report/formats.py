@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import re
 import textwrap
 from collections.abc import Callable
 
@@ -25,6 +26,9 @@ _LATEX_SPECIALS = str.maketrans(
 
 
 DEFAULT_WIDTH = 80
+# A number stays on the line of its unit.
+_NUMBER_WITH_UNIT = re.compile(r"(\d) (%|[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us)\b")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def render(document: Document, format_name: str, width: int = DEFAULT_WIDTH) -> str:
@@ -49,8 +53,12 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def _wrapped_line(line: str, width: int) -> str:
-    indent = line[: len(line) - len(line.lstrip())]
-    return textwrap.fill(line, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False)
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    whole = _NUMBER_WITH_UNIT.sub(rf"\1{_NO_BREAK}\2", line)
+    wrapped = textwrap.fill(
+        whole, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
+    )
+    return wrapped.replace(_NO_BREAK, " ")
 
 
 def _as_markdown(document: Document) -> str:

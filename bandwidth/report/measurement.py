@@ -35,10 +35,15 @@ def _heading(record: Record) -> str:
     parts = [f"Host memory of {name}"]
     if cores is not None:
         parts.append(f"{cores} {'core' if cores == 1 else 'cores'}")
+    return f"{', '.join(parts)}\n{_theory_line(record)}"
+
+
+def _theory_line(record: Record) -> str:
     memory = record.memory
     if memory.get("bytes_per_s") is None:
-        return f"{', '.join(parts)}\nTheory: not known here (BW010 below says why)"
-    return f"{', '.join(parts)}\nTheory: {memory['spec']}: {memory['short_working']}, from {memory['source']}"
+        return "Theory: not known here (BW010 below says why)" if memory.get("reason") else "Theory: not known here"
+    figure = memory.get("short_working") or f"{format_rate(memory['bytes_per_s'])} GB/s"
+    return f"Theory: {memory.get('spec', 'memory')}: {figure}, from {memory.get('source', 'the record')}"
 
 
 def _table(results: Sequence[Result], unit: str) -> Table:
@@ -80,7 +85,7 @@ def _share(summary: Summary) -> str:
     if summary.efficiency is None:
         return UNKNOWN
     if summary.efficiency > WHOLE:
-        return f"INVALID {format_percent(summary.efficiency)}"
+        return "INVALID"
     return format_percent(summary.efficiency)
 
 

@@ -79,14 +79,20 @@ def _modules(facts: Facts) -> tuple[Table, ...]:
         Column("rated", "right"),
         Column("runs at", "right"),
     )
-    rows = tuple(_module_row(module) for module in modules if isinstance(module, dict))
+    names = [module.get("locator") for module in modules if isinstance(module, dict)]
+    rows = tuple(
+        _module_row(module, with_bank=names.count(module.get("locator")) > 1)
+        for module in modules
+        if isinstance(module, dict)
+    )
     return (Table(columns, rows, "Memory modules"),)
 
 
-def _module_row(module: dict[str, Json]) -> tuple[str, ...]:
-    size = module.get("size_bytes")
+def _module_row(module: dict[str, Json], *, with_bank: bool) -> tuple[str, ...]:
+    """Return a module's cells; the bank stands beside its slot where two slots have one name."""
+    size, slot = module.get("size_bytes"), str(module.get("locator", "-"))
     return (
-        str(module.get("locator", "-")),
+        f"{slot} ({module.get('bank_locator', '-')})" if with_bank else slot,
         str(module.get("type", "-")),
         format_size(size) if isinstance(size, int) else "-",
         *(f"{module[name]} MT/s" if module.get(name) else "-" for name in ("rated_mt_s", "configured_mt_s")),

@@ -54,7 +54,7 @@ def _columns(rows: Sequence[TheoryRow], view: TheoryView) -> dict[str, list[str]
         "rate": [peak.rate_text for peak in peaks],
         "width": [f"{peak.width_bits} bit" if peak.kind == "memory" else "-" for peak in peaks],
         "units": [_units(peak) for peak in peaks],
-        f"peak, {view.unit}": [format_rate(peak.bytes_per_s, view.unit) for peak in peaks],
+        f"peak {view.unit}": [format_rate(peak.bytes_per_s, view.unit) for peak in peaks],
     }
     if (view.explain or view.with_mb_s) and view.unit != "MB/s":
         columns["MB/s"] = [format_rate(peak.bytes_per_s, "MB/s") for peak in peaks]

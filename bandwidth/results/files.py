@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.cpu_list import format_cpu_list, parse_cpu_list
-from bandwidth.results.atomic import write_atomically
 from bandwidth.results.model import (
     Case,
     Conditions,
@@ -24,12 +23,13 @@ from bandwidth.results.model import (
     Samples,
 )
 from bandwidth.results.summary import summarise
+from bandwidth.results.text_files import read_text, write_atomically
 
 TOOL_NAME = "bandwidth"
 SCHEMA_FAMILY = "bandwidth/record/"
 SCHEMA_VERSION = 1
-# A record of the usual size is 50 kB; one of a long sweep a few MB. A file far beyond that is something else.
-LARGEST_FILE_BYTES = 256 * 1024 * 1024
+RECORD_HINT = "give a file that `bandwidth measure --save` wrote"
+DAMAGED_HINT = "the record was changed or damaged"
 # Bytes, ticks and counts have fewer digits; a whole number of hundreds of them does not become a float.
 MOST_DIGITS = 20
 # What of a fault's place in a file is shown: a file that is not ours may have keys of any length.
@@ -67,7 +67,7 @@ def load(path: str | Path) -> Record:
     Raises BandwidthError, naming the file and the first fault, where it cannot be read, is truncated, comes from
     another program, has a newer schema or does not fit its own.
     """
-    return parse(_read(Path(path)), str(path))
+    return parse(read_text(Path(path), "a record", RECORD_HINT), str(path))
 
 
 def parse(text: str, name: str) -> Record:
@@ -79,29 +79,18 @@ def parse(text: str, name: str) -> Record:
     except (ValueError, RecursionError) as error:
         raise BandwidthError(f"{name} is not whole JSON: {error}", "it was cut short or is no record") from error
     if not isinstance(content, dict):
-        raise BandwidthError(
-            f"{name} is not a record of bandwidth", "give a file that `bandwidth measure --save` wrote"
-        )
+        raise BandwidthError(f"{name} is not a record of bandwidth", RECORD_HINT)
     try:
-        return _from_file(_RecordFile.model_validate(_upgraded(content, name)))
+        record = _from_file(_RecordFile.model_validate(_upgraded(content, name)))
     except ValidationError as error:
         first = error.errors()[0]
         place = ascii(".".join(str(part) for part in first["loc"]))[1:-1][:LONGEST_PLACE]
-        raise BandwidthError(f"{name}: {place}: {first['msg']}", "the record was changed or damaged") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise BandwidthError(
-                f"{path} is too large for a record", "give a file that `bandwidth measure --save` wrote"
-            )
-        return path.read_text("utf-8")
-    except FileNotFoundError as error:
-        raise BandwidthError(f"{path} does not exist", "check the name") from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise BandwidthError(f"{path} cannot be read: {reason}", "give a record's file") from error
+        raise BandwidthError(f"{name}: {place}: {first['msg']}", DAMAGED_HINT) from error
+    ids = [result.case.id for result in record.results]
+    if len(set(ids)) < len(ids):
+        twice = next(case_id for case_id in ids if ids.count(case_id) > 1)
+        raise BandwidthError(f"{name}: the result {twice[:LONGEST_PLACE]!a} stands there twice", DAMAGED_HINT)
+    return record
 
 
 def _refuse_constant(constant: str) -> float:

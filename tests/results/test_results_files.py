@@ -13,10 +13,10 @@ import pytest
 from bandwidth import BandwidthError
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
-from bandwidth.results import NotRun, summarise
+from bandwidth.results import NotRun, summarise, text_files
 from bandwidth.results import files as results_files
-from bandwidth.results.atomic import check_writable, write_atomically
 from bandwidth.results.files import SCHEMA_VERSION, load, parse, record_to_json, save
+from bandwidth.results.text_files import check_writable, write_atomically
 
 # Written by schema 1 and never to be changed: later versions must go on reading it.
 GOLDEN = Path(__file__).parents[1] / "data" / "record-1.json"
@@ -262,7 +262,7 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     (tmp_path / "latin.json").write_bytes(b'{"schema": "\xe9"}')
     unreadable(tmp_path / "latin.json", "it is not text")
     unreadable(tmp_path / "latin.json" / "below", "cannot be read")
-    monkeypatch.setattr(results_files, "LARGEST_FILE_BYTES", 10)
+    monkeypatch.setattr(text_files, "LARGEST_FILE_BYTES", 10)
     unreadable(GOLDEN, "too large")
 
 

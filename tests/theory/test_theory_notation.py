@@ -66,7 +66,7 @@ def test_a_spec_has_one_peak_that_keeps_the_query():
 
 
 def test_a_wide_bus_that_is_no_whole_number_of_units_stands_as_one():
-    assert peak("DDR4-2933 72-bit").name == "DDR4-2933 72-bit"
+    assert peak("DDR4-2933 40-bit").name == "DDR4-2933 40-bit"
     assert peak("HBM2 2Gbps 512-bit").bytes_per_s == 128_000_000_000
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Text files: read within bounds, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,28 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from bandwidth.errors import UsageError
+from bandwidth.errors import BandwidthError, UsageError
+
+# A record of the usual size is 50 kB; one of a long sweep a few MB. A file far beyond that is something else.
+LARGEST_FILE_BYTES = 256 * 1024 * 1024
+
+
+def read_text(path: Path, what: str, hint: str) -> str:
+    """Return the text of a file, or of a pipe such as /dev/stdin.
+
+    Raises BandwidthError with `hint` where it is not there, cannot be read, is not UTF-8, or is too large for `what`.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
+        if len(content) > LARGEST_FILE_BYTES:
+            raise BandwidthError(f"{path} is too large for {what}", hint)
+        return content.decode("utf-8")
+    except FileNotFoundError as error:
+        raise BandwidthError(f"{path} does not exist", "check the name") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise BandwidthError(f"{path} cannot be read: {reason}", hint) from error
 
 
 def check_writable(path: Path) -> None:
