@@ -123,6 +123,12 @@ def format_size(size_bytes: int | float) -> str:
     raise AssertionError("unreachable: the last unit always returns")
 
 
+def size_option(size_bytes: int) -> str:
+    """Return a size as an option takes it, without loss: `1920MiB` where it is whole MiB, else the bytes."""
+    mebibyte = KIBI**2
+    return f"{size_bytes // mebibyte}MiB" if size_bytes % mebibyte == 0 else str(size_bytes)
+
+
 def format_duration(seconds: float) -> str:
     """Return a duration with three significant digits and a fitting unit, such as `1.49 s` or `20.1 ms`."""
     if seconds == 0:

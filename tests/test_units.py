@@ -299,3 +299,8 @@ def test_decimals_have_no_trailing_zeros(value, places, text):
 @pytest.mark.parametrize(("share", "text"), [(0.762, "76.2 %"), (1, "100.0 %"), (0, "0.0 %"), (1.04349, "104.3 %")])
 def test_percentages_have_one_decimal(share, text):
     assert units.format_percent(share) == text
+
+
+def test_size_as_an_option_loses_nothing():
+    assert units.size_option(2013265920) == "1920MiB"
+    assert units.size_option(4097) == "4097"

@@ -12,7 +12,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.machine.cpu_list import parse_cpu_list
 from bandwidth.results import Examination, Finding, Record, Result, Summary, summarise
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, Interval, outlier_indices
-from bandwidth.units import format_duration, format_percent, format_rate, format_size
+from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option
 
 # At half the working set a memory is as fast as at the whole; a cache that holds part of the data is faster. Noise of
 # shared machines reaches a few percent, so more than this and intervals apart is taken for a cache.
@@ -75,7 +75,7 @@ def fits_in_cache(record: Record) -> Iterator[Raised]:
         if rule is not None and result.case.working_set_bytes < rule and not _is_size_check(result):
             seen = f"the working set of {format_size(result.case.working_set_bytes)} may be served by caches"
             limit = f"memory needs {format_size(rule)} (4 times the last-level caches, at least 256 MiB)"
-            hint = f"give --size {rule} or more, which takes up to twice as much free memory"
+            hint = f"give --size {size_option(rule)} or more, which takes up to twice as much free memory"
             yield Raised(result.case.id, Finding("BW001", f"{seen}; {limit}", hint))
         half = _half_size_summary(record, result)
         if half is not None and _is_faster(half, summary):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bandwidth.measuring.engines import Block, Engine
-from bandwidth.measuring.options import HARD_STOP
+from bandwidth.measuring.options import HARD_STOP, PLANNED_STOP
 from bandwidth.measuring.plan import Plan, PlannedCase
 from bandwidth.measuring.sampling import MOST_SAMPLES, calls_for_block, is_precise, least_block_s
 from bandwidth.results import NotRun, Result, Samples
@@ -131,7 +131,8 @@ class Measurement:
         """
         waiting, self._waiting = self._waiting, []
         for planned in waiting:
-            if (self._turns and self._needed_s() + self._guess_s(planned) > self._left_s()) or not self._take(planned):
+            is_too_much = self._needed_s() + self._guess_s(planned) > self._left_s(PLANNED_STOP)
+            if (self._turns and is_too_much) or not self._take(planned):
                 self._waiting.append(planned)
 
     def _take(self, planned: PlannedCase) -> bool:
@@ -141,7 +142,7 @@ class Measurement:
         self._calibrate(turn)
         self._costs_s[planned.case.id] = turn.cost_s
         self._turns.append(turn)
-        if len(self._turns) > 1 and not turn.failure and self._needed_s() > self._left_s():
+        if len(self._turns) > 1 and not turn.failure and self._needed_s() > self._left_s(PLANNED_STOP):
             self._turns.remove(turn)
             return False
         return True
@@ -203,16 +204,10 @@ class Measurement:
             turn.is_closing = False
 
     def _has_no_time_for(self, turns: Sequence[_Turn]) -> bool:
-        """Return whether another round would leave too little time for the last one.
-
-        Up to the hard stop time is found for as many samples as an interval needs: a figure without one is worth less.
-        """
-        needed = sum(turn.cost_s + turn.closing_s for turn in turns)
-        fewest = min((len(turn.seconds) for turn in turns), default=0)
-        left_s = self._left_s()
-        if fewest + 1 < FEWEST_FOR_INTERVAL:
-            left_s += (HARD_STOP - 1) * self._plan.budget_s
-        return left_s < needed
+        """Return whether another round would leave too little time for the last one."""
+        needed_s = sum(turn.cost_s + turn.closing_s for turn in turns)
+        lacks_samples = any(turn.missing_samples for turn in turns)
+        return self._left_s(HARD_STOP if lacks_samples else 1.0) < needed_s
 
     def _block(self, turn: _Turn) -> Block | None:
         """Run one block and look at parts of what it left; None where it failed, which ends the case."""
@@ -241,8 +236,8 @@ class Measurement:
     def _active(self) -> list[_Turn]:
         return [turn for turn in self._turns if not turn.is_done]
 
-    def _left_s(self) -> float:
-        return self._plan.budget_s - (self._clock() - self._start)
+    def _left_s(self, stretch: float) -> float:
+        return self._plan.budget_s * stretch - (self._clock() - self._start)
 
     def _tell(self, doing: str) -> None:
         self._progress(Progress(self._clock() - self._start, self._plan.budget_s, doing))

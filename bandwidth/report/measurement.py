@@ -25,7 +25,7 @@ def measurement_document(record: Record, examination: Examination, unit: str = D
     if record.not_run:
         blocks.append("\n".join(f"Not run: {skipped.id}: {skipped.reason}." for skipped in record.not_run))
     data = record_to_json(record, examination)
-    return Document(tuple(blocks), data, [_flat(result) for result in data["results"]], _remarks(examination))
+    return Document(tuple(blocks), data, [_flat(result) for result in data["results"]], _remarks(shown, examination))
 
 
 def _heading(record: Record) -> str:
@@ -136,19 +136,22 @@ def _is_half_of(check: Result, whole: Result) -> bool:
     return (one.path, one.engine, one.threads) == (other.path, other.engine, other.threads)
 
 
-def _remarks(examination: Examination) -> tuple[str, ...]:
-    """Return one line a finding; the same check on several results is one line that names them all."""
+def _remarks(shown: Sequence[Result], examination: Examination) -> tuple[str, ...]:
+    """Return one line a finding; the same check on several results is one line that names them, or says all."""
     by_code: dict[str, list[tuple[str, Finding]]] = {}
     for case_id, findings in examination.by_id.items():
         for finding in findings:
             by_code.setdefault(finding.code, []).append((case_id, finding))
-    lines = [_grouped(code, group) for code, group in by_code.items()]
+    ids = {result.case.id for result in shown}
+    lines = [_grouped(code, group, ids) for code, group in by_code.items()]
     lines += [f"{finding.code}: {finding.text}; {finding.hint}." for finding in examination.general]
     return tuple(lines)
 
 
-def _grouped(code: str, group: Sequence[tuple[str, Finding]]) -> str:
+def _grouped(code: str, group: Sequence[tuple[str, Finding]], ids: set[str]) -> str:
     case_id, finding = group[0]
+    if len(ids) > 1 and ids <= {found for found, _ in group}:
+        return f"{code}: all results, such as {case_id}: {finding.text}; {finding.hint}."
     others = [other for other, _ in group[1:]]
     also = f" Also: {', '.join(others)}." if others else ""
     return f"{code}: {case_id}: {finding.text}; {finding.hint}.{also}"
