@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from bandwidth.catalog.model import LinkGeneration, MemoryFamily
 from bandwidth.errors import BandwidthError
@@ -68,7 +68,7 @@ def _entry(path: Path, adapter: TypeAdapter[Entry], known: set[str], name: str, 
         raise BandwidthError(f"{path.name}: [{name}]: unknown field {unknown[0]!r}", "mend its name or take it out")
     try:
         # As JSON, because only there does pydantic's strict mode take a list for a tuple.
-        return adapter.validate_json(json.dumps({"name": name, **table}, default=str), strict=True)
+        return adapter.validate_json(to_json({"name": name, **table}, fallback=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the entry"

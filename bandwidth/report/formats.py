@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import io
-import json
 import re
 import textwrap
 from collections.abc import Callable
@@ -27,7 +25,7 @@ _LATEX_SPECIALS = str.maketrans(
 
 DEFAULT_WIDTH = 80
 # A number stays on the line of its unit.
-_NUMBER_WITH_UNIT = re.compile(r"(\d) (%|[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us)\b")
+_NUMBER_WITH_UNIT = re.compile(r"(\d) (%|(?:[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us)\b)")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -77,11 +75,15 @@ def _as_html(document: Document) -> str:
 
 
 def _as_json(document: Document) -> str:
+    import json  # here and below: only this format needs it, and a table is to appear at once
+
     return json.dumps(document.data, indent=2, allow_nan=False) + "\n"
 
 
 def _as_csv(document: Document) -> str:
     """Return one header and one row a result; a list is joined by semicolons, an unknown is empty."""
+    import csv
+
     fields = list(dict.fromkeys(name for record in document.records for name in record))
     text = io.StringIO()
     writer = csv.DictWriter(text, fields, lineterminator="\n", restval="")
