@@ -74,7 +74,9 @@ def _target(path: Path) -> Path:
     """Return the file that is replaced: a link keeps pointing where it points. Raises UsageError for no file's name."""
     try:
         target = path.resolve()
-        target.is_dir()  # where the system refuses to look at such a name at all (too long), it says so here
+        target.stat()  # where the system refuses to look at such a name at all (too long, a circle), it says so here
+    except FileNotFoundError:
+        return target  # a new file
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
         reason = getattr(error, "strerror", None) or "its links run in a circle"
         raise UsageError(f"{path} cannot be written: {reason}", "name another file") from error
