@@ -33,6 +33,12 @@ class HardwareError(BandwidthError):
     exit_code = 3
 
 
+class InterruptError(BandwidthError):
+    """The user ended it (Ctrl-C); what there was by then has been printed and saved."""
+
+    exit_code = 130
+
+
 class UnstableError(BandwidthError):
     """The machine was too unsteady for the result, and the user asked to be strict about it."""
 

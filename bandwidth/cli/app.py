@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from bandwidth.errors import BandwidthError
+from bandwidth.errors import BandwidthError, InterruptError
 from bandwidth.version import __version__
 
-INTERRUPTED = 130
 DEFECT = 1
 
 # Each command by its name, in the order in which --help lists them: the module of bandwidth.cli with a function of
@@ -61,6 +60,8 @@ def run(arguments: list[str]) -> int:
         called = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
         code = build_app(called)(arguments, prog_name="bandwidth", standalone_mode=False)
         sys.stdout.flush()
+        if code == InterruptError.exit_code:  # Typer has taken the interrupt and said nothing
+            return _failed("interrupted", code, debug)
     except BrokenPipeError:
         _drop_standard_output()
         return 0
@@ -71,7 +72,7 @@ def run(arguments: list[str]) -> int:
         _drop_standard_output()
         return 0
     except KeyboardInterrupt:
-        return _failed("interrupted", INTERRUPTED, debug)
+        return _failed("interrupted", InterruptError.exit_code, debug)
     except BandwidthError as error:
         return _failed(str(error), error.exit_code, debug)
     except typer.TyperException as error:

@@ -1,6 +1,8 @@
 """`bandwidth measure`: what this machine's memory really reaches, beside what it should."""
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,16 +13,15 @@ import typer
 
 from bandwidth.cli.machine_options import FactsOption, MemoryOption, SocketsOption, machine_options
 from bandwidth.cli.options import option_list, option_value
-from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit, say
+from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit
 from bandwidth.cli.terminal import is_lively
-from bandwidth.errors import BandwidthError, UnstableError, UsageError
+from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
     from bandwidth.measuring.run import Progress
     from bandwidth.results import Examination, Record
 
-INTERRUPTED = 130
 # What --strict does not accept: an interval that is wide, or none at all.
 UNSTABLE_CODES = frozenset({"BW003", "BW008"})
 RUN = "What to run"
@@ -106,12 +107,14 @@ def measure(
         emit(plan_document(preparation.plan, options.unit), options)
         return
     saver = _Saver(save)
-    with _progress(quiet=options.quiet) as progress:
-        record, interrupted = measure_prepared(preparation, ["bandwidth", *sys.argv[1:]], progress=progress, save=saver)
-    saver(record)
-    examination = examine(record)
-    if not is_record_the_output:
-        emit(measurement_document(record, examination, options.unit), options)
+    with _one_interrupt():
+        with _progress(quiet=options.quiet) as progress:
+            command = ["bandwidth", *sys.argv[1:]]
+            record, interrupted = measure_prepared(preparation, command, progress=progress, save=saver)
+        saver(record)
+        examination = examine(record)
+        if not is_record_the_output:
+            emit(measurement_document(record, examination, options.unit), options)
     _leave(record, examination, strict=strict, interrupted=interrupted, trouble=saver.trouble)
 
 
@@ -147,8 +150,8 @@ def _leave(
 ) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
     if interrupted:
-        say(f"bandwidth: interrupted; {'what was measured is kept' if trouble is None else trouble}")
-        raise typer.Exit(INTERRUPTED)
+        kept = "what was measured is kept" if record.results else "nothing was measured yet"
+        raise InterruptError("interrupted", kept if trouble is None else str(trouble))
     if trouble is not None:
         raise trouble
     failed = [result.case.id for result in record.results if not result.is_verified]
@@ -157,6 +160,27 @@ def _leave(
     unstable = UNSTABLE_CODES & examination.codes()
     if strict and unstable:
         raise UnstableError(f"unstable ({', '.join(sorted(unstable))})", "measure on an idle machine or for longer")
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Take one Ctrl-C, or a batch system's SIGTERM, as the wish to end early; a second one must not cost the result."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

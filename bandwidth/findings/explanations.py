@@ -137,8 +137,11 @@ once as root (`bandwidth system --save facts.json`) and give --facts facts.json 
         "The caches are not known",
         """
 The size of the last-level caches decides how much data it takes to measure memory and not a cache. Where the system
-does not tell it, a large working set is used, but no theory is put beside the result, because it is not shown that
-the data lay in memory. The check at half the working set is still made.
+does not tell it (Windows, some containers), 1 GiB is taken to be enough, which is four times any cache of a laptop or
+desktop processor. The same kernel at half of it shows whether that was so: if a cache took part, half runs faster,
+and BW001 says so.
+
+What to try: if this processor has more than 256 MiB of cache, give a --size of at least four times as much.
 """,
     ),
     Explanation(
@@ -148,6 +151,15 @@ the data lay in memory. The check at half the working set is still made.
 More than a tenth of the blocks lie far from the rest: their modified z-score (distance from the median over the
 scaled median absolute deviation) exceeds 3.5. Something disturbs the machine regularly: a timer, a neighbour, a clock
 that changes. The median is hardly moved by it, but the spread is real and stays in the record.
+""",
+    ),
+    Explanation(
+        "BW013",
+        "Cut short before its last check",
+        """
+Of each case all data of the first and of the last timed block is checked, and a part of every block between: one
+element in eight pages and both ends of every thread's part. This case was stopped before its last block came, by
+Ctrl-C or by the hard stop of the budget, so what its last block left was checked in part only.
 """,
     ),
     Explanation(

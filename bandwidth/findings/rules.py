@@ -106,6 +106,15 @@ def unstable(record: Record) -> Iterator[Raised]:
             yield Raised(result.case.id, Finding("BW003", f"{seen}, more than {limit}", hint))
 
 
+def last_block_unchecked(record: Record) -> Iterator[Raised]:
+    """Yield results that were cut short, so that all of the first block was checked and a part of each later one."""
+    for result, _ in _shown(record):
+        if not result.last_block_checked and result.samples.stopped_by != "unfinished":
+            seen = f"it was cut short ({_stop_words(result)}): all of its first block was checked"
+            hint = "of the later blocks a part was; let it end, or give a longer --budget"
+            yield Raised(result.case.id, Finding("BW013", seen, hint))
+
+
 def too_few_samples(record: Record) -> Iterator[Raised]:
     """Yield results with too few samples for an interval."""
     for result, summary in _shown(record):
@@ -118,7 +127,7 @@ def busy_before(record: Record) -> Iterator[Raised]:
     """Yield where other work ran just before the measurement, by the load average and by waiting for CPUs."""
     before = record.conditions.before
     cpus = _number(record.machine.get("logical_cpus")) or 1
-    hint = "measure when the machine is idle, or on CPUs of its own (--cpus)"
+    hint = "measure when the machine is idle (a measurement just before counts too), or on CPUs of its own (--cpus)"
     load, most = _number(before.get("load_average_1min")), max(BUSY_LOAD_SHARE * cpus, BUSY_LOAD_LEAST)
     if load is not None and load > most:
         text = f"the load before the run was {load:.2f} on {cpus:.0f} CPUs, more than {most:.2f}"
@@ -183,10 +192,15 @@ def theory_unknown(record: Record) -> Iterator[Raised]:
 
 
 def caches_unknown(record: Record) -> Iterator[Raised]:
-    """Yield where the size of the caches is not known, so that nothing shows that the data lay in memory."""
-    if any(result.case.dram_rule_bytes is None for result in record.results):
-        text = "the size of this machine's caches is not known, so no theory stands beside the results"
-        yield Raised(None, Finding("BW011", text, "give a --size of at least 4 times all last-level caches"))
+    """Yield where the size of the caches is not known, so that what counts as memory is assumed."""
+    assumed = [result.case for result in record.results if not result.case.caches_known]
+    if assumed:
+        rule = format_size(assumed[0].dram_rule_bytes or 0)
+        text = f"the size of this machine's caches is not known; {rule} is taken to lie in memory"
+        hint = (
+            "see that half the working set runs no faster; if a cache may be larger than a quarter of it, give a --size"
+        )
+        yield Raised(None, Finding("BW011", text, hint))
 
 
 def outliers(record: Record) -> Iterator[Raised]:
@@ -206,6 +220,7 @@ RULES: tuple[Rule, ...] = (
     fits_in_cache,
     caches_unknown,
     unstable,
+    last_block_unchecked,
     too_few_samples,
     start_skew,
     outliers,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,10 +35,25 @@ def machine_lock(folder: Path | None = None) -> Iterator[None]:
 
 def _opened(path: Path) -> int:
     try:
-        # Opened to read where it exists: a file of another user in a shared folder may not be opened to write.
-        return os.open(path, os.O_RDONLY if path.exists() else os.O_RDONLY | os.O_CREAT, 0o644)
+        return _opened_or_made(path)
     except OSError as error:
         raise BandwidthError(f"{path} cannot be locked: {error.strerror}", "set TMPDIR to a folder of yours") from error
+
+
+def _opened_or_made(path: Path) -> int:
+    """Return a descriptor of the lock's file; a link or a pipe of that name is not followed and not waited for."""
+    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        # Opened to read where it exists: a file of another user in a shared folder may not be opened to write.
+        descriptor = os.open(path, os.O_RDONLY | careful)
+    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | careful, 0o644)
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o644)  # whatever the umask: every user is to see the same lock
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no plain file")
+    return descriptor
 
 
 def _taken(descriptor: int) -> bool:
@@ -48,6 +65,10 @@ def _taken(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise BandwidthError(
+            f"this file system gives no locks: {error.strerror}", "set TMPDIR to another folder"
+        ) from error
     return True
 
 

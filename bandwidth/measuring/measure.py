@@ -85,9 +85,9 @@ def measure_prepared(
 def measure(
     target: str = "all",
     *,
-    kernels: Sequence[str] | None = None,
-    engines: Sequence[str] | None = None,
-    threads: Sequence[int | str] | None = None,
+    kernels: str | Sequence[str] | None = None,
+    engines: str | Sequence[str] | None = None,
+    threads: int | str | Sequence[int | str] | None = None,
     cpus: Sequence[int] | None = None,
     size_bytes: int | None = None,
     budget_s: float | None = None,
@@ -97,13 +97,14 @@ def measure(
     """Measure this machine's memory and return the record; `bandwidth measure` does the same.
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
-    ("DDR5-4800 x12"). Raises UsageError, HardwareError or BandwidthError, and KeyboardInterrupt when interrupted.
+    ("DDR5-4800 x12"). Raises UsageError, HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with
+    the record so far as its argument.
     """
     options = MeasureOptions(
         target=target,
-        kernels=None if kernels is None else tuple(kernels),
-        engines=None if engines is None else tuple(engines),
-        threads=None if threads is None else tuple(str(count) for count in threads),
+        kernels=_tuple(kernels),
+        engines=_tuple(engines),
+        threads=None if threads is None else tuple(str(count) for count in _tuple(threads) or ()),
         cpus=None if cpus is None else tuple(cpus),
         size_bytes=size_bytes,
         memory=memory,
@@ -114,8 +115,15 @@ def measure(
         options = replace(options, budget_s=budget_s)
     record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", target))
     if interrupted:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(record)
     return record
+
+
+def _tuple(values: Any) -> tuple[Any, ...] | None:
+    """Return one value or several as a tuple: a text is one name and not its letters."""
+    if values is None:
+        return None
+    return (values,) if isinstance(values, (str, int)) else tuple(values)
 
 
 def _place(result: Result) -> tuple[int, int, int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.errors import HardwareError, UsageError
+from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.cpu_list import format_cpu_list
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.memory import usable_memory_bytes
@@ -25,6 +25,8 @@ UNKNOWN_CACHES_BYTES = 1 * KIBI**3
 # What is left for everything else: a measurement that makes a machine swap measures the disk.
 MEMORY_SHARE = 0.8
 PAGE_BYTES = 4096
+# With less there is no working set that says anything.
+LEAST_ROOM_BYTES = 16 * KIBI**2
 # The kernels that go first when the budget cannot hold all, by their place in an engine's list.
 FIRST_KERNELS = 2
 
@@ -34,8 +36,9 @@ class Sizing:
     """How much data the cases of one set of CPUs use, the least that counts as memory for them, and why."""
 
     wanted_bytes: int
-    dram_rule_bytes: int | None
+    dram_rule_bytes: int
     why: str
+    caches_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,16 @@ class PlannedCase:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to run, the most important first; what is not, with reasons; and the memory's theory."""
+    """What is to run, the most important first; what is not, with reasons; and the memory's theory.
+
+    `memory_bytes` is what all arrays take together.
+    """
 
     cases: tuple[PlannedCase, ...]
     not_run: tuple[NotRun, ...]
     theory: HostTheory
     budget_s: float
+    memory_bytes: int = 0
 
 
 def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan:
@@ -72,16 +79,16 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
         _planned(case, sizings[case.cpus].why, theory, topology)
         for case in _cases_by_priority(engines, kernels, cpus_by_threads, sizings)
     ]
-    return Plan(tuple(cases), (), theory, options.budget_s)
+    return Plan(tuple(cases), (), theory, options.budget_s, _memory_needed(topology, sizings, kernels))
 
 
-def dram_rule_bytes(topology: Topology, cpus: Iterable[int]) -> int | None:
+def dram_rule_bytes(topology: Topology, cpus: Iterable[int]) -> int:
     """Return the least working set that counts as memory for some CPUs: 4 x their last-level caches, 256 MiB at least.
 
-    None where the caches are not known.
+    Where the caches are not known it is 1 GiB, and the check at half of it has to show that no cache took part.
     """
     caches = topology.last_level_cache_bytes(cpus)
-    return None if caches is None else max(CACHE_MULTIPLE * caches, LEAST_DRAM_BYTES)
+    return UNKNOWN_CACHES_BYTES if caches is None else max(CACHE_MULTIPLE * caches, LEAST_DRAM_BYTES)
 
 
 def _check_target(target: str) -> None:
@@ -115,6 +122,7 @@ def _restricted(topology: Topology, cpus: Sequence[int] | None) -> Topology:
     """Return the topology with only the CPUs of --cpus allowed. Raises UsageError for one that is not there."""
     if cpus is None:
         return topology
+    cpus = tuple(dict.fromkeys(cpus))
     refused = sorted(set(cpus) - set(topology.cpus_allowed))
     if refused:
         allowed = format_cpu_list(topology.cpus_allowed)
@@ -167,6 +175,10 @@ def _sizings(
     room, needed = int(usable * MEMORY_SHARE), _memory_needed(topology, sizings, kernels)
     if needed <= room:
         return sizings
+    if room < LEAST_ROOM_BYTES:
+        raise BandwidthError(
+            f"only {format_size(usable)} of memory may be used here", "free some: nothing can be measured"
+        )
     share = room / needed
     if options.size_bytes is not None:
         most = int(options.size_bytes * share) // KIBI**2
@@ -181,9 +193,9 @@ def _sizings(
 def _sizing(size_bytes: int | None, topology: Topology, cpus: tuple[int, ...]) -> Sizing:
     rule, caches = dram_rule_bytes(topology, cpus), topology.last_level_caches(cpus)
     if size_bytes is not None:
-        return Sizing(size_bytes, rule, "--size")
-    if rule is None:
-        return Sizing(UNKNOWN_CACHES_BYTES, None, "the caches are not known here")
+        return Sizing(size_bytes, rule, "--size", bool(caches))
+    if not caches:
+        return Sizing(rule, rule, "the caches are not known here", caches_known=False)
     total = sum(cache.size_bytes for cache in caches)
     number = "" if len(caches) == 1 else f" in {len(caches)} caches"
     if rule > LEAST_DRAM_BYTES:
@@ -249,12 +261,13 @@ def _case(engine: str, kernel: Kernel, cpus: tuple[int, ...], sizing: Sizing, *,
         cpus=cpus,
         variant={"sweep_point": working_set} if is_size_check else {},
         dram_rule_bytes=sizing.dram_rule_bytes,
+        caches_known=sizing.caches_known,
     )
 
 
 def _size_check(engine: str, kernel: Kernel, cpus: tuple[int, ...], sizing: Sizing) -> list[Case]:
     """Return the case at half the size, unless the whole is too small for memory: then there is nothing to prove."""
-    if sizing.dram_rule_bytes is not None and sizing.wanted_bytes < sizing.dram_rule_bytes:
+    if sizing.wanted_bytes < sizing.dram_rule_bytes:
         return []
     half = replace(sizing, wanted_bytes=sizing.wanted_bytes // 2)
     return [_case(engine, kernel, cpus, half, is_size_check=True)]

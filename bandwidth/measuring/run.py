@@ -54,6 +54,7 @@ class _Turn:
     start_skew_s: float = 0.0
     pinned: bool = True
     is_closing: bool = False
+    is_checked_whole: bool = False
     stopped_by: str = ""
     failure: str = ""
 
@@ -121,8 +122,10 @@ class Measurement:
 
     def _prepare(self) -> None:
         self._tell("filling memory")
+        limit_s = self._plan.budget_s * HARD_STOP
         for name, engine in self._engines.items():
-            engine.prepare([planned.case for planned in self._plan.cases if planned.case.engine == name])
+            cases = [planned.case for planned in self._plan.cases if planned.case.engine == name]
+            engine.prepare(cases, limit_s - (self._clock() - self._start))
 
     def _admit(self) -> None:
         """Take the waiting cases, the most important first, for which the budget has room beside those taken already.
@@ -193,26 +196,36 @@ class Measurement:
                 turn.is_closing, turn.stopped_by = True, "precision"
 
     def _sample(self, turn: _Turn) -> None:
-        """Take one sample; the last one of a case is checked over all its data."""
+        """Take one sample; the first and the last one of a case are checked over all their data.
+
+        The last tells that the work was still done at the end; the first, that a case which is interrupted later has
+        been checked at all.
+        """
         block = self._block(turn)
         if block is None:
             return
         turn.seconds.append(block.seconds)
         turn.start_skew_s = max(turn.start_skew_s, block.start_skew_s)
         if turn.is_closing:
-            self._check(turn, whole=True)
+            turn.is_checked_whole = self._check(turn, whole=True)
             turn.is_closing = False
+        elif len(turn.seconds) == 1:
+            self._check(turn, whole=True)
 
     def _has_no_time_for(self, turns: Sequence[_Turn]) -> bool:
         """Return whether another round would leave too little time for the last one."""
         needed_s = sum(turn.cost_s + turn.closing_s for turn in turns)
         lacks_samples = any(turn.missing_samples for turn in turns)
-        return self._left_s(HARD_STOP if lacks_samples else 1.0) < needed_s
+        return self._left_s(PLANNED_STOP if lacks_samples else 1.0) < needed_s
 
     def _block(self, turn: _Turn) -> Block | None:
         """Run one block and look at parts of what it left; None where it failed, which ends the case."""
         begin = self._clock()
-        block = turn.engine.run_block(turn.planned.case, turn.calls)
+        try:
+            block = turn.engine.run_block(turn.planned.case, turn.calls)
+        except MemoryError:
+            self._fail(turn, "the system refused memory while it ran")
+            return None
         turn.pinned = turn.pinned and block.pinned
         if not 0 < block.seconds < float("inf"):
             self._fail(turn, f"a block took {block.seconds} s by its clock, which cannot be")
@@ -262,4 +275,5 @@ def _result(turn: _Turn) -> Result:
         theory_bytes_per_s=turn.planned.theory_bytes_per_s,
         theory_source=turn.planned.theory_source,
         pinned=turn.pinned,
+        last_block_checked=turn.is_checked_whole,
     )

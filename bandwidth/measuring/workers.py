@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from bandwidth.errors import BandwidthError
+
 # All workers sleep until one moment and then start by themselves: a barrier would let them go one by one, each when it
 # gets the interpreter's lock, which takes milliseconds on many cores.
 LEAD_S = 0.001
@@ -81,7 +83,10 @@ class Team:
     def __init__(self, cpus: Sequence[int], *, pin: bool, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self._clock_ns = clock_ns
         self._stop = threading.Event()
-        self.workers = tuple(Worker(cpu if pin else None) for cpu in cpus)
+        try:
+            self.workers = tuple(Worker(cpu if pin else None) for cpu in cpus)
+        except RuntimeError as error:  # "can't start new thread": a limit of processes or of memory
+            raise BandwidthError(f"{len(cpus)} threads cannot be started", "give fewer --threads") from error
 
     @property
     def pinned(self) -> bool:

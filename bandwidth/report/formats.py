@@ -60,7 +60,7 @@ def _wrapped_line(line: str, width: int) -> str:
 
 
 def _as_markdown(document: Document) -> str:
-    blocks = [_markdown_table(block) if isinstance(block, Table) else block for block in document.blocks]
+    blocks = [_markdown_table(block) if isinstance(block, Table) else _markdown(block) for block in document.blocks]
     return _joined([*blocks, *(f"- {remark}" for remark in document.remarks)])
 
 
@@ -147,11 +147,16 @@ def _tabulated(table: Table, style: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{html.escape(text)}</p>".replace("\n", "<br>\n")
 
 
 def _latex(text: str) -> str:
-    return text.translate(_LATEX_SPECIALS)
+    return text.translate(_LATEX_SPECIALS).replace("\n", " \\\\\n")
+
+
+def _markdown(text: str) -> str:
+    """Return lines that stay lines: two spaces at the end of each but the last."""
+    return text.replace("\n", "  \n")
 
 
 def _joined(blocks: list[str]) -> str:

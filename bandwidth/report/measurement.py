@@ -23,7 +23,7 @@ def measurement_document(record: Record, examination: Examination, unit: str = D
     if shown:
         blocks += [_table(shown, unit), "\n".join(_counted(record, shown))]
     if record.not_run:
-        blocks.append("\n".join(f"Not run: {skipped.id}: {skipped.reason}." for skipped in record.not_run))
+        blocks.append(_not_run(record))
     data = record_to_json(record, examination)
     return Document(tuple(blocks), data, [_flat(result) for result in data["results"]], _remarks(shown, examination))
 
@@ -72,9 +72,9 @@ def _row(result: Result, summary: Summary, unit: str) -> tuple[str, ...]:
     theory = result.theory_bytes_per_s
     return (
         *start,
-        format_rate(summary.median_bytes_per_s, unit),
+        _marked(summary.median_bytes_per_s, theory, unit),
         interval,
-        format_rate(summary.best_bytes_per_s, unit) + ("!" if _exceeds(summary.best_bytes_per_s, theory) else ""),
+        _marked(summary.best_bytes_per_s, theory, unit),
         UNKNOWN if theory is None else format_rate(theory, unit),
         _share(summary),
         str(summary.count),
@@ -89,8 +89,17 @@ def _share(summary: Summary) -> str:
     return format_percent(summary.efficiency)
 
 
-def _exceeds(rate: float, theory: float | None) -> bool:
-    return theory is not None and rate > theory
+def _marked(rate: float, theory: float | None, unit: str) -> str:
+    """Return a rate, marked where it exceeds its theory: it is not to be read as a plain number."""
+    return format_rate(rate, unit) + ("!" if theory is not None and rate > theory else "")
+
+
+def _not_run(record: Record) -> str:
+    """Return a line for each reason, with all cases that it kept from running."""
+    by_reason: dict[str, list[str]] = {}
+    for skipped in record.not_run:
+        by_reason.setdefault(skipped.reason, []).append(skipped.id)
+    return "\n".join(f"Not run: {', '.join(ids)}: {reason}." for reason, ids in by_reason.items())
 
 
 # --- below the table ------------------------------------------------------------------------------------------------
@@ -106,8 +115,15 @@ def _counted(record: Record, shown: Sequence[Result]) -> list[str]:
     for result in shown:
         threads = by_size.setdefault(format_size(result.case.working_set_bytes), [])
         threads += [result.case.threads] if result.case.threads not in threads else []
+    if any(_exceeds_theory(result) for result in shown):
+        lines.append("! exceeds the theory, which nothing real does: BW002 below.")
     lines += [f"Working set: {size} with {_thread_words(threads)}." for size, threads in by_size.items()]
     return [*lines, *_size_checks(record)]
+
+
+def _exceeds_theory(result: Result) -> bool:
+    best, theory = summarise(result).best_bytes_per_s, result.theory_bytes_per_s
+    return best is not None and theory is not None and best > theory
 
 
 def _thread_words(threads: Sequence[int]) -> str:

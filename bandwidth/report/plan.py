@@ -16,11 +16,20 @@ def plan_document(plan: Plan, unit: str = DEFAULT_RATE_UNIT) -> Document:
     columns = (Column("case"), Column("working set", "right"), Column("why"), Column(f"theory {unit}", "right"))
     table = Table(columns, tuple(_row(planned, unit) for planned in plan.cases))
     records = [_record(planned) for planned in plan.cases]
-    line = f"Nothing was measured. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+    line = (
+        f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
+        f"destinations lie apart. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+    )
     theory = plan.theory.to_json()
     unknown = f"The memory's peak is not known here: {plan.theory.reason}; {plan.theory.hint}."
     remark = (unknown,) if plan.theory.peak is None else ()
-    data = {"schema": SCHEMA, "budget_s": plan.budget_s, "memory": theory, "cases": records}
+    data = {
+        "schema": SCHEMA,
+        "budget_s": plan.budget_s,
+        "memory_bytes": plan.memory_bytes,
+        "memory": theory,
+        "cases": records,
+    }
     return Document((table, line), data, records, remark)
 
 

@@ -146,6 +146,7 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         "threads": case.threads,
         "cpus": format_cpu_list(case.cpus),
         "pinned": result.pinned,
+        "caches_known": case.caches_known,
         "variant": dict(case.variant),
         "working_set_bytes": case.working_set_bytes,
         "dram_rule_bytes": case.dram_rule_bytes,
@@ -157,6 +158,7 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         "start_skew_s": samples.start_skew_s,
         "stopped_by": samples.stopped_by,
         "verified": result.is_verified,
+        "last_block_checked": result.last_block_checked,
         "failure": result.failure or None,
         "median_bytes_per_s": summary.median_bytes_per_s,
         "best_bytes_per_s": summary.best_bytes_per_s,
@@ -208,6 +210,8 @@ class _ResultFile(BaseModel):
     failure: str | None = None
     cpus: Annotated[str, AfterValidator(_checked_cpus)] = ""
     pinned: bool = True
+    caches_known: bool = True
+    last_block_checked: bool = True
     variant: dict[str, str | int] = {}
     dram_rule_bytes: _Count | None = None
     theory_bytes_per_s: _Rate | None = None
@@ -274,8 +278,17 @@ def _result_from_file(file: _ResultFile) -> Result:
         cpus=parse_cpu_list(file.cpus) if file.cpus else (),
         variant=file.variant,
         dram_rule_bytes=file.dram_rule_bytes,
+        caches_known=file.caches_known,
     )
     failure = "" if file.verified else file.failure or "the data was not as it should be"
     samples = Samples(tuple(file.samples_s), file.calls_per_sample, file.start_skew_s, file.stopped_by)
     theory = (file.theory_bytes_per_s, file.theory_source, file.vendor_bytes_per_s)
-    return Result(case, samples, failure, *theory, pinned=file.pinned, tuning=file.tuning)
+    return Result(
+        case,
+        samples,
+        failure,
+        *theory,
+        pinned=file.pinned,
+        last_block_checked=file.last_block_checked,
+        tuning=file.tuning,
+    )

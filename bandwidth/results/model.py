@@ -26,8 +26,8 @@ class Case:
 
     `working_set_bytes` is all arrays of all threads together. `bytes_per_call` is the convention of the rate (stream:
     read + write), `payload_bytes_per_call` what arrives for the user, `traffic_bytes_per_call` what the memory moves,
-    None where that cannot be known. `dram_rule_bytes` is the least working set that counts as DRAM for these CPUs,
-    None where the caches are not known.
+    None where that cannot be known. `dram_rule_bytes` is the least working set that counts as DRAM for these CPUs, an
+    assumed one where `caches_known` is false.
     """
 
     target: str
@@ -41,6 +41,7 @@ class Case:
     cpus: tuple[int, ...] = ()
     variant: Mapping[str, str | int] = field(default_factory=dict)
     dram_rule_bytes: int | None = None
+    caches_known: bool = True
 
     @property
     def id(self) -> str:
@@ -51,7 +52,7 @@ class Case:
 
     @property
     def meets_dram_rule(self) -> bool:
-        """Whether a theory of the memory may stand beside this case: the caches are known and far outgrown."""
+        """Whether a theory of the memory may stand beside this case: the caches are far outgrown."""
         return self.dram_rule_bytes is not None and self.working_set_bytes >= self.dram_rule_bytes
 
 
@@ -80,7 +81,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Result:
-    """A case with its samples. `failure` says what the check found wrong; a rate exists only where it is empty."""
+    """A case with its samples. `failure` says what the check found wrong; a rate exists only where it is empty.
+
+    `last_block_checked` tells whether all data of the last timed block was checked; where a run was cut short, it was
+    all of the first block's and a part of each later one's.
+    """
 
     case: Case
     samples: Samples
@@ -89,6 +94,7 @@ class Result:
     theory_source: str | None = None
     vendor_bytes_per_s: float | None = None
     pinned: bool = True
+    last_block_checked: bool = True
     tuning: Mapping[str, Any] = field(default_factory=dict)
 
     @property

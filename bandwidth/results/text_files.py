@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,8 @@ def read_text(path: Path, what: str, hint: str) -> str:
 
 def check_writable(path: Path) -> None:
     """Raise UsageError where `path` could not be written, before anything is measured that would be lost."""
+    if _is_device(path):
+        return
     folder = _target(path).parent
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file in it")
@@ -48,12 +51,12 @@ def write_atomically(path: Path, text: str) -> None:
     Raises UsageError where that cannot be done; nothing half-written stays behind.
     """
     check_writable(path)
+    if _is_device(path):
+        _write_device(path, text)
+        return
     target = _target(path)
     temporary: Path | None = None
     try:
-        if target.exists() and not target.is_file():
-            target.write_text(text, "utf-8")  # a device such as /dev/stdout cannot be renamed over
-            return
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
         temporary = Path(name)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
@@ -68,6 +71,24 @@ def write_atomically(path: Path, text: str) -> None:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path leads to a device or a pipe (/dev/stdout), which cannot be renamed over."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, RuntimeError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_device(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file") from error
 
 
 def _target(path: Path) -> Path:

@@ -47,7 +47,7 @@ def _ratio(size_bytes, pairs):
     options = MeasureOptions(kernels=("copy",), threads=("1",), size_bytes=size_bytes)
     case = make_plan(options, Facts({}), topology).cases[0].case
     engine = NumpyHostEngine(topology, {"copy": lambda *arrays: use["operation"](*arrays)})
-    engine.prepare([case])
+    engine.prepare([case], 120.0)
     calls = max(1, 512 * 1024**2 // case.working_set_bytes)
 
     def rate(operation):

@@ -181,7 +181,7 @@ class Scripted:
     skew: float = 0.0
     prepared: list = field(default_factory=list)
 
-    def prepare(self, cases):
+    def prepare(self, cases, limit_s):
         self.prepared += cases
 
     def run_block(self, case, calls):

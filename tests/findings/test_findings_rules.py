@@ -276,8 +276,18 @@ def test_bw010_by_a_theory_that_is_not_known(make_record, make_result):
 
 
 def test_bw011_by_caches_that_are_not_known(make_record, make_case, make_result):
-    assert codes(make_record(make_result(make_case(dram_rule_bytes=None)))) == ["BW011"]
-    assert codes(make_record(make_result(make_case(dram_rule_bytes=1)))) == []
+    assert codes(make_record(make_result(make_case(caches_known=False)))) == ["BW011"]
+    assert codes(make_record(make_result(make_case(caches_known=True)))) == []
+
+
+def test_bw001_below_the_assumed_size_where_caches_are_not_known(make_record, make_case, make_result):
+    small = make_case(caches_known=False, working_set_bytes=4 * MIB, dram_rule_bytes=1024 * MIB)
+    assert codes(make_record(make_result(small))) == ["BW001", "BW011"]
+
+
+def test_bw013_by_a_case_that_was_cut_short(make_record, make_case, make_result):
+    assert "BW013" in codes(make_record(make_result(make_case(), last_block_checked=False)))
+    assert "BW013" not in codes(make_record(make_result(make_case(), last_block_checked=True)))
 
 
 # --- all of them
@@ -291,7 +301,8 @@ def everything_wrong(make_record, make_case, make_result):
         make_result(half(make_case), (0.001,) * 8),
         make_result(make_case(path="read"), (0.02, 0.03)),
         make_result(make_case(path="scale", working_set_bytes=4096), (0.02, 0.03, 0.02, 0.03, 0.02, 0.03)),
-        make_result(make_case(path="add", dram_rule_bytes=None), failure="element 7 is wrong"),
+        make_result(make_case(path="add", caches_known=False), failure="element 7 is wrong"),
+        make_result(make_case(path="write"), last_block_checked=False),
         machine={"logical_cpus": 8, "cpus_allowed": "0-3", "cpu_quota": 1.5},
         before={"load_average_1min": 99.0, "cpu_pressure_percent": 50.0, "steal_ticks": 0, "total_ticks": 0},
         after={"steal_ticks": 50, "total_ticks": 100},

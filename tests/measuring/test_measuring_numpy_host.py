@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from measuring_support import MIB, small_topology, two_socket_topology
 
+from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.engines.numpy_host import OPERATIONS, NumpyHostEngine, array_elements
 from bandwidth.measuring.kernels import KERNELS
@@ -28,7 +29,7 @@ def make_engine():
         seams = {} if clock_ns is None else {"clock_ns": clock_ns}
         engine = NumpyHostEngine(small_topology(2), {**OPERATIONS, **(operations or {})}, seed=7, **seams)
         engines.append(engine)
-        engine.prepare(cases)
+        engine.prepare(cases, 60.0)
         return engine
 
     yield make
@@ -206,7 +207,7 @@ def test_each_numa_node_group_gets_memory_of_its_own():
     topology = two_socket_topology(cores_per_socket=2, cores_per_cache=2, nodes_per_socket=1)
     cases = cases_of(topology, kernels=("copy",), threads=("1", "all"), size_bytes=MIB)
     engine = NumpyHostEngine(topology_without_pinning(topology))
-    engine.prepare(cases)
+    engine.prepare(cases, 60.0)
     try:
         arenas = {id(layout.arena) for layout in engine._layouts.values()}
         assert len(arenas) == 2
@@ -224,14 +225,31 @@ def topology_without_pinning(topology):
 
 
 def test_refused_memory_is_one_clear_error(make_engine, monkeypatch):
-    from bandwidth.errors import BandwidthError
-
     def refuse(*_):
         raise MemoryError
 
     monkeypatch.setattr("bandwidth.measuring.engines.numpy_host.np.empty", refuse)
     with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; give a smaller --size"):
         make_engine(cases_of(kernels=("copy",), threads=("1",)))
+
+
+def test_filling_that_takes_longer_than_the_budget_is_one_clear_error():
+    engine = NumpyHostEngine(small_topology(2))
+    try:
+        with pytest.raises(BandwidthError, match=r"filling .* of memory takes longer than the budget"):
+            engine.prepare(cases_of(kernels=("copy",), threads=("1",)), -1.0)
+    finally:
+        engine.close()
+
+
+def test_engine_that_does_one_element_in_eight_pages_is_caught_by_the_whole_check(make_engine):
+    def operation(sources, destination, scalar):
+        destination[:8], destination[-8:] = sources[0][:8], sources[0][-8:]
+        destination[::4096] = sources[0][::4096]
+
+    spot, whole = lie("copy", make_engine, operation)
+    assert spot == ""
+    assert "is not what the kernel leaves there" in whole
 
 
 def test_verify_of_another_case_than_the_last_is_a_defect(make_engine):

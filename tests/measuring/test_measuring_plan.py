@@ -3,7 +3,7 @@
 import pytest
 from measuring_support import GIB, MIB, facts_with_memory, small_topology, two_socket_topology
 
-from bandwidth.errors import HardwareError, UsageError
+from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
@@ -98,11 +98,22 @@ def test_size_is_rounded_up_to_whole_pages_of_every_array():
     assert found.cases[0].case.working_set_bytes == 2 * 3 * 4096
 
 
-def test_unknown_caches_get_a_large_size_and_no_theory():
+def test_unknown_caches_get_a_large_size_that_counts_as_memory():
     found = plan(small_topology(2, None), memory="DDR4-3200 x2", kernels=("copy",), threads=("all",))
     assert found.cases[0].case.working_set_bytes == GIB
-    assert found.cases[0].case.dram_rule_bytes is None
-    assert found.cases[0].theory_bytes_per_s is None
+    assert not found.cases[0].case.caches_known
+    assert found.cases[0].theory_bytes_per_s == 51.2e9
+    assert found.cases[1].case.variant == {"sweep_point": GIB // 2}  # and half of it shows whether that was so
+
+
+def test_no_memory_to_speak_of_is_an_error():
+    with pytest.raises(BandwidthError, match="only 400 KiB of memory may be used here"):
+        plan(small_topology(2), facts_with_memory(400 * 1024))
+
+
+def test_plan_tells_the_memory_of_sources_and_destinations():
+    assert plan(small_topology(2)).memory_bytes == 2 * 256 * MIB
+    assert plan(small_topology(2), kernels=("copy",)).memory_bytes == 256 * MIB
 
 
 def test_little_memory_caps_the_default_and_takes_the_theory_away():
@@ -148,6 +159,15 @@ def test_sockets_option_overrides_those_found():
         ({"memory": "PCIe 4.0 x16"}, "--memory 'PCIe 4.0 x16' is a link"),
         ({"memory": "DDR9-1"}, "--memory: 'DDR9-1' is no memory or link"),
         ({"sockets": 2}, "--sockets multiplies --memory"),
+        ({"kernels": ()}, "--kernel names nothing"),
+        ({"threads": ()}, "--threads names nothing"),
+        ({"cpus": ()}, "--cpus names no CPU"),
+        ({"budget_s": 0.0}, "--budget 0.0 is no time"),
+        ({"budget_s": float("nan")}, "--budget nan is no time"),
+        ({"budget_s": float("inf")}, "--budget inf is no time"),
+        ({"size_bytes": 0}, "--size 0 is not possible"),
+        ({"size_bytes": 1.5}, "--size 1.5 is not possible"),
+        ({"sockets": 0, "memory": "DDR4-3200"}, "--sockets 0 is not possible"),
     ],
 )
 def test_bad_options_are_usage_errors(options, message):
@@ -163,3 +183,8 @@ def test_target_without_an_engine_is_missing_hardware():
 def test_cpus_restrict_the_threads():
     found = plan(two_socket_topology(), cpus=(3, 131, 70), kernels=("copy",), threads=("all", "3"))
     assert {planned.case.cpus for planned in found.cases} == {(3, 70), (3, 70, 131)}
+
+
+def test_cpu_named_twice_counts_once():
+    found = plan(small_topology(2), cpus=(0, 0), kernels=("copy",))
+    assert [planned.case.id for planned in found.cases if not planned.case.variant] == ["host/copy/numpy/1"]

@@ -53,7 +53,7 @@ BW001: a remark of 50 %.
 | DDR4-2933 x4  | 93.87 |
 | a\\|b <script> |   1e3 |
 
-One line.
+One line.\x20\x20
 Another.
 
 - BW001: a remark of 50 %.
@@ -95,7 +95,7 @@ Peaks
 \\bottomrule
 \\end{tabular}
 
-One line.
+One line. \\\\
 Another.
 
 BW001: a remark of 50 \\%.
@@ -112,7 +112,7 @@ BW001: a remark of 50 \\%.
 </tbody>
 </table>
 
-<p>One line.
+<p>One line.<br>
 Another.</p>
 
 <p>BW001: a remark of 50 %.</p>

@@ -61,7 +61,7 @@ class ScriptedEngine:
     def clock(self) -> float:
         return self.now
 
-    def prepare(self, cases: Sequence[Case]) -> None:
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> None:
         self.now += self.fill_s
         self.log += [("prepare", case.id) for case in cases]
 

@@ -28,10 +28,10 @@ class Block:
 class Engine(Protocol):
     """Four methods. All cases share an engine's memory, so `verify` speaks of the block that ran last."""
 
-    def prepare(self, cases: Sequence[Case]) -> None:
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> None:
         """Lay out and fill the memory of all cases; every page is written by the thread that will use it.
 
-        Raises BandwidthError where there is not enough of it.
+        Raises BandwidthError where there is not enough of it, or where filling it takes longer than `limit_s`.
         """
 
     def run_block(self, case: Case, calls: int) -> Block:

@@ -23,6 +23,7 @@ from bandwidth.measuring.engines import Block
 from bandwidth.measuring.kernels import CACHE_MULTIPLE, ELEMENT_BYTES, KERNELS, Kernel
 from bandwidth.measuring.workers import NS_PER_S, Stamp, Team
 from bandwidth.results import Case
+from bandwidth.units import format_size
 
 Doubles: TypeAlias = NDArray[np.float64]
 Operation: TypeAlias = Callable[[Sequence[Doubles], Doubles, float], object]
@@ -90,22 +91,30 @@ class _Arena:
         self.sources = _page_aligned(source_elements)
         self.destinations = _page_aligned(destination_elements)
 
-    def fill(self, team: Team, source_step: int, destination_step: int, seed: int) -> None:
-        """Write every page, each worker its own steps: random sources, destinations of ones."""
-        parts = range(len(team.workers))
-        team.each([partial(self._fill_part, team, part, source_step, destination_step, seed) for part in parts])
+    def fill(self, team: Team, source_step: int, destination_step: int, seed: int, deadline: float) -> None:
+        """Write every page, each worker its own steps: random sources, destinations of ones.
 
-    def _fill_part(self, team: Team, part: int, source_step: int, destination_step: int, seed: int) -> None:
-        """Fill one worker's steps piece by piece: a machine may take seconds for new pages, and Ctrl-C is to end it."""
-        random = np.random.Generator(np.random.SFC64([seed, part]))
-        for piece in _pieces(self.sources[part * source_step : (part + 1) * source_step]):
-            if team.is_stopping:
-                return
-            random.random(out=piece)
-        for piece in _pieces(self.destinations[part * destination_step : (part + 1) * destination_step]):
-            if team.is_stopping:
-                return
-            piece.fill(1.0)
+        A machine may take seconds for pages that are new to it: it is done piece by piece, so that Ctrl-C ends it, and
+        raises BandwidthError past the `deadline` of the monotonic clock.
+        """
+
+        def fill_part(part: int) -> bool:
+            random = np.random.Generator(np.random.SFC64([seed, part]))
+            for piece in _pieces(self.sources[part * source_step : (part + 1) * source_step]):
+                if team.is_stopping or time.monotonic() > deadline:
+                    return False
+                random.random(out=piece)
+            for piece in _pieces(self.destinations[part * destination_step : (part + 1) * destination_step]):
+                if team.is_stopping or time.monotonic() > deadline:
+                    return False
+                piece.fill(1.0)
+            return True
+
+        if not all(team.each([partial(fill_part, part) for part in range(len(team.workers))])):
+            size = format_size(self.sources.nbytes + self.destinations.nbytes)
+            raise BandwidthError(
+                f"filling {size} of memory takes longer than the budget", "give a longer --budget or a smaller --size"
+            )
 
 
 class _Layout:
@@ -162,8 +171,9 @@ class NumpyHostEngine:
         self._last: _Last | None = None
         self._source_sums: dict[str, list[int]] = {}
 
-    def prepare(self, cases: Sequence[Case]) -> None:
-        """Lay out and fill the memory of all cases. Raises BandwidthError where the system refuses it."""
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> None:
+        """Lay out and fill the memory of all cases. See `Engine`; raises BandwidthError where it is refused."""
+        deadline = time.monotonic() + limit_s
         groups: dict[tuple[int, ...], list[Case]] = {}
         for case in cases:
             groups.setdefault(case.cpus, []).append(case)
@@ -172,23 +182,24 @@ class NumpyHostEngine:
             layout.team = Team(layout.cpus, pin=self._topology.can_pin, clock_ns=self._clock_ns)
             self._layouts[layout.cpus] = layout
         try:
-            self._lay_out(layouts)
+            self._lay_out(layouts, deadline)
         except MemoryError as error:
             raise BandwidthError("the system refused the memory for the arrays", "give a smaller --size") from error
 
-    def _lay_out(self, layouts: Sequence[_Layout]) -> None:
+    def _lay_out(self, layouts: Sequence[_Layout], deadline: float) -> None:
         """Give every layout its memory: one arena for all on a single NUMA node, where nobody's pages are remote."""
         seed = int(self._random.integers(2**32))
         if len(self._topology.nodes_of(cpu for layout in layouts for cpu in layout.cpus)) > 1:
             for layout in layouts:
                 layout.arena = _Arena(layout.source_elements, layout.destination_elements)
-                layout.arena.fill(layout.team, layout.source_step, layout.destination_step, seed)
+                layout.arena.fill(layout.team, layout.source_step, layout.destination_step, seed, deadline)
             return
         source_most = max(layout.source_elements for layout in layouts)
         destination_most = max(layout.destination_elements for layout in layouts)
         arena = _Arena(source_most, destination_most)
-        team = max((layout.team for layout in layouts), key=lambda team: len(team.workers))
-        arena.fill(team, -(-source_most // len(team.workers)), -(-destination_most // len(team.workers)), seed)
+        team = self._largest_team()
+        steps = (-(-source_most // len(team.workers)), -(-destination_most // len(team.workers)))
+        arena.fill(team, *steps, seed, deadline)
         for layout in layouts:
             layout.arena = arena
 
@@ -232,10 +243,21 @@ class NumpyHostEngine:
             raise AssertionError("verify() speaks of the last block, and that was another case's")
         if KERNELS[case.path].expected is None:
             return self._verify_checksums(case, last)
-        layout = self._layouts[case.cpus]
-        check = self._check_whole if whole else self._check_spots
-        found: list[str] = layout.team.each([partial(check, case, last, thread) for thread in range(case.threads)])
-        return next((wrong for wrong in found if wrong), "")
+        if whole:
+            team = self._largest_team()  # a case of one thread need not wait for one thread
+            shares = range(len(team.workers))
+            found: list[str] = team.each(
+                [partial(self._check_share, case, last, share, len(shares)) for share in shares]
+            )
+        else:
+            threads = range(case.threads)
+            found = self._layouts[case.cpus].team.each(
+                [partial(self._check_spots, case, last, part) for part in threads]
+            )
+        return min((wrong for wrong in found if wrong), default="")
+
+    def _largest_team(self) -> Team:
+        return max((layout.team for layout in self._layouts.values()), key=lambda team: len(team.workers))
 
     def close(self) -> None:
         """End the threads and drop the memory."""
@@ -261,16 +283,19 @@ class NumpyHostEngine:
         )
         return sums
 
-    def _check_whole(self, case: Case, last: _Last, thread: int) -> str:
-        layout = self._layouts[case.cpus]
-        sources, destination = layout.source_arrays(case, thread, last.window), layout.destination_array(case, thread)
-        for start in range(0, len(destination), PIECE_ELEMENTS):
-            piece = slice(start, start + PIECE_ELEMENTS)
-            wrong = _first_difference(
-                KERNELS[case.path], [source[piece] for source in sources], destination[piece], last
+    def _check_share(self, case: Case, last: _Last, share: int, shares: int) -> str:
+        """Check every `shares`-th piece of all threads' destinations, from the `share`-th on."""
+        layout, kernel = self._layouts[case.cpus], KERNELS[case.path]
+        for thread in range(case.threads):
+            sources, destination = (
+                layout.source_arrays(case, thread, last.window),
+                layout.destination_array(case, thread),
             )
-            if wrong is not None:
-                return _wrong_at(thread, start + wrong, len(destination))
+            for start in range(share * PIECE_ELEMENTS, len(destination), shares * PIECE_ELEMENTS):
+                piece = slice(start, start + PIECE_ELEMENTS)
+                wrong = _first_difference(kernel, [source[piece] for source in sources], destination[piece], last)
+                if wrong is not None:
+                    return _wrong_at(thread, start + wrong, len(destination))
         return ""
 
     def _check_spots(self, case: Case, last: _Last, thread: int) -> str:
@@ -291,7 +316,7 @@ def array_elements(case: Case) -> int:
 
 def _cache_share(case: Case) -> float:
     """Return the share of the working set that the last-level caches can hold, at most all of it."""
-    if case.dram_rule_bytes is None:
+    if case.dram_rule_bytes is None or not case.caches_known:
         return 1.0
     return min(1.0, case.dram_rule_bytes / CACHE_MULTIPLE / case.working_set_bytes)
 
@@ -324,7 +349,7 @@ def _block(stamps: Sequence[Stamp], pinned: bool) -> Block:
 
 
 def _first_difference(kernel: Kernel, sources: Sequence[Doubles], destination: Doubles, last: _Last) -> int | None:
-    """Return the first element that is not what the kernel leaves, compared bit by bit, or None."""
+    """Return the first element that is not exactly what the kernel leaves, or None."""
     if kernel.expected is None:
         raise AssertionError(f"{kernel.name} leaves nothing to compare")
     same = np.equal(destination, kernel.expected(sources, last.scalar))
