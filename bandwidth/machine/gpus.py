@@ -1,17 +1,25 @@
-"""GPUs and other display controllers on the PCI bus, and how each is linked; no driver is needed."""
+"""GPUs and other display controllers on the PCI bus, how each is linked, and what its driver adds.
+
+The PCI bus is read without a driver; AMD's and NVIDIA's tell of the memory where they are there.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from bandwidth.machine.facts import Fact, Json, known
+from bandwidth.machine.kfd import KFD_FOLDER, kfd_gpus
+from bandwidth.machine.nvml import NVML, Nvml, nvml_gpus
 from bandwidth.machine.reader import Reader, read_integer, read_line
 
 _PCI_FOLDER = "/sys/bus/pci/devices"
 _DISPLAY_CLASS = "0x03"  # PCI Code and ID Assignment: 03h, display controller; 0302h is a GPU without an output
 _UNKNOWN_WIDTH = 255  # what the kernel writes for a device without a PCIe link
+_NVIDIA_ID = "10de"
+_NVIDIA_DEVICES = {"nvidiactl", "dxg"}
 _VENDORS = {
-    "10de": "NVIDIA",
+    _NVIDIA_ID: "NVIDIA",
     "1002": "AMD",
     "8086": "Intel",
     "1a03": "ASPEED",
@@ -23,26 +31,54 @@ _VENDORS = {
 }
 
 
-def gpu_facts(reader: Reader) -> dict[str, Fact]:
-    """Return `gpus`: address, PCI ids and link of each display controller, empty where there is none.
+def gpu_facts(reader: Reader, nvml: Nvml | None = None) -> dict[str, Fact]:
+    """Return `gpus`: address, PCI ids, link and memory of each, empty where there is none.
 
-    The link is as it is now: an idle GPU trains down to save power. Nothing is returned outside Linux.
+    `memory_bytes`, `memory_width_bits`, `memory_clock_mhz` and `name` are the drivers'; where NVML and sysfs both
+    state a width of the link, NVML's counts, which heeds the slot. The link is as it is now: an idle GPU trains
+    down to save power. Outside Linux only NVML is asked, and nothing is returned where it has nothing.
     """
-    if reader.system != "Linux":
+    found = _pci_gpus(reader)
+    sources = [_PCI_FOLDER] if reader.system == "Linux" else []
+    for source, described in ((KFD_FOLDER, _kfd(reader)), (NVML, _nvml(reader, nvml, found))):
+        sources += [source] if described else []
+        for address, facts in described.items():
+            found[address] = {**(found.get(address) or _gpu(reader, address)), **facts}
+    listed: Json = [*found.values()]
+    return known("gpus", listed, ", ".join(sources)) if sources else {}
+
+
+def _pci_gpus(reader: Reader) -> dict[str, dict[str, Json]]:
+    addresses = reader.names(_PCI_FOLDER) if reader.system == "Linux" else ()
+    return {address: _gpu(reader, address) for address in addresses if _is_display(reader, address)}
+
+
+def _kfd(reader: Reader) -> dict[str, dict[str, Json]]:
+    return kfd_gpus(reader) if reader.system == "Linux" else {}
+
+
+def _nvml(reader: Reader, nvml: Nvml | None, found: Mapping[str, Mapping[str, Json]]) -> dict[str, dict[str, Json]]:
+    """Return NVML's GPUs. On Linux it is asked only where a sign of one is: its package takes time to import."""
+    if nvml is None or (reader.system == "Linux" and not _may_have_nvidia(reader, found)):
         return {}
-    addresses = [name for name in reader.names(_PCI_FOLDER) if _is_display(reader, name)]
-    return known("gpus", [_gpu(reader, address) for address in addresses], _PCI_FOLDER)
+    return nvml_gpus(nvml)
+
+
+def _may_have_nvidia(reader: Reader, found: Mapping[str, Mapping[str, Json]]) -> bool:
+    """Return whether a GPU or a driver's device is there; a sandbox may hide the bus, and WSL has `dxg` alone."""
+    seen = any(gpu.get("vendor_id") == _NVIDIA_ID for gpu in found.values())
+    return seen or not _NVIDIA_DEVICES.isdisjoint(reader.names("/dev"))
 
 
 def _is_display(reader: Reader, address: str) -> bool:
     return (reader.text(f"{_PCI_FOLDER}/{address}/class") or "").startswith(_DISPLAY_CLASS)
 
 
-def _gpu(reader: Reader, address: str) -> Json:
+def _gpu(reader: Reader, address: str) -> dict[str, Json]:
     folder = f"{_PCI_FOLDER}/{address}"
     vendor_id = _identifier(reader, f"{folder}/vendor")
     node = read_integer(reader, f"{folder}/numa_node")
-    facts = {
+    facts: dict[str, Json | None] = {
         "address": address,
         "vendor": _VENDORS.get(vendor_id or ""),
         "vendor_id": vendor_id,

@@ -16,7 +16,7 @@ HINT = f"{VIRTUAL_HINT}, or save the facts once as root with `bandwidth system -
 _CHANNELS_HINT = 'give --memory "{} xN", N being the number of channels'
 _WIDTH_HINT = 'give --memory "{} N-bit", N being the width of all packages together'
 _FASTEST_LPDDR5_MT_S = 6400  # JESD209-5; faster parts are LPDDR5X (JESD209-5B), which SMBIOS has no code for
-_NOTATION = re.compile(r"DDR[2-5]?|LPDDR[2-5]?")
+_NOTATION = re.compile(r"DDR[2-5]?|LPDDR[2-5]?|LPDDR[45]X")
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,24 @@
 """The memory modules: what is in the slots, how fast it runs, and on how many channels.
 
-Two sources: udev's database, which any user may read, and the raw SMBIOS table, which needs root and knows more
-types. Serial numbers and asset tags stay where they are.
+On Linux two sources: udev's database, which any user may read, and the raw SMBIOS table, which needs root and knows
+more types; on macOS and Windows a command. Serial numbers and asset tags stay where they are.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bandwidth.machine.channels import count_channels
 from bandwidth.machine.facts import DERIVED, Fact, Facts, Json, known
+from bandwidth.machine.modules_by_command import (
+    PHYSICAL_MEMORY,
+    SYSTEM_PROFILER,
+    parse_physical_memory,
+    parse_system_profiler,
+)
 from bandwidth.machine.processor import NO_CONTAINER, NO_VIRTUALIZATION
 from bandwidth.machine.reader import Reader, whole_number
 from bandwidth.machine.smbios import Module, parse_memory_devices, plausible_mt_s, plausible_width_bits
@@ -20,12 +26,17 @@ from bandwidth.machine.smbios import Module, parse_memory_devices, plausible_mt_
 UDEV_DATABASE = "/run/udev/data/+dmi:id"
 SMBIOS_FOLDER = "/sys/firmware/dmi/tables"
 SMBIOS_TABLE = f"{SMBIOS_FOLDER}/DMI"
+_BY_COMMAND = {
+    "Darwin": (SYSTEM_PROFILER, parse_system_profiler, "system_profiler SPMemoryDataType"),
+    "Windows": (PHYSICAL_MEMORY, parse_physical_memory, "Win32_PhysicalMemory"),
+}
+_BOTH_SOURCES = f"{SMBIOS_TABLE}, {UDEV_DATABASE}"
 DDR_WIDTH_BITS = 64  # a channel of DDR to DDR5, without ECC; DDR5's two halves together
 
 T = TypeVar("T")
 
 _NAME = re.compile(r"E:MEMORY_DEVICE_([0-9]{1,4})_([A-Z_]{1,64})=(.{0,200})", re.ASCII)
-_MODULE_TYPE = re.compile(r"(?:LP)?DDR[2-9]?|DDR2 FB-DIMM|FBD2|HBM[2-9]?")
+_MODULE_TYPE = re.compile(r"(?:LP)?DDR[2-9]?|LPDDR[4-9]X|DDR2 FB-DIMM|FBD2|HBM[2-9]?")
 # systemd's table of types may end at HBM2: it writes this for DDR5, LPDDR5 and HBM3.
 _UNKNOWN_TO_UDEV = "<OUT OF SPEC>"
 # Below this no computer has run its DDR in use: a smaller figure that is half the rated speed is the clock in MHz.
@@ -36,16 +47,25 @@ _WIDEST_LPDDR_BITS = 256
 
 @dataclass(frozen=True)
 class ModuleTable:
-    """All slots that the firmware lists, and the file they came from; without any, the reason in plain words."""
+    """All slots that the firmware lists, and the file they came from; without any, the reason in plain words.
+
+    `disagreement` says in words how another readable source differs, empty where none does.
+    """
 
     slots: tuple[Module, ...]
     source: str
     reason: str = ""
+    disagreement: str = ""
 
     @property
     def modules(self) -> tuple[Module, ...]:
         """Return the slots that hold a module."""
         return tuple(slot for slot in self.slots if slot.populated)
+
+    @property
+    def lists_empty_slots(self) -> bool:
+        """Return whether each slot has an entry: Windows leaves out the empty ones, Apple silicon has no slots."""
+        return self.source != _BY_COMMAND["Windows"][2] and any(slot.locator for slot in self.slots)
 
 
 def read_modules(reader: Reader, machine: Facts) -> ModuleTable:
@@ -55,11 +75,11 @@ def read_modules(reader: Reader, machine: Facts) -> ModuleTable:
         named = "" if virtual == "hypervisor" else f" ({virtual})"
         return ModuleTable((), "", f"this is a virtual machine{named}: its memory modules cannot be seen")
     if reader.system != "Linux":
-        return ModuleTable((), "", f"the memory modules are read on Linux only, not on {reader.system}")
+        return _from_command(reader)
     raw, udev = _from_smbios(reader), _from_udev(reader)
     for table in (raw, udev):
         if table.modules and not table.reason:
-            return table
+            return replace(table, disagreement=_disagreement(raw, udev))
     return ModuleTable((), "", raw.reason or udev.reason or _why_not(reader, machine))
 
 
@@ -68,7 +88,8 @@ def module_facts(reader: Reader, machine: Facts) -> dict[str, Fact]:
 
     `memory_channels` counts the channels that hold a module, over all sockets, and `memory_channels_with_slots`
     those of the board; where the slots' names do not tell, `memory_channels_range` gives the least and the most.
-    `memory_width_bits` is the data width of all channels together, ECC apart.
+    `memory_width_bits` is the data width of all channels together, ECC apart. `memory_modules_disagreement` says
+    in words what each of two sources says, where they differ; the other facts are the SMBIOS table's then.
     """
     table = read_modules(reader, machine)
     if not table.modules:
@@ -76,7 +97,8 @@ def module_facts(reader: Reader, machine: Facts) -> dict[str, Fact]:
     listed: Json = [module.to_json() for module in table.modules]
     return {
         **known("memory_modules", listed, table.source),
-        **known("memory_slots", len(table.slots), table.source),
+        **known("memory_modules_disagreement", table.disagreement or None, _BOTH_SOURCES, DERIVED),
+        **known("memory_slots", len(table.slots) if table.lists_empty_slots else None, table.source),
         **known("memory_type", _common([module.type for module in table.modules]), table.source),
         **known("memory_rated_mt_s", _common([module.rated_mt_s for module in table.modules]), table.source),
         **_configured_speed(table),
@@ -91,6 +113,47 @@ def _from_smbios(reader: Reader) -> ModuleTable:
 
 def _from_udev(reader: Reader) -> ModuleTable:
     return _judged(parse_udev(reader.text(UDEV_DATABASE) or ""), UDEV_DATABASE)
+
+
+def _from_command(reader: Reader) -> ModuleTable:
+    """Return the table of macOS or Windows."""
+    if reader.system not in _BY_COMMAND:
+        return ModuleTable((), "", f"the memory modules are not read on {reader.system or 'this system'}")
+    command, parse, source = _BY_COMMAND[reader.system]
+    table = _judged(parse(reader.run(*command) or ""), source)
+    if table.modules or table.reason:
+        return table
+    return ModuleTable((), source, f"{source} tells of no memory module on this {reader.system} machine")
+
+
+def _disagreement(raw: ModuleTable, udev: ModuleTable) -> str:
+    """Return what the SMBIOS table and udev's database each say, empty where they agree or one says nothing.
+
+    udev's was read from the same table at the start of the machine: where they differ, one is out of date or wrong.
+    """
+    if not raw.modules or not udev.modules:
+        return ""
+    pairs = zip(_statements(raw), _statements(udev), strict=True)
+    differing = [(one, other) for one, other in pairs if one and other and one != other]
+    if not differing:
+        return ""
+    ours, theirs = (", ".join(words) for words in zip(*differing, strict=True))
+    return f"the SMBIOS table says {ours}; udev's database says {theirs}"
+
+
+def _statements(table: ModuleTable) -> tuple[str, str, str]:
+    """Return the number of modules and their speeds in words; empty where a speed is not stated for all of them."""
+    count = len(table.modules)
+    return (
+        f"{count} {'module' if count == 1 else 'modules'}",
+        _speeds("rated for", [module.rated_mt_s for module in table.modules]),
+        _speeds("configured to", [module.configured_mt_s for module in table.modules]),
+    )
+
+
+def _speeds(words: str, speeds: Sequence[int | None]) -> str:
+    distinct = sorted({speed for speed in speeds if speed is not None})
+    return "" if None in speeds else f"{words} {' and '.join(map(str, distinct))} MT/s"
 
 
 def parse_udev(text: str) -> tuple[Module, ...]:
@@ -159,6 +222,8 @@ def _configured_speed(table: ModuleTable) -> dict[str, Fact]:
 
 
 def _channels(table: ModuleTable) -> dict[str, Fact]:
+    if not any(slot.locator for slot in table.slots):
+        return {}  # Apple silicon: one entry for all packages
     counted = count_channels(table.slots)
     source = f"{table.source}, names of the slots"
     if counted is None:
@@ -166,7 +231,7 @@ def _channels(table: ModuleTable) -> dict[str, Fact]:
     used, with_slots = counted
     return {
         **known("memory_channels", used, source, DERIVED),
-        **known("memory_channels_with_slots", with_slots, source, DERIVED),
+        **known("memory_channels_with_slots", with_slots if table.lists_empty_slots else None, source, DERIVED),
         **known("memory_width_bits", _width_bits(table.modules, used), source, DERIVED),
     }
 

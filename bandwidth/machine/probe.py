@@ -5,16 +5,23 @@ from __future__ import annotations
 from bandwidth.machine.cpu_list import format_cpu_list
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, known
 from bandwidth.machine.gpus import gpu_facts
+from bandwidth.machine.hmat import hmat_facts
 from bandwidth.machine.memory import cpu_quota_facts, memory_facts
 from bandwidth.machine.modules import module_facts
+from bandwidth.machine.nvml import Nvml, SystemNvml
 from bandwidth.machine.processor import container_facts, processor_facts, virtualization_facts
 from bandwidth.machine.reader import Reader, SystemReader
 from bandwidth.machine.topology import Topology, read_topology
 
 
-def collect(reader: Reader | None = None) -> Facts:
-    """Return every fact that can be had without measuring; what is unknown is left out."""
+def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
+    """Return every fact that can be had without measuring; what is unknown is left out.
+
+    NVML is this machine's where the reader is; beside any other reader it is asked only where it is given too.
+    """
     reader = reader or SystemReader()
+    if nvml is None and isinstance(reader, SystemReader):
+        nvml = SystemNvml()
     environment = {**virtualization_facts(reader), **container_facts(reader)}
     return Facts(
         {
@@ -25,7 +32,8 @@ def collect(reader: Reader | None = None) -> Facts:
             **memory_facts(reader),
             **environment,
             **module_facts(reader, Facts(environment)),
-            **gpu_facts(reader),
+            **hmat_facts(reader),
+            **gpu_facts(reader, nvml),
         }
     )
 
