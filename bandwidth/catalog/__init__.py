@@ -1,14 +1,10 @@
-"""The catalog: `specs/` read into frozen, checked entries. It computes no bandwidth."""
+"""The catalog: `specs/` read into frozen, checked entries. It computes no bandwidth.
 
-from bandwidth.catalog.files import link_generations, memory_families, specs_folder
-from bandwidth.catalog.model import Link, LinkGeneration, Memory, MemoryFamily
+What a memory needs stands here; links (`catalog.link`), devices (`catalog.device`) and their search are imported by
+whom they concern, so that the peak of a memory is answered at once.
+"""
 
-__all__ = [
-    "Link",
-    "LinkGeneration",
-    "Memory",
-    "MemoryFamily",
-    "link_generations",
-    "memory_families",
-    "specs_folder",
-]
+from bandwidth.catalog.files import memory_families, specs_folder
+from bandwidth.catalog.memory import Memory, MemoryFamily
+
+__all__ = ["Memory", "MemoryFamily", "memory_families", "specs_folder"]

@@ -37,7 +37,7 @@ def system(
     from bandwidth.machine.probe import collect
     from bandwidth.machine.reader import SystemReader
     from bandwidth.machine.topology import read_topology
-    from bandwidth.measuring.memory_theory import host_theory
+    from bandwidth.measuring.memory_theory import host_theory, platform_peak
     from bandwidth.report.system import system_document, system_json
     from bandwidth.results.text_files import check_writable, write_atomically
 
@@ -50,8 +50,9 @@ def system(
     if asked.saved_facts is not None:
         facts = with_saved_modules(facts, asked.saved_facts)
     theory = host_theory(asked, facts, read_topology(reader))
+    platform = platform_peak(facts)
     if save is not None:
-        write_atomically(save, json.dumps(system_json(facts, theory), indent=1, allow_nan=False) + "\n")
+        write_atomically(save, json.dumps(system_json(facts, theory, platform), indent=1, allow_nan=False) + "\n")
         if not options.quiet:
             say(f"bandwidth: the facts are saved in {save}; give them by --facts {save}")
-    emit(system_document(facts, theory, options.unit), options)
+    emit(system_document(facts, theory, options.unit, platform), options)

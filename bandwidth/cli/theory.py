@@ -20,6 +20,7 @@ from bandwidth.cli.output import (
     emit,
     say,
 )
+from bandwidth.cli.specs_option import SpecsOption, complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
 
@@ -33,7 +34,11 @@ VIEW = "What to show"
 def theory(
     specs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SPEC", help="DDR4-2933 x4, GDDR6 14Gbps 256-bit, PCIe 4.0 x16 ... or - to read lines."),
+        typer.Argument(
+            metavar="SPEC",
+            autocompletion=complete_device,
+            help="DDR4-2933 x4, PCIe 4.0 x16, a device's name ... or - to read lines.",
+        ),
     ] = None,
     clock: Annotated[
         str | None, typer.Option(metavar="F", help="Clock, such as 1466.67MHz.", rich_help_panel=FORMULA)
@@ -64,6 +69,7 @@ def theory(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Print what can be read although some SPECs cannot.")
     ] = False,
+    specs_folder: SpecsOption = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,
     output: OutputOption = None,
@@ -82,6 +88,7 @@ def theory(
     from bandwidth.theory import Counts
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
+    use_specs(specs_folder)
     counts = Counts(channels, width, sockets)
     is_formula = clock is not None or rate is not None or transfers is not None
     if is_formula and specs:

@@ -163,6 +163,17 @@ Ctrl-C or by the hard stop of the budget, so what its last block left was checke
 """,
     ),
     Explanation(
+        "BW014",
+        "The sources of the memory modules disagree",
+        """
+The firmware's table (SMBIOS) and the udev database, which was filled from it when the machine started, state different
+speeds or numbers of modules. The theory follows the firmware's table. One of the two is stale or wrong, so the share of
+the theory may be.
+
+What to try: read the modules' labels or the firmware's setup, and name what is there with --memory.
+""",
+    ),
+    Explanation(
         "convention",
         "What a rate counts",
         """

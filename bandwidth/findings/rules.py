@@ -191,6 +191,14 @@ def theory_unknown(record: Record) -> Iterator[Raised]:
         yield Raised(None, Finding("BW010", f"the memory's peak is not known here: {reason}", hint))
 
 
+def modules_disagree(record: Record) -> Iterator[Raised]:
+    """Yield where the sources of the memory modules say different things: the theory may rest on the wrong one."""
+    words = record.machine.get("memory_modules_disagreement")
+    if isinstance(words, str):
+        hint = "the theory follows the first; look at the modules, and give --memory"
+        yield Raised(None, Finding("BW014", f"the sources of the memory modules disagree: {words}", hint))
+
+
 def caches_unknown(record: Record) -> Iterator[Raised]:
     """Yield where the size of the caches is not known, so that what counts as memory is assumed."""
     assumed = [result.case for result in record.results if not result.case.caches_known]
@@ -228,6 +236,7 @@ RULES: tuple[Rule, ...] = (
     stolen_time,
     fewer_cpus_allowed,
     not_pinned,
+    modules_disagree,
     theory_unknown,
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bandwidth.catalog.search import find_processor
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.memory_theory import configured_memory
@@ -30,6 +31,12 @@ class HostTheory:
             return None
         return self.peak.bytes_per_s * min(len(set(sockets_used)), self.sockets) / self.sockets
 
+    def vendor_bytes_per_s(self, sockets_used: Iterable[int]) -> float | None:
+        """Return the maker's figure for the sockets that a case uses, None where the memory is no device with one."""
+        if self.peak is None or self.peak.vendor_bytes_per_s is None:
+            return None
+        return self.peak.vendor_bytes_per_s * min(len(set(sockets_used)), self.sockets) / self.sockets
+
     def to_json(self) -> dict[str, Any]:
         """Return what a record says of it."""
         if self.peak is None:
@@ -42,6 +49,19 @@ class HostTheory:
             "working": self.peak.working,
             "short_working": self.peak.short_working,
         }
+
+
+def platform_peak(facts: Facts) -> Peak | None:
+    """Return the most that this machine's processor takes a socket, by the catalog; it is not what is plugged in.
+
+    None where the processor is not in the catalog.
+    """
+    family, model = facts.integer("cpu_family"), facts.integer("cpu_model_number")
+    name = facts.text("cpu_model") or ""
+    device = find_processor(
+        facts.text("cpu_vendor") or "", -1 if family is None else family, -1 if model is None else model, name
+    )
+    return None if device is None else peak(device.name)
 
 
 def host_theory(options: MeasureOptions, facts: Facts, topology: Topology) -> HostTheory:

@@ -43,12 +43,13 @@ class Sizing:
 
 @dataclass(frozen=True)
 class PlannedCase:
-    """A case, why it has its size, and the theory that may stand beside it (None where none may)."""
+    """A case, why it has its size, and the theory and the maker's figure that may stand beside it, None where none."""
 
     case: Case
     why: str
     theory_bytes_per_s: float | None = None
     theory_source: str | None = None
+    vendor_bytes_per_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -284,5 +285,7 @@ def _planned(case: Case, why: str, theory: HostTheory, topology: Topology) -> Pl
         return PlannedCase(case, "half of it, to show that the whole is in memory")
     if not case.meets_dram_rule:
         return PlannedCase(case, why)
-    figure = theory.bytes_per_s(topology.sockets_of(case.cpus))
-    return PlannedCase(case, why, figure, None if figure is None else theory.source)
+    sockets = topology.sockets_of(case.cpus)
+    figure = theory.bytes_per_s(sockets)
+    source = None if figure is None else theory.source
+    return PlannedCase(case, why, figure, source, theory.vendor_bytes_per_s(sockets))

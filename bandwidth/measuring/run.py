@@ -274,6 +274,7 @@ def _result(turn: _Turn) -> Result:
         failure=turn.failure,
         theory_bytes_per_s=turn.planned.theory_bytes_per_s,
         theory_source=turn.planned.theory_source,
+        vendor_bytes_per_s=turn.planned.vendor_bytes_per_s,
         pinned=turn.pinned,
         last_block_checked=turn.is_checked_whole,
     )

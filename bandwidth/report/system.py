@@ -7,6 +7,7 @@ from typing import Any
 from bandwidth.machine.facts import READ, Fact, Facts, Json
 from bandwidth.measuring.memory_theory import HostTheory
 from bandwidth.report.document import Column, Document, Table
+from bandwidth.theory import Peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
 SCHEMA = "bandwidth/system/1"
@@ -14,13 +15,18 @@ SCHEMA = "bandwidth/system/1"
 TOLD_BELOW = ("memory_modules", "memory_modules_reason")
 
 
-def system_json(facts: Facts, theory: HostTheory) -> dict[str, Any]:
+def system_json(facts: Facts, theory: HostTheory, platform: Peak | None = None) -> dict[str, Any]:
     """Return the object that `system --json` prints and `system --save` writes, which `--facts` reads."""
-    return {"schema": SCHEMA, "machine": facts.to_json(), "memory": theory.to_json()}
+    most = None
+    if platform is not None:
+        most = {"name": platform.name, "bytes_per_s_per_socket": platform.bytes_per_s, "source": platform.source}
+    return {"schema": SCHEMA, "machine": facts.to_json(), "memory": theory.to_json(), "platform_maximum": most}
 
 
-def system_document(facts: Facts, theory: HostTheory, unit: str = DEFAULT_RATE_UNIT) -> Document:
-    """Return the document of a machine's facts."""
+def system_document(
+    facts: Facts, theory: HostTheory, unit: str = DEFAULT_RATE_UNIT, platform: Peak | None = None
+) -> Document:
+    """Return the document of a machine's facts; `platform` is the most that its processor takes a socket."""
     columns = (Column("fact", wrap_at=22), Column("value", wrap_at=28), Column("source", wrap_at=26))
     rows = tuple(
         (_label(name), _value(name, fact.value), _source(fact))
@@ -32,8 +38,8 @@ def system_document(facts: Facts, theory: HostTheory, unit: str = DEFAULT_RATE_U
         for name, fact in facts.items()
     ]
     return Document(
-        (Table(columns, rows), *_modules(facts), *_theory(theory, unit)),
-        system_json(facts, theory),
+        (Table(columns, rows), *_modules(facts), *_theory(theory, unit), *_platform(platform, unit)),
+        system_json(facts, theory, platform),
         records,
         _unknown(theory),
     )
@@ -106,6 +112,13 @@ def _theory(theory: HostTheory, unit: str) -> tuple[str, ...]:
     return (
         f"Theory: {theory.peak.name}: {theory.peak.working}\n  {rate} {unit} for the machine, from {theory.source}",
     )
+
+
+def _platform(platform: Peak | None, unit: str) -> tuple[str, ...]:
+    if platform is None:
+        return ()
+    figure = "" if unit == DEFAULT_RATE_UNIT else f" ({format_rate(platform.bytes_per_s, unit)} {unit})"
+    return (f"Platform maximum, not these modules: {platform.name}: {platform.short_working}{figure} a socket.",)
 
 
 def _unknown(theory: HostTheory) -> tuple[str, ...]:

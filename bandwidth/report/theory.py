@@ -52,7 +52,7 @@ def _columns(rows: Sequence[TheoryRow], view: TheoryView) -> dict[str, list[str]
     columns = {
         "": [peak.name for peak in peaks],
         "rate": [peak.rate_text for peak in peaks],
-        "width": [f"{peak.width_bits} bit" if peak.kind == "memory" else "-" for peak in peaks],
+        "width": [_width(peak) for peak in peaks],
         "units": [_units(peak) for peak in peaks],
         f"peak {view.unit}": [format_rate(peak.bytes_per_s, view.unit) for peak in peaks],
     }
@@ -68,6 +68,11 @@ def _columns(rows: Sequence[TheoryRow], view: TheoryView) -> dict[str, list[str]
         columns[f"{view.move_text} in"] = [format_duration(row.move_s or 0) for row in rows]
         columns["a second"] = [f"{1 / row.move_s:,.2f}" if row.move_s else "-" for row in rows]
     return columns
+
+
+def _width(peak: Peak) -> str:
+    is_lane = peak.kind == "link" and peak.width_bits == 1  # its one bit says nothing
+    return "-" if is_lane else f"{peak.width_bits} bit"
 
 
 def _units(peak: Peak) -> str:

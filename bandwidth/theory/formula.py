@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from bandwidth.catalog import Link, Memory
+from bandwidth.catalog import Memory
 from bandwidth.units import format_decimal, format_rate
 
 BITS_PER_BYTE = 8
 MODULE_BITS = 64
 TRANSFERS_PER_MT = 10**6
+MT_PER_GT = 1000
 
 # JEDEC's speeds are multiples of 33 1/3 MT/s, and the marketed name is a whole number near one: 2933 is 2933 1/3.
 _BIN_MT_S = Fraction(100, 3)
@@ -76,6 +77,7 @@ def exact_bin_mt_s(nominal_mt_s: Fraction) -> Fraction:
 def memory_peak(memory: Memory, query: str, name: str, notes: tuple[str, ...] = (), clock: str = "") -> Peak:
     """Return the peak of a configured memory. `clock` is the rate as the user wrote it, where it was a clock."""
     exact = peak_bytes_per_s(memory.rate_mt_s, memory.width_bits, memory.units, Fraction(memory.coding))
+    factors = f"{_rate_working(memory, clock)} x {_width_working(memory)}{_count_working(memory)}"
     return Peak(
         query=query,
         name=name,
@@ -87,7 +89,7 @@ def memory_peak(memory: Memory, query: str, name: str, notes: tuple[str, ...] = 
         units=memory.units,
         unit=memory.unit,
         coding=memory.coding,
-        working=f"{_rate_working(memory, clock)} x {_width_working(memory)}{_count_working(memory)} = {_result(exact)}",
+        working=f"{factors} = {result_working(exact)}",
         short_working=f"{_short_working(memory)} = {format_rate(exact)} GB/s",
         source=memory.source,
         notes=notes,
@@ -95,34 +97,13 @@ def memory_peak(memory: Memory, query: str, name: str, notes: tuple[str, ...] = 
     )
 
 
-def link_peak(link: Link, query: str, name: str, notes: tuple[str, ...] = ()) -> Peak:
-    """Return the peak of a configured link: per direction, and both directions beside it."""
-    exact = peak_bytes_per_s(link.rate_mt_s, link.width_bits, link.units, Fraction(link.coding))
-    coding = "" if link.coding == "1/1" else f" x {link.coding}"
-    rate = f"{format_decimal(link.rate_mt_s / 1000, 4)} GT/s"
-    working = f"{rate} x {link.units} {_plural(link.unit, link.units)}{coding} / 8 bits"
-    return Peak(
-        query=query,
-        name=name,
-        kind="link",
-        family=link.family,
-        bytes_per_s=float(exact),
-        rate_mt_s=float(link.rate_mt_s),
-        width_bits=link.width_bits,
-        units=link.units,
-        unit=link.unit,
-        coding=link.coding,
-        working=f"{working} = {_result(exact)} per direction",
-        short_working=f"{rate} x {link.units}{coding} / 8 = {format_rate(exact)} GB/s",
-        source=link.source,
-        notes=notes,
-        direction=link.direction,
-        bidirectional_bytes_per_s=float(2 * exact),
-        rate_text=rate,
-    )
+def coding_working(coding: str) -> str:
+    """Return the coding as a factor of a working, nothing where all bits are data."""
+    return "" if coding == "1/1" else f" x {coding}"
 
 
-def _result(exact: Fraction) -> str:
+def result_working(exact: Fraction) -> str:
+    """Return an exact figure of bytes per second as a working ends: in MB/s and in GB/s."""
     return f"{format_rate(exact, 'MB/s')} MB/s = {format_rate(exact)} GB/s"
 
 
@@ -142,7 +123,7 @@ def _rate_text(rate_mt_s: Fraction, rate_unit: str) -> str:
 
 def _width_working(memory: Memory) -> str:
     """Return the width in bytes where a unit has few of them, as for a DIMM, else as the bits of the bus."""
-    coding = "" if memory.coding == "1/1" else f" x {memory.coding}"
+    coding = coding_working(memory.coding)
     if memory.width_bits % BITS_PER_BYTE == 0 and memory.width_bits <= MODULE_BITS:
         return f"{memory.width_bits // BITS_PER_BYTE} bytes{coding}"
     return f"{memory.width_bits} bits / 8{coding}"
@@ -154,16 +135,17 @@ def _count_working(memory: Memory) -> str:
     unit = memory.unit or "channel"
     each = memory.units // memory.sockets
     if memory.sockets == 1:
-        return f" x {each} {_plural(unit, each)}"
-    return f" x {each} {_plural(unit, each)} x {memory.sockets} sockets"
+        return f" x {each} {plural(unit, each)}"
+    return f" x {each} {plural(unit, each)} x {memory.sockets} sockets"
 
 
 def _short_working(memory: Memory) -> str:
     width = f"{format_decimal(Fraction(memory.width_bits, BITS_PER_BYTE), 3)} B"
     units = "" if memory.units == 1 else f" x {memory.units}"
-    coding = "" if memory.coding == "1/1" else f" x {memory.coding}"
+    coding = coding_working(memory.coding)
     return f"{_rate_text(memory.rate_mt_s, memory.rate_unit)} x {width}{units}{coding}"
 
 
-def _plural(word: str, count: int) -> str:
+def plural(word: str, count: int) -> str:
+    """Return a word in the singular for one, in the plural for more."""
     return word if count == 1 else f"{word}s"

@@ -91,7 +91,7 @@ def _nominal_rate(text: str, family: MemoryFamily, parts: Parts) -> tuple[Fracti
 
 def _rate_notes(family: MemoryFamily, parts: Parts, nominal: Fraction) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
-    if parts.rate_unit == "mhz":
+    if parts.rate_unit == "mhz" and family.clock_transfers != 1:
         notes += (f"{format_decimal(nominal)} MHz is taken as MT/s, as modules are sold; the clock is half of it",)
     if family.speeds_mt_s and not _is_standard(family, nominal):
         notes += (f"{format_decimal(nominal)} MT/s is not one of {family.name}'s standard speeds",)
@@ -104,12 +104,15 @@ def _is_standard(family: MemoryFamily, nominal: Fraction) -> bool:
 
 def _speed_of_clock(family: MemoryFamily, clock_mhz: Fraction) -> int | None:
     """Return the standard speed whose clock this is, written in whole MHz too (DDR3-1333: 667), or None."""
+    if family.clock_transfers == 1:  # SDR's clock is its speed
+        return None
     exact = {speed: exact_bin_mt_s(Fraction(speed)) for speed in family.speeds_mt_s}
     return next((speed for speed in exact if abs(2 * clock_mhz - exact[speed]) < 2), None)
 
 
 def _range_hint(family: MemoryFamily, nominal: Fraction) -> str:
-    if family.rate_unit == "MT/s" and family.lowest_mt_s <= 2 * nominal <= family.highest_mt_s:
+    is_clock = family.rate_unit == "MT/s" and family.clock_transfers != 1
+    if is_clock and family.lowest_mt_s <= 2 * nominal <= family.highest_mt_s:
         speed = _speed_of_clock(family, nominal) or math.floor(2 * nominal)
         return f"if that is the clock, write {family.name}-{speed}{_speeds_hint(family)}"
     lowest, highest = _rate_words(Fraction(family.lowest_mt_s)), _rate_words(Fraction(family.highest_mt_s))
@@ -161,3 +164,9 @@ def _memory_name(memory: Memory, nominal: Fraction) -> str:
     if is_counted:
         return f"{memory.family}{rate}" + (f" x{memory.units}" if memory.units > 1 else "")
     return f"{memory.family}{rate} {memory.width_bits}-bit" + (f" x{memory.units}" if memory.units > 1 else "")
+
+
+def forget_names() -> None:
+    """Drop the names that were read from the spec files."""
+    _family_by_name.cache_clear()
+    _memory_pattern.cache_clear()

@@ -1,4 +1,4 @@
-"""Names of modules: `PC4-23400` states MB/s, the label `PC4-2933Y` MT/s.
+"""Names of modules: `PC4-23400` states MB/s, the label `PC4-2933Y` MT/s, as does SDR's `PC133`.
 
 DDR names round to the nearest 100 MB/s, DDR2 to DDR4 round down (i2c-tools decode-dimms), and sellers print
 `PC4-23466` as well: so a speed bin is looked for within 1 % of the figure, or 100 MB/s where that is more.
@@ -14,9 +14,11 @@ from bandwidth.errors import BandwidthError
 from bandwidth.theory.formula import exact_bin_mt_s
 
 # "PC3L-12800" is a low-voltage DDR3 module; "PC4-23400U" ends in the kind of module, "PC4-2933Y" in the speed grade.
-# Four digits at once, "PC3200", are DDR's figure alone: no later generation has one of three digits.
+# Four digits at once, "PC3200", are DDR's figure alone: no later generation has one of three digits. Of two digits
+# there is "PC66" only.
 _MODULE = re.compile(
-    r"pc(?P<generation>(?:[2-9](?![0-9]{3}(?![0-9])))?)(?:l|u)?\s*-?\s*(?P<figure>[0-9]{3,6})[a-wyz]{0,2}(?![a-wyz0-9])",
+    r"pc(?P<generation>(?:[2-9](?![0-9]{3}(?![0-9])))?)(?:l|u)?\s*-?\s*"
+    r"(?P<figure>[0-9]{3,6}|(?:(?<=pc)|(?<=pc-))66)[a-wyz]{0,2}(?![a-wyz0-9])",
     re.ASCII,
 )
 _BYTES_PER_TRANSFER = 8
@@ -32,12 +34,14 @@ def match_module(text: str) -> re.Match[str] | None:
 def module_rate(match: re.Match[str]) -> tuple[MemoryFamily, Fraction, str]:
     """Return the family, the rate in MT/s and a note for a match of `match_module`. Raises BandwidthError."""
     prefix = f"PC{match['generation']}"
-    family = next((family for family in memory_families() if family.module_prefix == prefix), None)
-    if family is None:
+    families = [family for family in memory_families() if family.module_prefix == prefix]
+    if not families:
         raise BandwidthError(f"no memory module is named {prefix}-...", "PC-, PC2-, PC3-, PC4- and PC5- are known")
     figure, name = int(match["figure"]), f"{prefix}-{match['figure']}"
-    if family.module_label_up_to_mt_s is not None and figure <= family.module_label_up_to_mt_s:
-        return family, Fraction(figure), f"the label {name} states MT/s"
+    for family in families:
+        if family.module_label_up_to_mt_s is not None and figure <= family.module_label_up_to_mt_s:
+            return family, Fraction(figure), f"the label {name} states MT/s"
+    family = families[-1]  # SDR and DDR share "PC-", and SDR's modules have labels only
     rate = _speed_bin(family, figure)
     if rate is None:
         raise BandwidthError(f"{name} fits no speed of {family.name}", f"write it as {family.name}-SPEED, in MT/s")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from bandwidth.catalog import Memory, link_generations, memory_families
+from bandwidth.catalog import Memory, memory_families
+from bandwidth.catalog.files import link_generations
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import Peak, memory_peak
-from bandwidth.theory.link_notation import link_from_parts, match_link
 from bandwidth.theory.memory_notation import match_family, memory_from_parts
 from bandwidth.theory.module_names import match_module, module_rate
 from bandwidth.theory.parts import EXAMPLES, MAX_RATE_MT_S, MAX_TRANSFERS_PER_CLOCK, Counts, check_count, read_parts
@@ -31,7 +31,7 @@ def peak(spec: str, *, channels: int | None = None, width_bits: int | None = Non
 
 
 def peaks(spec: str, counts: Counts | None = None) -> tuple[Peak, ...]:
-    """Return the peaks of one SPEC: one for a memory or a link. Raises as `peak` does."""
+    """Return the peaks of one SPEC: one for a memory or a link; a device's memory, then its link. Raises as `peak`."""
     counts = counts or Counts()
     text = _checked_text(spec)
     if (module := match_module(text.lower())) is not None:
@@ -44,10 +44,38 @@ def peaks(spec: str, counts: Counts | None = None) -> tuple[Peak, ...]:
     if (memory := match_family(text)) is not None:
         family, end = memory
         return (memory_from_parts(text, family, read_parts(text[end:], text), counts),)
-    if (link := match_link(text)) is not None:
-        generation, end = link
-        return (link_from_parts(text, generation, read_parts(text[end:], text), counts),)
-    raise BandwidthError(f"{text!r} is no memory or link that is known here", _suggestion(text))
+    return _link_peaks(text, counts) or _device_peaks(text, counts)
+
+
+def _link_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
+    """Return the peak of a link, nothing where the text begins with none."""
+    # Imported here and below: the peak of a memory needs no link and no device, and is to be answered at once.
+    from bandwidth.theory.link_notation import link_from_parts, match_link
+
+    link = match_link(text)
+    if link is None:
+        return ()
+    generation, end = link
+    return (link_from_parts(text, generation, read_parts(text[end:], text), counts),)
+
+
+def _device_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
+    from bandwidth.catalog.gpu_database import look_up
+    from bandwidth.catalog.search import find_device
+    from bandwidth.theory.device_notation import device_peaks
+
+    device = find_device(text) or look_up(text)
+    if device is None:
+        raise BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text))
+    return device_peaks(device, text, counts, peaks)
+
+
+def forget_specs() -> None:
+    """Drop what was read from the spec files, after a user's folder was added."""
+    from bandwidth.theory import link_notation, memory_notation
+
+    link_notation.forget_names()
+    memory_notation.forget_names()
 
 
 def plain_peak(
@@ -112,8 +140,10 @@ def _checked_text(spec: str) -> str:
 def _suggestion(text: str) -> str:
     import difflib  # needed for a slip only, and not free to import
 
+    from bandwidth.catalog.search import near_names
+
     known = [family.name for family in memory_families()] + [generation.name for generation in link_generations()]
     by_lower_case = {name.lower(): name for name in known}
     word = re.split(r"[\s@,-]", text.lower(), maxsplit=1)[0]
-    near = difflib.get_close_matches(word, by_lower_case, n=1, cutoff=0.6)
-    return f"did you mean {by_lower_case[near[0]]}? {EXAMPLES}" if near else EXAMPLES
+    near = near_names(text) or [by_lower_case[key] for key in difflib.get_close_matches(word, by_lower_case, 1, 0.6)]
+    return f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES

@@ -18,8 +18,9 @@ _TOKEN = re.compile(
     r"""
       (?P<separator>[\s,@:-]+)
     | (?P<width>[0-9]{1,7})\s*-?\s*bits?(?![a-z/])
-    | (?P<count>[0-9]{1,6})\s*-?\s*(?P<unit>channel|stack|lane)s?(?![a-z])
+    | (?P<count>[0-9]{1,6})\s*-?\s*(?P<unit>channel|stack|lane|link|port)s?(?![a-z])
     | x\s*(?P<units>[0-9]{1,6})(?![0-9.])
+    | (?P<times>[0-9]{1,2})x(?![a-z0-9.])
     | (?P<rate>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?P<rate_unit>MT/s|MTs|GT/s|GTs|Gbps|Gb/s|Gbit/s|Mbps|MHz)?(?![a-wyz0-9.])
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
@@ -75,9 +76,9 @@ def _take(parts: Parts, match: re.Match[str], text: str) -> None:
     if match["width"] is not None:
         _refuse_twice(parts.total_width_bits, "widths", text)
         parts.total_width_bits = _bounded(int(match["width"]), MAX_WIDTH_BITS, "bits wide", text)
-    elif match["count"] is not None or match["units"] is not None:
+    elif (number := match["count"] or match["units"] or match["times"]) is not None:
         _refuse_twice(parts.units, "numbers of units", text)
-        parts.units = _bounded(int(match["count"] or match["units"]), MAX_UNITS, "units", text)
+        parts.units = _bounded(int(number), MAX_UNITS, "units", text)
         parts.unit = (match["unit"] or "").lower()
     else:
         _refuse_twice(parts.rate, "rates", text)

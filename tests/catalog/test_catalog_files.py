@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bandwidth.catalog import LinkGeneration, MemoryFamily, files, link_generations, memory_families, specs_folder
+from bandwidth.catalog import MemoryFamily, files, memory_families, specs_folder
+from bandwidth.catalog.files import link_generations
+from bandwidth.catalog.link import LinkGeneration
 from bandwidth.errors import BandwidthError
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -52,12 +54,26 @@ def test_in_a_wheel_the_specs_lie_inside_the_package(monkeypatch, tmp_path):
 
 def test_every_family_and_generation_that_is_promised_is_there():
     assert [family.name for family in memory_families()] == [
-        *("DDR", "DDR2", "DDR3", "DDR4", "DDR5"),
+        *("SDR", "DDR", "DDR2", "DDR3", "DDR4", "DDR5", "MRDIMM"),
         *("LPDDR", "LPDDR2", "LPDDR3", "LPDDR4", "LPDDR4X", "LPDDR5", "LPDDR5X", "LPDDR6"),
         *("GDDR2", "GDDR3", "GDDR4", "GDDR5", "GDDR5X", "GDDR6", "GDDR6X", "GDDR7"),
         *("HBM", "HBM2", "HBM2e", "HBM3", "HBM3e", "HBM4"),
+        *("RDRAM", "XDR"),
     ]
-    assert [generation.name for generation in link_generations()] == [f"PCIe {number}.0" for number in range(1, 8)]
+    promised = {
+        *(f"PCIe {number}.0" for number in range(1, 8)),
+        *("CXL 1.1", "CXL 2.0", "CXL 3.0"),
+        *(f"NVLink {number}" for number in range(1, 6)),
+        *("NVLink-C2C", "Infinity Fabric", "QPI", "UPI"),
+        *(f"HyperTransport {number}" for number in ("1.0", "2.0", "3.0", "3.1")),
+        *(f"Thunderbolt {number}" for number in range(1, 6)),
+        *("USB 3.2 Gen 1", "USB 3.2 Gen 2", "USB4", "USB4 v2"),
+        *("SATA I", "SATA II", "SATA III"),
+        *(f"{speed}GbE" for speed in (10, 25, 40, 100, 200, 400, 800)),
+        *(f"InfiniBand {speed}" for speed in ("SDR", "DDR", "QDR", "FDR", "EDR", "HDR", "NDR", "XDR")),
+        *("PCI 32-bit 33MHz", "PCI 64-bit 66MHz", "PCI-X 133", "AGP 1x", "AGP 2x", "AGP 4x", "AGP 8x"),
+    }
+    assert promised <= {generation.name for generation in link_generations()}
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
@@ -67,7 +83,8 @@ def test_every_entry_states_its_source(entry):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_every_coding_is_a_fraction_of_at_most_one(entry):
-    assert 0 < Fraction(entry.coding) <= 1
+    most = Fraction(11, 7) if entry.coding == "11/7" else 1  # PAM3 has symbols of three levels: more than a bit each
+    assert 0 < Fraction(entry.coding) <= most
 
 
 @pytest.mark.parametrize("family", memory_families(), ids=lambda family: family.name)
@@ -152,11 +169,50 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         files.read_entries(tmp_path / "gone.toml", LinkGeneration)
 
 
-def test_faults_of_links_are_named_too(tmp_path):
+LINK = """\
+["PCIe 9.0"]
+family = "PCIe"
+generations = ["9"]
+rates_mt_s = [1]
+units = [1, 16]
+coding = "128/130"
+source = "x"
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field"),
+    [
+        ("units = [1, 16]\n", "", "units: Field required"),
+        ("units = [1, 16]", "units = []", "units: Tuple should have at least 1 item"),
+        ("units = [1, 16]", "units = [0, 16]", "units.0: Input should be greater than 0"),
+        ("rates_mt_s = [1]", "rates_mt_s = [0]", "rates_mt_s.0"),
+        ("rates_mt_s = [1]", "rates_mt_s = [1.5]", "rates_mt_s.0"),
+        ("rates_mt_s = [1]", "rates_mt_s = []", "rates_mt_s"),
+        ("128/130", "128/0", "coding: String should match pattern"),
+        ("128/130", "0/130", "coding: String should match pattern"),
+        ("128/130", "1e300000000", "coding: String should match pattern"),
+        ("128/130", "-1/2", "coding: String should match pattern"),
+        ('source = "x"', 'source = "x"\nduplex = "full"', "duplex: Input should be 'each' or 'half'"),
+        ('source = "x"', 'source = "x"\nwidth_bits = 0', "width_bits: Input should be greater than 0"),
+    ],
+)
+def test_faults_of_links_are_named_too(tmp_path, right, wrong, field):
     path = tmp_path / "links.toml"
-    path.write_text('["PCIe 9.0"]\nfamily = "PCIe"\ngenerations = ["9"]\nrate_mt_s = 1\ncoding = "1/1"\nsource = "x"\n')
-    with pytest.raises(BandwidthError, match=r"^links\.toml: \[PCIe 9\.0\]: lanes: Field required; mend that field$"):
+    assert right in LINK
+    path.write_text(LINK.replace(right, wrong))
+    with pytest.raises(BandwidthError) as caught:
         files.read_entries(path, LinkGeneration)
+    assert str(caught.value).startswith(f"links.toml: [PCIe 9.0]: {field}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rate", ["10312.5", "100/3", "25600"])
+def test_an_exact_rate_is_text(tmp_path, rate):
+    path = tmp_path / "links.toml"
+    path.write_text(LINK.replace("[1]", f'["{rate}"]', 1))
+    (entry,) = files.read_entries(path, LinkGeneration)
+    assert entry.rates_mt_s == (rate,)
 
 
 def test_a_bad_spec_file_ends_the_command_by_that_line(tmp_path):

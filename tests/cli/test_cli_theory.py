@@ -219,7 +219,7 @@ def test_a_bad_line_is_named_by_its_number_and_fails_the_call(run, type_in):
     ran = run("theory", "-")
     assert (ran.code, ran.out) == (1, "")
     first, second = ran.err.splitlines()
-    assert first.startswith("bandwidth: line 3: 'DDR9-1' is no memory or link that is known here; ")
+    assert first.startswith("bandwidth: line 3: 'DDR9-1' is no memory, link or device that is known here; ")
     assert second.startswith("bandwidth: line 5: DDR4 does not come at 0 MT/s; ")
 
 
@@ -527,7 +527,7 @@ def test_explain_lists_every_code_and_topic(run):
     assert (ran.code, ran.err) == (0, "")
     listed = [line.split("  ")[0] for line in ran.out.splitlines()[2:-2]]
     assert listed == [entry.key for entry in EXPLANATIONS]
-    assert [key for key in listed if key.startswith("BW")] == [f"BW{number:03}" for number in range(1, 14)]
+    assert [key for key in listed if key.startswith("BW")] == [f"BW{number:03}" for number in range(1, 15)]
 
 
 def test_explain_prints_one_wrapped(run):

@@ -285,6 +285,13 @@ def test_bw001_below_the_assumed_size_where_caches_are_not_known(make_record, ma
     assert codes(make_record(make_result(small))) == ["BW001", "BW011"]
 
 
+def test_bw014_by_sources_that_disagree(make_record, make_result):
+    words = "the SMBIOS table says 4800 MT/s; udev's database says 5200 MT/s"
+    record = make_record(make_result(), machine={"memory_modules_disagreement": words})
+    (finding,) = [each for each in examine(record).general if each.code == "BW014"]
+    assert words in finding.text
+
+
 def test_bw013_by_a_case_that_was_cut_short(make_record, make_case, make_result):
     assert "BW013" in codes(make_record(make_result(make_case(), last_block_checked=False)))
     assert "BW013" not in codes(make_record(make_result(make_case(), last_block_checked=True)))
@@ -303,7 +310,12 @@ def everything_wrong(make_record, make_case, make_result):
         make_result(make_case(path="scale", working_set_bytes=4096), (0.02, 0.03, 0.02, 0.03, 0.02, 0.03)),
         make_result(make_case(path="add", caches_known=False), failure="element 7 is wrong"),
         make_result(make_case(path="write"), last_block_checked=False),
-        machine={"logical_cpus": 8, "cpus_allowed": "0-3", "cpu_quota": 1.5},
+        machine={
+            "logical_cpus": 8,
+            "cpus_allowed": "0-3",
+            "cpu_quota": 1.5,
+            "memory_modules_disagreement": "one says 4800 MT/s; the other 5200 MT/s",
+        },
         before={"load_average_1min": 99.0, "cpu_pressure_percent": 50.0, "steal_ticks": 0, "total_ticks": 0},
         after={"steal_ticks": 50, "total_ticks": 100},
         memory={"bytes_per_s": None, "reason": "nothing is known"},

@@ -140,6 +140,13 @@ def test_theory_of_one_thread_is_its_own_socket():
     assert found["host/copy/numpy/128"].theory_source == "--memory DDR5-4800 x12"
 
 
+def test_device_as_memory_brings_the_makers_figure_of_the_sockets_used():
+    found = cases_by_id(plan(two_socket_topology(), memory="EPYC 7282", kernels=("copy",)))
+    one, all_cores = found["host/copy/numpy/1"], found["host/copy/numpy/128"]
+    assert (one.theory_bytes_per_s, one.vendor_bytes_per_s) == (204.8e9, 85.3e9)
+    assert (all_cores.theory_bytes_per_s, all_cores.vendor_bytes_per_s) == (409.6e9, 170.6e9)
+
+
 def test_sockets_option_overrides_those_found():
     found = plan(two_socket_topology(), memory="DDR5-4800 x12", sockets=1, kernels=("copy",), threads=("all",))
     assert found.cases[0].theory_bytes_per_s == 460.8e9
@@ -157,7 +164,7 @@ def test_sockets_option_overrides_those_found():
         ({"cpus": (0, 7)}, "--cpus: CPU 7 may not be used here; choose from 0-1"),
         ({"target": "disk"}, "'disk' is nothing that can be measured"),
         ({"memory": "PCIe 4.0 x16"}, "--memory 'PCIe 4.0 x16' is a link"),
-        ({"memory": "DDR9-1"}, "--memory: 'DDR9-1' is no memory or link"),
+        ({"memory": "DDR9-1"}, "--memory: 'DDR9-1' is no memory, link or device"),
         ({"sockets": 2}, "--sockets multiplies --memory"),
         ({"kernels": ()}, "--kernel names nothing"),
         ({"threads": ()}, "--threads names nothing"),

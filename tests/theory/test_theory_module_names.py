@@ -8,7 +8,8 @@ from bandwidth.catalog import memory_families
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import exact_bin_mt_s, peak
 
-DDR = [family for family in memory_families() if family.module_prefix]
+# SDR's modules have labels only.
+DDR = [family for family in memory_families() if family.module_prefix and family.name != "SDR"]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,7 @@ DDR = [family for family in memory_families() if family.module_prefix]
         ("PC4-21333", "DDR4-2666"), ("PC4-23400", "DDR4-2933"), ("PC4-23466", "DDR4-2933"), ("PC4-25600", "DDR4-3200"),
         ("pc4-23400u", "DDR4-2933"), ("PC4 23400", "DDR4-2933"), ("PC4-23400 x4", "DDR4-2933 x4"),
         ("PC5-38400", "DDR5-4800"), ("PC5-44800", "DDR5-5600"), ("PC5-51200", "DDR5-6400"),
+        ("PC66", "SDR-66"), ("PC100", "SDR-100"), ("PC133", "SDR-133"), ("PC-133", "SDR-133"), ("pc-66", "SDR-66"),
         # The labels of server modules state MT/s.
         ("PC4-2133P", "DDR4-2133"), ("PC4-2400T", "DDR4-2400"), ("PC4-2666V", "DDR4-2666"), ("PC4-2933Y", "DDR4-2933"),
         ("PC4-3200AA", "DDR4-3200"), ("PC5-4800B", "DDR5-4800"), ("PC5-5600B", "DDR5-5600"),
@@ -64,7 +66,9 @@ def test_the_reading_of_a_name_is_said(module, note):
         ("PC6-51200", "no memory module is named PC6-...; PC-, PC2-, PC3-, PC4- and PC5- are known"),
         ("PC4-3500", "PC4-3500 fits no speed of DDR4; write it as DDR4-SPEED, in MT/s"),
         ("PC4-999999", "PC4-999999 fits no speed of DDR4; write it as DDR4-SPEED, in MT/s"),
-        ("PC100", "PC-100 fits no speed of DDR; write it as DDR-SPEED, in MT/s"),
+        ("PC300", "PC-300 fits no speed of DDR; write it as DDR-SPEED, in MT/s"),
+        ("PC266", "PC-266 fits no speed of DDR; write it as DDR-SPEED, in MT/s"),
+        ("PC4-66", None),
         ("PC4-23400 2933", "'PC4-23400 2933' states two rates; the module's name is one already"),
         ("PC4-1Y", None),
         ("PC4-", None),
@@ -75,6 +79,6 @@ def test_a_name_that_fits_nothing_is_refused(module, message):
     with pytest.raises(BandwidthError) as caught:
         peak(module)
     if message is None:
-        message = f"'{module}' is no memory or link that is known here"
+        message = f"'{module}' is no memory, link or device that is known here"
     assert str(caught.value).startswith(message)
     assert caught.value.exit_code == 1

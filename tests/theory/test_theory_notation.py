@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from fractions import Fraction
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bandwidth.catalog import link_generations, memory_families
+from bandwidth.catalog import memory_families
+from bandwidth.catalog.files import link_generations
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory import MAX_SPEC_LENGTH, peak, peaks
 
@@ -36,6 +38,12 @@ LIMIT_S = 1.0
         ("DDR4@2933", "DDR4-2933"), ("DDR4-2933MT/s", "DDR4-2933"), ("DDR4 2.933GT/s", "DDR4-2933"),
         ("DDR4-2933 256-bit", "DDR4-2933 x4"), ("DDR4-2933.33", "DDR4-2933.33"),
         ("DDR400", "DDR-400"), ("DDR-400", "DDR-400"),
+        ("ddr4@2933MT/s", "DDR4-2933"), ("LPDDR5X 8533 128-bit", "LPDDR5X-8533 128-bit"),
+        ("DDR4-2933 4x", "DDR4-2933 x4"),
+        ("SDR-133", "SDR-133"), ("SDRAM 100 MT/s", "SDR-100"), ("SDR 133MHz", "SDR-133"), ("SDR-66.67", "SDR-66.67"),
+        ("MRDIMM-8800 x12", "MRDIMM-8800 x12"), ("DDR5 MRDIMM 8800", "MRDIMM-8800"),
+        ("DDR5 MRDIMM-8800 x12", "MRDIMM-8800 x12"), ("MCRDIMM 8800 12 channels", "MRDIMM-8800 x12"),
+        ("XDR 3.2Gbps 64-bit", "XDR 3.2Gbps 64-bit"), ("RDRAM-800 x2", "RDRAM-800 x2"),
         ("LPDDR5X-8533 256-bit", "LPDDR5X-8533 256-bit"), ("LPDDR1-400 32bit", "LPDDR-400 32-bit"),
         ("GDDR6 14Gbps 256-bit", "GDDR6 14Gbps 256-bit"), ("GDDR6 256 bits 14 Gbit/s", "GDDR6 14Gbps 256-bit"),
         ("GDDR6 14000MT/s 256-bit", "GDDR6 14Gbps 256-bit"), ("GDDR6 14Gb/s 256-bit", "GDDR6 14Gbps 256-bit"),
@@ -75,11 +83,12 @@ def test_a_wide_bus_that_is_no_whole_number_of_units_stands_as_one():
     [
         ("", f"an empty SPEC; {EXAMPLES}"),
         (" \t\n", f"an empty SPEC; {EXAMPLES}"),
-        ("DDR6-100", f"'DDR6-100' is no memory or link that is known here; did you mean GDDR6? {EXAMPLES}"),
-        ("DRD4-2933", f"'DRD4-2933' is no memory or link that is known here; did you mean DDR4? {EXAMPLES}"),
-        ("bananas", f"'bananas' is no memory or link that is known here; {EXAMPLES}"),
-        ("DDR45-2933", f"'DDR45-2933' is no memory or link that is known here; did you mean DDR5? {EXAMPLES}"),
-        ("HBM3f 6.4Gbps", f"'HBM3f 6.4Gbps' is no memory or link that is known here; did you mean HBM3? {EXAMPLES}"),
+        ("DDR6-100", f"'DDR6-100' is no memory, link or device that is known here; did you mean GDDR6? {EXAMPLES}"),
+        ("DRD4-2933", f"'DRD4-2933' is no memory, link or device that is known here; did you mean DDR4? {EXAMPLES}"),
+        ("bananas", f"'bananas' is no memory, link or device that is known here; {EXAMPLES}"),
+        ("DDR45-2933", f"'DDR45-2933' is no memory, link or device that is known here; did you mean DDR5? {EXAMPLES}"),
+        ("HBM3f 6.4Gbps",
+         f"'HBM3f 6.4Gbps' is no memory, link or device that is known here; did you mean HBM3? {EXAMPLES}"),
         ("DDR4", f"'DDR4' has no rate; add one, such as DDR4-3200 {DDR4_SPEEDS}"),
         ("HBM3", "'HBM3' has no rate; add one, such as HBM3 6.4Gbps"),
         ("DDR4-0", f"DDR4 does not come at 0 MT/s; it comes at 800 MT/s to 6400 MT/s {DDR4_SPEEDS}"),
@@ -208,6 +217,15 @@ def test_a_speed_bin_in_mhz_is_taken_as_transfers_and_said_so(spec):
     assert "MHz is taken as MT/s, as modules are sold; the clock is half of it" in in_mhz.notes[0]
 
 
+def test_the_clock_of_sdr_is_its_speed_and_nothing_is_said_of_it():
+    assert peak("SDR 133MHz").notes == peak("SDR-133").notes
+    assert peak("SDR 67MHz").name == "SDR-67"
+
+
+def test_an_mrdimm_says_whose_speed_it_states():
+    assert peak("MRDIMM-8800").notes[-1].startswith("the marketed MT/s is the host side's")
+
+
 def test_an_uncommon_speed_is_computed_and_said_so():
     assert peak("DDR4-4000").bytes_per_s == 32_000_000_000
     assert peak("DDR4-4000").notes == ("4000 MT/s is not one of DDR4's standard speeds",)
@@ -261,11 +279,15 @@ def test_every_family_answers_at_its_lowest_and_highest_rate(family):
 
 @pytest.mark.parametrize("generation", link_generations(), ids=lambda generation: generation.name)
 def test_every_generation_answers_in_every_way_it_is_written(generation):
+    most = generation.units[-1]
+    rate = f" {float(Fraction(generation.rates_mt_s[0]))}MT/s" if len(generation.rates_mt_s) > 1 else ""
     for family in (generation.family, *generation.aliases):
         for written in generation.generations:
-            assert peak(f"{family} {written} x16").name == f"{generation.name} x16"
-    widths = [peak(f"{generation.name} x{lanes}").bytes_per_s / lanes for lanes in generation.lanes]
-    assert max(widths) == pytest.approx(min(widths), rel=1e-15)
+            link = peak(f"{family} {written}{rate}", channels=most)
+            assert link.name.startswith(generation.name)
+            assert (link.family, link.units, link.source) == (generation.family, most, generation.source)
+    each = [peak(f"{generation.name}{rate}", channels=units).bytes_per_s / units for units in generation.units]
+    assert max(each) == pytest.approx(min(each), rel=1e-15)
 
 
 @given(st.text(max_size=220) | NOTATION_LIKE | NOTATION_LIKE.map(str.lower))

@@ -1,4 +1,4 @@
-"""What the catalog holds, and what a notation is resolved into. Units stand in the field names."""
+"""What the catalog knows of a memory, and what a notation of one is resolved into. Units stand in the field names."""
 
 from __future__ import annotations
 
@@ -30,21 +30,6 @@ class MemoryFamily:
 
 
 @dataclass(frozen=True)
-class LinkGeneration:
-    """One generation of a link, such as PCIe 4.0: its rate a lane and its coding. See specs/links.toml."""
-
-    name: str
-    family: str
-    generations: tuple[str, ...]
-    rate_mt_s: int
-    coding: str
-    lanes: tuple[int, ...]
-    source: str
-    aliases: tuple[str, ...] = ()
-    quoted: str = ""
-
-
-@dataclass(frozen=True)
 class Memory:
     """A memory as configured: `rate_mt_s` x `width_bits` x `units` x `coding` / 8 is its peak.
 
@@ -61,17 +46,3 @@ class Memory:
     sockets: int = 1
     clock_transfers: int | None = None
     rate_unit: Literal["MT/s", "Gbps"] = "MT/s"
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link as configured, one direction: `rate_mt_s` of a lane x `units` lanes x `coding` / 8 is its peak."""
-
-    family: str
-    rate_mt_s: Fraction
-    units: int
-    coding: str
-    source: str
-    unit: str = "lane"
-    width_bits: int = 1
-    direction: str = "each"

@@ -1,0 +1,120 @@
+"""`bandwidth specs`: the catalog of devices, and the check of one's own spec files."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit, say
+from bandwidth.cli.specs_option import SpecsOption, use_specs
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT
+
+ACTIONS = ("list", "show", "search", "validate", "schema")
+
+
+def specs(
+    action: Annotated[str, typer.Argument(metavar="|".join(ACTIONS), help="What to do with the catalog.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORD", help="Words of a device's name; for validate, files.")
+    ] = None,
+    specs_folder: SpecsOption = None,
+    format_name: FormatOption = "table",
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    unit: UnitOption = DEFAULT_RATE_UNIT,
+    quiet: QuietOption = False,
+) -> None:
+    """The catalog of memories, links and devices.
+
+    bandwidth specs list instinct
+
+    bandwidth specs show "Quadro RTX 5000"
+
+    bandwidth specs validate my-devices.toml
+    """
+    options = Output.checked(format_name, as_json, output, unit, quiet)
+    use_specs(specs_folder)
+    asked = " ".join(words or [])
+    if action == "list":
+        _list(asked, options)
+    elif action == "show":
+        _show(asked, options)
+    elif action == "search":
+        _search(asked, options)
+    elif action == "validate":
+        _validate([Path(word) for word in words or []])
+    elif action == "schema":
+        _schema()
+    else:
+        raise UsageError(
+            f"{action!a} is nothing that can be done with the catalog", f"choose from {', '.join(ACTIONS)}"
+        )
+
+
+def _list(asked: str, options: Output) -> None:
+    from bandwidth.catalog.search import all_devices, search_devices
+    from bandwidth.report.specs import devices_document
+    from bandwidth.theory import peak
+
+    wanted = set(search_devices(asked)) if asked else None
+    devices = [device for device in all_devices() if wanted is None or device.name in wanted]
+    emit(devices_document([(device, peak(device.memory)) for device in devices], options.unit), options)
+
+
+def _show(asked: str, options: Output) -> None:
+    from bandwidth.catalog.search import find_device
+    from bandwidth.report.specs import entry_document
+    from bandwidth.theory import peaks
+
+    if not asked:
+        raise UsageError("specs show needs a name", 'such as bandwidth specs show "Quadro RTX 5000"')
+    device = find_device(asked)
+    if device is None:
+        raise BandwidthError(f"no device is named {asked[:60]!a}", "see bandwidth specs search")
+    emit(entry_document(device, peaks(device.name), options.unit), options)
+
+
+def _search(asked: str, options: Output) -> None:
+    from bandwidth.catalog.search import near_names, search_devices
+    from bandwidth.report.specs import names_document
+
+    if not asked:
+        raise UsageError("specs search needs a word", "such as bandwidth specs search rtx")
+    names = search_devices(asked)
+    if not names:
+        near = near_names(asked)
+        raise BandwidthError(
+            f"no device has {asked[:60]!a} in its name", f"did you mean {', '.join(near)}?" if near else ""
+        )
+    emit(names_document(names), options)
+
+
+def _validate(paths: list[Path]) -> None:
+    """Check files, or the whole catalog; every fault is a line on standard error, and one makes the exit code 1."""
+    from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, device_files, specs_folder
+    from bandwidth.theory.validation import faults
+
+    checked = paths or [specs_folder() / MEMORY_FILE, specs_folder() / LINKS_FILE, *device_files()]
+    found = faults(checked)
+    if found:
+        say(*(f"bandwidth: {fault}" for fault in found))
+        raise typer.Exit(BandwidthError.exit_code)
+    sys.stdout.write(f"{len(checked)} {'file is' if len(checked) == 1 else 'files are'} whole\n")
+
+
+def _schema() -> None:
+    """Print the JSON Schema of the three kinds of tables."""
+    from pydantic import TypeAdapter
+
+    from bandwidth.catalog import MemoryFamily
+    from bandwidth.catalog.device import Device
+    from bandwidth.catalog.link import LinkGeneration
+
+    kinds = {"devices/*.toml": Device, "memory.toml": MemoryFamily, "links.toml": LinkGeneration}
+    schemas = {name: TypeAdapter(kind).json_schema() for name, kind in kinds.items()}
+    sys.stdout.write(
+        json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "files": schemas}, indent=2) + "\n"
+    )

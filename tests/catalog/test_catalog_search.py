@@ -1,0 +1,216 @@
+"""Devices are found by what people call them, and never by what another product is called."""
+
+import time
+
+import pytest
+
+from bandwidth.catalog import files, search
+from bandwidth.errors import BandwidthError
+
+CARDS = """
+["GeForce RTX 5090"]
+maker = "NVIDIA"
+kind = "gpu"
+memory = "GDDR7 28Gbps 512-bit"
+source = "a test"
+
+["GeForce RTX 5090 Laptop GPU"]
+maker = "NVIDIA"
+kind = "gpu"
+memory = "GDDR7 28Gbps 256-bit"
+source = "a test"
+
+["GeForce RTX 4070 Ti SUPER"]
+maker = "NVIDIA"
+kind = "gpu"
+memory = "GDDR6X 21Gbps 256-bit"
+source = "a test"
+
+["Test A100 PCIe 40GB"]
+maker = "NVIDIA"
+kind = "gpu"
+memory = "HBM2 2.43Gbps x5"
+aliases = ["TA100-40"]
+source = "a test"
+
+["Test A100 SXM 40GB"]
+maker = "NVIDIA"
+kind = "gpu"
+memory = "HBM2 2.43Gbps x5"
+source = "a test"
+
+["Test CPU 9654"]
+maker = "AMD"
+kind = "cpu"
+memory = "DDR5-4800 x12"
+model_names = ["AMD TEST 9654 96-Core Processor", "AMD TEST 9654P"]
+source = "a test"
+
+["Test CPU generation"]
+maker = "AMD"
+kind = "cpu"
+memory = "DDR5-4800 x12"
+cpuid = ["AuthenticAMD 250 17"]
+source = "a test"
+"""
+
+
+@pytest.fixture
+def catalog(tmp_path, monkeypatch):
+    """Use a catalog of the cards above alone, and return the folder that holds it."""
+    folder = tmp_path / "devices"
+    folder.mkdir()
+    (folder / "cards.toml").write_text(CARDS, "utf-8")
+    monkeypatch.setattr(search, "device_files", lambda: tuple(sorted(folder.glob("*.toml"))))
+    clear()
+    yield folder
+    clear()
+
+
+def clear():
+    search.forget_places()
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("GeForce RTX 5090", "GeForce RTX 5090"),
+        ("rtx5090", "GeForce RTX 5090"),
+        ("RTX 5090", "GeForce RTX 5090"),
+        ("5090", "GeForce RTX 5090"),
+        ("5090 laptop", "GeForce RTX 5090 Laptop GPU"),
+        ("rtx-4070-ti-super", "GeForce RTX 4070 Ti SUPER"),
+        ("4070 super ti", "GeForce RTX 4070 Ti SUPER"),
+        ("a100 pcie", "Test A100 PCIe 40GB"),
+        ("ta100-40", "Test A100 PCIe 40GB"),
+        ("TESTA100SXM40GB", "Test A100 SXM 40GB"),
+    ],
+)
+def test_names_as_people_write_them(catalog, query, name):
+    assert search.find_device(query).name == name
+
+
+@pytest.mark.parametrize(
+    "query", ["RTX 4070", "RTX 4070 Ti", "4070 super", "RTX 50", "RTX", "GeForce", "Test CPU", "", "ß"]
+)
+def test_name_never_answers_for_another_product(catalog, query):
+    assert search.find_device(query) is None
+
+
+def test_laptop_part_never_answers_for_the_card_even_when_it_is_the_only_one(catalog):
+    text = CARDS.replace('["GeForce RTX 5090"]', '["GeForce RTX 5091"]')
+    (catalog / "cards.toml").write_text(text, "utf-8")
+    clear()
+    assert search.find_device("RTX 5090") is None
+
+
+def test_tie_lists_the_candidates(catalog):
+    with pytest.raises(BandwidthError) as caught:
+        search.find_device("A100 40GB")
+    assert caught.value.hint == "choose one: Test A100 PCIe 40GB, Test A100 SXM 40GB"
+
+
+def test_search_lists_every_device_with_the_words(catalog):
+    assert search.search_devices("rtx 5090") == ["GeForce RTX 5090", "GeForce RTX 5090 Laptop GPU"]
+
+
+def test_near_miss_is_suggested(catalog):
+    assert search.near_names("GeForce RTX 5080")[0] == "GeForce RTX 5090"
+
+
+def test_later_file_overrides_by_name(catalog):
+    (catalog / "mine.toml").write_text(
+        '["GeForce RTX 5090"]\nmaker = "me"\nkind = "gpu"\nmemory = "DDR4-3200"\nsource = "x"\n'
+    )
+    clear()
+    assert search.find_device("RTX 5090").maker == "me"
+    assert [device.maker for device in search.all_devices() if device.name == "GeForce RTX 5090"] == ["me"]
+
+
+def test_only_the_table_that_is_meant_is_parsed(catalog):
+    (catalog / "broken.toml").write_text('["Broken 1"]\nmaker = = \n\n["Broken 2"]\nmaker = 5\n')
+    clear()
+    assert search.find_device("RTX 5090").name == "GeForce RTX 5090"
+    with pytest.raises(BandwidthError, match=r"broken.toml is not TOML"):
+        search.find_device("Broken 1")
+    with pytest.raises(BandwidthError, match=r"broken.toml: \[Broken 2\]: "):
+        search.find_device("Broken 2")
+
+
+@pytest.mark.parametrize(
+    ("identity", "name"),
+    [
+        (("AuthenticAMD", 250, 17, "AMD TEST 9654 96-Core Processor"), "Test CPU 9654"),
+        (("AuthenticAMD", 250, 17, "AMD TEST 9654P"), "Test CPU 9654"),
+        (("AuthenticAMD", 250, 17, "AMD TEST"), "Test CPU generation"),
+        (("AuthenticAMD", 250, 17, ""), "Test CPU generation"),
+        (("AuthenticAMD", 250, 18, "AMD TEST 9654"), None),
+        (("GenuineIntel", 250, 17, ""), None),
+    ],
+)
+def test_processor_by_its_whole_name_else_by_its_numbers(catalog, identity, name):
+    found = search.find_processor(*identity)
+    assert (None if found is None else found.name) == name
+
+
+@pytest.mark.parametrize(
+    ("model_name", "found"),
+    [("AMD EPYC", "Test EPYC"), ("AMD Ryzen", "Test Ryzen"), ("AMD Opteron", None), ("AMD", None)],
+)
+def test_brand_in_the_name_tells_generations_of_the_same_numbers_apart(catalog, model_name, found):
+    entry = CARDS[CARDS.index('["Test CPU generation"]') :]
+    (catalog / "cards.toml").write_text(
+        entry.replace("Test CPU generation", "Test EPYC") + entry.replace("Test CPU generation", "Test Ryzen")
+    )
+    clear()
+    device = search.find_processor("AuthenticAMD", 250, 17, model_name)
+    assert (None if device is None else device.name) == found
+
+
+def test_numbers_that_two_generations_share_tell_neither(catalog):
+    (catalog / "more.toml").write_text(CARDS[CARDS.index('["Test CPU generation"]') :].replace("generation", "sister"))
+    clear()
+    assert search.find_processor("AuthenticAMD", 250, 17, "") is None
+
+
+def test_look_up_stays_quick_in_a_catalog_of_four_thousand(catalog):
+    entry = '["Vendor Card {0}"]\nmaker = "V"\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = "made up"\n\n'
+    for part in range(10):
+        numbers = range(part * 400, part * 400 + 400)
+        (catalog / f"many{part}.toml").write_text("".join(entry.format(10_000 + number) for number in numbers))
+    clear()
+    start = time.perf_counter()
+    assert search.find_device("Card 13999").name == "Vendor Card 13999"
+    assert time.perf_counter() - start < 1.0  # a look-up that parses everything takes several seconds
+
+
+def test_user_folders_by_variable_option_and_config(tmp_path, monkeypatch):
+    by_variable, by_option = tmp_path / "variable", tmp_path / "option"
+    config = tmp_path / "config" / "bandwidth" / "specs"
+    for folder in (by_variable, by_option, config):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("BANDWIDTH_SPECS", str(by_variable))
+    monkeypatch.setattr(files, "_config_folder", lambda: tmp_path / "config")
+    monkeypatch.setattr(files, "_added_folders", [by_option])
+    assert files.user_specs_folders() == (config, by_variable, by_option)
+
+
+def test_missing_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path / "none"))
+    with pytest.raises(BandwidthError, match="none is not there; mend --specs or BANDWIDTH_SPECS"):
+        files.user_specs_folders()
+
+
+def test_families_of_the_user_override_and_extend(tmp_path, monkeypatch):
+    table = (
+        "width_bits = 64\nunit = 'channel'\nrate_unit = 'MT/s'\nlowest_mt_s = 1\nhighest_mt_s = 9\nsource = 'mine'\n"
+    )
+    (tmp_path / "memory.toml").write_text(f"[DDR9]\n{table}\n[DDR4]\n{table}")
+    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
+    files.memory_families.cache_clear()
+    try:
+        families = {family.name: family for family in files.memory_families()}
+    finally:
+        files.memory_families.cache_clear()
+    assert families["DDR9"].source == families["DDR4"].source == "mine"
+    assert families["DDR5"].source != "mine"

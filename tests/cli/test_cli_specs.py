@@ -1,0 +1,108 @@
+"""`bandwidth specs` as a user runs it."""
+
+import json
+
+import pytest
+
+from bandwidth.catalog import files, search
+from bandwidth.cli.app import run
+from bandwidth.theory.notation import forget_specs
+
+CARD = """["Toy Card 77"]
+maker = "Toys"
+kind = "gpu"
+memory = "GDDR6 14Gbps 256-bit"
+link = "PCIe 3.0 x16"
+source = "a test"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "toys.toml").write_text(CARD)
+    monkeypatch.setattr(files, "_added_folders", [])
+    search.device_places.cache_clear()
+    yield tmp_path
+    search.forget_places()
+    forget_specs()
+    files.memory_families.cache_clear()
+    files.link_generations.cache_clear()
+
+
+def test_own_device_is_shown_listed_found_and_computed(folder, capsys):
+    assert run(["specs", "show", "toy 77", "--specs", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "Toy Card 77" in shown
+    assert "448.00" in shown
+    assert run(["specs", "list", "toy", "--format", "csv"]) == 0
+    assert "Toy Card 77,Toys,gpu,GDDR6 14Gbps 256-bit" in capsys.readouterr().out
+    assert run(["specs", "search", "77 card"]) == 0
+    assert capsys.readouterr().out == "Toy Card 77\n"
+    assert run(["theory", "toy card 77", "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert [(row["kind"], row["name"]) for row in results] == [
+        ("memory", "Toy Card 77"),
+        ("link", "Toy Card 77, PCIe 3.0 x16"),
+    ]
+
+
+def test_own_family_of_memory_is_computed(folder, capsys):
+    table = (
+        "width_bits = 64\nunit = 'channel'\nrate_unit = 'MT/s'\nlowest_mt_s = 1\nhighest_mt_s = 20000\nsource = 'me'\n"
+    )
+    (folder / "memory.toml").write_text(f"[TOYRAM]\n{table}")
+    assert run(["theory", "TOYRAM-1000"]) == 1
+    assert run(["theory", "TOYRAM-1000", "--specs", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"][0]["peak_bytes_per_s"] == 8e9
+
+
+def test_validate_names_each_fault_and_exits_1(folder, capsys):
+    (folder / "bad.toml").write_text(CARD.replace('"gpu"', "5"))
+    assert run(["specs", "validate", str(folder / "toys.toml")]) == 0
+    assert capsys.readouterr().out == "1 file is whole\n"
+    assert run(["specs", "validate", str(folder / "bad.toml"), str(folder / "none.toml")]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 2
+    assert "bad.toml: [Toy Card 77]: kind" in captured.err
+
+
+def test_validate_checks_the_whole_catalog(capsys):
+    assert run(["specs", "validate"]) == 0
+    assert "files are whole" in capsys.readouterr().out
+
+
+def test_schema_describes_the_three_kinds_of_tables(capsys):
+    assert run(["specs", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert set(schema["files"]) == {"devices/*.toml", "memory.toml", "links.toml"}
+    assert "memory" in schema["files"]["devices/*.toml"]["required"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["burn"], 2, "'burn' is nothing that can be done with the catalog; choose from list, show"),
+        (["show"], 2, "specs show needs a name"),
+        (["search"], 2, "specs search needs a word"),
+        (["show", "no such thing 1"], 1, "no device is named 'no such thing 1'"),
+        (["search", "nosuchthing"], 1, "no device has 'nosuchthing' in its name"),
+        (["list", "--specs", "/no/such/folder"], 2, "--specs /no/such/folder is not a folder"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_bad_use_is_one_line(words, code, part, capsys):
+    assert run(["specs", *words]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert part in captured.err
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_completion_offers_names(folder):
+    from bandwidth.cli.specs_option import complete_device, use_specs
+
+    use_specs(folder)
+    assert complete_device("toy") == ["Toy Card 77"]
+    assert complete_device("77") == ["Toy Card 77"]
+    assert complete_device("nothing like it") == []

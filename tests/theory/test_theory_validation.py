@@ -1,0 +1,68 @@
+"""Spec files are checked whole: one line a fault, naming file, entry and field; and ours have none."""
+
+import pytest
+
+from bandwidth.catalog import specs_folder
+from bandwidth.catalog.files import device_files
+from bandwidth.theory.validation import faults
+
+GOOD = '["Card 1"]\nmaker = "M"\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = "a sheet"\n'
+
+
+def found(tmp_path, text, name="cards.toml"):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return faults([path])
+
+
+def test_good_file_has_none(tmp_path):
+    assert found(tmp_path, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (GOOD.replace('"gpu"', '"toaster"'), "cards.toml: [Card 1]: kind: "),
+        (GOOD.replace('maker = "M"\n', ""), "cards.toml: [Card 1]: maker: "),
+        (GOOD.replace('source = "a sheet"\n', ""), "cards.toml: [Card 1]: source: "),
+        (GOOD.replace('"a sheet"', '" "'), "cards.toml: [Card 1]: source: it is empty"),
+        (GOOD + "maker_of = 1\n", "cards.toml: [Card 1]: unknown field 'maker_of'"),
+        (GOOD + "pci_ids = 5\n", "cards.toml: [Card 1]: pci_ids: "),
+        (GOOD.replace("14Gbps", "14GB"), "cards.toml: [Card 1]: memory: "),
+        (GOOD + 'link = "PCIe 4.0 x0"\n', "cards.toml: [Card 1]: link: "),
+        (GOOD + 'link = "DDR4-3200"\n', "cards.toml: [Card 1]: link: 'DDR4-3200' is not a link"),
+        (
+            GOOD.replace("GDDR6 14Gbps 256-bit", "PCIe 4.0 x16"),
+            "cards.toml: [Card 1]: memory: 'PCIe 4.0 x16' is not a memory",
+        ),
+        (
+            GOOD + 'aliases = ["card-1"]\n',
+            "cards.toml: [Card 1]: the name 'card-1' stands in cards.toml: [Card 1] already",
+        ),
+        (GOOD + GOOD.replace("Card 1", "CARD1"), "cards.toml: [CARD1]: the name 'CARD1' stands in"),
+        (GOOD + "vendor_gb_s = 448\n", "cards.toml: [Card 1]: vendor_gb_s and vendor_text go together"),
+        (GOOD + 'vendor_gb_s = 400\nvendor_text = "400"\n', "cards.toml: [Card 1]: vendor_gb_s: 400 against 448.00"),
+        ("", "cards.toml: holds no entry"),
+        ("x = = 1", "cards.toml: is not TOML: "),
+        (b"\xff\xfe", "cards.toml: is not TOML: "),
+        ("name = 1", "cards.toml: 'name' is not a table"),
+    ],
+)
+def test_fault_is_one_line_with_file_entry_and_field(tmp_path, text, fault):
+    lines = found(tmp_path, text)
+    assert any(fault in line for line in lines), lines
+    assert all("\n" not in line for line in lines)
+
+
+def test_one_bad_entry_leaves_the_others(tmp_path):
+    text = GOOD + GOOD.replace("Card 1", "Card 2").replace('"gpu"', '"toaster"') + GOOD.replace("Card 1", "Card 3")
+    assert len(found(tmp_path, text)) == 1
+
+
+def test_missing_file_is_a_fault(tmp_path):
+    (line,) = faults([tmp_path / "none.toml"])
+    assert "none.toml: cannot be read: No such file" in line
+
+
+def test_our_own_catalog_has_no_fault():
+    assert faults([specs_folder() / "memory.toml", specs_folder() / "links.toml", *device_files()]) == []
