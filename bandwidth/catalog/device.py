@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 # Why a maker's figure and the formula's differ; each stands with a note in its entry.
 Category = Literal[
@@ -37,7 +39,7 @@ class Device:
     source: str
     link: str | None = None
     capacity: str | None = None
-    vendor_gb_s: float | None = None
+    vendor_gb_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     vendor_text: str | None = None
     ceiling: Literal["formula", "vendor"] = "formula"
     category: Category = ""

@@ -10,7 +10,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -102,17 +102,32 @@ def link_generations() -> tuple[LinkGeneration, ...]:
     return _merged(LINKS_FILE, LinkGeneration)
 
 
-def device_files() -> tuple[Path, ...]:
-    """Return the files of devices, the package's first, then the user's: `devices/*.toml` and others in the folder."""
-    own = sorted((specs_folder() / DEVICES_FOLDER).glob("*.toml"))
-    named = {MEMORY_FILE, LINKS_FILE}
-    users = [
+def own_device_files() -> tuple[Path, ...]:
+    """Return the package's own files of devices."""
+    return tuple(sorted((specs_folder() / DEVICES_FOLDER).glob("*.toml")))
+
+
+def user_device_files() -> tuple[Path, ...]:
+    """Return the user's files of devices, the strongest last: `*.toml` and `devices/*.toml` in each folder."""
+    return tuple(
         path
         for folder in user_specs_folders()
         for path in (*sorted(folder.glob("*.toml")), *sorted((folder / DEVICES_FOLDER).glob("*.toml")))
-        if path.name not in named
-    ]
-    return (*own, *users)
+        if path.name not in (MEMORY_FILE, LINKS_FILE)
+    )
+
+
+_broken: dict[str, None] = {}
+
+
+def note_broken(error: BandwidthError) -> None:
+    """Keep what is wrong with a user's file or entry: it is passed over, and told once by whoever prints."""
+    _broken[str(error)] = None
+
+
+def broken_specs() -> tuple[str, ...]:
+    """Return what was passed over so far, a line each."""
+    return tuple(_broken)
 
 
 def read_entries(path: Path, kind: type[Entry]) -> tuple[Entry, ...]:
@@ -120,15 +135,15 @@ def read_entries(path: Path, kind: type[Entry]) -> tuple[Entry, ...]:
 
     Raises BandwidthError naming file, entry and field, for a file that cannot be read, is not TOML or does not fit.
     """
-    adapter: TypeAdapter[Entry] = TypeAdapter(kind)  # the dataclass itself is the schema: no second copy of its fields
-    return tuple(_entry(path, adapter, kind, name, table) for name, table in _tables(path).items())
+    adapter = _adapter(kind)
+    return tuple(_entry(path, adapter, kind, name, table) for name, table in parsed_file(path).items())
 
 
 def parse_entries(
     path: Path, tables: Mapping[str, object], kind: type[Entry]
 ) -> Iterator[tuple[str, Entry | BandwidthError]]:
     """Yield each table's name with its entry, or with the error that says what is wrong with it."""
-    adapter: TypeAdapter[Entry] = TypeAdapter(kind)
+    adapter = _adapter(kind)
     for name, table in tables.items():
         try:
             yield name, _entry(path, adapter, kind, name, table)
@@ -139,40 +154,74 @@ def parse_entries(
 def parse_entry(path: Path, text: str, name: str, kind: type[Entry]) -> Entry:
     """Return one entry from the part of a file that holds its table. Raises BandwidthError as `read_entries` does."""
     tables = _parsed(path, text)
-    return _entry(path, TypeAdapter(kind), kind, name, tables.get(name))
+    return _entry(path, _adapter(kind), kind, name, tables.get(name))
+
+
+def parse_table(path: Path, name: str, table: Mapping[str, Any], kind: type[Entry]) -> Entry:
+    """Return one entry from its table. Raises BandwidthError as `read_entries` does."""
+    return _entry(path, _adapter(kind), kind, name, table)
+
+
+def parsed_file(path: Path) -> dict[str, Any]:
+    """Return the tables of a file. Raises BandwidthError where it cannot be read or is not TOML."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise BandwidthError(f"{_shown(path)} cannot be read: {reason}", "check the file") from error
+    return _parsed(path, text)
 
 
 def _merged(file_name: str, kind: type[Entry]) -> tuple[Entry, ...]:
-    """Return the entries of the package's file; those of the user's files take the place of the same names."""
-    paths = [specs_folder() / file_name, *(folder / file_name for folder in user_specs_folders())]
-    by_name = {entry.name: entry for path in paths if path.is_file() for entry in read_entries(path, kind)}
+    """Return the entries of the package's file; those of the user's files take the place of the same names.
+
+    What is wrong in a user's file is passed over and noted: it affects nothing else.
+    """
+    by_name = {entry.name: entry for entry in read_entries(specs_folder() / file_name, kind)}
+    for path in (folder / file_name for folder in user_specs_folders()):
+        if not path.is_file():
+            continue
+        try:
+            tables = parsed_file(path)
+        except BandwidthError as error:
+            note_broken(error)
+            continue
+        for name, entry in parse_entries(path, tables, kind):
+            if isinstance(entry, BandwidthError):
+                note_broken(entry)
+            else:
+                by_name[name] = entry
     return tuple(by_name.values())
-
-
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        return _parsed(path, path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BandwidthError(f"{path.name} cannot be read: {error}", "check the file") from error
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BandwidthError(f"{path.name} is not TOML: {error}", "mend the file at that line") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BandwidthError(f"{_shown(path)} is not TOML: {error}", "mend the file at that line") from error
 
 
-def _entry(path: Path, adapter: TypeAdapter[Entry], kind: type[Entry], name: str, table: object) -> Entry:
+def _shown(path: Path) -> str:
+    """Return a path as errors name it: the package's own files by their name, a user's whole."""
+    return path.name if path.is_relative_to(specs_folder()) else str(path)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)  # the dataclass itself is the schema: there is no second copy of its fields
+
+
+def _entry(path: Path, adapter: TypeAdapter[Any], kind: type[Entry], name: str, table: object) -> Entry:
     if not isinstance(table, dict):
-        raise BandwidthError(f"{path.name}: {name!r} is not a table", "write it as [NAME] with its fields below")
+        raise BandwidthError(f"{_shown(path)}: {name!r} is not a table", "write it as [NAME] with its fields below")
     known = {field.name for field in dataclasses.fields(cast("Any", kind))} - {"name"}  # the name is said once
     if unknown := sorted(set(table) - known):
-        raise BandwidthError(f"{path.name}: [{name}]: unknown field {unknown[0]!r}", "mend its name or take it out")
+        raise BandwidthError(f"{_shown(path)}: [{name}]: unknown field {unknown[0]!r}", "mend its name or take it out")
     try:
         # As JSON, because only there does pydantic's strict mode take a list for a tuple.
-        return adapter.validate_json(to_json({"name": name, **table}, fallback=str), strict=True)
+        entry: Entry = adapter.validate_json(to_json({"name": name, **table}, fallback=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the entry"
-        raise BandwidthError(f"{path.name}: [{name}]: {field}: {first['msg']}", "mend that field") from error
+        raise BandwidthError(f"{_shown(path)}: [{name}]: {field}: {first['msg']}", "mend that field") from error
+    return entry

@@ -1,107 +1,108 @@
-"""Finds a device by what people call it: a scan of the files' names, and only the table that is meant is parsed.
+"""Finds a device by what people call it.
 
-Letters are split from digits, every word asked for must stand in the name, and the shortest such name wins; where two
-are equally short the candidates are listed. A name never answers for a longer one that is another product.
+Letters are split from digits, every word asked for must stand in the name, and the shortest such name wins; where
+several are meant the candidates are listed. A name never answers for another product: not for one with a word that
+makes another part of it (Laptop, Ti, SUPER), nor for one whose number has other letters on it (M5000 for 5000M).
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.files import device_files, parse_entry, read_entries
+from bandwidth.catalog.files import note_broken
+from bandwidth.catalog.places import Place, all_places, forget_places, key_of, places_by_key, read_device, words_of
 from bandwidth.errors import BandwidthError
 
-_HEADER = re.compile(r'^\[(?:"([^"\n]+)"|([A-Za-z0-9_-]+))\][ \t]*(?:#.*)?$', re.MULTILINE)
-_ALIASES = re.compile(r"^aliases[ \t]*=[ \t]*\[([^\]]*)\]", re.MULTILINE)
-_QUOTED = re.compile(r'"([^"]+)"')
-_WORD = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?|\+")
 # Words that make another product of a name: they are never added to what was asked for.
 _DISTINGUISHING = frozenset(
-    {
-        "laptop",
-        "mobile",
-        "notebook",
-        "max",
-        "q",
-        "ti",
-        "super",
-        "xt",
-        "xtx",
-        "gre",
-        "pro",
-        "ultra",
-        "plus",
-        "oled",
-        "ada",
-    }
+    "laptop mobile notebook max q ti super xt xtx gre pro ultra plus oled ada passive ai".split()  # noqa: SIM905
 )
-# Words that tell nothing apart: "NVIDIA H200" is the H200, "Intel Core i7-920 Processor" the Core i7-920.
-_EMPTY_WORDS = frozenset({"nvidia", "amd", "ati", "intel", "apple", "processor", "cpu", "gpu", "graphics", "card"})
+# Words that tell variants of one product apart: where only these differ, none of the variants is the one that is meant.
+_VARIANT = frozenset("gb pcie sxm nvl fhhl hbm".split())  # noqa: SIM905 - a list of words reads best as words
 # The brands of processors, as a processor's own name states them.
-_BRANDS = frozenset(
-    {"xeon", "core", "atom", "pentium", "celeron", "epyc", "ryzen", "threadripper", "athlon", "opteron"}
-)
+_BRANDS = frozenset("xeon core atom pentium celeron epyc ryzen threadripper athlon opteron".split())  # noqa: SIM905
+_GLUED = re.compile(r"([a-z]*)([0-9]+(?:\.[0-9]+)?)([a-z]*)")
+_UNITS = frozenset({"gb", "g"})
 MOST_CANDIDATES = 8
+LONGEST_SLIP = 3
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a device's table stands: its file and the part of its text, and the names that it answers to."""
+class Match:
+    """A device that has every word of a query, and the words that it has beside them in the name that matched best."""
 
-    name: str
-    names: tuple[str, ...]
-    path: Path
-    start: int
-    end: int
+    place: Place
+    others: tuple[str, ...]
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether it is one variant of a product, by a word that was not asked for."""
+        return any(_tells_variants_apart(word) for word in self.others)
 
 
 def find_device(query: str) -> Device | None:
     """Return the device that a query names, None where no name has its words.
 
+    A name is tried whole, then as /proc/cpuinfo prints a processor's, then by its words.
     Raises BandwidthError where several are meant, or the entry is not as it should be.
     """
-    places = device_places()
-    exact = places.get(_compact(query))
+    exact = places_by_key().get(key_of(query)) or _processor_of_name(query)
     if exact is not None:
         return read_device(exact)
-    # A family's name alone ("EPYC", "GeForce") means none of its members, however few there are.
+    # A family's name alone ("GeForce") means none of its members, so all of them are candidates.
     names_a_model = any(character.isdigit() for character in query)
-    matching = _matching(query, exclude_others=True) if names_a_model else []
-    found = _shortest(matching)
-    if len(found) > 1:
-        candidates = [place.name for place, _ in sorted(matching, key=lambda match: (match[1], match[0].name))]
-        names = ", ".join(candidates[:MOST_CANDIDATES])
-        more = f" and {len(candidates) - MOST_CANDIDATES} more" if len(candidates) > MOST_CANDIDATES else ""
+    found = _matching(query, strictly=names_a_model)
+    matches = sorted(found, key=lambda match: (len(match.others), match.place.name))
+    meant = _meant(matches) if names_a_model else matches
+    if len(meant) > 1:
+        names = ", ".join(match.place.name for match in matches[:MOST_CANDIDATES])
+        more = f" and {len(matches) - MOST_CANDIDATES} more" if len(matches) > MOST_CANDIDATES else ""
         raise BandwidthError(f"{query[:60]!a} may be several devices", f"choose one: {names}{more}")
-    return read_device(found[0]) if found else None
+    return read_device(meant[0].place) if meant else None
+
+
+def forget_devices() -> None:
+    """Drop what was read from the files of devices, after a user's folder was added."""
+    forget_places()
+    _places_by_word.cache_clear()
+    near_names.cache_clear()
 
 
 def search_devices(query: str) -> list[str]:
     """Return the names of all devices that have every word of a query, the shortest first."""
-    found = {place.name: place for place, _ in _matching(query, exclude_others=False)}
-    return sorted(found, key=lambda name: (len(_words(name)), name))
+    found = [match.place.name for match in _matching(query, strictly=False)]
+    return sorted(found, key=lambda name: (len(words_of(name)), name))
 
 
-def all_devices(paths: Sequence[Path] | None = None) -> list[Device]:
-    """Return every device, a user's in the place of the same name, or those of some files, in the files' order.
+def all_devices() -> list[Device]:
+    """Return every device that can be read, a user's in the place of the same name; a broken entry is noted."""
+    devices = []
+    for place in all_places():
+        try:
+            devices.append(read_device(place))
+        except BandwidthError as error:
+            note_broken(error)
+    return devices
 
-    Raises BandwidthError for the first entry that is not as it should be.
-    """
-    by_name = {device.name: device for path in paths or device_files() for device in read_entries(path, Device)}
-    return list(by_name.values())
 
-
-def near_names(query: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def near_names(query: str) -> tuple[str, ...]:
     """Return up to three names of devices that are written much like a query."""
-    by_key = {key: place.name for key, place in device_places().items()}
-    near = difflib.get_close_matches(_compact(query), by_key, n=3, cutoff=0.75)
-    return list(dict.fromkeys(by_key[key] for key in near))
+    key = key_of(query)
+    # A slip changes a letter or two: names of another length are not near, and most names need no comparison.
+    alike = {
+        other: place.name
+        for other, place in places_by_key().items()
+        if abs(len(other) - len(key)) <= LONGEST_SLIP and (other[:3] == key[:3] or other[-3:] == key[-3:])
+    }
+    near = difflib.get_close_matches(key, alike, n=3, cutoff=0.75)
+    return tuple(dict.fromkeys(alike[other] for other in near))
 
 
 def find_processor(vendor: str, family: int, model: int, model_name: str) -> Device | None:
@@ -112,104 +113,96 @@ def find_processor(vendor: str, family: int, model: int, model_name: str) -> Dev
     several generations share the numbers (Skylake-SP and Cascade Lake differ in their stepping alone).
     Raises BandwidthError for an entry that is not as it should be.
     """
-    by_name = _places_with("model_names", model_name) if model_name else []
-    by_numbers = [
-        place for place in _places_with("cpuid", f"{vendor} {family} {model}") if _is_of_brand(place.name, model_name)
-    ]
-    found = by_name[-1:] or (by_numbers if len(by_numbers) == 1 else [])  # a user's file comes last and wins
-    return read_device(found[0]) if found else None
+    by_name = _processor_of_name(model_name)
+    numbers = f"{vendor} {family} {model}"
+    alike = [place for place in all_places() if numbers in place.cpuid and _is_of_brand(place.name, model_name)]
+    place = by_name or (alike[0] if len(alike) == 1 else None)
+    return None if place is None else read_device(place)
+
+
+def _processor_of_name(model_name: str) -> Place | None:
+    named = [place for place in all_places() if model_name in place.model_names] if model_name else []
+    return named[-1] if named else None  # a user's file comes last and wins
 
 
 def _is_of_brand(entry: str, model_name: str) -> bool:
     """Return whether an entry's name has a brand that the processor's name states; true where it states none."""
-    stated = _BRANDS & _words(model_name)
-    return not stated or bool(stated & _words(entry))
+    stated = _BRANDS.intersection(words_of(model_name))
+    return not stated or bool(stated.intersection(words_of(entry)))
 
 
-def _places_with(field: str, text: str) -> list[Place]:
-    """Return the devices whose list `field` holds exactly `text`."""
-    line = re.compile(rf"^{field}[ \t]*=[ \t]*\[([^\]]*)\]", re.MULTILINE)
-    found = []
-    for place in dict.fromkeys(device_places().values()):
-        match = line.search(_text(place.path), place.start, place.end)
-        if match is not None and text in _QUOTED.findall(match[1]):
-            found.append(place)
-    return found
+def _meant(matches: Sequence[Match]) -> list[Match]:
+    """Return the match that a model's name means, or all of those between which it does not decide."""
+    if not matches:
+        return []
+    shortest = [match for match in matches if len(match.others) == len(matches[0].others)]
+    if shortest[0].is_variant:  # "A100" is none of its variants, although one of them has the shortest name
+        return [match for match in matches if _product(match) == _product(shortest[0])]
+    return shortest
 
 
-@lru_cache(maxsize=4096)
-def read_device(place: Place) -> Device:
-    """Return the device of a table, parsed by itself. Raises BandwidthError naming file, entry and field."""
-    text = _text(place.path)[place.start : place.end]
-    return parse_entry(place.path, text, place.name, Device)
+def _product(match: Match) -> tuple[str, ...]:
+    return tuple(word for word in match.others if not _tells_variants_apart(word))
+
+
+def _tells_variants_apart(word: str) -> bool:
+    return word in _VARIANT or word[0].isdigit()
+
+
+def _matching(query: str, *, strictly: bool) -> Iterator[Match]:
+    """Yield the devices that have every word of a query; `strictly`, those that are not another product by it."""
+    wanted = words_of(query)
+    if not wanted:
+        return
+    # Only the devices that have the rarest of the words need to be looked at.
+    by_word = _places_by_word()
+    for place in min((by_word.get(word, ()) for word in wanted), key=len):
+        others = [_others(wanted, name, strictly=strictly) for name in place.names]
+        best = min((found for found in others if found is not None), key=len, default=None)
+        if best is not None:
+            yield Match(place, best)
 
 
 @lru_cache(maxsize=1)
-def device_places() -> dict[str, Place]:
-    """Return every device by each of its names without spaces and case; a later file overrides an earlier one."""
-    places: dict[str, Place] = {}
-    for path in device_files():
-        for place in _places_of(path):
-            places |= {_compact(name): place for name in place.names}
-    return places
+def _places_by_word() -> dict[str, list[Place]]:
+    """Return the devices by each word of their names, in the catalog's order."""
+    found: dict[str, list[Place]] = {}
+    for place in all_places():
+        for word in dict.fromkeys(word for name in place.names for word in words_of(name)):
+            found.setdefault(word, []).append(place)
+    return found
 
 
-def forget_places() -> None:
-    """Drop what was read from the files of devices, after a user's folder was added."""
-    device_places.cache_clear()
-    read_device.cache_clear()
-    _text.cache_clear()
-
-
-def _places_of(path: Path) -> Iterator[Place]:
-    text = _text(path)
-    headers = list(_HEADER.finditer(text))
-    ends = [header.start() for header in headers[1:]] + [len(text)]
-    for header, end in zip(headers, ends, strict=True):
-        name = header[1] or header[2]
-        aliases = _ALIASES.search(text, header.end(), end)
-        names = (name, *(_QUOTED.findall(aliases[1]) if aliases else ()))
-        yield Place(name, names, path, header.start(), end)
-
-
-@lru_cache(maxsize=64)
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BandwidthError(f"{path} cannot be read: {error}", "check the file") from error
-
-
-def _matching(query: str, *, exclude_others: bool) -> list[tuple[Place, int]]:
-    """Return the places one of whose names has every word of the query, with that name's number of words."""
-    wanted = _words(query)
-    if not wanted:
-        return []
-    found: dict[str, tuple[Place, int]] = {}
-    for place in device_places().values():
-        for name in place.names:
-            words = _words(name)
-            others = words - wanted
-            if wanted <= words and not (exclude_others and others & _DISTINGUISHING):
-                count = min(len(words), found[place.name][1]) if place.name in found else len(words)
-                found[place.name] = (place, count)
-    return list(found.values())
-
-
-def _shortest(found: list[tuple[Place, int]]) -> list[Place]:
-    fewest = min((count for _, count in found), default=0)
-    return sorted((place for place, count in found if count == fewest), key=lambda place: place.name)
+def _others(wanted: Sequence[str], name: str, *, strictly: bool) -> tuple[str, ...] | None:
+    """Return the words of a name beside those wanted, None where it lacks one or is another product."""
+    words = _counted(name)
+    needed = Counter(wanted)
+    if any(words[word] < count for word, count in needed.items()):
+        return None
+    others = tuple((words - needed).elements())
+    if strictly and (_DISTINGUISHING.intersection(others) or not _letters_fit(wanted, name)):
+        return None
+    return others
 
 
 @lru_cache(maxsize=16384)
-def _words(name: str) -> frozenset[str]:
-    return frozenset(_telling_words(name))
+def _counted(name: str) -> Counter[str]:
+    return Counter(words_of(name))
 
 
-def _compact(name: str) -> str:
-    return "".join(_telling_words(name))
+def _letters_fit(wanted: Sequence[str], name: str) -> bool:
+    """Return whether the letters that stand on each number of a name stand beside it in the query too."""
+    for before, number, after in _glued(name):
+        if number not in wanted:
+            continue
+        index = list(wanted).index(number)
+        if before and (index == 0 or wanted[index - 1] != before):
+            return False
+        if after and after not in _UNITS and (index + 1 == len(wanted) or wanted[index + 1] != after):
+            return False
+    return True
 
 
-def _telling_words(name: str) -> list[str]:
-    words = _WORD.findall(name.lower())
-    return [word for word in words if word not in _EMPTY_WORDS] or words
+@lru_cache(maxsize=16384)
+def _glued(name: str) -> tuple[tuple[str, str, str], ...]:
+    return tuple((match[1], match[2], match[3]) for match in _GLUED.finditer(name.lower()))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit, say
-from bandwidth.cli.specs_option import SpecsOption, use_specs
+from bandwidth.cli.specs_option import SpecsOption, tell_broken, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 
@@ -38,6 +38,8 @@ def specs(
     options = Output.checked(format_name, as_json, output, unit, quiet)
     use_specs(specs_folder)
     asked = " ".join(words or [])
+    if action in ("validate", "schema") and (options.format_name not in ("table", "json") or options.path is not None):
+        raise UsageError(f"specs {action} has one form only", "leave out --format and -o")
     if action == "list":
         _list(asked, options)
     elif action == "show":
@@ -52,6 +54,7 @@ def specs(
         raise UsageError(
             f"{action!a} is nothing that can be done with the catalog", f"choose from {', '.join(ACTIONS)}"
         )
+    tell_broken()
 
 
 def _list(asked: str, options: Output) -> None:
@@ -94,10 +97,11 @@ def _search(asked: str, options: Output) -> None:
 
 def _validate(paths: list[Path]) -> None:
     """Check files, or the whole catalog; every fault is a line on standard error, and one makes the exit code 1."""
-    from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, device_files, specs_folder
+    from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, own_device_files, specs_folder, user_specs_folders
     from bandwidth.theory.validation import faults
 
-    checked = paths or [specs_folder() / MEMORY_FILE, specs_folder() / LINKS_FILE, *device_files()]
+    own = [specs_folder() / MEMORY_FILE, specs_folder() / LINKS_FILE, *own_device_files()]
+    checked = paths or [*own, *user_specs_folders()]
     found = faults(checked)
     if found:
         say(*(f"bandwidth: {fault}" for fault in found))

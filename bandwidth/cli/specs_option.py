@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bandwidth.cli.output import say
+
 SpecsOption = Annotated[
     Path | None, typer.Option("--specs", metavar="DIR", help="Own specs, also by $BANDWIDTH_SPECS; they override.")
 ]
@@ -15,21 +17,29 @@ def use_specs(folder: Path | None) -> None:
     if folder is None:
         return
     from bandwidth.catalog.files import add_specs_folder
-    from bandwidth.catalog.search import forget_places
+    from bandwidth.catalog.search import forget_devices
     from bandwidth.errors import UsageError
     from bandwidth.theory.notation import forget_specs
 
     if not folder.is_dir():
         raise UsageError(f"--specs {folder} is not a folder", "name a folder of .toml files")
     add_specs_folder(folder)
-    forget_places()
+    forget_devices()
     forget_specs()
+
+
+def tell_broken() -> None:
+    """Name, on standard error, each of the user's files and entries that was passed over because it is broken."""
+    from bandwidth.catalog.files import broken_specs
+
+    say(*(f"bandwidth: passed over: {line}" for line in broken_specs()))
 
 
 def complete_device(incomplete: str) -> list[str]:
     """Return the devices' names that begin with what was typed, or have all of its words."""
-    from bandwidth.catalog.search import device_places, search_devices
+    from bandwidth.catalog.places import all_places
+    from bandwidth.catalog.search import search_devices
 
-    names = dict.fromkeys(place.name for place in device_places().values())
+    names = [place.name for place in all_places()]
     started = [name for name in names if name.lower().startswith(incomplete.lower())]
     return started or (search_devices(incomplete) if incomplete else [])

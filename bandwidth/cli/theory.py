@@ -20,7 +20,7 @@ from bandwidth.cli.output import (
     emit,
     say,
 )
-from bandwidth.cli.specs_option import SpecsOption, complete_device, use_specs
+from bandwidth.cli.specs_option import SpecsOption, complete_device, tell_broken, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
 
@@ -111,6 +111,7 @@ def theory(
             for peak in peaks
         ]
         emit(theory_document(rows, view), options)
+    tell_broken()
     if has_failed:
         raise typer.Exit(BandwidthError.exit_code)
 

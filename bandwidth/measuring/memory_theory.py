@@ -94,4 +94,9 @@ def _memory_peak(options: MeasureOptions, sockets: int) -> Peak:
         raise UsageError(f"{options.memory_source}: {error.message}", error.hint) from error
     if not is_memory:
         raise UsageError(f"{options.memory_source} {spec!a} is a link", "name the memory, such as DDR5-4800 x12")
-    return peak(spec, sockets=sockets)
+    try:
+        return peak(spec, sockets=sockets)
+    except UsageError as error:  # sockets multiply a memory and a processor, and nothing else
+        raise UsageError(
+            f"{options.memory_source} {spec!a} is no host's memory", "name the memory or processor"
+        ) from error

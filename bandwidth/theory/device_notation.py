@@ -17,7 +17,7 @@ SAME_FIGURE = 0.01
 
 
 def device_peaks(
-    device: Device, query: str, counts: Counts, resolve: Callable[[str, Counts], tuple[Peak, ...]]
+    device: Device, query: str, counts: Counts, resolve: Callable[[str, Counts], Peak]
 ) -> tuple[Peak, ...]:
     """Return a device's memory first, then its host link; `resolve` reads the notations of its entry.
 
@@ -27,10 +27,10 @@ def device_peaks(
         raise UsageError(f"{query!r} is a device", "its channels and width are known: leave out --channels and --width")
     if counts.sockets is not None and device.kind != "cpu":
         raise UsageError(f"{query!r} is no processor", "leave out --sockets")
-    (memory,) = _resolved(device, device.memory, counts, resolve)
+    memory = _resolved(device, "memory", device.memory, counts, resolve)
     peaks = [_with_vendor(device, replace(memory, query=query, name=_shown_name(device, counts)), counts.sockets or 1)]
     if device.link is not None:
-        (link,) = _resolved(device, device.link, Counts(), resolve)
+        link = _resolved(device, "link", device.link, Counts(), resolve)
         peaks.append(
             replace(link, query=query, name=f"{device.name}, {link.name}", source=f"{device.source}; {link.source}")
         )
@@ -38,12 +38,15 @@ def device_peaks(
 
 
 def _resolved(
-    device: Device, notation: str, counts: Counts, resolve: Callable[[str, Counts], tuple[Peak, ...]]
-) -> tuple[Peak, ...]:
+    device: Device, field: str, notation: str, counts: Counts, resolve: Callable[[str, Counts], Peak]
+) -> Peak:
     try:
-        return resolve(notation, counts)
+        found = resolve(notation, counts)
     except BandwidthError as error:
-        raise BandwidthError(f"the entry of {device.name}: {error.message}", error.hint) from error
+        raise BandwidthError(f"the entry of {device.name}: {field}: {error.message}", error.hint) from error
+    if found.kind != field:
+        raise BandwidthError(f"the entry of {device.name}: {field}: {notation!r} is not a {field}", "mend the entry")
+    return found
 
 
 def _shown_name(device: Device, counts: Counts) -> str:
@@ -57,10 +60,17 @@ def _with_vendor(device: Device, peak: Peak, sockets: int) -> Peak:
     return replace(
         peak,
         vendor_bytes_per_s=vendor,
-        capacity_bytes=None if device.capacity is None else parse_size_bytes(device.capacity),
+        capacity_bytes=_capacity_bytes(device),
         source=device.source,
         notes=(*_notes(device, peak, vendor), *peak.notes),
     )
+
+
+def _capacity_bytes(device: Device) -> int | None:
+    try:
+        return None if device.capacity is None else parse_size_bytes(device.capacity)
+    except BandwidthError as error:
+        raise BandwidthError(f"the entry of {device.name}: capacity: {error.message}", error.hint) from error
 
 
 def _notes(device: Device, peak: Peak, vendor: float | None) -> tuple[str, ...]:

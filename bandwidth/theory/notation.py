@@ -34,6 +34,19 @@ def peaks(spec: str, counts: Counts | None = None) -> tuple[Peak, ...]:
     """Return the peaks of one SPEC: one for a memory or a link; a device's memory, then its link. Raises as `peak`."""
     counts = counts or Counts()
     text = _checked_text(spec)
+    return _notation_peaks(text, counts) or _device_peaks(text, counts)
+
+
+def notation_peak(spec: str, counts: Counts) -> Peak:
+    """Return the peak of a memory's or a link's notation, never a device's. Raises as `peak` does."""
+    text = _checked_text(spec)
+    found = _notation_peaks(text, counts)
+    if not found:
+        raise BandwidthError(f"{text!r} is no notation of a memory or a link", EXAMPLES)
+    return found[0]
+
+
+def _notation_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
     if (module := match_module(text.lower())) is not None:
         family, rate, note = module_rate(module)
         parts = read_parts(text[module.end() :], text)
@@ -44,7 +57,7 @@ def peaks(spec: str, counts: Counts | None = None) -> tuple[Peak, ...]:
     if (memory := match_family(text)) is not None:
         family, end = memory
         return (memory_from_parts(text, family, read_parts(text[end:], text), counts),)
-    return _link_peaks(text, counts) or _device_peaks(text, counts)
+    return _link_peaks(text, counts)
 
 
 def _link_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
@@ -67,7 +80,7 @@ def _device_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
     device = find_device(text) or look_up(text)
     if device is None:
         raise BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text))
-    return device_peaks(device, text, counts, peaks)
+    return device_peaks(device, text, counts, notation_peak)
 
 
 def forget_specs() -> None:

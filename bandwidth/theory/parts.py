@@ -18,7 +18,8 @@ _TOKEN = re.compile(
     r"""
       (?P<separator>[\s,@:-]+)
     | (?P<width>[0-9]{1,7})\s*-?\s*bits?(?![a-z/])
-    | (?P<count>[0-9]{1,6})\s*-?\s*(?P<unit>channel|stack|lane|link|port)s?(?![a-z])
+    | (?P<count>[0-9]{1,6})\s*-?\s*(?P<unit>channel|ch|stack|lane|link|port)s?(?![a-z])
+    | (?P<word>single|dual|triple|quad|hexa|octa)[\s-]*channel(?![a-z])
     | x\s*(?P<units>[0-9]{1,6})(?![0-9.])
     | (?P<times>[0-9]{1,2})x(?![a-z0-9.])
     | (?P<rate>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?P<rate_unit>MT/s|MTs|GT/s|GTs|Gbps|Gb/s|Gbit/s|Mbps|MHz)?(?![a-wyz0-9.])
@@ -28,6 +29,7 @@ _TOKEN = re.compile(
 MT_S_PER_RATE_UNIT = {
     "mt/s": 1, "mts": 1, "mbps": 1, "mhz": 1, "gt/s": 1000, "gts": 1000, "gbps": 1000, "gb/s": 1000, "gbit/s": 1000,
 }  # fmt: skip
+CHANNELS_BY_WORD = {"single": 1, "dual": 2, "triple": 3, "quad": 4, "hexa": 6, "octa": 8}
 EXAMPLES = "write it as DDR4-2933 x4, GDDR6 14Gbps 256-bit, HBM3 6.4Gbps x5 or PCIe 4.0 x16"
 
 
@@ -79,7 +81,11 @@ def _take(parts: Parts, match: re.Match[str], text: str) -> None:
     elif (number := match["count"] or match["units"] or match["times"]) is not None:
         _refuse_twice(parts.units, "numbers of units", text)
         parts.units = _bounded(int(number), MAX_UNITS, "units", text)
-        parts.unit = (match["unit"] or "").lower()
+        unit = (match["unit"] or "").lower()
+        parts.unit = "channel" if unit == "ch" else unit
+    elif match["word"] is not None:
+        _refuse_twice(parts.units, "numbers of units", text)
+        parts.units, parts.unit = CHANNELS_BY_WORD[match["word"].lower()], "channel"
     else:
         _refuse_twice(parts.rate, "rates", text)
         unit = match["rate_unit"] or ""

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bandwidth.catalog import MemoryFamily
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, parse_entries
+from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, parse_entries, parsed_file
 from bandwidth.catalog.link import LinkGeneration
+from bandwidth.catalog.places import key_of
 from bandwidth.errors import BandwidthError
-from bandwidth.theory.device_notation import SAME_FIGURE
-from bandwidth.theory.notation import peaks
+from bandwidth.theory.device_notation import SAME_FIGURE, device_peaks
+from bandwidth.theory.notation import notation_peak
+from bandwidth.theory.parts import Counts
 
 KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration]] = {MEMORY_FILE: MemoryFamily, LINKS_FILE: LinkGeneration}
 
 
 def faults(paths: Sequence[Path]) -> list[str]:
-    """Return one line for each fault in some spec files, naming file, entry and field; none where they are whole."""
+    """Return one line for each fault in some spec files, naming file, entry and field; none where they are whole.
+
+    A folder stands for its `.toml` files, those of its folder `devices` among them.
+    """
     found: list[str] = []
     owners: dict[str, str] = {}
     for path in paths:
-        found += _faults_of_file(path, owners)
+        files = sorted((*path.glob("*.toml"), *path.glob("devices/*.toml"))) if path.is_dir() else [path]
+        if not files:
+            found.append(f"{path}: holds no .toml file")
+        for file in files:
+            found += _faults_of_file(file, owners)
     return found
 
 
 def _faults_of_file(path: Path, owners: dict[str, str]) -> Iterator[str]:
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        yield f"{path}: cannot be read: {error.strerror}"
-        return
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        yield f"{path}: is not TOML: {error}"
+        tables = parsed_file(path)
+    except BandwidthError as error:
+        yield str(error)
         return
     if not tables:
         yield f"{path}: holds no entry"
@@ -50,28 +55,37 @@ def _faults_of_device(path: Path, device: Device, owners: dict[str, str]) -> Ite
     place = f"{path.name}: [{device.name}]"
     if not device.source.strip():
         yield f"{place}: source: it is empty"
-    for name in (device.name, *device.aliases):
-        key = "".join(name.lower().split()).replace("-", "").replace("_", "")
-        if key in owners:
-            yield f"{place}: the name {name!r} stands in {owners[key]} already"
-        owners[key] = place
+    for what, names in (("name", (device.name, *device.aliases)), ("PCI ID", device.pci_ids)):
+        yield from _twice(place, what, names, owners)
+    yield from _twice(place, "model name", device.model_names, owners)
+    yield from _unreachable(place, device)
     if (device.vendor_gb_s is None) != (device.vendor_text is None):
         yield f"{place}: vendor_gb_s and vendor_text go together"
-    for field, notation in (("memory", device.memory), ("link", device.link)):
-        yield from _faults_of_notation(place, field, notation)
     yield from _unexplained(place, device)
 
 
-def _faults_of_notation(place: str, field: str, notation: str | None) -> Iterator[str]:
-    if notation is None:
-        return
+def _twice(place: str, what: str, names: Sequence[str], owners: dict[str, str]) -> Iterator[str]:
+    """Yield the names that stand in another entry already, and remember whose these are."""
+    for name in names:
+        key = f"{what}: {key_of(name) if what == 'name' else name}"
+        if owners.get(key, place) != place:
+            yield f"{place}: the {what} {name!r} stands in {owners[key]} already"
+        owners[key] = place
+
+
+def _unreachable(place: str, device: Device) -> Iterator[str]:
+    """Yield names that no SPEC can reach, and a capacity that is no size."""
+    for name in (device.name, *device.aliases):
+        try:
+            notation_peak(name, Counts())
+        except BandwidthError as error:
+            if "is no notation" in error.message:
+                continue
+        yield f"{place}: the name {name!r} is a notation, which is read first"
     try:
-        found = peaks(notation)
+        device_peaks(device, device.name, Counts(), notation_peak)
     except BandwidthError as error:
-        yield f"{place}: {field}: {error.message}"
-        return
-    if len(found) != 1 or found[0].kind != ("memory" if field == "memory" else "link"):
-        yield f"{place}: {field}: {notation!r} is not a {field}"
+        yield f"{place}: {error.message.split(': ', 1)[-1]}"
 
 
 def _unexplained(place: str, device: Device) -> Iterator[str]:
@@ -79,7 +93,7 @@ def _unexplained(place: str, device: Device) -> Iterator[str]:
     if device.vendor_gb_s is None:
         return
     try:
-        formula_gb_s = peaks(device.memory)[0].bytes_per_s / 1e9
+        formula_gb_s = notation_peak(device.memory, Counts()).bytes_per_s / 1e9
     except BandwidthError:
         return  # told already
     differs = abs(formula_gb_s / device.vendor_gb_s - 1) > SAME_FIGURE

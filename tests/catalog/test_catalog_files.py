@@ -147,25 +147,24 @@ def test_a_right_entry_is_read(tmp_path):
         ("TESTRAM = 1\n", "memory.toml: 'TESTRAM' is not a table; write it as [NAME] with its fields below"),
         (
             b"\xff\xfe",
-            "memory.toml cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; "
-            "check the file",
+            "memory.toml cannot be read: it is not UTF-8; check the file",
         ),
     ],
 )
 def test_a_fault_is_one_line_naming_file_entry_and_field(tmp_path, content, message):
     with pytest.raises(BandwidthError) as caught:
         read(tmp_path, content)
-    assert str(caught.value) == message
+    assert str(caught.value).replace(f"{tmp_path}/", "") == message  # a user's file is named with its folder
 
 
 @pytest.mark.parametrize("content", [FAMILY + FAMILY, "x = [", '[A]\ntext = "\n"'])
 def test_what_is_not_toml_is_one_line_with_its_place(tmp_path, content):
-    with pytest.raises(BandwidthError, match=r"^memory\.toml is not TOML: .+ \(at .+\); mend the file at that line$"):
+    with pytest.raises(BandwidthError, match=r"memory\.toml is not TOML: .+ \(at .+\); mend the file at that line$"):
         read(tmp_path, content)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(BandwidthError, match=r"^gone\.toml cannot be read: .*No such file.*; check the file$"):
+    with pytest.raises(BandwidthError, match=r"gone\.toml cannot be read: .*No such file.*; check the file$"):
         files.read_entries(tmp_path / "gone.toml", LinkGeneration)
 
 
@@ -203,7 +202,7 @@ def test_faults_of_links_are_named_too(tmp_path, right, wrong, field):
     path.write_text(LINK.replace(right, wrong))
     with pytest.raises(BandwidthError) as caught:
         files.read_entries(path, LinkGeneration)
-    assert str(caught.value).startswith(f"links.toml: [PCIe 9.0]: {field}")
+    assert f"links.toml: [PCIe 9.0]: {field}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -1,10 +1,11 @@
 """Devices are found by what people call them, and never by what another product is called."""
 
 import time
+import tomllib
 
 import pytest
 
-from bandwidth.catalog import files, search
+from bandwidth.catalog import files, places, search
 from bandwidth.errors import BandwidthError
 
 CARDS = """
@@ -61,14 +62,19 @@ def catalog(tmp_path, monkeypatch):
     folder = tmp_path / "devices"
     folder.mkdir()
     (folder / "cards.toml").write_text(CARDS, "utf-8")
-    monkeypatch.setattr(search, "device_files", lambda: tuple(sorted(folder.glob("*.toml"))))
+    monkeypatch.setattr(places, "own_device_files", lambda: (folder / "cards.toml", *sorted(folder.glob("many*.toml"))))
+    users = ("mine", "broken", "more")
+    monkeypatch.setattr(
+        places, "user_device_files", lambda: tuple(path for path in sorted(folder.glob("*.toml")) if path.stem in users)
+    )
+    monkeypatch.setattr(files, "_broken", {})
     clear()
     yield folder
     clear()
 
 
 def clear():
-    search.forget_places()
+    search.forget_devices()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +87,7 @@ def clear():
         ("5090 laptop", "GeForce RTX 5090 Laptop GPU"),
         ("rtx-4070-ti-super", "GeForce RTX 4070 Ti SUPER"),
         ("4070 super ti", "GeForce RTX 4070 Ti SUPER"),
+        ("AMD TEST 9654P", "Test CPU 9654"),
         ("a100 pcie", "Test A100 PCIe 40GB"),
         ("ta100-40", "Test A100 PCIe 40GB"),
         ("TESTA100SXM40GB", "Test A100 SXM 40GB"),
@@ -90,11 +97,33 @@ def test_names_as_people_write_them(catalog, query, name):
     assert search.find_device(query).name == name
 
 
-@pytest.mark.parametrize(
-    "query", ["RTX 4070", "RTX 4070 Ti", "4070 super", "RTX 50", "RTX", "GeForce", "Test CPU", "", "ß"]
-)
+@pytest.mark.parametrize("query", ["RTX 4070", "RTX 4070 Ti", "4070 super", "RTX 50", "RTX 5090 Ti", "9654X", "", "ß"])
 def test_name_never_answers_for_another_product(catalog, query):
     assert search.find_device(query) is None
+
+
+@pytest.mark.parametrize("query", ["5000M", "Card 5000", "M5000M", "X300", "300X", "Card 300"])
+def test_letters_on_a_number_make_another_product(catalog, query):
+    entry = '["Card {}"]\nmaker = "M"\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = "a test"\n'
+    (catalog / "cards.toml").write_text(entry.format("M5000") + entry.format("MI300X"))
+    clear()
+    assert search.find_device("M5000").name == "Card M5000"
+    assert search.find_device("card mi 300 x").name == "Card MI300X"
+    assert search.find_device(query) is None
+
+
+@pytest.mark.parametrize("query", ["GeForce", "RTX", "Test CPU"])
+def test_name_of_a_family_lists_its_members(catalog, query):
+    with pytest.raises(BandwidthError, match="may be several devices; choose one: "):
+        search.find_device(query)
+
+
+def test_variant_is_not_chosen_because_its_name_is_shortest(catalog):
+    text = CARDS.replace("Test A100 PCIe 40GB", "Test A100 40GB")
+    (catalog / "cards.toml").write_text(text, "utf-8")
+    clear()
+    with pytest.raises(BandwidthError, match="choose one: Test A100 40GB, Test A100 SXM 40GB"):
+        search.find_device("Test A100")
 
 
 def test_laptop_part_never_answers_for_the_card_even_when_it_is_the_only_one(catalog):
@@ -118,23 +147,68 @@ def test_near_miss_is_suggested(catalog):
     assert search.near_names("GeForce RTX 5080")[0] == "GeForce RTX 5090"
 
 
-def test_later_file_overrides_by_name(catalog):
-    (catalog / "mine.toml").write_text(
-        '["GeForce RTX 5090"]\nmaker = "me"\nkind = "gpu"\nmemory = "DDR4-3200"\nsource = "x"\n'
-    )
+@pytest.mark.parametrize("name", ["GeForce RTX 5090", "geforce rtx5090"])
+def test_users_entry_takes_the_place_of_ours_under_all_its_names(catalog, name):
+    entry = f'["{name}"]\nmaker = "me"\nkind = "gpu"\nmemory = "DDR4-3200"\nsource = "x"\n'
+    (catalog / "mine.toml").write_text(entry)
     clear()
     assert search.find_device("RTX 5090").maker == "me"
-    assert [device.maker for device in search.all_devices() if device.name == "GeForce RTX 5090"] == ["me"]
+    assert search.find_device("GeForce RTX 5090").maker == "me"
+    makers = [device.maker for device in search.all_devices() if "5090" in device.name and "Laptop" not in device.name]
+    assert makers == ["me"]
 
 
-def test_only_the_table_that_is_meant_is_parsed(catalog):
-    (catalog / "broken.toml").write_text('["Broken 1"]\nmaker = = \n\n["Broken 2"]\nmaker = 5\n')
+def test_users_file_may_be_written_in_any_way_that_toml_allows(catalog):
+    fields = 'maker = "me"\nkind = "gpu"\nmemory = "DDR4-3200"\nsource = """\n["Fake 999"]\n"""\n'
+    text = f"""
+"Odd 206" = {{maker = "me", kind = "gpu", memory = "DDR4-3200", source = "x"}}
+[ "Odd 201" ]  # spaces
+{fields}
+  ['Odd 202']
+  aliases = ["Uneven 203", # not ] the end
+    'Uneven 204']
+{fields}
+["Odd \\u0032\\u0030\\u0035"]
+{fields}
+"""
+    (catalog / "mine.toml").write_text(text)
+    clear()
+    for query in ("Odd 201", "Odd 202", "Uneven 203", "Uneven 204", "Odd 205", "Odd 206"):
+        assert search.find_device(query).maker == "me", query
+    assert search.find_device("Fake 999") is None
+
+
+BROKEN = [b"", b"# nothing\n", b"\xff\xfe", b"x = = 1", b"[Foo.bar]\n", b"x = " + b"[" * 5000, b"x = 1"]
+
+
+@pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
+def test_broken_file_of_the_user_affects_nothing_else(catalog, content):
+    (catalog / "mine.toml").write_bytes(content)
     clear()
     assert search.find_device("RTX 5090").name == "GeForce RTX 5090"
-    with pytest.raises(BandwidthError, match=r"broken.toml is not TOML"):
-        search.find_device("Broken 1")
-    with pytest.raises(BandwidthError, match=r"broken.toml: \[Broken 2\]: "):
-        search.find_device("Broken 2")
+    assert search.find_device("No such 1") is None
+
+
+def test_broken_file_and_entry_are_named(catalog):
+    (catalog / "broken.toml").write_text("maker = = ")
+    (catalog / "mine.toml").write_text('["Bad 2"]\nmaker = 5\n')
+    clear()
+    assert len(search.all_devices()) == 7
+    lines = files.broken_specs()
+    assert any("broken.toml is not TOML" in line for line in lines)
+    assert any("mine.toml: [Bad 2]: " in line for line in lines)
+    with pytest.raises(BandwidthError, match=r"mine.toml: \[Bad 2\]: "):
+        search.find_device("Bad 2")
+
+
+def test_scan_of_our_own_files_finds_what_toml_says():
+    for path in files.own_device_files():
+        tables = tomllib.loads(path.read_text("utf-8"))
+        found = {place.name: place for place in places.scanned(path)}
+        assert list(found) == list(tables)
+        for name, table in tables.items():
+            for key in ("aliases", "cpuid", "model_names"):
+                assert list(getattr(found[name], key)) == table.get(key, []), f"{name}: {key}"
 
 
 @pytest.mark.parametrize(

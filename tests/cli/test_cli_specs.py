@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bandwidth.catalog import files, search
+from bandwidth.catalog import files
+from bandwidth.catalog.search import forget_devices
 from bandwidth.cli.app import run
 from bandwidth.theory.notation import forget_specs
 
@@ -21,9 +22,9 @@ source = "a test"
 def folder(tmp_path, monkeypatch):
     (tmp_path / "toys.toml").write_text(CARD)
     monkeypatch.setattr(files, "_added_folders", [])
-    search.device_places.cache_clear()
+    forget_devices()
     yield tmp_path
-    search.forget_places()
+    forget_devices()
     forget_specs()
     files.memory_families.cache_clear()
     files.link_generations.cache_clear()

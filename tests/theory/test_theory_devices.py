@@ -4,14 +4,15 @@ import pytest
 
 from bandwidth.catalog.device import Device
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.theory import Counts, peaks
+from bandwidth.theory import Counts
 from bandwidth.theory.device_notation import device_peaks
+from bandwidth.theory.notation import notation_peak
 
 CARD = {"name": "Card 1", "maker": "Maker", "kind": "gpu", "memory": "GDDR6 14Gbps 256-bit", "source": "a sheet"}
 
 
 def peaks_of(counts=None, **fields):
-    return device_peaks(Device(**{**CARD, **fields}), "card 1", counts or Counts(), peaks)
+    return device_peaks(Device(**{**CARD, **fields}), "card 1", counts or Counts(), notation_peak)
 
 
 def test_memory_comes_first_then_the_link():
@@ -68,5 +69,16 @@ def test_counts_that_do_not_fit_a_card_are_usage_errors(counts):
 
 
 def test_entry_with_a_bad_notation_is_named():
-    with pytest.raises(BandwidthError, match=r"the entry of Card 1: 'GDDR6' has no rate"):
+    with pytest.raises(BandwidthError, match=r"the entry of Card 1: memory: 'GDDR6' has no rate"):
         peaks_of(memory="GDDR6")
+
+
+@pytest.mark.parametrize("memory", ["Card 1", "H200", "PCIe 4.0 x16"])
+def test_entry_that_names_a_device_or_a_link_as_its_memory_is_refused(memory):
+    with pytest.raises(BandwidthError, match="the entry of Card 1: memory: "):
+        peaks_of(memory=memory)
+
+
+def test_capacity_that_is_no_size_is_named():
+    with pytest.raises(BandwidthError, match="the entry of Card 1: capacity: 'lots' is not a size"):
+        peaks_of(capacity="lots")

@@ -321,3 +321,23 @@ def test_any_rest_behind_a_family_is_answered_or_refused(family, rest):
     except BandwidthError:
         return
     assert found.family == family
+
+
+@pytest.mark.parametrize(
+    ("spec", "channels"),
+    [
+        ("DDR5-6000 dual channel", 2),
+        ("DDR4-2933 quad channel", 4),
+        ("DDR5-5600 dual-channel", 2),
+        ("DDR4-3200 octa channel", 8),
+        ("DDR4-3200 4ch", 4),
+        ("DDR3-1066 triple channel", 3),
+    ],
+)
+def test_channels_in_words(spec, channels):
+    assert peak(spec).units == channels
+
+
+def test_channels_in_words_and_in_numbers_are_two_numbers():
+    with pytest.raises(BandwidthError, match="states two numbers of units"):
+        peak("DDR4-3200 dual channel x4")

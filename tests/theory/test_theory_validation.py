@@ -3,7 +3,7 @@
 import pytest
 
 from bandwidth.catalog import specs_folder
-from bandwidth.catalog.files import device_files
+from bandwidth.catalog.files import own_device_files
 from bandwidth.theory.validation import faults
 
 GOOD = '["Card 1"]\nmaker = "M"\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = "a sheet"\n'
@@ -35,16 +35,19 @@ def test_good_file_has_none(tmp_path):
             GOOD.replace("GDDR6 14Gbps 256-bit", "PCIe 4.0 x16"),
             "cards.toml: [Card 1]: memory: 'PCIe 4.0 x16' is not a memory",
         ),
-        (
-            GOOD + 'aliases = ["card-1"]\n',
-            "cards.toml: [Card 1]: the name 'card-1' stands in cards.toml: [Card 1] already",
-        ),
+        (GOOD + GOOD.replace("Card 1", "Card 2") + 'aliases = ["card-1"]\n', "[Card 2]: the name 'card-1' stands in"),
+        (GOOD + 'capacity = "lots"\n', "[Card 1]: capacity: 'lots' is not a size"),
+        (GOOD + "vendor_gb_s = inf\nvendor_text = 'inf'\n", "[Card 1]: vendor_gb_s: "),
+        (GOOD + "vendor_gb_s = -1\nvendor_text = '-1'\n", "[Card 1]: vendor_gb_s: "),
+        (GOOD.replace("Card 1", "DDR4-3200"), "the name 'DDR4-3200' is a notation, which is read first"),
+        (GOOD.replace("GDDR6 14Gbps 256-bit", "Card 1"), "[Card 1]: memory: 'Card 1' is no notation"),
+        ("x = " + "[" * 5000, "cards.toml is not TOML"),
         (GOOD + GOOD.replace("Card 1", "CARD1"), "cards.toml: [CARD1]: the name 'CARD1' stands in"),
         (GOOD + "vendor_gb_s = 448\n", "cards.toml: [Card 1]: vendor_gb_s and vendor_text go together"),
         (GOOD + 'vendor_gb_s = 400\nvendor_text = "400"\n', "cards.toml: [Card 1]: vendor_gb_s: 400 against 448.00"),
         ("", "cards.toml: holds no entry"),
-        ("x = = 1", "cards.toml: is not TOML: "),
-        (b"\xff\xfe", "cards.toml: is not TOML: "),
+        ("x = = 1", "cards.toml is not TOML: "),
+        (b"\xff\xfe", "cards.toml cannot be read: it is not UTF-8"),
         ("name = 1", "cards.toml: 'name' is not a table"),
     ],
 )
@@ -59,10 +62,17 @@ def test_one_bad_entry_leaves_the_others(tmp_path):
     assert len(found(tmp_path, text)) == 1
 
 
+def test_folder_stands_for_its_files_and_an_empty_one_is_a_fault(tmp_path):
+    assert faults([tmp_path]) == [f"{tmp_path}: holds no .toml file"]
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "cards.toml").write_text(GOOD)
+    assert faults([tmp_path]) == []
+
+
 def test_missing_file_is_a_fault(tmp_path):
     (line,) = faults([tmp_path / "none.toml"])
-    assert "none.toml: cannot be read: No such file" in line
+    assert "none.toml cannot be read: No such file" in line
 
 
 def test_our_own_catalog_has_no_fault():
-    assert faults([specs_folder() / "memory.toml", specs_folder() / "links.toml", *device_files()]) == []
+    assert faults([specs_folder() / "memory.toml", specs_folder() / "links.toml", *own_device_files()]) == []
