@@ -55,6 +55,7 @@ class _Turn:
     pinned: bool = True
     is_closing: bool = False
     is_checked_whole: bool = False
+    measured_check_s: float | None = None
     stopped_by: str = ""
     failure: str = ""
 
@@ -70,7 +71,19 @@ class _Turn:
     @property
     def closing_s(self) -> float:
         """The time its last block and the check of all its data will take."""
-        return self.cost_s + CHECK_PER_PASS * self.block_s / self.calls
+        return self.cost_s + self.check_s
+
+    @property
+    def check_s(self) -> float:
+        """The time the check of all its data takes: as measured, until then as assumed."""
+        assumed = CHECK_PER_PASS * self.block_s / self.calls
+        return assumed if self.measured_check_s is None else self.measured_check_s
+
+    @property
+    def needed_s(self) -> float:
+        """The time it still needs for enough samples and for the checks of the first and the last."""
+        first_check_s = 0.0 if self.seconds else self.check_s
+        return self.missing_samples * self.cost_s + first_check_s + self.closing_s
 
 
 class Measurement:
@@ -165,7 +178,7 @@ class Measurement:
 
     def _needed_s(self) -> float:
         """Return the time that the cases taken so far still need for enough samples and their checks."""
-        return sum(turn.missing_samples * turn.cost_s + turn.closing_s for turn in self._active())
+        return sum(turn.needed_s for turn in self._active())
 
     def _guess_s(self, planned: PlannedCase) -> float:
         """Return the time that a case will need: by its own warm-up, else by the slowest with as many threads."""
@@ -180,10 +193,7 @@ class Measurement:
 
     def _round(self) -> None:
         turns = self._active()
-        if self._has_no_time_for(turns):
-            for turn in turns:
-                if not turn.is_closing:
-                    turn.is_closing, turn.stopped_by = True, "budget"
+        self._close_for_time(turns)
         self._shuffle(turns)
         for turn in turns:
             if self._clock() - self._start > self._plan.budget_s * HARD_STOP and turn.seconds:
@@ -212,11 +222,15 @@ class Measurement:
         elif len(turn.seconds) == 1:
             self._check(turn, whole=True)
 
-    def _has_no_time_for(self, turns: Sequence[_Turn]) -> bool:
-        """Return whether another round would leave too little time for the last one."""
-        needed_s = sum(turn.cost_s + turn.closing_s for turn in turns)
-        lacks_samples = any(turn.missing_samples for turn in turns)
-        return self._left_s(PLANNED_STOP if lacks_samples else 1.0) < needed_s
+    def _close_for_time(self, turns: Sequence[_Turn]) -> None:
+        """Let the coming round be the last where another would leave too little time for it.
+
+        Past the budget only cases that still lack samples go on, to the planned stop: the others have theirs.
+        """
+        if self._left_s(1.0) < _another_round_s(turns):
+            _close([turn for turn in turns if not turn.missing_samples])
+        if self._left_s(PLANNED_STOP) < _another_round_s(turns):
+            _close(turns)
 
     def _block(self, turn: _Turn) -> Block | None:
         """Run one block and look at parts of what it left; None where it failed, which ends the case."""
@@ -236,7 +250,10 @@ class Measurement:
         return block
 
     def _check(self, turn: _Turn, *, whole: bool) -> bool:
+        begin = self._clock()
         wrong = turn.engine.verify(turn.planned.case, whole=whole)
+        if whole:
+            turn.measured_check_s = self._clock() - begin
         if wrong:
             self._fail(turn, wrong)
         return not wrong
@@ -264,6 +281,17 @@ class Measurement:
             reason = "interrupted before its first sample"
         skipped = [NotRun(planned.case.id, reason) for planned in self._plan.cases if planned.case.id not in begun]
         return Outcome(tuple(results), (*self._plan.not_run, *skipped), interrupted)
+
+
+def _another_round_s(turns: Sequence[_Turn]) -> float:
+    """Return the time of one more block of each case that goes on, and of the last block of each."""
+    return sum((0.0 if turn.is_closing else turn.cost_s) + turn.closing_s for turn in turns)
+
+
+def _close(turns: Sequence[_Turn]) -> None:
+    for turn in turns:
+        if not turn.is_closing:
+            turn.is_closing, turn.stopped_by = True, "budget"
 
 
 def _result(turn: _Turn) -> Result:

@@ -141,19 +141,19 @@ def test_block_of_an_impossible_time_is_a_failure(seconds):
 
 def test_what_the_budget_does_not_reach_is_listed_by_priority():
     engine = ScriptedEngine(lambda case, calls: 0.5)
-    outcome = run(plan_of(budget_s=8.0, kernels=None), engine)
+    outcome = run(plan_of(budget_s=8.5, kernels=None), engine)
     assert [result.case.path for result in outcome.results] == ["copy", "read"]
     assert [skipped.id for skipped in outcome.not_run] == [f"host/{path}/numpy/2" for path in ("scale", "add", "write")]
-    assert all("the budget of 8 s did not reach it" in skipped.reason for skipped in outcome.not_run)
+    assert all("the budget of 8.5 s did not reach it" in skipped.reason for skipped in outcome.not_run)
     assert all(len(result.samples.seconds) >= 6 for result in outcome.results)
-    assert engine.now <= 1.2 * 8.0
+    assert engine.now <= 1.2 * 8.5
 
 
 def test_run_may_pass_its_budget_by_a_fifth_to_give_every_case_its_six_samples_but_takes_no_more():
-    engine = ScriptedEngine(alternating(0.5, 0.7))
-    outcome = run(plan_of(budget_s=8.0, kernels=("copy", "read")), engine)
+    engine = ScriptedEngine(alternating(0.5, 0.7), check_s=0.75)
+    outcome = run(plan_of(budget_s=9.5, kernels=("copy", "read")), engine)
     assert [len(result.samples.seconds) for result in outcome.results] == [6, 6]
-    assert 8.0 < engine.now <= 1.2 * 8.0
+    assert 9.5 < engine.now <= 1.2 * 9.5
 
 
 def test_case_that_waits_is_taken_when_the_others_turn_out_cheaper():
