@@ -54,17 +54,6 @@ _MT_S_PER_UNIT = {
 }
 
 
-def parse_number(text: str) -> Fraction:
-    """Return the exact value of a plain decimal number in ASCII digits.
-
-    Raises BandwidthError for anything else, a sign, `inf` and `nan` among it.
-    """
-    match = re.fullmatch(_NUMBER, text.strip(), re.ASCII)
-    if match is None:
-        raise BandwidthError(f"{_shown(text)} is not a number", "write it in digits, such as 2933 or 1466.67")
-    return Fraction(match["number"])
-
-
 def parse_size_bytes(text: str) -> int:
     """Return the bytes of a size such as `512MiB`, `1GB`, `4096` or `2G` (a bare letter is binary, as in dd).
 

@@ -69,7 +69,9 @@ def emit(document: Document, output: Output) -> None:
         document = replace(document, remarks=())
     text = render(document, output.format_name, text_width(sys.stdout))
     if output.path is not None:
-        write_text(output.path, text)
+        from bandwidth.results.text_files import write_atomically
+
+        write_atomically(output.path, text)
     else:
         _print(text)
     if output.format_name == "csv":
@@ -84,13 +86,6 @@ def _print(text: str) -> None:
         raise  # a reader that has seen enough is no error; app.run() leaves with 0
     except OSError as error:
         raise BandwidthError(f"standard output cannot be written: {error.strerror}", "make room there") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing. Raises UsageError where it cannot be written."""
-    from bandwidth.results.text_files import write_atomically
-
-    write_atomically(path, text)
 
 
 def say(*lines: str) -> None:
