@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from bandwidth.machine.cgroups import version_1_folders, version_2_folders
 from bandwidth.machine.facts import Json
 from bandwidth.machine.reader import Reader, read_integer, read_line
 
@@ -18,18 +19,22 @@ _TICKS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 def read_conditions(reader: Reader) -> dict[str, Json]:
     """Return what may spoil a measurement, what is unknown left out.
 
-    `load_average_1min` and `running_processes` (this one among them); `steal_ticks`, `idle_ticks`, `total_ticks`
-    and `throttle_count` are counters to be subtracted; `cpu_pressure_percent` and `memory_pressure_percent` are the
-    share of the last 10 s in which something waited; `governors`; `clock_min_mhz` and `clock_max_mhz` over the
-    CPUs that were asked; `on_battery`.
+    `load_average_1min` and `running_processes` (this one among them); `cpu_pressure_percent` and
+    `memory_pressure_percent` are the share of the last 10 s in which something waited; `governors` and
+    `energy_preference`; `clock_min_mhz` and `clock_max_mhz` over the CPUs that were asked; `on_battery`.
+
+    Counters to be subtracted: `steal_ticks`, `idle_ticks`, `total_ticks`; `cpu_stall_us` and `memory_stall_us`, the
+    time in which something waited; `throttle_count`, for heat; `throttled_periods` and `throttled_us`, for the
+    quotas of this process's control groups (each stopped group's time counts, so that two at once count twice).
     """
     found: dict[str, Json | None] = {
         **_load(reader),
         **_ticks(reader),
-        "cpu_pressure_percent": _pressure(reader, "cpu"),
-        "memory_pressure_percent": _pressure(reader, "memory"),
+        **_pressure(reader, "cpu"),
+        **_pressure(reader, "memory"),
         **_clocks(reader),
         "throttle_count": _throttle_count(reader),
+        **_throttled_by_quota(reader),
         "on_battery": _on_battery(reader),
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -54,24 +59,33 @@ def _ticks(reader: Reader) -> dict[str, Json | None]:
     }
 
 
-def _pressure(reader: Reader, resource: str) -> float | None:
+def _pressure(reader: Reader, resource: str) -> dict[str, Json | None]:
+    """Return the `some` line of the kernel's accounting/psi.rst: at least one task waited."""
     text = reader.text(f"/proc/pressure/{resource}") or ""
     match = re.search(r"^some avg10=([0-9]{1,3}\.[0-9]{1,4})", text, re.ASCII | re.MULTILINE)
-    return float(match[1]) if match else None
+    stall = re.search(r"^some .*\btotal=([0-9]{1,20})$", text, re.ASCII | re.MULTILINE)
+    return {
+        f"{resource}_pressure_percent": float(match[1]) if match else None,
+        f"{resource}_stall_us": int(stall[1]) if stall else None,
+    }
 
 
 def _clocks(reader: Reader) -> dict[str, Json | None]:
     folder = f"{_CPU_FOLDER}/cpufreq"
     policies = [f"{folder}/{name}" for name in reader.names(folder) if name.startswith("policy")]
-    governors = {read_line(reader, f"{policy}/scaling_governor") for policy in policies}
-    named: list[Json] = [*sorted(governor for governor in governors if governor)]
     khz = [read_integer(reader, f"{policy}/scaling_cur_freq") for policy in _spread(policies)]
     mhz = [clock / 1000 for clock in khz if clock]
     return {
-        "governors": named or None,
+        "governors": _distinct(reader, policies, "scaling_governor"),
+        "energy_preference": _distinct(reader, policies, "energy_performance_preference"),
         "clock_min_mhz": min(mhz, default=None),
         "clock_max_mhz": max(mhz, default=None),
     }
+
+
+def _distinct(reader: Reader, policies: Sequence[str], name: str) -> Json | None:
+    settings = {read_line(reader, f"{policy}/{name}") for policy in policies}
+    return [*sorted(setting for setting in settings if setting)] or None
 
 
 def _spread(items: Sequence[str]) -> Sequence[str]:
@@ -88,6 +102,26 @@ def _throttle_count(reader: Reader) -> int | None:
         if counts:
             return sum(counts)
     return None
+
+
+def _throttled_by_quota(reader: Reader) -> dict[str, Json | None]:
+    """Return how often and how long a quota stopped this process's cgroup or one above it, summed over them all.
+
+    Each group counts its own quota's throttling alone (kernel's sched-bwc.rst); version 1 writes ns, version 2 us.
+    """
+    texts = [reader.text(f"{folder}/cpu.stat") or "" for folder in version_2_folders(reader)]
+    periods, us = _summed(texts, "nr_throttled"), _summed(texts, "throttled_usec")
+    if periods is None:
+        texts = [reader.text(f"{folder}/cpu.stat") or "" for folder in version_1_folders(reader, "cpu")]
+        periods, ns = _summed(texts, "nr_throttled"), _summed(texts, "throttled_time")
+        us = None if ns is None else ns // 1000
+    return {"throttled_periods": periods, "throttled_us": us}
+
+
+def _summed(texts: Sequence[str], name: str) -> int | None:
+    found = [re.search(rf"^{name} ([0-9]{{1,20}})$", text, re.ASCII | re.MULTILINE) for text in texts]
+    counts = [int(match[1]) for match in found if match]
+    return sum(counts) if counts else None
 
 
 def _on_battery(reader: Reader) -> bool | None:

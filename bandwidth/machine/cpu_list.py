@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from bandwidth.errors import BandwidthError
+from bandwidth.machine.reader import Reader
 
 # Linux is built for at most 8,192 CPUs; the bound keeps `0-99999999999` from filling the memory.
 HIGHEST_CPU = 65_535
@@ -40,6 +41,21 @@ def format_cpu_list(cpus: Iterable[int]) -> str:
         else:
             ranges.append([cpu, cpu])
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def numbers_of(text: str | None) -> tuple[int, ...]:
+    """Return the CPUs, or nodes, of a list that the kernel wrote; none where it is empty or anything else."""
+    if text is None or not text.strip():
+        return ()
+    try:
+        return parse_cpu_list(text)
+    except BandwidthError:
+        return ()
+
+
+def read_cpu_list(reader: Reader, path: str) -> tuple[int, ...]:
+    """Return the CPUs, or nodes, that a file lists; none where it is missing, empty or holds anything else."""
+    return numbers_of(reader.text(path))
 
 
 def _expanded(ranges: list[tuple[int, int]]) -> tuple[int, ...]:

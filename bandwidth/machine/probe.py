@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from bandwidth.machine.cpu_list import format_cpu_list
-from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, known
+from bandwidth.machine.c_library import streaming_threshold_facts
+from bandwidth.machine.core_kinds import core_kinds_source
+from bandwidth.machine.cpu_list import format_cpu_list, read_cpu_list
+from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, Json, known
 from bandwidth.machine.gpus import gpu_facts
 from bandwidth.machine.hmat import hmat_facts
 from bandwidth.machine.memory import cpu_quota_facts, memory_facts
 from bandwidth.machine.modules import module_facts
+from bandwidth.machine.numa import numa_facts
 from bandwidth.machine.nvml import Nvml, SystemNvml
-from bandwidth.machine.processor import container_facts, processor_facts, virtualization_facts
+from bandwidth.machine.pages import page_facts
+from bandwidth.machine.processor import (
+    boost_facts,
+    container_facts,
+    processor_facts,
+    smt_facts,
+    virtualization_facts,
+)
 from bandwidth.machine.reader import Reader, SystemReader
 from bandwidth.machine.topology import Topology, read_topology
+
+_CPU_FOLDER = "/sys/devices/system/cpu"
 
 
 def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
@@ -27,9 +39,12 @@ def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
         {
             **_software(reader),
             **processor_facts(reader),
+            **boost_facts(reader),
+            **smt_facts(reader),
             **_layout(reader),
             **cpu_quota_facts(reader),
             **memory_facts(reader),
+            **page_facts(reader),
             **environment,
             **module_facts(reader, Facts(environment)),
             **hmat_facts(reader),
@@ -47,6 +62,7 @@ def _software(reader: Reader) -> dict[str, Fact]:
         **known("python_version", reader.python_version() or None, "this interpreter"),
         **known("numpy_version", reader.package_version("numpy"), "package metadata"),
         **known("c_library", reader.c_library(), "confstr"),
+        **streaming_threshold_facts(reader),
     }
 
 
@@ -66,9 +82,13 @@ def _layout(reader: Reader) -> dict[str, Fact]:
     facts = {
         **known("sockets", topology.sockets, source, confidence),
         **known("physical_cores", topology.cores_online, source, confidence),
+        **_core_kinds(reader, topology),
         **known("logical_cpus", topology.cpus_online, source),
+        **known("threads_per_core", topology.threads_per_core, source, confidence),
         **known("cpus_allowed", format_cpu_list(topology.cpus_allowed), _affinity_source(topology)),
+        **_reserved_cpus(reader),
         **known("numa_nodes", len(topology.nodes), source, confidence),
+        **numa_facts(topology.numa_nodes, topology.memory_nodes_allowed),
         **_caches(topology, "sysctl" if reader.system == "Darwin" else source),
     }
     if topology.cpus_present > topology.cpus_online:
@@ -76,8 +96,23 @@ def _layout(reader: Reader) -> dict[str, Fact]:
     return facts
 
 
+def _core_kinds(reader: Reader, topology: Topology) -> dict[str, Fact]:
+    """Return `core_kinds`: how many cores of each kind a hybrid processor has, the fastest kind first."""
+    counts: dict[str, Json] = dict(topology.cores_by_kind)
+    return known("core_kinds", counts, core_kinds_source(reader), DERIVED) if counts else {}
+
+
+def _reserved_cpus(reader: Reader) -> dict[str, Fact]:
+    """Return the CPUs that the kernel was told to keep free: from other processes, from its timer's tick."""
+    facts: dict[str, Fact] = {}
+    for name, file in (("cpus_isolated", "isolated"), ("cpus_nohz_full", "nohz_full")):
+        path = f"{_CPU_FOLDER}/{file}"
+        facts |= known(name, format_cpu_list(read_cpu_list(reader, path)) or None, path)
+    return facts
+
+
 def _layout_source(reader: Reader) -> tuple[str, str]:
-    if reader.system == "Linux" and reader.names("/sys/devices/system/cpu"):
+    if reader.system == "Linux" and reader.names(_CPU_FOLDER):
         return "/sys/devices/system", READ
     return "psutil.cpu_count", ASSUMED
 

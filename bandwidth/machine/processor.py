@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, known
-from bandwidth.machine.reader import Reader, read_line, whole_number
+from bandwidth.machine.reader import Reader, read_integer, read_line, whole_number
 
 NO_VIRTUALIZATION = "none"
 NO_CONTAINER = "none"
 
 _CPUINFO = "/proc/cpuinfo"
+_CPU_FOLDER = "/sys/devices/system/cpu"
 _DMI_FOLDER = "/sys/class/dmi/id"
 
 # MIDR_EL1.Implementer, as in the kernel's arch/arm64/include/asm/cputype.h.
@@ -72,6 +73,8 @@ _CLOUD_PRODUCTS = (
     ("google compute engine", "Google Compute Engine"),
     ("amazon ec2", "Amazon EC2"),
 )
+# The kernel's Documentation/ABI/testing/sysfs-devices-system-cpu; "notimplemented" says nothing.
+_SMT_SETTINGS = ("on", "off", "forceoff", "notsupported")
 _CONTAINER_FILES = (("/.dockerenv", "docker"), ("/run/.containerenv", "podman"))
 _CONTAINER_VARIABLES = (
     ("APPTAINER_CONTAINER", "apptainer"),
@@ -133,6 +136,23 @@ def container_facts(reader: Reader) -> dict[str, Fact]:
         if needle in cgroup:
             return known("container", name, "/proc/self/cgroup", DERIVED)
     return known("container", NO_CONTAINER, "no trace of a container", ASSUMED)
+
+
+def boost_facts(reader: Reader) -> dict[str, Fact]:
+    """Return `boost`: whether the clock may rise above the processor's base clock (turbo); nothing if not told."""
+    for path, on in (("cpufreq/boost", 1), ("intel_pstate/no_turbo", 0)):
+        setting = read_integer(reader, f"{_CPU_FOLDER}/{path}")
+        if setting in (0, 1):
+            return known("boost", setting == on, f"{_CPU_FOLDER}/{path}")
+    return {}
+
+
+def smt_facts(reader: Reader) -> dict[str, Fact]:
+    """Return `smt_control`: on, off, forceoff, notsupported, or a number of threads on POWER."""
+    path = f"{_CPU_FOLDER}/smt/control"
+    setting = read_line(reader, path)
+    told = setting is not None and (setting in _SMT_SETTINGS or re.fullmatch(r"[0-9]{1,2}", setting, re.ASCII))
+    return known("smt_control", setting if told else None, path)
 
 
 def _first_processor(cpuinfo: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import platform
 import sys
@@ -55,6 +56,9 @@ class Reader(Protocol):
 
     def available_memory_bytes(self) -> int | None:
         """Return how much memory can be had without swapping."""
+
+    def page_bytes(self) -> int | None:
+        """Return the size of an ordinary memory page."""
 
     def hostname(self) -> str:
         """Return the name of the machine."""
@@ -165,6 +169,10 @@ class SystemReader:
 
         return int(psutil.virtual_memory().available)
 
+    def page_bytes(self) -> int | None:
+        """Return the interpreter's page size."""
+        return mmap.PAGESIZE
+
     def hostname(self) -> str:
         """Return the name of the machine."""
         return platform.node()
@@ -234,6 +242,7 @@ class CapturedReader:
         physical_cores: int | None = None,
         total_memory_bytes: int | None = None,
         available_memory_bytes: int | None = None,
+        page_bytes: int | None = None,
         hostname: str = "captured",
         load_average: float | None = None,
         on_battery: bool | None = None,
@@ -255,6 +264,7 @@ class CapturedReader:
         self._physical_cores = physical_cores
         self._total_memory_bytes = total_memory_bytes
         self._available_memory_bytes = available_memory_bytes
+        self._page_bytes = page_bytes
         self._hostname = hostname
         self._load_average = load_average
         self._on_battery = on_battery
@@ -304,6 +314,10 @@ class CapturedReader:
     def available_memory_bytes(self) -> int | None:
         """Return the captured size."""
         return self._available_memory_bytes
+
+    def page_bytes(self) -> int | None:
+        """Return the captured size."""
+        return self._page_bytes
 
     def hostname(self) -> str:
         """Return the captured name."""

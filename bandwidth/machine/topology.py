@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bandwidth.errors import BandwidthError
-from bandwidth.machine.cpu_list import parse_cpu_list
+from bandwidth.machine.core_kinds import count_kinds, kind_rank, read_core_kinds
+from bandwidth.machine.cpu_list import read_cpu_list
+from bandwidth.machine.numa import NumaNode, memory_only, processor_only, read_allowed_memory_nodes, read_numa_nodes
 from bandwidth.machine.reader import Reader, read_integer, whole_number
 from bandwidth.units import KIBI
 
 _CPU_FOLDER = "/sys/devices/system/cpu"
-_NODE_FOLDER = "/sys/devices/system/node"
 _CACHE_SIZE = re.compile(r"([0-9]{1,15})([KMG]?)", re.ASCII)
 _CACHE_UNITS = {"": 1, "K": KIBI, "M": KIBI**2, "G": KIBI**3}
 
 
 @dataclass(frozen=True)
 class Core:
-    """One physical core: the CPUs of it that this process may use, in order, its socket and NUMA node."""
+    """One physical core: the CPUs of it that this process may use, in order, its socket and NUMA node.
+
+    `kind` is "performance", "efficiency" or "low power efficiency" on a hybrid processor, empty where all cores are
+    alike or the system does not tell them apart.
+    """
 
     cpus: tuple[int, ...]
     socket: int
     node: int
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,13 @@ class Cache:
 class Topology:
     """The layout of a machine.
 
-    `cores` holds the cores with at least one allowed CPU, ordered by socket, node and first CPU; `caches`,
-    `sockets`, `nodes`, `cpus_online` and `cores_online` tell of the whole machine; `cpus_present` counts offline
-    CPUs too. `can_pin` says whether a thread can be bound to a CPU here; where it cannot, CPU numbers are ordinals.
+    `cores` holds the cores with at least one allowed CPU, ordered by kind (the fastest first), socket, node and
+    first CPU; `caches`, `sockets`, `nodes`, `cpus_online`, `cores_online`, `threads_per_core` (the most of any core),
+    `numa_nodes` and `cores_by_kind` tell of the whole machine; `cpus_present` counts offline CPUs too. `can_pin` says
+    whether a thread can be bound to a CPU here; where it cannot, CPU numbers are ordinals.
+
+    `numa_nodes` is empty where the system describes no node, and `memory_nodes_allowed`, the nodes with memory that
+    this process may use, too. `cores_by_kind` is empty unless the processor is a hybrid.
     """
 
     cores: tuple[Core, ...]
@@ -53,10 +62,33 @@ class Topology:
     can_pin: bool
     cpus_online: int = 0
     cores_online: int = 0
+    threads_per_core: int = 1
+    numa_nodes: tuple[NumaNode, ...] = ()
+    memory_nodes_allowed: tuple[int, ...] = ()
+    cores_by_kind: tuple[tuple[str, int], ...] = ()
 
     def physical_core_cpus(self) -> tuple[int, ...]:
-        """Return the first allowed CPU of each core, ordered by socket, node and CPU."""
+        """Return the first allowed CPU of each core, ordered by kind (the fastest first), socket, node and CPU."""
         return tuple(core.cpus[0] for core in self.cores)
+
+    @property
+    def core_kinds(self) -> tuple[str, ...]:
+        """Return the kinds of the cores that this process may use, the fastest first; none unless it is a hybrid."""
+        return tuple(count_kinds([core.kind for core in self.cores]))
+
+    def of_kind(self, kind: str) -> tuple[Core, ...]:
+        """Return the cores of one kind that this process may use."""
+        return tuple(core for core in self.cores if core.kind == kind)
+
+    @property
+    def memory_only_nodes(self) -> tuple[int, ...]:
+        """Return the numbers of the NUMA nodes with memory but without CPUs: CXL, HBM in flat mode, GPU memory."""
+        return memory_only(self.numa_nodes)
+
+    @property
+    def processor_only_nodes(self) -> tuple[int, ...]:
+        """Return the numbers of the NUMA nodes with CPUs but without memory: a socket whose slots are empty."""
+        return processor_only(self.numa_nodes)
 
     def last_level_caches(self, cpus: Iterable[int]) -> tuple[Cache, ...]:
         """Return the distinct caches that are the highest of any of these CPUs; empty where one CPU's is unknown."""
@@ -84,6 +116,15 @@ class Topology:
     def cache_bytes(self, level: int) -> int | None:
         """Return the summed size of all instances of one level, None where there are none."""
         return sum(cache.size_bytes for cache in self.caches if cache.level == level) or None
+
+    def reachable_cache_bytes(self, cpus: Iterable[int]) -> dict[str, int]:
+        """Return what the caches that these CPUs can reach hold in all, by level: `{"L1": 98304, "L2": 4194304}`."""
+        wanted = set(cpus)
+        sizes: dict[str, int] = {}
+        for cache in sorted(self.caches, key=lambda cache: cache.level):
+            if wanted & cache.cpus:
+                sizes[f"L{cache.level}"] = sizes.get(f"L{cache.level}", 0) + cache.size_bytes
+        return sizes
 
     def sockets_of(self, cpus: Iterable[int]) -> frozenset[int]:
         """Return the sockets of the cores that these CPUs belong to."""
@@ -114,27 +155,31 @@ def read_topology(reader: Reader) -> Topology:
 def _online_cpus(reader: Reader) -> tuple[int, ...]:
     """Return the CPUs that sysfs describes; none without sysfs (gVisor) or where it has no topology at all."""
     folders = {int(name[3:]) for name in reader.names(_CPU_FOLDER) if re.fullmatch(r"cpu[0-9]{1,6}", name, re.ASCII)}
-    listed = _listed(reader, f"{_CPU_FOLDER}/online") or tuple(sorted(folders))
+    listed = read_cpu_list(reader, f"{_CPU_FOLDER}/online") or tuple(sorted(folders))
     return tuple(cpu for cpu in listed if cpu in folders)
 
 
 def _from_sysfs(reader: Reader, online: tuple[int, ...]) -> Topology:
-    nodes = _nodes(reader)
-    node_of = {cpu: node for node, cpus in nodes.items() for cpu in cpus}
+    nodes = read_numa_nodes(reader)
+    node_of = {cpu: node.number for node in nodes for cpu in node.cpus}
     socket_of = {cpu: _socket(reader, cpu) for cpu in online}
     allowed = _allowed(reader, online)
-    cores = _cores(reader, online, socket_of, node_of)
-    present = _listed(reader, f"{_CPU_FOLDER}/present")
+    cores = _with_kinds(_cores(reader, online, socket_of, node_of), read_core_kinds(reader, online))
+    present = read_cpu_list(reader, f"{_CPU_FOLDER}/present")
     return Topology(
         cores=_restricted(cores, set(allowed)),
         caches=_sysfs_caches(reader, online),
         cpus_present=max(len(present), len(online)),
         cpus_allowed=allowed,
         sockets=len(set(socket_of.values())),
-        nodes=tuple(sorted(nodes)) or (0,),
+        nodes=tuple(node.number for node in nodes) or (0,),
         can_pin=reader.allowed_cpus() is not None,
         cpus_online=len(online),
         cores_online=len(cores),
+        threads_per_core=max(len(core.cpus) for core in cores),
+        numa_nodes=nodes,
+        memory_nodes_allowed=read_allowed_memory_nodes(reader, nodes),
+        cores_by_kind=_cores_by_kind(cores),
     )
 
 
@@ -143,12 +188,6 @@ def _allowed(reader: Reader, online: tuple[int, ...]) -> tuple[int, ...]:
     if affinity is None:
         return online
     return tuple(sorted(set(online).intersection(affinity) or affinity or online))
-
-
-def _nodes(reader: Reader) -> dict[int, tuple[int, ...]]:
-    """Return the CPUs of each NUMA node; a node of memory alone (CXL, HBM in flat mode) has none."""
-    names = [name for name in reader.names(_NODE_FOLDER) if re.fullmatch(r"node[0-9]{1,6}", name, re.ASCII)]
-    return {int(name[4:]): _listed(reader, f"{_NODE_FOLDER}/{name}/cpulist") for name in names}
 
 
 def _socket(reader: Reader, cpu: int) -> int:
@@ -171,15 +210,26 @@ def _cores(
             cores[("siblings", cpu)] = sorted(siblings)
         else:
             cores.setdefault(_core_key(reader, cpu, socket_of[cpu]), []).append(cpu)
-    described = [Core(tuple(cpus), socket_of[cpus[0]], node_of.get(cpus[0], 0)) for cpus in cores.values()]
-    return sorted(described, key=lambda core: (core.socket, core.node, core.cpus))
+    return [Core(tuple(cpus), socket_of[cpus[0]], node_of.get(cpus[0], 0)) for cpus in cores.values()]
+
+
+def _with_kinds(cores: Iterable[Core], kinds: Mapping[int, str]) -> list[Core]:
+    return sorted((replace(core, kind=kinds.get(core.cpus[0], "")) for core in cores), key=_core_order)
+
+
+def _core_order(core: Core) -> tuple[object, ...]:
+    return kind_rank(core.kind), core.socket, core.node, core.cpus
+
+
+def _cores_by_kind(cores: Iterable[Core]) -> tuple[tuple[str, int], ...]:
+    return tuple(count_kinds([core.kind for core in cores]).items())
 
 
 def _siblings(reader: Reader, cpu: int) -> set[int]:
     """Return the CPUs of the same core, this one among them; empty where the kernel does not list them."""
     folder = f"{_CPU_FOLDER}/cpu{cpu}/topology"
     for name in ("core_cpus_list", "thread_siblings_list"):  # the first since Linux 5.2
-        siblings = set(_listed(reader, f"{folder}/{name}"))
+        siblings = set(read_cpu_list(reader, f"{folder}/{name}"))
         if cpu in siblings:
             return siblings
     return set()
@@ -195,10 +245,10 @@ def _core_key(reader: Reader, cpu: int, socket: int) -> tuple[object, ...]:
 
 def _restricted(cores: list[Core], allowed: set[int]) -> tuple[Core, ...]:
     """Return the cores with their allowed CPUs only, ordered anew: a core's first CPU may not be allowed."""
-    kept = [Core(tuple(cpu for cpu in core.cpus if cpu in allowed), core.socket, core.node) for core in cores]
+    kept = [replace(core, cpus=tuple(cpu for cpu in core.cpus if cpu in allowed)) for core in cores]
     missing = allowed - {cpu for core in kept for cpu in core.cpus}
     kept += [Core((cpu,), 0, 0) for cpu in missing]
-    return tuple(sorted((core for core in kept if core.cpus), key=lambda core: (core.socket, core.node, core.cpus)))
+    return tuple(sorted((core for core in kept if core.cpus), key=_core_order))
 
 
 def _sysfs_caches(reader: Reader, online: tuple[int, ...]) -> tuple[Cache, ...]:
@@ -210,7 +260,7 @@ def _sysfs_caches(reader: Reader, online: tuple[int, ...]) -> tuple[Cache, ...]:
         for name in reader.names(folder):
             if not name.startswith("index") or cpu in covered.get(name, ()):
                 continue
-            shared = {*_listed(reader, f"{folder}/{name}/shared_cpu_list"), cpu}
+            shared = {*read_cpu_list(reader, f"{folder}/{name}/shared_cpu_list"), cpu}
             covered.setdefault(name, set()).update(shared)
             cache = _sysfs_cache(reader, f"{folder}/{name}", frozenset(shared))
             if cache is not None:
@@ -227,24 +277,14 @@ def _sysfs_cache(reader: Reader, folder: str, cpus: frozenset[int]) -> Cache | N
     return Cache(level, int(size[1]) * _CACHE_UNITS[size[2]], cpus)
 
 
-def _listed(reader: Reader, path: str) -> tuple[int, ...]:
-    """Return the CPUs that a file lists; none where it is missing, empty or holds anything else."""
-    text = reader.text(path)
-    if text is None or not text.strip():
-        return ()
-    try:
-        return parse_cpu_list(text)
-    except BandwidthError:
-        return ()
-
-
 # Systems that only count
 
 
 def _from_counts(reader: Reader, caches: tuple[Cache, ...]) -> Topology:
     affinity = reader.allowed_cpus()
     cpus = tuple(sorted(affinity)) if affinity else tuple(range(max(reader.logical_cpus(), 1)))
-    cores = _counted_cores(cpus, reader.physical_cores())
+    kinds = read_core_kinds(reader, cpus) if reader.system == "Darwin" else {}
+    cores = tuple(_with_kinds(_counted_cores(cpus, reader.physical_cores()), kinds))
     sockets = whole_number(reader.run("sysctl", "-n", "hw.packages")) if reader.system == "Darwin" else None
     return Topology(
         cores=cores,
@@ -256,6 +296,8 @@ def _from_counts(reader: Reader, caches: tuple[Cache, ...]) -> Topology:
         can_pin=reader.system == "Linux" and affinity is not None,
         cpus_online=max(len(cpus), reader.logical_cpus()),
         cores_online=len(cores),
+        threads_per_core=max(len(core.cpus) for core in cores),
+        cores_by_kind=_cores_by_kind(cores),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bandwidth.machine.facts import READ, Fact, Facts, Json
@@ -13,6 +14,15 @@ from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 SCHEMA = "bandwidth/system/1"
 # What stands below the table in words of its own.
 TOLD_BELOW = ("memory_modules", "memory_modules_reason")
+
+# Names that need more words for people than for programs, or fewer.
+LABELS = {
+    "page_bytes": "page size",
+    "transparent_huge_page_bytes": "huge page size",
+    "c_library_streaming_threshold_bytes": "c library streams above",
+    "numa_memory_only_nodes": "numa nodes without processors",
+    "numa_processor_only_nodes": "numa nodes without memory",
+}
 
 
 def system_json(facts: Facts, theory: HostTheory, platform: Peak | None = None) -> dict[str, Any]:
@@ -47,7 +57,7 @@ def system_document(
 
 def _label(name: str) -> str:
     """Return a fact's name for people; the unit is in its value then."""
-    return name.removesuffix("_bytes").removesuffix("_mt_s").replace("_", " ")
+    return LABELS.get(name) or name.removesuffix("_bytes").removesuffix("_mt_s").replace("_", " ")
 
 
 def _source(fact: Fact) -> str:
@@ -55,13 +65,46 @@ def _source(fact: Fact) -> str:
 
 
 def _value(name: str, value: Json) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return _list_value(name, value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_value(name, item)}" for key, item in value.items())
+        return _DICTIONARIES.get(name, _by_key)(name, value)
     if name.endswith("_bytes") and isinstance(value, int):
         return format_size(value)
     return f"{value} MT/s" if name.endswith("_mt_s") else str(value)
+
+
+def _by_key(name: str, value: dict[str, Json]) -> str:
+    """Return `key: value`, keys that count nodes in runs where neighbours have the same value: `0-7: 64 GiB`."""
+    texts = {key: _value(name, item) for key, item in value.items()}
+    runs: list[tuple[list[str], str]] = []
+    for key, text in texts.items():
+        if runs and runs[-1][1] == text and _follows(runs[-1][0][-1], key):
+            runs[-1][0].append(key)
+        else:
+            runs.append(([key], text))
+    return ", ".join(f"{keys[0]}-{keys[-1]}: {text}" if len(keys) > 1 else f"{keys[0]}: {text}" for keys, text in runs)
+
+
+def _follows(key: str, following: str) -> bool:
+    digits = key + following
+    return digits.isascii() and digits.isdigit() and int(following) == int(key) + 1
+
+
+def _counts(name: str, counts: dict[str, Json]) -> str:
+    return ", ".join(f"{_value(name, count)} {kind}" for kind, count in counts.items())
+
+
+def _distances(_name: str, distances: dict[str, Json]) -> str:
+    """Return the range of the relative distances between nodes; the whole table would fill the screen."""
+    rows = [row for row in distances.values() if isinstance(row, list)]
+    numbers = [number for row in rows for number in row if isinstance(number, int)]
+    return f"{min(numbers)} to {max(numbers)} (see --json)" if numbers else "-"
+
+
+_DICTIONARIES: dict[str, Callable[[str, dict[str, Json]], str]] = {"core_kinds": _counts, "numa_distances": _distances}
 
 
 def _list_value(name: str, value: list[Json]) -> str:

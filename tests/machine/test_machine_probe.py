@@ -53,6 +53,7 @@ def test_a_two_socket_server(build):
         "sockets": 2,
         "physical_cores": 32,
         "logical_cpus": 64,
+        "threads_per_core": 2,
         "cpus_allowed": "0-63",
         "numa_nodes": 2,
         "cache_l1d_bytes": 1024**2,
@@ -93,6 +94,23 @@ def test_a_kvm_guest_without_dmi_in_a_container(build):
     assert (facts["virtualization"], facts["container"]) == ("hypervisor", "docker")
     assert "virtual machine" in facts["memory_modules_reason"]
     assert "cache_l3_bytes" not in facts
+
+
+def test_cpus_that_the_kernel_keeps_free(build):
+    files = build.sysfs(
+        [{"cpus": "0", "socket": 0, "core_id": 0}], {0: "0"}, online="0", isolated="2-3,8", nohz_full="2-3"
+    )
+    facts = values(CapturedReader(files, allowed_cpus=(0,)))
+    assert (facts["cpus_isolated"], facts["cpus_nohz_full"]) == ("2-3,8", "2-3")
+
+
+def test_no_cpus_are_kept_free(build):
+    for isolated, nohz_full in (("", "  (null)"), ("\0", "x-y"), ("3-2", "")):
+        files = build.sysfs(
+            [{"cpus": "0", "socket": 0, "core_id": 0}], {0: "0"}, online="0", isolated=isolated, nohz_full=nohz_full
+        )
+        facts = values(CapturedReader(files, allowed_cpus=(0,)))
+        assert not {"cpus_isolated", "cpus_nohz_full"} & set(facts)
 
 
 def test_an_arm_server_with_device_tree(build):

@@ -2,9 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.machine.processor import container_facts, processor_facts, virtualization_facts
+from bandwidth.machine.processor import (
+    boost_facts,
+    container_facts,
+    processor_facts,
+    smt_facts,
+    virtualization_facts,
+)
 from bandwidth.machine.reader import CapturedReader
 
+CPU = "/sys/devices/system/cpu"
 DMI = "/sys/class/dmi/id"
 ARM = "processor\t: 0\nBogoMIPS\t: 2000.00\nFeatures\t: fp asimd sve\nCPU implementer\t: 0x41\nCPU part\t: 0xd4f\n\n"
 
@@ -117,3 +124,31 @@ def test_an_arm_guest_is_known_by_its_product():
 )
 def test_containers(files, environment, expected):
     assert container_facts(CapturedReader(files, environment=environment))["container"].value == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("cpufreq/boost", "1\n", {"boost": True}),
+        ("cpufreq/boost", "0\n", {"boost": False}),
+        ("intel_pstate/no_turbo", "0\n", {"boost": True}),
+        ("intel_pstate/no_turbo", "1\n", {"boost": False}),
+        ("cpufreq/boost", "2\n", {}),
+        ("cpufreq/boost", "\0", {}),
+        ("other", "1\n", {}),
+    ],
+)
+def test_boost(file, text, expected):
+    facts = boost_facts(CapturedReader({f"{CPU}/{file}": text}))
+    assert plain(facts) == expected
+    assert all(fact.source == f"{CPU}/{file}" for fact in facts.values())
+
+
+@pytest.mark.parametrize("setting", ["on", "off", "forceoff", "notsupported", "4"])
+def test_smt_control(setting):
+    assert plain(smt_facts(CapturedReader({f"{CPU}/smt/control": f"{setting}\n"}))) == {"smt_control": setting}
+
+
+@pytest.mark.parametrize("setting", ["", "notimplemented", "garbage", "\0", "1234"])
+def test_smt_control_that_says_nothing(setting):
+    assert smt_facts(CapturedReader({f"{CPU}/smt/control": setting})) == {}

@@ -79,6 +79,7 @@ cpu model             Example CPU 2-Core  /proc/cpuinfo
 sockets               1                   /sys/devices/system
 physical cores        2                   /sys/devices/system
 logical cpus          4                   /sys/devices/system
+threads per core      2                   /sys/devices/system
 cpus allowed          0-2                 sched_getaffinity
 numa nodes            1                   /sys/devices/system
 cache l3              16 MiB              /sys/devices/system
@@ -161,17 +162,34 @@ def test_a_module_with_gaps_has_dashes():
         ("governors", ["performance", "powersave"], "performance, powersave"),
         ("numa_node_memory_bytes", {"0": GIB, "1": 2 * GIB}, "0: 1 GiB, 1: 2 GiB"),
         ("cpu_quota", 1.5, "1.5"),
+        ("boost", True, "yes"),
+        ("core_kinds", {"performance": 8, "efficiency": 16}, "8 performance, 16 efficiency"),
+        ("numa_memory_only_nodes", [8, 9], "8, 9"),
+        ("numa_node_memory_bytes", {"0": GIB, "1": GIB, "2": GIB, "4": GIB, "8": 0}, "0-2: 1 GiB, 4: 1 GiB, 8: 0 B"),
+        ("numa_distances", {"0": [10, 21], "1": [21, 10]}, "10 to 21 (see --json)"),
+        ("numa_distances", {"0": [], "1": "odd"}, "-"),
+        ("transparent_huge_page_bytes", 2 * 1024**2, "2 MiB"),
     ],
 )
 def test_values_are_written_with_their_unit(name, value, text):
     document = system_document(Facts({name: Fact(value, "a file", "read")}), UNKNOWN)
     table = document.blocks[0]
     assert isinstance(table, Table)
-    if name != "numa_node_memory_bytes":
-        assert table.rows[0][1] == text
-    else:
-        assert table.rows[0][1].count(":") == 2
+    assert table.rows[0][1] == text
     assert "bytes" not in table.rows[0][0]
+
+
+def test_names_that_people_would_not_understand_are_put_into_words():
+    names = (
+        "page_bytes",
+        "transparent_huge_page_bytes",
+        "c_library_streaming_threshold_bytes",
+        "numa_memory_only_nodes",
+    )
+    document = system_document(Facts({name: Fact(4096, "a file", "read") for name in names}), UNKNOWN)
+    assert [row[0] for row in document.blocks[0].rows] == [
+        "page size", "huge page size", "c library streams above", "numa nodes without processors",
+    ]  # fmt: skip
 
 
 def test_at_most_80_columns_whatever_the_facts(theory):

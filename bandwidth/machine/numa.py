@@ -1,0 +1,108 @@
+"""The NUMA nodes: their CPUs, their memory and how far apart they are, and whose memory this process may use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bandwidth.machine.cpu_list import numbers_of, read_cpu_list
+from bandwidth.machine.facts import DERIVED, Fact, Json, known
+from bandwidth.machine.reader import Reader
+from bandwidth.units import KIBI
+
+_NODE_FOLDER = "/sys/devices/system/node"
+_STATUS = "/proc/self/status"
+_MOST_DISTANCE = 255  # one byte in ACPI's SLIT; 10 is a node's own memory
+
+
+@dataclass(frozen=True)
+class NumaNode:
+    """One NUMA node of the whole machine; CXL memory, HBM in flat mode and GPU memory make nodes without `cpus`.
+
+    `memory_bytes` is None where it cannot be read, 0 where the node has none; a node with CPUs is taken to have
+    memory where that is not known. `distances` are ACPI's relative distances to every node in the order of
+    `Topology.numa_nodes`, 10 to itself; empty where they are unknown.
+    """
+
+    number: int
+    cpus: tuple[int, ...]
+    memory_bytes: int | None = None
+    distances: tuple[int, ...] = ()
+    has_memory: bool = False
+
+
+def read_numa_nodes(reader: Reader) -> tuple[NumaNode, ...]:
+    """Return the nodes in the order of their numbers; none where the system describes none."""
+    names = [name for name in reader.names(_NODE_FOLDER) if re.fullmatch(r"node[0-9]{1,6}", name, re.ASCII)]
+    with_memory = read_cpu_list(reader, f"{_NODE_FOLDER}/has_memory")
+    nodes = [_node(reader, number, with_memory) for number in sorted(int(name[4:]) for name in names)]
+    # A file that counts other nodes than there are cannot be matched with them.
+    return tuple(node if len(node.distances) == len(nodes) else replace(node, distances=()) for node in nodes)
+
+
+def read_allowed_memory_nodes(reader: Reader, nodes: Sequence[NumaNode]) -> tuple[int, ...]:
+    """Return the nodes with memory that this process may use, all of them where the system does not say.
+
+    Without a cpuset the kernel allows every node that the machine could have, those without memory among them.
+    """
+    numbers = tuple(node.number for node in nodes if node.has_memory)
+    found = re.search(r"^Mems_allowed_list:\s*(\S+)$", reader.text(_STATUS) or "", re.ASCII | re.MULTILINE)
+    allowed = numbers_of(found[1] if found else None)
+    return tuple(number for number in numbers if number in allowed) or numbers
+
+
+def numa_facts(nodes: Sequence[NumaNode], allowed: Iterable[int]) -> dict[str, Fact]:
+    """Return what is not the same on every machine: sizes and, with several nodes, distances and lopsided nodes.
+
+    `numa_node_memory_bytes` and `numa_distances` are by the node's number, `numa_memory_only_nodes` and
+    `numa_processor_only_nodes` list numbers, as does `memory_nodes_allowed` where it is fewer than have memory.
+    """
+    sizes: dict[str, Json] = {str(node.number): node.memory_bytes for node in nodes if node.memory_bytes is not None}
+    lists = f"{_NODE_FOLDER}/node*/cpulist, meminfo"
+    facts = {
+        **known("numa_node_memory_bytes", sizes or None, f"{_NODE_FOLDER}/node*/meminfo"),
+        **known("numa_memory_only_nodes", _numbers(memory_only(nodes)), lists, DERIVED),
+        **known("numa_processor_only_nodes", _numbers(processor_only(nodes)), lists, DERIVED),
+    }
+    if len(nodes) > 1:
+        distances: dict[str, Json] = {str(node.number): list(node.distances) for node in nodes if node.distances}
+        facts |= known("numa_distances", distances or None, f"{_NODE_FOLDER}/node*/distance")
+    permitted = set(allowed)
+    if permitted < {node.number for node in nodes if node.has_memory}:
+        facts |= known("memory_nodes_allowed", _numbers(permitted), f"{_STATUS} Mems_allowed_list")
+    return facts
+
+
+def memory_only(nodes: Sequence[NumaNode]) -> tuple[int, ...]:
+    """Return the numbers of the nodes that have memory but no CPU."""
+    return tuple(node.number for node in nodes if node.has_memory and not node.cpus)
+
+
+def processor_only(nodes: Sequence[NumaNode]) -> tuple[int, ...]:
+    """Return the numbers of the nodes that have CPUs but, as far as is known, no memory."""
+    return tuple(node.number for node in nodes if node.cpus and node.memory_bytes == 0)
+
+
+def _node(reader: Reader, number: int, with_memory: Sequence[int]) -> NumaNode:
+    folder = f"{_NODE_FOLDER}/node{number}"
+    found = re.search(r"MemTotal:\s+([0-9]{1,18}) kB", reader.text(f"{folder}/meminfo") or "", re.ASCII)
+    if found is not None:
+        size: int | None = int(found[1]) * KIBI
+    else:
+        size = 0 if with_memory and number not in with_memory else None
+    cpus = read_cpu_list(reader, f"{folder}/cpulist")
+    distances = _distances(reader.text(f"{folder}/distance") or "")
+    has_memory = size > 0 if size is not None else number in with_memory or bool(cpus)
+    return NumaNode(number, cpus, size, distances, has_memory)
+
+
+def _distances(text: str) -> tuple[int, ...]:
+    words = text.split()
+    if not all(re.fullmatch(r"[0-9]{1,3}", word, re.ASCII) for word in words):
+        return ()
+    return tuple(int(word) for word in words) if all(int(word) <= _MOST_DISTANCE for word in words) else ()
+
+
+def _numbers(numbers: Iterable[int]) -> Json | None:
+    return [*sorted(numbers)] or None
