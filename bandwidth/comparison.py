@@ -18,8 +18,9 @@ from bandwidth.statistics import Interval
 class Comparison:
     """One id over all records: a Summary for each record that has it, and each median's ratio to the reference's.
 
-    `ratios` are None where either rate is missing; `ratio_intervals` come from the ends of both intervals;
-    `differs` tells whether the difference is larger than the noise, None where that cannot be said.
+    Of a latency it is the ratio of the times: above 1 is slower there. `ratios` are None where either figure is
+    missing; `ratio_intervals` come from the ends of both intervals; `differs` tells whether the difference is larger
+    than the noise, None where that cannot be said.
     """
 
     id: str
@@ -56,18 +57,30 @@ def _compared(case_id: str, summaries: Sequence[Summary | None], reference: int)
 
 
 def _ratio(one: Summary | None, base: Summary | None) -> float | None:
-    if one is None or base is None or one.median_bytes_per_s is None or not base.median_bytes_per_s:
-        return None
-    return one.median_bytes_per_s / base.median_bytes_per_s
+    figure, whole = _figure(one), _figure(base)
+    return None if figure is None or not whole else figure / whole
 
 
 def _ratio_interval(one: Summary | None, base: Summary | None) -> Interval | None:
-    if one is None or base is None or one.ci95 is None or base.ci95 is None:
+    found, whole = _interval(one), _interval(base)
+    if found is None or whole is None:
         return None
-    return Interval(one.ci95.low / base.ci95.high, one.ci95.high / base.ci95.low)
+    return Interval(found.low / whole.high, found.high / whole.low)
 
 
 def _differs(one: Summary | None, base: Summary | None) -> bool | None:
-    if one is None or base is None or one.ci95 is None or base.ci95 is None:
+    found, whole = _interval(one), _interval(base)
+    return None if found is None or whole is None else not found.overlaps(whole)
+
+
+def _figure(summary: Summary | None) -> float | None:
+    """Return a rate in bytes per second, or a latency in nanoseconds."""
+    if summary is None:
         return None
-    return not one.ci95.overlaps(base.ci95)
+    return summary.median_bytes_per_s if summary.latency is None else summary.latency.median_ns
+
+
+def _interval(summary: Summary | None) -> Interval | None:
+    if summary is None:
+        return None
+    return summary.ci95 if summary.latency is None else summary.latency.ci95_ns

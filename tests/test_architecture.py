@@ -109,6 +109,18 @@ def test_numpy_is_imported_by_the_engines_alone(path):
         assert not names & {"numpy", "cupy", "numba"}
 
 
+# Each of these libraries has one module that knows it; the rest of the package works without it.
+ONE_PLACE = {"llvmlite": "measuring/engines/native_code.py"}
+
+
+@pytest.mark.parametrize("library", ONE_PLACE)
+def test_a_library_that_may_lack_is_imported_in_one_module(library):
+    users = {
+        name_of(path) for path in MODULES if library in {name.split(".")[0] for name in imported(parse(path), path)}
+    }
+    assert users == {ONE_PLACE[library]}
+
+
 def test_numpy_is_imported_there():
     assert any("numpy" in set(imported(parse(path), path)) for path in NUMPY_ROOM.glob("*.py"))
 

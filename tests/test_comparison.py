@@ -106,3 +106,12 @@ def test_one_record_or_a_reference_that_is_not_there_is_refused(run):
     for reference in (-1, 2):
         with pytest.raises(BandwidthError, match=rf"there is no record {reference}; choose 0 to 1"):
             compare(one, one, reference=reference)
+
+
+def test_latencies_are_compared_by_their_times(make_record, make_case, make_result):
+    case = make_case(path="latency", engine="native", bytes_per_call=8, payload_bytes_per_call=8)
+    base, other = (make_record(make_result(case, (seconds,) * 6)) for seconds in (1e-7, 1.5e-7))
+    (found,) = compare(base, other)
+    assert found.ratios == pytest.approx((1.0, 1.5))
+    assert found.differs == (False, True)
+    assert found.ratio_intervals[1] == Interval(pytest.approx(1.5), pytest.approx(1.5))

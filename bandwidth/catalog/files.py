@@ -41,6 +41,7 @@ Entry = TypeVar("Entry", bound=Named)
 SPECS_VARIABLE = "BANDWIDTH_SPECS"
 MEMORY_FILE = "memory.toml"
 LINKS_FILE = "links.toml"
+NORMAL_FILE = "normal.toml"
 DEVICES_FOLDER = "devices"
 
 
@@ -113,7 +114,7 @@ def user_device_files() -> tuple[Path, ...]:
         path
         for folder in user_specs_folders()
         for path in (*sorted(folder.glob("*.toml")), *sorted((folder / DEVICES_FOLDER).glob("*.toml")))
-        if path.name not in (MEMORY_FILE, LINKS_FILE)
+        if path.name not in (MEMORY_FILE, LINKS_FILE, NORMAL_FILE)
     )
 
 
@@ -172,12 +173,12 @@ def parsed_file(path: Path) -> dict[str, Any]:
     return _parsed(path, text)
 
 
-def _merged(file_name: str, kind: type[Entry]) -> tuple[Entry, ...]:
-    """Return the entries of the package's file; those of the user's files take the place of the same names.
+def user_entries(file_name: str, kind: type[Entry]) -> dict[str, Entry]:
+    """Return the entries of the user's files of a name, the strongest where several have one of the same name.
 
     What is wrong in a user's file is passed over and noted: it affects nothing else.
     """
-    by_name = {entry.name: entry for entry in read_entries(specs_folder() / file_name, kind)}
+    by_name: dict[str, Entry] = {}
     for path in (folder / file_name for folder in user_specs_folders()):
         if not path.is_file():
             continue
@@ -191,7 +192,13 @@ def _merged(file_name: str, kind: type[Entry]) -> tuple[Entry, ...]:
                 note_broken(entry)
             else:
                 by_name[name] = entry
-    return tuple(by_name.values())
+    return by_name
+
+
+def _merged(file_name: str, kind: type[Entry]) -> tuple[Entry, ...]:
+    """Return the entries of the package's file; those of the user's files take the place of the same names."""
+    own = {entry.name: entry for entry in read_entries(specs_folder() / file_name, kind)}
+    return tuple({**own, **user_entries(file_name, kind)}.values())
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:

@@ -14,19 +14,34 @@ if TYPE_CHECKING:
     from bandwidth.measuring.options import MeasureOptions
 
 MEMORY_VARIABLE = "BANDWIDTH_MEMORY"
+MACHINE = "What the machine has"
 
 MemoryOption = Annotated[
     str | None,
     typer.Option(
         metavar="SPEC",
         help=f"Memory of one socket, such as DDR5-4800 x12; else ${MEMORY_VARIABLE}, else what is found.",
+        rich_help_panel=MACHINE,
     ),
 ]
 SocketsOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Sockets that have this memory; default: those found.", min=1, max=4096)
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Sockets that have this memory; default: those found.",
+        min=1,
+        max=4096,
+        rich_help_panel=MACHINE,
+    ),
 ]
 FactsOption = Annotated[
-    Path | None, typer.Option("--facts", metavar="FILE", help="Facts that `bandwidth system --save FILE` wrote.")
+    Path | None,
+    typer.Option(
+        "--facts",
+        metavar="FILE",
+        help="Facts that `bandwidth system --save FILE` wrote.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 
 

@@ -13,7 +13,17 @@ import typer
 
 from bandwidth.cli.machine_options import FactsOption, MemoryOption, SocketsOption, machine_options
 from bandwidth.cli.options import option_list, option_value
-from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit
+from bandwidth.cli.output import (
+    PRINTED,
+    FormatOption,
+    JsonOption,
+    Output,
+    OutputOption,
+    QuietOption,
+    UnitOption,
+    emit,
+)
+from bandwidth.cli.specs_option import tell_broken
 from bandwidth.cli.terminal import is_lively
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
 
 # What --strict does not accept: an interval that is wide, or none at all.
 UNSTABLE_CODES = frozenset({"BW003", "BW008"})
-RUN = "What to run"
+STUDY = "Instead of the table"
 
 
 def measure(
@@ -32,36 +42,59 @@ def measure(
         str, typer.Argument(metavar="host|device|pcie|all", help="What to measure; all: what this machine has.")
     ] = "all",
     kernel: Annotated[
-        str | None, typer.Option(metavar="K,..", help="Kernels, such as copy,read; default: all.", rich_help_panel=RUN)
+        str | None, typer.Option(metavar="K,..", help="Kernels, such as copy,read; default: all.")
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(metavar="E,..", help="Engines, such as numpy; default: all.", rich_help_panel=RUN)
+        str | None,
+        typer.Option(metavar="E,..", help="Engines: native, numpy; default: all that are here."),
+    ] = None,
+    stores: Annotated[
+        str | None,
+        typer.Option(metavar="S,..", help="Native stores: streaming, ordinary; default: both."),
     ] = None,
     threads: Annotated[
         str | None,
-        typer.Option(
-            metavar="N,..", help="Thread counts; all: one per physical core; default: 1,all.", rich_help_panel=RUN
-        ),
+        typer.Option(metavar="N,..", help="Thread counts; all: one per physical core; default: 1,all."),
     ] = None,
-    cpus: Annotated[
-        str | None, typer.Option(metavar="LIST", help="CPUs to run on, such as 0-3,8.", rich_help_panel=RUN)
-    ] = None,
+    cpus: Annotated[str | None, typer.Option(metavar="LIST", help="CPUs to run on, such as 0-3,8.")] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Working set of a case: all arrays, all threads.", rich_help_panel=RUN),
+        typer.Option(metavar="SIZE", help="Working set of a case: all arrays, all threads."),
     ] = None,
     budget: Annotated[
-        str, typer.Option(metavar="TIME", help="Time that all measuring may take.", rich_help_panel=RUN)
-    ] = "15s",
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.", rich_help_panel=RUN)
+        str | None,
+        typer.Option(metavar="TIME", help="Time that all measuring may take; default: 15s, 60s a study."),
+    ] = None,
+    sweep: Annotated[
+        str | None, typer.Option(metavar="size|threads", help="The rate over sizes or threads.", rich_help_panel=STUDY)
+    ] = None,
+    sweep_range: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW-HIGH", help="The sweep's ends: 4KiB-64MiB, 1-16.", rich_help_panel=STUDY),
+    ] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="The time of one load, idle and under load.", rich_help_panel=STUDY)
     ] = False,
+    numa: Annotated[
+        bool, typer.Option("--numa", help="Each node's cores on each node's memory.", rich_help_panel=STUDY)
+    ] = False,
+    mix: Annotated[
+        str | None,
+        typer.Option(metavar="R:W,..", help="Reads to writes: 1:0, 3:1, 2:1, 1:1, or all.", rich_help_panel=STUDY),
+    ] = None,
+    zeros: Annotated[
+        bool, typer.Option("--zeros", help="Whether writing zeros is a short cut here.", rich_help_panel=STUDY)
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.")] = False,
     memory: MemoryOption = None,
     sockets: SocketsOption = None,
     facts_path: FactsOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 where a result is unstable.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 4 where a result is unstable.", rich_help_panel=PRINTED)
+    ] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Save the record: raw samples, facts, findings.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Save the record: raw samples, facts, findings.", rich_help_panel=PRINTED),
     ] = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,
@@ -73,7 +106,11 @@ def measure(
 
     bandwidth measure
 
-    bandwidth measure host --memory "DDR5-4800 x12" --kernel copy,add --threads 1,all --save run.json
+    bandwidth measure --memory "DDR5-4800 x12" --kernel copy,triad --save run.json
+
+    bandwidth measure --sweep size --range 4KiB-64MiB
+
+    bandwidth measure --latency
     """
     from bandwidth.findings import examine
     from bandwidth.measuring.measure import measure_prepared, prepare
@@ -95,12 +132,19 @@ def measure(
     asked = replace(
         machine_options(memory, sockets, facts_path),
         target=target.lower(),
-        kernels=None if kernel is None else tuple(option_list("--kernel", kernel.lower())),
-        engines=None if engine is None else tuple(option_list("--engine", engine.lower())),
+        kernels=_names("--kernel", kernel),
+        engines=_names("--engine", engine),
+        stores=_names("--stores", stores),
         threads=None if threads is None else tuple(option_list("--threads", threads)),
         cpus=None if cpus is None else _cpu_list(cpus),
         size_bytes=None if size is None else option_value("--size", size, parse_size_bytes),
-        budget_s=option_value("--budget", budget, parse_duration_s),
+        budget_s=None if budget is None else option_value("--budget", budget, parse_duration_s),
+        sweep=None if sweep is None else sweep.lower(),
+        sweep_range=None if sweep_range is None else _range(sweep_range),
+        latency=latency,
+        numa=numa,
+        mixes=_mixes(mix),
+        zeros=zeros,
     )
     preparation = prepare(asked)
     if plan:
@@ -115,6 +159,7 @@ def measure(
         examination = examine(record)
         if not is_record_the_output:
             emit(measurement_document(record, examination, options.unit), options)
+    tell_broken()
     _leave(record, examination, strict=strict, interrupted=interrupted, trouble=saver.trouble)
 
 
@@ -154,6 +199,8 @@ def _leave(
         raise InterruptError("interrupted", kept if trouble is None else str(trouble))
     if trouble is not None:
         raise trouble
+    if record.not_run and not record.results:
+        raise BandwidthError("nothing could be measured", record.not_run[0].reason)
     failed = [result.case.id for result in record.results if not result.is_verified]
     if failed:
         raise BandwidthError(f"verification failed: {', '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
@@ -203,6 +250,24 @@ def _progress(*, quiet: bool) -> "Iterator[Callable[[Progress], None]]":
             bar.update(task, total=progress.budget_s, completed=elapsed, description=progress.doing, refresh=True)
 
         yield show
+
+
+def _names(option: str, text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(option_list(option, text.lower()))
+
+
+def _mixes(text: str | None) -> tuple[str, ...] | None:
+    from bandwidth.measuring.kernels import MIXES
+
+    return tuple(MIXES) if text is not None and text.strip().lower() == "all" else _names("--mix", text)
+
+
+def _range(text: str) -> tuple[int, int]:
+    """Return the two ends of a range, bytes or counts: `4KiB-64MiB`, `1-16`."""
+    low, dash, high = text.partition("-")
+    if not dash:
+        raise UsageError(f"--range {text!a} has one end", "write both: 4KiB-64MiB, or 1-16 threads")
+    return option_value("--range", low, parse_size_bytes), option_value("--range", high, parse_size_bytes)
 
 
 def _cpu_list(text: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.terminal import text_width
+from bandwidth.cli.terminal import shows_blocks, text_width
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, canonical_rate_unit
 
@@ -19,18 +19,38 @@ if TYPE_CHECKING:
 # Named here too, so that `--help` and a check need not import the renderers; a test holds the two lists together.
 FORMAT_NAMES = ("table", "markdown", "csv", "json", "latex", "html")
 
+# The panel of --help that these options stand in.
+PRINTED = "What is printed and kept"
+
 FormatOption = Annotated[
     str,
-    typer.Option("--format", metavar="FORMAT", help=f"Print as {', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}."),
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=f"Print as {', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}.",
+        rich_help_panel=PRINTED,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=PRINTED)]
 OutputOption = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE instead of standard output.")
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write to FILE instead of standard output.", rich_help_panel=PRINTED
+    ),
 ]
 UnitOption = Annotated[
-    str, typer.Option("--unit", metavar="UNIT", help="Unit of rates in tables: GB/s, GiB/s, MB/s, MiB/s, TB/s ...")
+    str,
+    typer.Option(
+        "--unit",
+        metavar="UNIT",
+        help="Unit of rates in tables: GB/s, GiB/s, MB/s, MiB/s, TB/s ...",
+        rich_help_panel=PRINTED,
+    ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="The result only: no progress, no notes.")]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="The result only: no progress, no notes.", rich_help_panel=PRINTED),
+]
 
 
 @dataclass(frozen=True)
@@ -67,7 +87,9 @@ def emit(document: Document, output: Output) -> None:
 
     if output.quiet:
         document = replace(document, remarks=())
-    text = render(document, output.format_name, text_width(sys.stdout))
+    # Files are UTF-8, whatever the terminal shows.
+    blocks = output.path is not None or shows_blocks(sys.stdout)
+    text = render(document, output.format_name, text_width(sys.stdout), blocks=blocks)
     if output.path is not None:
         from bandwidth.results.text_files import write_atomically
 

@@ -97,10 +97,10 @@ def _search(asked: str, options: Output) -> None:
 
 def _validate(paths: list[Path]) -> None:
     """Check files, or the whole catalog; every fault is a line on standard error, and one makes the exit code 1."""
-    from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, own_device_files, specs_folder, user_specs_folders
-    from bandwidth.theory.validation import faults
+    from bandwidth.catalog.files import own_device_files, specs_folder, user_specs_folders
+    from bandwidth.theory.validation import KINDS, faults
 
-    own = [specs_folder() / MEMORY_FILE, specs_folder() / LINKS_FILE, *own_device_files()]
+    own = [*(specs_folder() / name for name in KINDS), *own_device_files()]
     checked = paths or [*own, *user_specs_folders()]
     found = faults(checked)
     if found:
@@ -110,15 +110,13 @@ def _validate(paths: list[Path]) -> None:
 
 
 def _schema() -> None:
-    """Print the JSON Schema of the three kinds of tables."""
+    """Print the JSON Schema of each kind of tables."""
     from pydantic import TypeAdapter
 
-    from bandwidth.catalog import MemoryFamily
     from bandwidth.catalog.device import Device
-    from bandwidth.catalog.link import LinkGeneration
+    from bandwidth.theory.validation import KINDS
 
-    kinds = {"devices/*.toml": Device, "memory.toml": MemoryFamily, "links.toml": LinkGeneration}
-    schemas = {name: TypeAdapter(kind).json_schema() for name, kind in kinds.items()}
+    schemas = {name: TypeAdapter(kind).json_schema() for name, kind in {"devices/*.toml": Device, **KINDS}.items()}
     sys.stdout.write(
         json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "files": schemas}, indent=2) + "\n"
     )

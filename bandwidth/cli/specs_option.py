@@ -17,6 +17,7 @@ def use_specs(folder: Path | None) -> None:
     if folder is None:
         return
     from bandwidth.catalog.files import add_specs_folder
+    from bandwidth.catalog.normal import forget_bands
     from bandwidth.catalog.search import forget_devices
     from bandwidth.errors import UsageError
     from bandwidth.theory.notation import forget_specs
@@ -26,6 +27,7 @@ def use_specs(folder: Path | None) -> None:
     add_specs_folder(folder)
     forget_devices()
     forget_specs()
+    forget_bands()
 
 
 def tell_broken() -> None:

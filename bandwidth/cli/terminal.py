@@ -8,6 +8,7 @@ from typing import TextIO
 
 WIDTH_OF_FILES = 80
 WIDEST_TEXT = 100
+BLOCKS = "\u2588\u2589\u258a\u258b\u258c\u258d\u258e\u258f"
 
 
 def is_lively(stream: TextIO) -> bool:
@@ -20,3 +21,12 @@ def text_width(stream: TextIO) -> int:
     if not stream.isatty():
         return WIDTH_OF_FILES
     return min(shutil.get_terminal_size((WIDTH_OF_FILES, 24)).columns, WIDEST_TEXT)
+
+
+def shows_blocks(stream: TextIO) -> bool:
+    """Return whether a stream's encoding has the block characters that bars are drawn with."""
+    try:
+        BLOCKS.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

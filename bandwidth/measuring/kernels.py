@@ -1,11 +1,13 @@
 """The kernels: one row each. What a row declares to read and write is what an engine's code does, no more and no less.
 
-The engines take from here how many arrays to lay out, and the check takes from here what must stand in the destination.
+The engines take from here how many arrays to lay out and the code of an element; the check takes from here what must
+stand in the destination. `value` is written with operators, so the same line is worked out on NumPy arrays by the
+check, and turned into instructions by the engines that compile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +18,26 @@ ELEMENT_BYTES = 8  # double precision, as in STREAM
 CACHE_MULTIPLE = 4
 LEAST_DRAM_BYTES = 256 * KIBI**2
 
+STREAMING = "streaming"
+ORDINARY = "ordinary"
+STORES = (STREAMING, ORDINARY)
+SUM, XOR = "sum", "xor"
+# An update keeps every other bit of each word and takes the rest from the value: so it has to read what it overwrites,
+# and what it leaves is known all the same. Half of a word would not do: AVX-512 stores that under a mask, unread.
+KEPT_BITS = 0x5555_5555_5555_5555
+TAKEN_BITS = KEPT_BITS << 1
+
 
 @dataclass(frozen=True)
 class Kernel:
     """One kernel: arrays read and written per element, where it can run, and what it leaves.
 
-    `expected(sources, scalar)` returns what the destination must hold, from arrays of the sources (any library's that
-    has operators); None for a kernel that only reads, whose result is a checksum of its source.
-    `counted` says in words which bytes its rate counts.
+    `value(sources, scalar)` is an element's value, from anything that has operators: what the destination must hold,
+    or, where the kernel `reduces`, what one number is made of: the SUM, or the exclusive or (XOR). Its operands are
+    doubles, or 64-bit words where `words` is true.
+    `updates`: the destination is read too, and keeps every other bit of each word (KEPT_BITS); `fused`: a product and a
+    sum may be one instruction. `counted` says in words which bytes its rate counts. `mix` is its ratio of reads to
+    writes where it is one of the mixes, which are measured on request only.
     """
 
     name: str
@@ -32,37 +46,83 @@ class Kernel:
     places: tuple[str, ...]
     formula: str
     counted: str
-    expected: Callable[[Sequence[Any], float], Any] | None
+    value: Callable[[Sequence[Any], Any], Any]
+    reduces: str = ""
+    words: bool = False
+    fused: bool = False
+    updates: bool = False
+    mix: str = ""
 
     @property
     def arrays(self) -> int:
         """How many arrays it works on."""
         return self.reads + self.writes
 
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The kinds of store that it can be built with: none where it writes nothing, ordinary ones for an update."""
+        if not self.writes:
+            return ()
+        return (ORDINARY,) if self.updates else STORES
+
     def stream_bytes(self, array_bytes: int) -> int:
         """Return the bytes of a pass by the stream convention: all that is read plus all that is written."""
-        return self.arrays * array_bytes
+        return (self.arrays + self.updates) * array_bytes
 
     def payload_bytes(self, array_bytes: int) -> int:
         """Return the bytes of a pass that arrive somewhere: what is written, or what is read where nothing is."""
         return (self.writes or self.reads) * array_bytes
 
+    def traffic_bytes(self, array_bytes: int, stores: str | None) -> int:
+        """Return the bytes that a pass moves over the bus: a model.
+
+        An ordinary store to a line that is not in a cache first reads it (write-allocate), an update has read it.
+        """
+        allocated = self.writes if stores == ORDINARY and not self.updates else 0
+        return self.stream_bytes(array_bytes) + allocated * array_bytes
+
+
+def _mix(ratio: str, reads: int, formula: str, value: Callable[[Sequence[Any], Any], Any]) -> Kernel:
+    counted = f"{8 * (reads + 1)} read + 8 written"
+    return Kernel(f"mix {ratio}", reads, 1, ("host",), formula, counted, value, words=True, updates=True, mix=ratio)
+
 
 KERNELS: dict[str, Kernel] = {
     kernel.name: kernel
     for kernel in (
-        Kernel("read", 1, 0, ("host",), "sum of a[i]", "8 read", None),
-        Kernel("write", 0, 1, ("host",), "c[i] = s", "8 written", lambda _, scalar: scalar),
-        Kernel("copy", 1, 1, ("host",), "c[i] = a[i]", "8 read + 8 written", lambda sources, _: sources[0]),
-        Kernel("scale", 1, 1, ("host",), "c[i] = s * a[i]", "8 read + 8 written", lambda sources, s: s * sources[0]),
+        Kernel("read", 1, 0, ("host",), "xor of all a[i]", "8 read", lambda a, _: a[0], reduces=XOR, words=True),
+        Kernel("write", 0, 1, ("host",), "c[i] = s", "8 written", lambda _, s: s),
+        Kernel("copy", 1, 1, ("host",), "c[i] = a[i]", "8 read + 8 written", lambda a, _: a[0]),
+        Kernel("scale", 1, 1, ("host",), "c[i] = s * a[i]", "8 read + 8 written", lambda a, s: s * a[0]),
+        Kernel("add", 2, 1, ("host",), "c[i] = a[i] + b[i]", "16 read + 8 written", lambda a, _: a[0] + a[1]),
         Kernel(
-            "add",
+            "triad",
             2,
             1,
             ("host",),
-            "c[i] = a[i] + b[i]",
+            "c[i] = a[i] + s * b[i]",
             "16 read + 8 written",
-            lambda sources, _: sources[0] + sources[1],
+            lambda a, s: a[0] + s * a[1],
+            fused=True,
         ),
+        Kernel(
+            "dot", 2, 0, ("host",), "sum of a[i] * b[i]", "16 read", lambda a, _: a[0] * a[1], reduces=SUM, fused=True
+        ),
+        _mix("3:1", 2, "half the bits of c[i] = those of a[i] + b[i]", lambda a, _: a[0] + a[1]),
+        _mix("2:1", 1, "half the bits of c[i] = those of a[i]", lambda a, _: a[0]),
+        _mix("1:1", 0, "half the bits of c[i] = those of s", lambda _, s: s),
     )
 }
+# What a ratio of Intel MLC's table is measured with; its last line is a triad.
+MIXES: dict[str, str] = {"1:0": "read"} | {kernel.mix: kernel.name for kernel in KERNELS.values() if kernel.mix}
+
+
+def kernel_of(path: str, variant: Mapping[str, str | int]) -> Kernel:
+    """Return the kernel of a case by its path and variant. Raises KeyError where there is none, as for a latency."""
+    return KERNELS[f"{path} {variant['mix']}" if "mix" in variant else path]
+
+
+def stores_of(variant: Mapping[str, str | int]) -> str | None:
+    """Return the kind of store of a case, None where it has no choice of them."""
+    stores = variant.get("stores")
+    return None if stores is None else str(stores)

@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 
 from bandwidth.errors import UsageError
 from bandwidth.machine.facts import Facts
+from bandwidth.measuring.kernels import MIXES, STORES
+from bandwidth.units import format_size
 
 TARGETS = ("host", "device", "pcie")
 ALL_TARGETS = "all"
 ALL_THREADS = "all"
+SIZE_SWEEP, THREAD_SWEEP = "size", "threads"
+SWEEPS = (SIZE_SWEEP, THREAD_SWEEP)
+# The budget of the table, and of each study that is asked for instead: sweeps and matrices have more cases.
 DEFAULT_BUDGET_S = 15.0
+STUDY_BUDGET_S = 60.0
 # Samples beyond those that an interval needs are taken within the budget. To give every case those, the run may be
 # planned to take this multiple of it (filling gigabytes for the first time can take seconds), and no block starts after
 # the hard stop, whatever was planned.
@@ -24,16 +30,25 @@ class MeasureOptions:
     """Options of `measure`; None stands for the default, which depends on the machine.
 
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
-    `sockets` how many have it; `saved_facts` are the modules that another user could see.
+    `sockets` how many have it; `saved_facts` are the modules that another user could see. The studies take the place
+    of the table: `sweep` over `size` or `threads`, within `sweep_range` (bytes or threads), `numa`, `latency`, `mixes`
+    (ratios of reads to writes) and `zeros`.
     """
 
     target: str = ALL_TARGETS
     kernels: tuple[str, ...] | None = None
     engines: tuple[str, ...] | None = None
+    stores: tuple[str, ...] | None = None
     threads: tuple[str, ...] | None = None
     cpus: tuple[int, ...] | None = None
     size_bytes: int | None = None
-    budget_s: float = DEFAULT_BUDGET_S
+    budget_s: float | None = None
+    sweep: str | None = None
+    sweep_range: tuple[int, int] | None = None
+    numa: bool = False
+    latency: bool = False
+    mixes: tuple[str, ...] | None = None
+    zeros: bool = False
     memory: str | None = None
     memory_source: str = "--memory"
     sockets: int | None = None
@@ -41,13 +56,55 @@ class MeasureOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a value that no machine could serve; the rest is for the plan to say."""
-        for option, values in (("--kernel", self.kernels), ("--engine", self.engines), ("--threads", self.threads)):
+        for option, values in (
+            ("--kernel", self.kernels),
+            ("--engine", self.engines),
+            ("--stores", self.stores),
+            ("--threads", self.threads),
+            ("--mix", self.mixes),
+        ):
             if values is not None and not values:
                 raise UsageError(f"{option} names nothing", "leave it out for all")
         if self.cpus is not None and not self.cpus:
             raise UsageError("--cpus names no CPU", "leave it out for all")
-        if not (0 < self.budget_s < math.inf):
+        if self.budget_s is not None and not (0 < self.budget_s < math.inf):
             raise UsageError(f"--budget {self.budget_s} is no time", "give seconds above zero")
         for option, number in (("--size", self.size_bytes), ("--sockets", self.sockets)):
             if number is not None and (not isinstance(number, int) or number < 1):
                 raise UsageError(f"{option} {number} is not possible", "give a whole number above zero")
+        _check_one_of("--stores", self.stores, STORES)
+        _check_one_of("--sweep", None if self.sweep is None else (self.sweep,), SWEEPS)
+        _check_one_of("--mix", self.mixes, tuple(MIXES))
+        self._check_range()
+
+    def _check_range(self) -> None:
+        if self.sweep_range is None:
+            return
+        if self.sweep is None:
+            raise UsageError("--range is of a sweep", "give --sweep size or --sweep threads too")
+        if len(self.sweep_range) != 2 or not all(isinstance(end, int) for end in self.sweep_range):
+            raise UsageError(f"--range {self.sweep_range} is not two whole numbers", "give both ends")
+        low, high = self.sweep_range
+        if not 1 <= low <= high:
+            ends = [format_size(end) if self.sweep == SIZE_SWEEP and end > 0 else str(end) for end in (low, high)]
+            raise UsageError(f"--range {'-'.join(ends)} is upside down or below 1", "give the smaller end first")
+
+    @property
+    def is_study(self) -> bool:
+        """Whether something is asked for that takes the place of the table."""
+        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
+
+    @property
+    def allowed_s(self) -> float:
+        """The time that all measuring may take, in seconds: as given, or what this kind of measurement needs."""
+        if self.budget_s is not None:
+            return self.budget_s
+        studies = sum((self.sweep is not None, self.numa, self.latency))
+        tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
+        return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
+
+
+def _check_one_of(option: str, values: tuple[str, ...] | None, known: tuple[str, ...]) -> None:
+    unknown = [value for value in values or () if value not in known]
+    if unknown:
+        raise UsageError(f"{option} {unknown[0]!a} is not known", f"choose from {', '.join(known)}")

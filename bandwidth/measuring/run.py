@@ -9,18 +9,20 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from bandwidth.errors import BandwidthError
+from bandwidth.measuring.cases import Plan, PlannedCase
 from bandwidth.measuring.engines import Block, Engine
 from bandwidth.measuring.options import HARD_STOP, PLANNED_STOP
-from bandwidth.measuring.plan import Plan, PlannedCase
 from bandwidth.measuring.sampling import MOST_SAMPLES, calls_for_block, is_precise, least_block_s
-from bandwidth.results import NotRun, Result, Samples
-from bandwidth.statistics import FEWEST_FOR_INTERVAL
+from bandwidth.results import NotRun, Observed, Result, Samples
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, median
 from bandwidth.units import format_duration
 
 MOST_CALIBRATION_BLOCKS = 12
-# Checking all of the data takes about as long as a pass or two of the kernel; until it was timed, this is assumed.
-CHECK_PER_PASS = 1.5
+# Checking all of the data takes as long as a few passes of the kernel; until it was timed, this is assumed.
+CHECK_PER_PASS = 3.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class _Turn:
     measured_check_s: float | None = None
     stopped_by: str = ""
     failure: str = ""
+    given_up: str = ""
+    observed: dict[str, list[float]] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
@@ -111,6 +116,7 @@ class Measurement:
         self._turns: list[_Turn] = []
         self._waiting = list(plan.cases)
         self._costs_s: dict[str, float] = {}
+        self._refused: dict[str, str] = {}
         self._start = 0.0
 
     def run(self) -> Outcome:
@@ -136,9 +142,11 @@ class Measurement:
     def _prepare(self) -> None:
         self._tell("filling memory")
         limit_s = self._plan.budget_s * HARD_STOP
-        for name, engine in self._engines.items():
-            cases = [planned.case for planned in self._plan.cases if planned.case.engine == name]
-            engine.prepare(cases, limit_s - (self._clock() - self._start))
+        # Engines of several names may be one object, which then lays out the memory of all their cases.
+        for engine in {id(engine): engine for engine in self._engines.values()}.values():
+            cases = [planned.case for planned in self._plan.cases if self._engines[planned.case.engine] is engine]
+            self._refused |= engine.prepare(cases, limit_s - (self._clock() - self._start))
+        self._waiting = [planned for planned in self._waiting if planned.case.id not in self._refused]
 
     def _admit(self) -> None:
         """Take the waiting cases, the most important first, for which the budget has room beside those taken already.
@@ -158,6 +166,8 @@ class Measurement:
         self._calibrate(turn)
         self._costs_s[planned.case.id] = turn.cost_s
         self._turns.append(turn)
+        if turn.given_up:
+            return True
         if len(self._turns) > 1 and not turn.failure and self._needed_s() > self._left_s(PLANNED_STOP):
             self._turns.remove(turn)
             return False
@@ -215,6 +225,9 @@ class Measurement:
         if block is None:
             return
         turn.seconds.append(block.seconds)
+        turn.tuning = block.tuning
+        for name, value in block.observed.items():
+            turn.observed.setdefault(name, []).append(value)
         turn.start_skew_s = max(turn.start_skew_s, block.start_skew_s)
         if turn.is_closing:
             turn.is_checked_whole = self._check(turn, whole=True)
@@ -239,6 +252,9 @@ class Measurement:
             block = turn.engine.run_block(turn.planned.case, turn.calls)
         except MemoryError:
             self._fail(turn, "the system refused memory while it ran")
+            return None
+        except BandwidthError as error:  # the machine did not let it end: what was sampled stands
+            turn.given_up, turn.stopped_by, turn.is_closing = str(error), "failure", False
             return None
         turn.pinned = turn.pinned and block.pinned
         if not 0 < block.seconds < float("inf"):
@@ -279,7 +295,9 @@ class Measurement:
         reason = f"the budget of {budget} did not reach it; give a longer --budget"
         if interrupted:
             reason = "interrupted before its first sample"
-        skipped = [NotRun(planned.case.id, reason) for planned in self._plan.cases if planned.case.id not in begun]
+        reasons = self._refused | {turn.planned.case.id: turn.given_up for turn in self._turns if turn.given_up}
+        ids = [planned.case.id for planned in self._plan.cases if planned.case.id not in begun]
+        skipped = [NotRun(case_id, reasons.get(case_id, reason)) for case_id in ids]
         return Outcome(tuple(results), (*self._plan.not_run, *skipped), interrupted)
 
 
@@ -305,4 +323,5 @@ def _result(turn: _Turn) -> Result:
         vendor_bytes_per_s=turn.planned.vendor_bytes_per_s,
         pinned=turn.pinned,
         last_block_checked=turn.is_checked_whole,
+        observed={name: Observed(median(values), min(values), max(values)) for name, values in turn.observed.items()},
     )

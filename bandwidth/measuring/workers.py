@@ -32,7 +32,8 @@ class Stamp:
 class Worker:
     """A thread that runs what it is given, on one CPU where the system can pin.
 
-    `pinned` tells whether it could; an exception of the work is raised where its result is taken.
+    `pinned` tells whether it was when it last began a piece of work. An exception of the work is raised where its
+    result is taken.
     """
 
     def __init__(self, cpu: int | None) -> None:
@@ -62,6 +63,7 @@ class Worker:
     def _serve(self) -> None:
         self._pin()
         while (job := self._jobs.get()) is not None:
+            self.pinned = self._is_pinned()  # a cpuset may change while this runs, and a CPU go offline
             try:
                 self._done.put((job(), None))
             except BaseException as error:  # noqa: BLE001 - it is raised anew by result()
@@ -74,7 +76,11 @@ class Worker:
             os.sched_setaffinity(0, {self._cpu})  # 0 is the calling thread
         except OSError:
             return  # the CPU was taken away meanwhile: `pinned` stays false, and a finding says so
-        self.pinned = True
+
+    def _is_pinned(self) -> bool:
+        if self._cpu is None or not hasattr(os, "sched_getaffinity"):
+            return False
+        return os.sched_getaffinity(0) == {self._cpu}
 
 
 class Team:
@@ -83,9 +89,12 @@ class Team:
     def __init__(self, cpus: Sequence[int], *, pin: bool, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self._clock_ns = clock_ns
         self._stop = threading.Event()
+        self.workers: tuple[Worker, ...] = ()
         try:
-            self.workers = tuple(Worker(cpu if pin else None) for cpu in cpus)
+            for cpu in cpus:
+                self.workers += (Worker(cpu if pin else None),)
         except RuntimeError as error:  # "can't start new thread": a limit of processes or of memory
+            self.close()
             raise BandwidthError(f"{len(cpus)} threads cannot be started", "give fewer --threads") from error
 
     @property

@@ -9,20 +9,29 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its header, with its unit where it has one, how it is aligned, and where plain text wraps it."""
+    """One column: its header, with its unit where it has one, how it is aligned, and where plain text wraps it.
+
+    `two_lines`: the header may take several lines where plain text has no room for the table otherwise.
+    """
 
     header: str
     align: Literal["left", "right"] = "left"
     wrap_at: int | None = None
+    two_lines: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of finished texts: one row a result, one text a column. `title` stands above it."""
+    """A table of finished texts: one row a result, one text a column. `title` stands above it.
+
+    `bars` holds, where a picture helps, a number at least 0 for each row, None for no bar: plain text draws them to one
+    scale from zero behind the row. They repeat a column, so other formats leave them out.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
+    bars: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ import html
 import io
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise
 
 import tabulate
 
+from bandwidth.report.bars import drawn
 from bandwidth.report.document import Column, Document, Table
 
 _LATEX_SPECIALS = str.maketrans(
@@ -25,24 +28,28 @@ _LATEX_SPECIALS = str.maketrans(
 
 DEFAULT_WIDTH = 80
 # A number stays on the line of its unit.
-_NUMBER_WITH_UNIT = re.compile(r"(\d) (%|(?:[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us)\b)")
+_NUMBER_WITH_UNIT = re.compile(r"(\d) (%|(?:[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us|ns|GHz)\b)")
+_GAP = "  "  # between two columns
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def render(document: Document, format_name: str, width: int = DEFAULT_WIDTH) -> str:
-    """Return the document as text in one of FORMATS; plain text wraps its lines to `width` columns.
+def render(document: Document, format_name: str, width: int = DEFAULT_WIDTH, *, blocks: bool = False) -> str:
+    """Return the document as text in one of FORMATS.
 
-    Raises KeyError for another name: the command line has checked it.
+    Plain text wraps its lines to `width` columns, and draws bars with block characters where `blocks` says that they
+    can be shown, else in ASCII. Raises KeyError for another name: the command line has checked it.
     """
     if format_name == "table":
-        return _as_table(document, width)
+        return _as_table(document, width, blocks=blocks)
     return FORMATS[format_name](document)
 
 
-def _as_table(document: Document, width: int = DEFAULT_WIDTH) -> str:
-    blocks = [_text_table(block) if isinstance(block, Table) else _wrapped(block, width) for block in document.blocks]
+def _as_table(document: Document, width: int = DEFAULT_WIDTH, *, blocks: bool = False) -> str:
+    tables = [part for part in document.blocks if isinstance(part, Table)]
+    texts = _text_tables(tables, width, blocks=blocks)
+    parts = [texts.pop(0) if isinstance(part, Table) else _wrapped(part, width) for part in document.blocks]
     remarks = "\n".join(_wrapped(remark, width) for remark in document.remarks)
-    return _joined([*blocks, *([remarks] if remarks else [])])
+    return _joined([*parts, *([remarks] if remarks else [])])
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -99,13 +106,70 @@ def _csv_cell(value: object) -> object:
     return "" if value is None else value
 
 
-def _text_table(table: Table) -> str:
-    rows = tuple(
-        tuple(_wrapped_cell(cell, column.wrap_at) for cell, column in zip(row, table.columns, strict=True))
-        for row in table.rows
-    )
-    body = _tabulated(Table(table.columns, rows), "simple")
-    return f"{table.title}\n{body}" if table.title else body
+def _text_tables(tables: Sequence[Table], width: int, *, blocks: bool) -> list[str]:
+    """Return the text of each table; those with the same columns are laid out as one, so that they line up."""
+    alike: dict[tuple[Column, ...], list[tuple[str, ...]]] = {}
+    for table in tables:
+        alike.setdefault(table.columns, []).extend(table.rows)
+    bodies = {columns: _laid_out(columns, rows, width) for columns, rows in alike.items()}
+    texts = []
+    for table in tables:
+        head, lines = bodies[table.columns]
+        own, bodies[table.columns] = lines[: len(table.rows)], (head, lines[len(table.rows) :])
+        texts.append(_text_table(table, head, own, width, blocks=blocks))
+    return texts
+
+
+def _laid_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> tuple[list[str], list[str]]:
+    """Return the lines of the header with its rule, and the text of each row, which may have several lines.
+
+    Headers that may take two lines do so where the rows would be too wide otherwise, and are not with them.
+    """
+    wrapped = [[_wrapped_cell(cell, column.wrap_at) for cell, column in zip(row, columns, strict=True)] for row in rows]
+    table = Table(tuple(columns), tuple(map(tuple, wrapped)))
+    body = _tabulated(table, "simple")
+    if _width(body) > width and _width(shorter := _tabulated(_with_short_headers(table), "simple")) <= width:
+        body = shorter
+    lines = body.split("\n")
+    heights = [max(cell.count("\n") + 1 for cell in row) for row in wrapped]
+    start = len(lines) - sum(heights)
+    ends = list(accumulate(heights, initial=start))
+    return lines[:start], ["\n".join(lines[low:high]) for low, high in pairwise(ends)]
+
+
+def _text_table(table: Table, head: Sequence[str], rows: Sequence[str], width: int, *, blocks: bool) -> str:
+    lines, reach = [*head, *rows], max(map(_width, (*head, *rows)))
+    bars = drawn(table.bars, width - reach - len(_GAP), blocks=blocks)
+    if bars is not None:
+        rule = "-" * max(map(len, bars))
+        beside = (*[""] * (len(head) - 1), rule, *bars)
+        lines = [_with_bar(line, bar, reach) for line, bar in zip(lines, beside, strict=True)]
+    return "\n".join([*([table.title] if table.title else []), *lines])
+
+
+def _with_bar(row: str, bar: str, reach: int) -> str:
+    """Return a row's text with its bar beside the first line, `reach` columns away."""
+    first, *others = row.split("\n")
+    return "\n".join(line.rstrip() for line in (f"{first:<{reach}}{_GAP}{bar}", *others))
+
+
+def _with_short_headers(table: Table) -> Table:
+    """Return the table with headers that take two lines, of those that may, where they are wider than their cells."""
+    cells = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
+    columns = [
+        replace(column, header=_short_header(column.header, below)) if column.two_lines else column
+        for column, below in zip(table.columns, cells, strict=True)
+    ]
+    return replace(table, columns=tuple(columns))
+
+
+def _short_header(header: str, cells: Sequence[str]) -> str:
+    room = max([1, *map(_width, cells)])
+    return textwrap.fill(header, room, break_long_words=False, break_on_hyphens=False)
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.split("\n")))
 
 
 def _wrapped_cell(cell: str, wrap_at: int | None) -> str:

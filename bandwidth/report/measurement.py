@@ -1,31 +1,74 @@
-"""A record as a table: theory beside measurement, what was counted, what was found, what was not run."""
+"""A record as a document: theory beside measurement, curves and matrices, what was counted, found and not run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.measuring.kernels import KERNELS
-from bandwidth.report.document import Column, Document, Table
-from bandwidth.results import Examination, Finding, Record, Result, Summary, summarise
+from bandwidth.measuring.kernels import KERNELS, kernel_of
+from bandwidth.report.document import Document, Table
+from bandwidth.report.labels import case_words, format_ns, rate_cell, stores_of, thread_words
+from bandwidth.report.latency import latency_blocks, loaded_blocks
+from bandwidth.report.matrix import matrix_blocks
+from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
+from bandwidth.report.sweeps import size_blocks, thread_blocks
+from bandwidth.results import Examination, Finding, Record, Result, summarise
+from bandwidth.results.curves import alone_results, is_size_check, size_checks
 from bandwidth.results.files import record_to_json
-from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate, format_size
+from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
-# Results beyond this share of their theory are not printed as a plain percentage.
-WHOLE = 1.0
-UNKNOWN = "-"
+# A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.
+MOST_NAMED = 8
+# What was looked at in every block, each a column of CSV.
+OBSERVED = ("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share")
+LATENCY_FIELDS = ("median_ns", "best_ns", "ci95_ns", "median_cycles")
 
 
 def measurement_document(record: Record, examination: Examination, unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of a measured record."""
-    shown = [result for result in record.results if "sweep_point" not in result.case.variant]
-    blocks: list[Table | str] = [_heading(record)]
-    if shown:
-        blocks += [_table(shown, unit), "\n".join(_counted(record, shown))]
+    blocks: list[Table | str] = [_heading(record), *_views(record, unit)]
+    if record.results:
+        blocks.append("\n".join(_counted(record)))
+    if record.notes:
+        blocks.append("\n".join(record.notes))
     if record.not_run:
         blocks.append(_not_run(record))
     data = record_to_json(record, examination)
+    shown = [result for result in record.results if not is_size_check(record, result)]
     return Document(tuple(blocks), data, [_flat(result) for result in data["results"]], _remarks(shown, examination))
+
+
+def _views(record: Record, unit: str) -> list[Table | str]:
+    """Return every table, each result in the one of its kind; a view without results is not there."""
+    return [
+        *rate_tables(record, unit),
+        *mix_tables(record, unit),
+        *zeros_table(record, unit),
+        *thread_blocks(record, unit),
+        *size_blocks(record, unit),
+        *latency_blocks(record),
+        *loaded_blocks(record, unit),
+        *matrix_blocks(record, unit),
+        *_alone(record, unit),
+    ]
+
+
+def _alone(record: Record, unit: str) -> list[str]:
+    """Return a line with what belongs to a curve that has too few points to be one: interrupted, or a short range."""
+    texts = [f"{_full_words(result)}: {_figure(result, unit)}" for result in alone_results(record)]
+    return [f"Too few points for a curve: {'; '.join(texts)}."] if texts else []
+
+
+def _full_words(result: Result) -> str:
+    return f"{case_words(result.case, 'sweep_point')}, {format_size(result.case.working_set_bytes)}"
+
+
+def _figure(result: Result, unit: str) -> str:
+    summary = summarise(result)
+    if summary.latency is not None:
+        return f"{format_ns(summary.latency.median_ns)} ns"
+    rate = rate_cell(summary, unit)
+    return rate if summary.median_bytes_per_s is None else f"{rate} {unit}"
 
 
 def _heading(record: Record) -> str:
@@ -41,84 +84,47 @@ def _heading(record: Record) -> str:
 def _theory_line(record: Record) -> str:
     memory = record.memory
     if memory.get("bytes_per_s") is None:
-        return "Theory: not known here (BW010 below says why)" if memory.get("reason") else "Theory: not known here"
+        is_told = memory.get("reason") and record.results
+        return "Theory: not known here (BW010 below says why)" if is_told else "Theory: not known here"
     figure = memory.get("short_working") or f"{format_rate(memory['bytes_per_s'])} GB/s"
     return f"Theory: {memory.get('spec', 'memory')}: {figure}, from {memory.get('source', 'the record')}"
 
 
-def _table(results: Sequence[Result], unit: str) -> Table:
-    columns = (
-        Column("path"),
-        Column("engine"),
-        Column("threads", "right"),
-        Column(f"median {unit}", "right"),
-        Column("95 % interval", "right"),
-        Column("best", "right"),
-        Column("theory", "right"),
-        Column("share", "right"),
-        Column("n", "right"),
-    )
-    return Table(columns, tuple(_row(result, summarise(result), unit) for result in results))
-
-
-def _row(result: Result, summary: Summary, unit: str) -> tuple[str, ...]:
-    case = result.case
-    start = (case.path, case.engine, str(case.threads))
-    if summary.median_bytes_per_s is None or summary.best_bytes_per_s is None:
-        return (*start, "INVALID", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, str(summary.count))
-    interval = UNKNOWN
-    if summary.ci95 is not None:
-        interval = f"{format_rate(summary.ci95.low, unit)}-{format_rate(summary.ci95.high, unit)}"
-    theory = result.theory_bytes_per_s
-    return (
-        *start,
-        _marked(summary.median_bytes_per_s, theory, unit),
-        interval,
-        _marked(summary.best_bytes_per_s, theory, unit),
-        UNKNOWN if theory is None else format_rate(theory, unit),
-        _share(summary),
-        str(summary.count),
-    )
-
-
-def _share(summary: Summary) -> str:
-    if summary.efficiency is None:
-        return UNKNOWN
-    if summary.efficiency > WHOLE:
-        return "INVALID"
-    return format_percent(summary.efficiency)
-
-
-def _marked(rate: float, theory: float | None, unit: str) -> str:
-    """Return a rate, marked where it exceeds its theory: it is not to be read as a plain number."""
-    return format_rate(rate, unit) + ("!" if theory is not None and rate > theory else "")
-
-
 def _not_run(record: Record) -> str:
-    """Return a line for each reason, with all cases that it kept from running."""
+    """Return a line for each reason, with the cases that it kept from running."""
     by_reason: dict[str, list[str]] = {}
     for skipped in record.not_run:
         by_reason.setdefault(skipped.reason, []).append(skipped.id)
-    return "\n".join(f"Not run: {', '.join(ids)}: {reason}." for reason, ids in by_reason.items())
+    return "\n".join(f"Not run: {_named(ids)}: {reason}." for reason, ids in by_reason.items())
 
 
 # --- below the table ------------------------------------------------------------------------------------------------
 
 
-def _counted(record: Record, shown: Sequence[Result]) -> list[str]:
+def _counted(record: Record) -> list[str]:
     """Return what was counted, how much data there was, and what the check at half of it showed."""
-    paths = list(dict.fromkeys(result.case.path for result in shown))
-    counted = ", ".join(f"{path} {KERNELS[path].counted}" for path in paths if path in KERNELS)
-    verdict = "all verified" if all(result.is_verified for result in shown) else "INVALID: the data was wrong"
-    lines = [f"Counted, bytes an element: {counted}; {verdict}."]
-    by_size: dict[str, list[int]] = {}
-    for result in shown:
-        threads = by_size.setdefault(format_size(result.case.working_set_bytes), [])
-        threads += [result.case.threads] if result.case.threads not in threads else []
-    if any(_exceeds_theory(result) for result in shown):
+    verdict = "all verified" if all(result.is_verified for result in record.results) else "INVALID: the data was wrong"
+    counted = _counted_bytes(record)
+    lines = [f"Counted, bytes an element: {counted}; {verdict}." if counted else f"{verdict[0].upper()}{verdict[1:]}."]
+    if any(_exceeds_theory(result) for result in record.results):
         lines.append("! exceeds the theory, which nothing real does: BW002 below.")
-    lines += [f"Working set: {size} with {_thread_words(threads)}." for size, threads in by_size.items()]
+    by_size: dict[str, list[int]] = {}
+    for result in record.results:
+        if "sweep_point" not in result.case.variant:
+            by_size.setdefault(format_size(result.case.working_set_bytes), []).append(result.case.threads)
+    lines += [f"Working set: {size} with {thread_words(threads)}." for size, threads in by_size.items()]
     return [*lines, *_size_checks(record)]
+
+
+def _counted_bytes(record: Record) -> str:
+    """Return what a rate counts, by kernel, in the order of the tables."""
+    found = set()
+    for result in record.results:
+        try:
+            found.add(kernel_of(result.case.path, result.case.variant).name)
+        except KeyError:
+            continue  # a latency, or a path of a later version
+    return ", ".join(f"{name} {kernel.counted}" for name, kernel in KERNELS.items() if name in found)
 
 
 def _exceeds_theory(result: Result) -> bool:
@@ -126,30 +132,19 @@ def _exceeds_theory(result: Result) -> bool:
     return best is not None and theory is not None and best > theory
 
 
-def _thread_words(threads: Sequence[int]) -> str:
-    counts = [str(count) for count in sorted(threads)]
-    joined = " and ".join(filter(None, (", ".join(counts[:-1]), counts[-1])))
-    return f"{joined} {'thread' if joined == '1' else 'threads'}"
-
-
 def _size_checks(record: Record) -> list[str]:
     """Return what the checks at half the working set showed."""
-    lines = []
-    for check in record.results:
-        whole = next((result for result in record.results if _is_half_of(check, result)), None)
-        half_rate = summarise(check).median_bytes_per_s
-        rate = None if whole is None else summarise(whole).median_bytes_per_s
-        if half_rate and rate:
-            words = f"{check.case.path} with {_thread_words([check.case.threads])}"
-            lines.append(f"At half the working set {words} runs at {half_rate / rate:.2f} of its rate.")
-    return lines
+    return [
+        f"At half the working set {_short_words(check.whole)} runs at {check.ratio:.2f} of its rate."
+        for check in size_checks(record)
+        if check.ratio is not None
+    ]
 
 
-def _is_half_of(check: Result, whole: Result) -> bool:
-    if "sweep_point" not in check.case.variant or "sweep_point" in whole.case.variant:
-        return False
-    one, other = check.case, whole.case
-    return (one.path, one.engine, one.threads) == (other.path, other.engine, other.threads)
+def _short_words(result: Result) -> str:
+    case = result.case
+    how = ", ".join([case.engine, *([stores_of(case)] if "stores" in case.variant else [])])
+    return f"{case.path} ({how}) with {thread_words([case.threads])}"
 
 
 def _remarks(shown: Sequence[Result], examination: Examination) -> tuple[str, ...]:
@@ -169,21 +164,42 @@ def _grouped(code: str, group: Sequence[tuple[str, Finding]], ids: set[str]) -> 
     if len(ids) > 1 and ids <= {found for found, _ in group}:
         return f"{code}: all results, such as {case_id}: {finding.text}; {finding.hint}."
     others = [other for other, _ in group[1:]]
-    also = f" Also: {', '.join(others)}." if others else ""
+    also = f" Also: {_named(others)}." if others else ""
     return f"{code}: {case_id}: {finding.text}; {finding.hint}.{also}"
 
 
+def _named(ids: Sequence[str]) -> str:
+    """Return the first ids and the number of the others: a sweep has hundreds."""
+    more = len(ids) - MOST_NAMED
+    return ", ".join(ids[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _flat(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a result's JSON as one flat row: the samples stay in JSON, the interval becomes two columns."""
-    interval = result["ci95_bytes_per_s"] or [None, None]
-    left_out = ("samples_s", "ci95_bytes_per_s", "findings", "tuning", "variant")
+    """Return a result's JSON as one flat row: the samples stay in JSON, an interval becomes two columns.
+
+    Every row has the same columns: a rate leaves those of a latency empty, and the other way round.
+    """
+    left_out = ("samples_s", "ci95_bytes_per_s", "findings", "tuning", "variant", "caches", "observed", *LATENCY_FIELDS)
     row = {name: value for name, value in result.items() if name not in left_out}
-    variant = " ".join(f"{name}={value}" for name, value in result["variant"].items())
-    codes = [finding["code"] for finding in result["findings"]]
+    observed = result["observed"]
     return row | {
-        "variant": variant,
+        "variant": _pairs(result["variant"]),
+        "caches": _pairs(result["caches"]),
         "samples": len(result["samples_s"]),
-        "ci95_low_bytes_per_s": interval[0],
-        "ci95_high_bytes_per_s": interval[1],
-        "findings": codes,
+        **_ends("ci95_{}_bytes_per_s", result["ci95_bytes_per_s"]),
+        "median_ns": result.get("median_ns"),
+        "best_ns": result.get("best_ns"),
+        **_ends("ci95_{}_ns", result.get("ci95_ns")),
+        "median_cycles": result.get("median_cycles"),
+        **{name: observed[name]["median"] if name in observed else None for name in OBSERVED},
+        "findings": [finding["code"] for finding in result["findings"]],
     }
+
+
+def _ends(name: str, interval: Sequence[float] | None) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    return {name.format("low"): low, name.format("high"): high}
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in values.items())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.measuring.plan import Plan, PlannedCase
+from bandwidth.measuring.cases import Plan, PlannedCase
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.units import DEFAULT_RATE_UNIT, format_duration, format_rate, format_size
 
@@ -13,29 +14,51 @@ SCHEMA = "bandwidth/plan/1"
 
 def plan_document(plan: Plan, unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of a plan, in the order in which the cases have priority."""
-    columns = (Column("case"), Column("working set", "right"), Column("why"), Column(f"theory {unit}", "right"))
-    table = Table(columns, tuple(_row(planned, unit) for planned in plan.cases))
     records = [_record(planned) for planned in plan.cases]
-    line = (
-        f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
-        f"destinations lie apart. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
-    )
-    theory = plan.theory.to_json()
     unknown = f"The memory's peak is not known here: {plan.theory.reason}; {plan.theory.hint}."
-    remark = (unknown,) if plan.theory.peak is None else ()
     data = {
         "schema": SCHEMA,
         "budget_s": plan.budget_s,
         "memory_bytes": plan.memory_bytes,
-        "memory": theory,
+        "memory": plan.theory.to_json(),
         "cases": records,
+        "notes": list(plan.notes),
     }
-    return Document((table, line), data, records, remark)
+    notes = ("\n".join(plan.notes),) if plan.notes else ()
+    if not plan.cases:
+        return Document(("Nothing would be measured.", *notes), data, records)
+    reasons = tuple(dict.fromkeys(planned.why for planned in plan.cases))
+    blocks = (_table(plan, reasons, unit), _legend(reasons), _closing(plan), *notes)
+    return Document(blocks, data, records, (unknown,) if plan.theory.peak is None else ())
 
 
-def _row(planned: PlannedCase, unit: str) -> tuple[str, ...]:
-    theory = "-" if planned.theory_bytes_per_s is None else format_rate(planned.theory_bytes_per_s, unit)
-    return (planned.case.id, format_size(planned.case.working_set_bytes), planned.why, theory)
+def _table(plan: Plan, reasons: Sequence[str], unit: str) -> Table:
+    """Return the cases with their sizes. Reasons are many words and few: where there are several they are numbered."""
+    has_theory = any(planned.theory_bytes_per_s is not None for planned in plan.cases)
+    columns = [Column("case"), Column("working set", "right")]
+    columns += [Column("why", "right")] if len(reasons) > 1 else []
+    columns += [Column(f"theory {unit}", "right")] if has_theory else []
+    rows = []
+    for planned in plan.cases:
+        row = [planned.case.id, format_size(planned.case.working_set_bytes)]
+        row += [str(reasons.index(planned.why) + 1)] if len(reasons) > 1 else []
+        theory = planned.theory_bytes_per_s
+        row += ["-" if theory is None else format_rate(theory, unit)] if has_theory else []
+        rows.append(tuple(row))
+    return Table(tuple(columns), tuple(rows))
+
+
+def _legend(reasons: Sequence[str]) -> str:
+    if len(reasons) == 1:
+        return f"Why this size: {reasons[0]}."
+    return "\n".join(["Why this size:", *(f"{place}: {reason}." for place, reason in enumerate(reasons, 1))])
+
+
+def _closing(plan: Plan) -> str:
+    return (
+        f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
+        f"destinations lie apart. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+    )
 
 
 def _record(planned: PlannedCase) -> dict[str, Any]:

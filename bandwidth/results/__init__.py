@@ -6,18 +6,21 @@ from bandwidth.results.model import (
     Examination,
     Finding,
     NotRun,
+    Observed,
     Record,
     Result,
     Samples,
 )
-from bandwidth.results.summary import Summary, rates_bytes_per_s, summarise
+from bandwidth.results.summary import Latency, Summary, rates_bytes_per_s, summarise
 
 __all__ = [
     "Case",
     "Conditions",
     "Examination",
     "Finding",
+    "Latency",
     "NotRun",
+    "Observed",
     "Record",
     "Result",
     "Samples",

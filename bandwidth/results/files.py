@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -18,11 +19,12 @@ from bandwidth.results.model import (
     Examination,
     Finding,
     NotRun,
+    Observed,
     Record,
     Result,
     Samples,
 )
-from bandwidth.results.summary import summarise
+from bandwidth.results.summary import Latency, summarise
 from bandwidth.results.text_files import read_text, write_atomically
 
 TOOL_NAME = "bandwidth"
@@ -147,6 +149,7 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         "cpus": format_cpu_list(case.cpus),
         "pinned": result.pinned,
         "caches_known": case.caches_known,
+        "caches": dict(case.caches),
         "variant": dict(case.variant),
         "working_set_bytes": case.working_set_bytes,
         "dram_rule_bytes": case.dram_rule_bytes,
@@ -168,8 +171,21 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         "vendor_bytes_per_s": result.vendor_bytes_per_s,
         "efficiency": summary.efficiency,
         "vendor_efficiency": summary.vendor_efficiency,
+        **_latency_to_json(summary.latency),
         "tuning": dict(result.tuning),
+        "observed": {name: dataclasses.asdict(observed) for name, observed in result.observed.items()},
         "findings": [_finding_to_json(finding) for finding in findings],
+    }
+
+
+def _latency_to_json(latency: Latency | None) -> dict[str, Any]:
+    if latency is None:
+        return {}
+    return {
+        "median_ns": latency.median_ns,
+        "best_ns": latency.best_ns,
+        "ci95_ns": None if latency.ci95_ns is None else [latency.ci95_ns.low, latency.ci95_ns.high],
+        "median_cycles": latency.median_cycles,
     }
 
 
@@ -180,6 +196,7 @@ _BlockSeconds = Annotated[float, Field(ge=1e-9, le=1e9)]
 _Skew = Annotated[float, Field(ge=0, le=1e9)]
 _Rate = Annotated[float, Field(ge=1, le=1e30)]
 _Count = Annotated[int, Field(ge=1)]
+_Seen = Annotated[float, Field(ge=0, le=1e30)]
 # A field that a later version adds is passed over: it extends the schema, it does not change it.
 _CHECKED = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
@@ -189,6 +206,13 @@ def _checked_cpus(text: str) -> str:
         return format_cpu_list(parse_cpu_list(text)) if text else ""
     except BandwidthError as error:
         raise ValueError(error.message) from error
+
+
+class _ObservedFile(BaseModel):
+    model_config = _CHECKED
+    median: _Seen
+    least: _Seen
+    most: _Seen
 
 
 class _ResultFile(BaseModel):
@@ -211,6 +235,7 @@ class _ResultFile(BaseModel):
     cpus: Annotated[str, AfterValidator(_checked_cpus)] = ""
     pinned: bool = True
     caches_known: bool = True
+    caches: dict[str, _Count] = {}
     last_block_checked: bool = True
     variant: dict[str, str | int] = {}
     dram_rule_bytes: _Count | None = None
@@ -218,6 +243,7 @@ class _ResultFile(BaseModel):
     theory_source: str | None = None
     vendor_bytes_per_s: _Rate | None = None
     tuning: dict[str, Any] = {}
+    observed: dict[str, _ObservedFile] = {}
 
 
 class _ToolFile(BaseModel):
@@ -279,6 +305,7 @@ def _result_from_file(file: _ResultFile) -> Result:
         variant=file.variant,
         dram_rule_bytes=file.dram_rule_bytes,
         caches_known=file.caches_known,
+        caches=file.caches,
     )
     failure = "" if file.verified else file.failure or "the data was not as it should be"
     samples = Samples(tuple(file.samples_s), file.calls_per_sample, file.start_skew_s, file.stopped_by)
@@ -291,4 +318,5 @@ def _result_from_file(file: _ResultFile) -> Result:
         pinned=file.pinned,
         last_block_checked=file.last_block_checked,
         tuning=file.tuning,
+        observed={name: Observed(seen.median, seen.least, seen.most) for name, seen in file.observed.items()},
     )

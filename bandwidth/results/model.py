@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
+# `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
+# other threads can read, such as `40%`; `sweep_point` the size of a sweep's point in bytes, as asked for.
 VARIANT_KEYS = (
     "stores",
+    "data",
+    "cores",
     "host_memory",
     "cpu_node",
     "memory_node",
@@ -20,14 +24,20 @@ VARIANT_KEYS = (
 )
 
 
+# A latency's path. Its calls load addresses of this many bytes, each from where the one before says.
+LATENCY = "latency"
+ADDRESS_BYTES = 8
+
+
 @dataclass(frozen=True)
 class Case:
     """One thing to measure, as plain data.
 
     `working_set_bytes` is all arrays of all threads together. `bytes_per_call` is the convention of the rate (stream:
     read + write), `payload_bytes_per_call` what arrives for the user, `traffic_bytes_per_call` what the memory moves,
-    None where that cannot be known. `dram_rule_bytes` is the least working set that counts as DRAM for these CPUs, an
-    assumed one where `caches_known` is false.
+    None where that cannot be known; of a latency they are the addresses loaded, 8 bytes each. `dram_rule_bytes` is the
+    least working set that counts as DRAM for these CPUs, an assumed one where `caches_known` is false. `caches` is what
+    the caches that these CPUs reach hold in all, in bytes by level: `{"L1": 98304, "L2": 4194304}`.
     """
 
     target: str
@@ -42,6 +52,12 @@ class Case:
     variant: Mapping[str, str | int] = field(default_factory=dict)
     dram_rule_bytes: int | None = None
     caches_known: bool = True
+    caches: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_latency(self) -> bool:
+        """Whether it measures the time of a load and no rate."""
+        return self.path == LATENCY
 
     @property
     def id(self) -> str:
@@ -71,6 +87,15 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """Something that was looked at in every block: the median of what was seen, and the ends of its range."""
+
+    median: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something to know about a result: a code, what was seen with the limit that it crossed, and what to try."""
 
@@ -84,7 +109,9 @@ class Result:
     """A case with its samples. `failure` says what the check found wrong; a rate exists only where it is empty.
 
     `last_block_checked` tells whether all data of the last timed block was checked; where a run was cut short, it was
-    all of the first block's and a part of each later one's.
+    all of the first block's and a part of each later one's. `observed` holds what else each block showed:
+    `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the other threads read beside a latency),
+    `huge_page_share` and `placed_share` (of the pages: how many are huge, how many lie on the memory node asked for).
     """
 
     case: Case
@@ -96,6 +123,7 @@ class Result:
     pinned: bool = True
     last_block_checked: bool = True
     tuning: Mapping[str, Any] = field(default_factory=dict)
+    observed: Mapping[str, Observed] = field(default_factory=dict)
 
     @property
     def is_verified(self) -> bool:

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bandwidth.results.model import Result
+from bandwidth.results.model import ADDRESS_BYTES, Result
 from bandwidth.statistics import Interval, median, median_interval
+
+NS_PER_S = 1e9
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The time of one load in nanoseconds, and in cycles of the clock that was seen; None where that was not.
+
+    `ci95_ns` is None below six samples.
+    """
+
+    median_ns: float
+    best_ns: float
+    ci95_ns: Interval | None
+    median_cycles: float | None
 
 
 @dataclass(frozen=True)
@@ -13,7 +28,7 @@ class Summary:
     """The figures of one result, in bytes per second; all are None where it is not verified or has no sample.
 
     `ci95` is None below six samples. `efficiency` is the median over the theory, `vendor_efficiency` over the maker's
-    figure, None where that is not known.
+    figure, None where that is not known. A latency has no rates, and its figures in `latency`.
     """
 
     median_bytes_per_s: float | None
@@ -22,14 +37,14 @@ class Summary:
     efficiency: float | None
     vendor_efficiency: float | None
     count: int
+    latency: Latency | None = None
 
     @property
     def half_width(self) -> float | None:
         """The larger distance from the median to an end of its interval, as a share of the median."""
-        if self.ci95 is None or not self.median_bytes_per_s:
-            return None
-        centre = self.median_bytes_per_s
-        return max(self.ci95.high - centre, centre - self.ci95.low) / centre
+        if self.latency is not None:
+            return _half_width(self.latency.median_ns, self.latency.ci95_ns)
+        return _half_width(self.median_bytes_per_s, self.ci95)
 
 
 def rates_bytes_per_s(result: Result) -> tuple[float, ...]:
@@ -42,6 +57,8 @@ def summarise(result: Result) -> Summary:
     """Return the figures of a result; an unverified one has none."""
     if not result.is_verified or not result.samples.seconds:
         return Summary(None, None, None, None, None, len(result.samples.seconds))
+    if result.case.is_latency:
+        return Summary(None, None, None, None, None, len(result.samples.seconds), _latency(result))
     rates = rates_bytes_per_s(result)
     centre = median(rates)
     return Summary(
@@ -52,6 +69,21 @@ def summarise(result: Result) -> Summary:
         vendor_efficiency=_share(centre, result.vendor_bytes_per_s),
         count=len(rates),
     )
+
+
+def _latency(result: Result) -> Latency:
+    loads = result.case.bytes_per_call // ADDRESS_BYTES * result.samples.calls_per_sample
+    times = [seconds / loads * NS_PER_S for seconds in result.samples.seconds]
+    clock = result.observed.get("clock_hz")
+    centre = median(times)
+    cycles = None if clock is None else centre * clock.median / NS_PER_S
+    return Latency(centre, min(times), median_interval(times), cycles)
+
+
+def _half_width(centre: float | None, interval: Interval | None) -> float | None:
+    if interval is None or not centre:
+        return None
+    return max(interval.high - centre, centre - interval.low) / centre
 
 
 def _share(rate: float, whole: float | None) -> float | None:

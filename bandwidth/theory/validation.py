@@ -7,15 +7,20 @@ from pathlib import Path
 
 from bandwidth.catalog import MemoryFamily
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, parse_entries, parsed_file
+from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, NORMAL_FILE, parse_entries, parsed_file
 from bandwidth.catalog.link import LinkGeneration
+from bandwidth.catalog.normal import NormalBand, fault_of
 from bandwidth.catalog.places import key_of
 from bandwidth.errors import BandwidthError
 from bandwidth.theory.device_notation import SAME_FIGURE, device_peaks
 from bandwidth.theory.notation import notation_peak
 from bandwidth.theory.parts import Counts
 
-KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration]] = {MEMORY_FILE: MemoryFamily, LINKS_FILE: LinkGeneration}
+KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration] | type[NormalBand]] = {
+    MEMORY_FILE: MemoryFamily,
+    LINKS_FILE: LinkGeneration,
+    NORMAL_FILE: NormalBand,
+}
 
 
 def faults(paths: Sequence[Path]) -> list[str]:
@@ -47,6 +52,9 @@ def _faults_of_file(path: Path, owners: dict[str, str]) -> Iterator[str]:
             yield str(result)
         elif isinstance(result, Device):
             yield from _faults_of_device(path, result, owners)
+        elif isinstance(result, NormalBand):
+            if wrong := fault_of(result):
+                yield f"{path.name}: [{name}]: {wrong}"
         elif not result.source.strip():
             yield f"{path.name}: [{name}]: source: it is empty"
 

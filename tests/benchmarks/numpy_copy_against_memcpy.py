@@ -16,7 +16,8 @@ from pairs import ratio_of_pairs
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.measuring.engines.numpy_host import OPERATIONS, NumpyHostEngine
+from bandwidth.measuring.engines.host import HostEngine
+from bandwidth.measuring.engines.numpy_host import OPERATIONS, NumpyRunner
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
 
@@ -44,9 +45,9 @@ def _ratio(size_bytes, pairs):
 
     use = {"operation": OPERATIONS["copy"]}
     topology = read_topology(SystemReader())
-    options = MeasureOptions(kernels=("copy",), threads=("1",), size_bytes=size_bytes)
+    options = MeasureOptions(kernels=("copy",), engines=("numpy",), threads=("1",), size_bytes=size_bytes)
     case = make_plan(options, Facts({}), topology).cases[0].case
-    engine = NumpyHostEngine(topology, {"copy": lambda *arrays: use["operation"](*arrays)})
+    engine = HostEngine(topology, {"numpy": NumpyRunner({"copy": lambda *arrays: use["operation"](*arrays)})})
     engine.prepare([case], 120.0)
     calls = max(1, 512 * 1024**2 // case.working_set_bytes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -16,18 +17,20 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
+from measuring_support import small_topology
 
 from bandwidth.cli.app import run
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
 from bandwidth.machine.probe import collect
-from bandwidth.measuring.engines import ENGINES, Block, EngineEntry
+from bandwidth.measuring.engines import ENGINES, FAMILIES, Block, EngineEntry
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.results import files as results_files
 from bandwidth.results import summarise, text_files
 from bandwidth.results.files import load, parse
 
 TINY = ("--size", "4MiB", "--budget", "1s", "--kernel", "copy", "--threads", "1")
+NUMPY = ("--engine", "numpy", *TINY)
 # A shell that starts the tests in the background has SIGINT ignored, and so have its children: undone here.
 WITH_CTRL_C = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -71,7 +74,28 @@ def refused(capsys, code, *arguments):
         (2, ("--kernel", "triadd"), ("--kernel 'triadd' is not known", "copy")),
         (2, ("--kernel", "copy,,read"), ("empty part",)),
         (2, ("--kernel", ""), ("empty part",)),
+        (2, ("--kernel", "triad", "--engine", "numpy"), ("--kernel 'triad' is of the engine native", "copy")),
         (2, ("--engine", "fortran"), ("--engine 'fortran' is not known", "numpy")),
+        (2, ("--stores", "warm"), ("--stores 'warm' is not known", "streaming, ordinary")),
+        (2, ("--stores", "streaming", "--engine", "numpy"), ("--stores is of the engine native",)),
+        (2, ("--sweep", "sizes"), ("--sweep 'sizes' is not known", "choose from size, threads")),
+        (2, ("--sweep", ""), ("--sweep '' is not known",)),
+        (2, ("--range", "4KiB-64MiB"), ("--range is of a sweep", "--sweep size")),
+        (2, ("--sweep", "size", "--range", "2MiB-1MiB"), ("--range 2 MiB-1 MiB is upside down", "smaller end first")),
+        (2, ("--sweep", "size", "--range", "4MiB"), ("--range '4MiB' has one end", "write both")),
+        (2, ("--sweep", "size", "--range", "a-b"), ("--range: 'a' is not a size",)),
+        (2, ("--sweep", "size", "--range", "5KiB-5KiB"), ("--range 5 KiB-5 KiB holds no point", "4 KiB at least")),
+        (2, ("--sweep", "size", "--range", "4KiB-9000PiB"), ("--range up to 9000 PiB needs", "give a smaller end")),
+        (2, ("--sweep", "size", "--size", "9000PiB"), ("--size 9000 PiB needs", "give at most")),
+        (2, ("--sweep", "threads", "--range", "1-99999"), ("--range 99999", "may be used here")),
+        (2, ("--sweep", "threads", "--threads", "1"), ("--threads has no meaning in a sweep over threads", "--range")),
+        (2, ("--sweep", "size", "--threads", "99999"), ("--threads 99999", "may be used here")),
+        (2, ("--mix", "9:1"), ("--mix '9:1' is not known", "1:0, 3:1, 2:1, 1:1")),
+        (2, ("--mix", "2:1,,1:1"), ("empty part",)),
+        (2, ("--mix", "all", "--engine", "numpy"), ("--mix needs the native engine", "pip install")),
+        (2, ("--mix", "all", "--kernel", "copy"), ("--kernel has no meaning with",)),
+        (2, ("--latency", "--engine", "numpy"), ("--latency needs the native engine", "pip install")),
+        (2, ("--latency", "--size", "9000PiB"), ("--size 9000 PiB needs", "may be used")),
         (2, ("--format", "xml"), ("--format 'xml' is not known", "csv")),
         (2, ("--json", "--format", "csv"), ("do not go together",)),
         (2, ("--unit", "furlongs"), ("--unit 'furlongs'",)),
@@ -154,7 +178,7 @@ def test_facts_that_cannot_be_used_are_refused(capsys, tmp_path):
 def test_a_plan_measures_nothing_and_writes_json(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("bandwidth.measuring.measure.measure_prepared", None)
     path = tmp_path / "plan.json"
-    assert run(["measure", "--plan", "--json", "-o", str(path), *TINY, "--memory", "DDR4-2933 x4"]) == 0
+    assert run(["measure", "--plan", "--json", "-o", str(path), *NUMPY, "--memory", "DDR4-2933 x4"]) == 0
     assert capsys.readouterr() == ("", "")
     plan = json.loads(path.read_text())
     assert plan["schema"] == "bandwidth/plan/1"
@@ -169,6 +193,81 @@ def test_a_plan_measures_nothing_and_writes_json(capsys, monkeypatch, tmp_path):
     assert err == ""
 
 
+STUDIES = (
+    (),
+    ("--sweep", "size"),
+    ("--sweep", "threads"),
+    ("--latency",),
+    ("--numa",),
+    ("--numa", "--latency"),
+    ("--mix", "all"),
+    ("--zeros",),
+    ("--sweep", "size", "--kernel", "copy,triad", "--stores", "streaming,ordinary"),
+)
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=" ".join)
+def test_the_plan_of_every_study_fits_eighty_columns(capsys, study):
+    assert run(["measure", "--plan", *study]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert max(map(len, out.splitlines())) <= 80
+    assert run(["measure", "--plan", *study, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert all(case["why"] for case in plan["cases"])
+    assert ("Nothing was measured." in out) == bool(plan["cases"])
+
+
+def test_help_is_in_panels_with_what_to_run_first(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["measure", "--help"]) == 0
+    out = capsys.readouterr().out
+    order = ["Arguments", "Options", "Instead of the table", "What the machine has", "What is printed and kept"]
+    places = [out.index(f" {panel} ") for panel in order]
+    assert places == sorted(places)
+
+
+@pytest.fixture
+def without_llvmlite(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "llvmlite" else find(name))
+
+
+def test_without_llvmlite_numpy_is_measured_and_a_line_says_what_is_missing(capsys, without_llvmlite):
+    assert run(["measure", *TINY]) == 0
+    out, err = capsys.readouterr()
+    assert " numpy " in out
+    assert " native " not in out.split("Counted")[0]
+    assert "llvmlite is not installed: pip install 'membandwidth[native]'." in " ".join(out.split())
+    assert err == ""
+    line = refused(capsys, 2, "--engine", "native")
+    assert "--engine native cannot be used here: llvmlite is not installed" in line
+
+
+@pytest.fixture
+def one_node(monkeypatch):
+    """Let the machine have one NUMA node, whatever this one has."""
+    monkeypatch.setattr("bandwidth.measuring.measure.read_topology", lambda reader: small_topology(2))
+
+
+def test_one_node_is_a_line_and_no_table(capsys, one_node, tmp_path):
+    line = "This machine has one NUMA node: no memory is remote."
+    assert run(["measure", "--numa", "--plan"]) == 0
+    assert capsys.readouterr() == (f"Nothing would be measured.\n\n{line}\n", "")
+    path = tmp_path / "run.json"
+    assert run(["measure", "--numa", "--save", str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith(f"\n\n{line}\n")
+    assert "BW010" not in out
+    assert err == ""
+    assert (load(path).results, load(path).notes) == ((), (line,))
+    assert run(["measure", "--numa", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["results"], record["not_run"], record["notes"]) == ([], [], [line])
+    assert run(["measure", "--numa", "--format", "csv"]) == 0
+    assert run(["measure", "--numa", "--strict"]) == 0
+
+
 # --- a scripted engine: its blocks take what the test says
 
 
@@ -179,10 +278,12 @@ class Scripted:
     seconds: object
     wrong: str = ""
     skew: float = 0.0
+    refused: str = ""
     prepared: list = field(default_factory=list)
 
     def prepare(self, cases, limit_s):
         self.prepared += cases
+        return dict.fromkeys((case.id for case in cases), self.refused) if self.refused else {}
 
     def run_block(self, case, calls):
         return Block(next(self.seconds), self.skew)
@@ -197,10 +298,9 @@ class Scripted:
 @pytest.fixture
 def script(monkeypatch):
     def install(*seconds, **others):
-        entry = EngineEntry(
-            "scripted", ("host",), ("copy",), lambda _: Scripted(cycle(seconds), **others), "what a test says"
-        )
+        entry = EngineEntry("scripted", ("host",), ("copy",), "scripted", "what a test says")
         monkeypatch.setitem(ENGINES, "scripted", entry)
+        monkeypatch.setitem(FAMILIES, "scripted", lambda names, topology: Scripted(cycle(seconds), **others))
         return ("measure", "--engine", "scripted", *TINY)
 
     return install
@@ -238,6 +338,13 @@ def test_a_failed_check_leaves_with_1_and_no_rate(capsys, script, tmp_path):
     assert err == ("bandwidth: verification failed: host/copy/scripted/1; see BW006 above; `bandwidth explain BW006`\n")
     (result,) = load(tmp_path / "run.json").results
     assert not result.is_verified
+
+
+def test_nothing_that_could_be_measured_leaves_with_1_and_the_reason(capsys, script):
+    assert run([*script(0.02, refused="mbind is refused")]) == 1
+    out, err = capsys.readouterr()
+    assert "Not run: host/copy/scripted/1: mbind is refused." in out
+    assert err == "bandwidth: nothing could be measured; mbind is refused\n"
 
 
 def test_a_rate_above_theory_is_marked(capsys, script):
@@ -332,11 +439,26 @@ def test_quiet_leaves_out_the_findings(capsys, script):
     assert ("median GB/s" in out, "BW0" in out.replace("BW010 below", ""), err) == (True, False, "")
 
 
+@pytest.mark.parametrize(("encoding", "character"), [("utf-8", "\N{FULL BLOCK}"), ("ascii", "#"), ("latin-1", "#")])
+def test_bars_are_blocks_where_the_stream_has_them(monkeypatch, script, tmp_path, encoding, character):
+    script()
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    sweep = ("measure", "--engine", "scripted", "--sweep", "size", "--range", "4KiB-64KiB", "--threads", "1")
+    monkeypatch.setitem(FAMILIES, "scripted", lambda names, topology: Scripted(cycle((0.02,))))
+    assert run([*sweep, "--kernel", "copy"]) == 0
+    assert character * 8 in written.getvalue().decode(encoding)
+    # A file is UTF-8, whatever the terminal shows.
+    assert run([*sweep, "--kernel", "copy", "-o", str(tmp_path / "sweep.txt")]) == 0
+    assert "\N{FULL BLOCK}" * 8 in (tmp_path / "sweep.txt").read_text("utf-8")
+
+
 # --- the real thing, tiny
 
 
 def test_a_tiny_real_run(own_machine):
-    done = bandwidth("measure", "host", "--size", "4MiB", "--budget", "1s", "--threads", "1")
+    done = bandwidth("measure", "host", "--size", "4MiB", "--budget", "4s", "--kernel", "copy", "--threads", "1")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
@@ -345,9 +467,26 @@ def test_a_tiny_real_run(own_machine):
     assert "BW001" in done.stdout  # 4 MiB are no memory
 
 
+@pytest.mark.parametrize(
+    ("study", "part"),
+    [
+        (("--sweep", "size", "--range", "4KiB-64KiB", "--threads", "1"), "By size: read, native, 1 thread"),
+        (("--latency", "--size", "64KiB", "--threads", "1"), "Latency by size: native, 1 thread"),
+        (("--mix", "2:1,1:1", "--size", "1MiB", "--threads", "1"), "Reads to writes, 1 thread"),
+        (("--zeros", "--size", "1MiB", "--threads", "1"), "Zeros beside other data"),
+    ],
+)
+def test_a_tiny_real_study(own_machine, study, part):
+    done = bandwidth("measure", *study, "--budget", "2s")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert part in done.stdout
+    assert "ll verified" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
 def test_json_on_standard_output_is_a_record(own_machine):
     forced = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": "40"}
-    done = bandwidth("measure", *TINY, "--json", env=forced)
+    done = bandwidth("measure", *NUMPY, "--json", env=forced)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     record = parse(done.stdout, "-")
@@ -355,7 +494,7 @@ def test_json_on_standard_output_is_a_record(own_machine):
     assert result.case.id == "host/copy/numpy/1"
     assert result.is_verified
     assert (summarise(result).median_bytes_per_s or 0) > 1e8
-    assert record.command == ("bandwidth", "measure", *TINY, "--json")
+    assert record.command == ("bandwidth", "measure", *NUMPY, "--json")
     assert {"BW001"} <= examine(record).codes()
 
 

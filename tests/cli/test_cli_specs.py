@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bandwidth.catalog import files
+from bandwidth.catalog import files, specs_folder
+from bandwidth.catalog.normal import forget_bands, normal_bands
 from bandwidth.catalog.search import forget_devices
 from bandwidth.cli.app import run
 from bandwidth.theory.notation import forget_specs
@@ -28,6 +29,7 @@ def folder(tmp_path, monkeypatch):
     forget_specs()
     files.memory_families.cache_clear()
     files.link_generations.cache_clear()
+    forget_bands()
 
 
 def test_own_device_is_shown_listed_found_and_computed(folder, capsys):
@@ -57,6 +59,38 @@ def test_own_family_of_memory_is_computed(folder, capsys):
     assert json.loads(capsys.readouterr().out)["results"][0]["peak_bytes_per_s"] == 8e9
 
 
+BAND = """["mine"]
+target = "host"
+paths = ["read"]
+low = 0.5
+high = 0.6
+denominator = "peak"
+source = "me"
+"""
+
+
+def test_bands_of_what_is_normal_are_no_devices(folder, capsys):
+    (folder / "normal.toml").write_text(BAND)
+    assert run(["specs", "validate", str(folder)]) == 0
+    assert run(["specs", "validate", str(specs_folder())]) == 0
+    capsys.readouterr()
+    assert run(["specs", "search", "mine", "--specs", str(folder)]) == 1
+    assert run(["specs", "list", "--specs", str(folder), "--format", "csv"]) == 0
+    captured = capsys.readouterr()
+    assert "mine" not in captured.out
+    assert "passed over" not in captured.err
+    assert normal_bands()[0].name == "mine"
+
+
+def test_faults_of_bands_are_named(folder, capsys):
+    (folder / "normal.toml").write_text(BAND.replace("0.5", "0.7"))
+    assert run(["specs", "validate", str(folder / "normal.toml")]) == 1
+    assert capsys.readouterr().err == "bandwidth: normal.toml: [mine]: low is above high\n"
+    (folder / "normal.toml").write_text(BAND.replace('"host"', '"disk"'))
+    assert run(["specs", "validate", str(folder)]) == 1
+    assert "[mine]: target" in capsys.readouterr().err
+
+
 def test_validate_names_each_fault_and_exits_1(folder, capsys):
     (folder / "bad.toml").write_text(CARD.replace('"gpu"', "5"))
     assert run(["specs", "validate", str(folder / "toys.toml")]) == 0
@@ -73,10 +107,10 @@ def test_validate_checks_the_whole_catalog(capsys):
     assert "files are whole" in capsys.readouterr().out
 
 
-def test_schema_describes_the_three_kinds_of_tables(capsys):
+def test_schema_describes_each_kind_of_tables(capsys):
     assert run(["specs", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    assert set(schema["files"]) == {"devices/*.toml", "memory.toml", "links.toml"}
+    assert set(schema["files"]) == {"devices/*.toml", "memory.toml", "links.toml", "normal.toml"}
     assert "memory" in schema["files"]["devices/*.toml"]["required"]
 
 

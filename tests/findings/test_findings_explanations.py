@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth import BandwidthError
-from bandwidth.findings import EXPLANATIONS, explanation, rules
+from bandwidth.findings import EXPLANATIONS, explanation, machine_state, nodes, stores, threads, validity
+from bandwidth.results.curves import KNEE_SHARE
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE
 
 
@@ -46,11 +47,31 @@ def test_every_entry_can_be_printed(entry):
     [
         ("BW001", "at least 4 times"),
         ("BW001", "256 MiB"),
-        ("BW003", f"{rules.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
+        ("BW003", f"{validity.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
         ("BW008", {6: "six"}[FEWEST_FOR_INTERVAL]),
-        ("BW009", f"{rules.SKEW_SHARE * 100:.0f} %"),
-        ("BW012", {0.1: "a tenth"}[rules.OUTLIER_SHARE]),
+        ("BW009", f"{validity.SKEW_SHARE * 100:.0f} %"),
+        ("BW012", {0.1: "a tenth"}[validity.OUTLIER_SHARE]),
         ("BW012", f"{OUTLIER_SCORE}"),
+        ("BW004", f"more than {machine_state.STEAL_SHARE * 100:.0f} % of the CPUs'"),
+        ("BW004", f"more than {machine_state.CPU_PRESSURE_PERCENT:.0f} % of the ten seconds"),
+        ("BW004", f"more than {machine_state.MEMORY_WAIT_SHARE * 100:.0f} % of the run"),
+        ("BW015", f"less than {stores.STORES_ALIKE * 100:.0f} %"),
+        ("BW016", f"less than {stores.NUMPY_ALIKE * 100:.0f} %"),
+        ("BW018", f"less than {stores.NUMPY_ALIKE * 100:.0f} %"),
+        ("BW018", f"below {stores.SHORT_CALL_S * 1e6:.0f} us"),
+        ("BW018", f"about {stores.CALL_COST_S * 1e6:.1f} us"),
+        ("BW019", f"more than {(stores.ZEROS_GAIN - 1) * 100:.0f} %"),
+        ("BW020", f"more than {(stores.ZEROS_GAIN - 1) * 100:.0f} %"),
+        ("BW021", f"less than {threads.ONE_THREAD_FILLS * 100:.0f} %"),
+        ("BW022", f"{KNEE_SHARE * 100:.0f} % of the best"),
+        ("BW023", f"less than {threads.THREADS_COST * 100:.0f} %"),
+        ("BW025", f"more than {(1 - nodes.NODES_ALIKE) * 100:.0f} % off"),
+        ("BW026", f"Less than {nodes.PLACED_SHARE * 100:.0f} %"),
+        ("BW028", f"less than {nodes.SAME_MODULES * 100:.0f} %"),
+        ("BW030", f"below {machine_state.NOMINAL_SHARE * 100:.0f} %"),
+        ("BW031", f"less than {machine_state.HUGE_SHARE * 100:.0f} %"),
+        ("BW032", f"more than {machine_state.CLOCK_RANGE * 100:.0f} %"),
+        ("BW032", f"more than {machine_state.CLOCK_BETWEEN * 100:.0f} %"),
     ],
 )
 def test_the_texts_name_the_limits_that_the_rules_have(code, limit):

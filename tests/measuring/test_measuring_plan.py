@@ -19,26 +19,47 @@ def cases_by_id(found):
     return {planned.case.id: planned for planned in found.cases}
 
 
-def test_default_is_one_thread_and_all_cores_with_all_kernels():
+def test_default_is_one_thread_and_all_cores_with_all_kernels_and_stores():
     found = cases_by_id(plan(small_topology(4)))
-    ids = {case_id for case_id, planned in found.items() if not planned.case.variant}
-    assert ids == {f"host/{path}/numpy/{n}" for path in ("read", "write", "copy", "scale", "add") for n in (1, 4)}
+    ids = {case_id for case_id, planned in found.items() if "sweep_point" not in planned.case.variant}
+    native = ["read/native/{}", "dot/native/{}"]
+    native += [
+        f"{path}/native/{{}}/{stores}"
+        for path in ("write", "copy", "scale", "add", "triad")
+        for stores in ("streaming", "ordinary")
+    ]
+    numpy = [f"{path}/numpy/{{}}" for path in ("read", "write", "copy", "scale", "add")]
+    assert ids == {f"host/{row.format(threads)}" for row in native + numpy for threads in (1, 4)}
 
 
 def test_order_is_priority():
-    ids = [planned.case.id for planned in plan(small_topology(2)).cases]
+    ids = [planned.case.id.removeprefix("host/") for planned in plan(small_topology(2)).cases]
+    assert ids[:11] == [
+        "copy/native/2/streaming",
+        "copy/native/2/streaming/134217728",
+        "read/native/2",
+        "triad/native/2/streaming",
+        "copy/numpy/2",
+        "copy/native/1/streaming",
+        "read/native/1",
+        "triad/native/1/streaming",
+        "copy/numpy/1",
+        "copy/native/2/ordinary",
+        "read/numpy/2",
+    ]
+    assert [int(case_id.split("/")[2]) for case_id in ids[9:]] == [2] * 13 + [1] * 13
+    kernels = list(dict.fromkeys(case_id.split("/")[0] for case_id in ids[9:22]))
+    assert kernels == ["copy", "read", "triad", "write", "scale", "add", "dot"]
+
+
+def test_order_with_numpy_alone_is_by_kernel():
+    ids = [planned.case.id for planned in plan(small_topology(2), engines=("numpy",)).cases]
     assert ids == [
         "host/copy/numpy/2",
-        "host/read/numpy/2",
         "host/copy/numpy/2/134217728",
         "host/copy/numpy/1",
-        "host/read/numpy/1",
-        "host/scale/numpy/2",
-        "host/add/numpy/2",
-        "host/write/numpy/2",
-        "host/scale/numpy/1",
-        "host/add/numpy/1",
-        "host/write/numpy/1",
+        *(f"host/{path}/numpy/2" for path in ("read", "write", "scale", "add")),
+        *(f"host/{path}/numpy/1" for path in ("read", "write", "scale", "add")),
     ]
 
 
@@ -68,20 +89,24 @@ def test_rounding_to_pages_never_falls_below_the_rule():
             assert planned.case.meets_dram_rule
 
 
+def size_checks(found):
+    return [planned for planned in found.cases if "sweep_point" in planned.case.variant]
+
+
 def test_size_check_is_made_once_for_each_size():
-    found = cases_by_id(plan(small_topology(4), threads=("1", "2", "all")))
-    assert [case_id for case_id, planned in found.items() if planned.case.variant] == ["host/copy/numpy/4/134217728"]
+    found = plan(small_topology(4), threads=("1", "2", "all"))
+    assert [planned.case.id for planned in size_checks(found)] == ["host/copy/native/4/streaming/134217728"]
 
 
 def test_size_check_has_half_the_size_and_no_theory():
-    found = plan(small_topology(2), memory="DDR4-3200 x2")
-    check = next(planned for planned in found.cases if planned.case.variant)
+    (check,) = size_checks(plan(small_topology(2), memory="DDR4-3200 x2"))
     assert check.case.working_set_bytes == 128 * MIB
     assert check.theory_bytes_per_s is None
+    assert check.why == "half of it, to show that the whole is in memory"
 
 
 def test_size_check_is_left_out_below_the_rule():
-    assert all(not planned.case.variant for planned in plan(small_topology(2), size_bytes=MIB).cases)
+    assert size_checks(plan(small_topology(2), size_bytes=MIB)) == []
 
 
 def test_bytes_of_each_convention():
@@ -93,9 +118,16 @@ def test_bytes_of_each_convention():
     assert read.traffic_bytes_per_call == 24 * MIB
 
 
-def test_size_is_rounded_up_to_whole_pages_of_every_array():
+def test_large_arrays_are_rounded_up_to_whole_pages():
+    found = plan(small_topology(2), size_bytes=MIB + 1, threads=("2",), kernels=("add",))
+    assert found.cases[0].case.working_set_bytes == (-(-(MIB + 1) // (2 * 3 * 4096))) * 2 * 3 * 4096
+
+
+def test_small_arrays_are_rounded_down_to_whole_lines_and_have_one_at_least():
     found = plan(small_topology(2), size_bytes=1, threads=("2",), kernels=("add",))
-    assert found.cases[0].case.working_set_bytes == 2 * 3 * 4096
+    assert found.cases[0].case.working_set_bytes == 2 * 3 * 64
+    found = plan(small_topology(2), size_bytes=4096, threads=("2",), kernels=("add",))
+    assert found.cases[0].case.working_set_bytes == 10 * 2 * 3 * 64
 
 
 def test_unknown_caches_get_a_large_size_that_counts_as_memory():
@@ -103,7 +135,10 @@ def test_unknown_caches_get_a_large_size_that_counts_as_memory():
     assert found.cases[0].case.working_set_bytes == GIB
     assert not found.cases[0].case.caches_known
     assert found.cases[0].theory_bytes_per_s == 51.2e9
-    assert found.cases[1].case.variant == {"sweep_point": GIB // 2}  # and half of it shows whether that was so
+    assert found.cases[1].case.variant == {
+        "stores": "streaming",
+        "sweep_point": GIB // 2,
+    }  # and half of it shows whether that was so
 
 
 def test_no_memory_to_speak_of_is_an_error():
@@ -128,7 +163,7 @@ def test_little_memory_caps_the_default_and_takes_the_theory_away():
 
 def test_size_above_memory_is_a_usage_error_that_says_what_fits():
     with pytest.raises(
-        UsageError, match=r"--size 2 GiB needs 4 GiB of memory in all, 1 GiB may be used; give at most 409MiB"
+        UsageError, match=r"--size 2 GiB needs 4 GiB of memory in all, 1 GiB may be used; give at most 405MiB"
     ):
         plan(small_topology(2), facts_with_memory(GIB), size_bytes=2 * GIB)
 
@@ -159,8 +194,14 @@ def test_sockets_option_overrides_those_found():
         ({"threads": ("3",)}, "--threads 3: 2 CPUs may be used here"),
         ({"threads": ("many",)}, "--threads 'many' is not a number"),
         ({"threads": ("٣",)}, "is not a number"),
-        ({"kernels": ("triad",)}, "--kernel 'triad' is not known; choose from add, copy, read, scale, write"),
-        ({"engines": ("fortran",)}, "--engine 'fortran' is not known; choose from numpy"),
+        ({"kernels": ("triadd",)}, "--kernel 'triadd' is not known; choose from add, copy, dot, read, scale, triad"),
+        ({"kernels": ("mix 2:1",)}, "--kernel 'mix 2:1' is not known"),
+        (
+            {"kernels": ("triad",), "engines": ("numpy",)},
+            "--kernel 'triad' is of the engine native, which is not used here; choose from add, copy, read",
+        ),
+        ({"engines": ("fortran",)}, "--engine 'fortran' is not known; choose from native, numpy"),
+        ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native, which is not used"),
         ({"cpus": (0, 7)}, "--cpus: CPU 7 may not be used here; choose from 0-1"),
         ({"target": "disk"}, "'disk' is nothing that can be measured"),
         ({"memory": "PCIe 4.0 x16"}, "--memory 'PCIe 4.0 x16' is a link"),

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from bandwidth.errors import BandwidthError
+from bandwidth.measuring import workers
 from bandwidth.measuring.workers import Team
 
 
@@ -105,3 +107,81 @@ def test_close_ends_the_threads_and_breaks_off_between_calls():
     runner.join(timeout=5)
     assert not runner.is_alive()
     assert len(calls) < 100
+
+
+def test_clock_is_read_around_the_calls_of_each_worker():
+    moments = iter(range(100))
+    team = Team([0], pin=False, clock_ns=lambda: next(moments))
+    try:
+        (stamp,) = team.timed([lambda: "value"], 3)
+        assert (stamp.start_ns, stamp.end_ns, stamp.value) == (0, 1, "value")
+    finally:
+        team.close()
+
+
+def test_interrupt_of_a_job_reaches_the_caller_at_once(team):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        team.each([interrupted, lambda: None])
+
+
+def test_threads_that_the_system_refuses_are_one_clear_error(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(workers.threading.Thread, "start", refuse)
+    with pytest.raises(BandwidthError, match="3 threads cannot be started; give fewer --threads"):
+        Team([0, 1, 2], pin=False)
+
+
+def test_threads_that_were_started_end_where_the_next_is_refused(monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def refuse_the_third(self):
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(self)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
+    with pytest.raises(BandwidthError):
+        Team([0, 1, 2], pin=False)
+    for thread in started:
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+
+
+def test_long_work_can_see_that_the_team_is_to_end():
+    team = Team([0], pin=False)
+    seen = []
+
+    def job():
+        while not team.is_stopping:
+            time.sleep(0.001)
+        seen.append(True)
+
+    assert not team.is_stopping
+    runner = threading.Thread(target=lambda: team.each([job]))
+    runner.start()
+    time.sleep(0.02)
+    team.close()
+    runner.join(timeout=5)
+    assert seen == [True]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin threads")
+def test_cpu_that_is_taken_away_later_shows():
+    cpu = min(os.sched_getaffinity(0))
+    others = os.sched_getaffinity(0) - {cpu}
+    if not others:
+        pytest.skip("there is one CPU only")
+    team = Team([cpu], pin=True)
+    try:
+        team.each([lambda: os.sched_setaffinity(0, others)])  # what a smaller cpuset does
+        assert team.pinned
+        team.each([lambda: None])
+        assert not team.pinned
+    finally:
+        team.close()

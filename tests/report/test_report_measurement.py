@@ -6,18 +6,20 @@ import csv
 import io
 import json
 import re
+from functools import partial
 
 import pytest
 
 from bandwidth.findings import examine
 from bandwidth.report import FORMATS, Table, render
-from bandwidth.report.measurement import measurement_document
-from bandwidth.results import NotRun
+from bandwidth.report.measurement import MOST_NAMED, measurement_document
+from bandwidth.results import Examination, Finding, NotRun, Observed
 from bandwidth.results.files import parse, record_to_json
 
 MIB = 1024**2
 GB = 10**9
 THEORY = 93866666666.66667
+STREAMING = {"stores": "streaming"}
 STEADY = (1.0, 1.002, 0.998, 1.001, 0.999, 1.0)
 UNKNOWN_MEMORY = {
     "bytes_per_s": None,
@@ -30,9 +32,14 @@ UNKNOWN_MEMORY = {
 def result(make_case, make_result):
     """Return a result of `gb` GB in each of the blocks; a field of Case goes into `case`."""
 
-    def build(path, threads, gb, seconds=STEADY, *, size=512 * MIB, variant=None, **others):
+    def build(path, threads, gb, seconds=STEADY, *, engine="numpy", size=512 * MIB, variant=None, **others):
         case = make_case(
-            path=path, threads=threads, bytes_per_call=int(gb * GB), working_set_bytes=size, variant=variant or {}
+            path=path,
+            engine=engine,
+            threads=threads,
+            bytes_per_call=int(gb * GB),
+            working_set_bytes=size,
+            variant=variant or {},
         )
         return make_result(case, seconds, **others)
 
@@ -63,8 +70,38 @@ def troubled(make_record, result):
     )
 
 
-def shown(record, format_name="table", unit="GB/s"):
-    return render(measurement_document(record, examine(record), unit), format_name)
+@pytest.fixture(scope="module")
+def server(make_record, result):
+    """Both engines, both kinds of stores and a node's all cores: the default run, shortened."""
+
+    def rows(threads, share):
+        build = partial(result, threads=threads, size=2048 * MIB, theory_bytes_per_s=460.8e9)
+        for path, gb in (("copy", 360.0), ("read", 300.0)):
+            yield build(path, gb=gb * share)
+        yield build("dot", gb=380.1 * share, engine="native")
+        for path, gb in (("triad", 374.0), ("copy", 378.9)):
+            yield build(path, gb=gb * share * 0.7, engine="native", variant={"stores": "ordinary"})
+            yield build(path, gb=gb * share, engine="native", variant={"stores": "streaming"})
+        yield build("read", gb=389.2 * share, engine="native")
+
+    half = result("copy", 1, 19.1, engine="native", size=1024 * MIB, variant=STREAMING | {"sweep_point": 1024 * MIB})
+    return make_record(*rows(1, 0.05), half, *rows(96, 1.0), notes=("This machine has one NUMA node.",))
+
+
+NOTHING_FOUND = Examination({}, ())
+
+
+def shown(record, format_name="table", unit="GB/s", examination=None):
+    return render(measurement_document(record, examination or examine(record), unit), format_name)
+
+
+def tables_of(record, unit="GB/s"):
+    document = measurement_document(record, NOTHING_FOUND, unit)
+    return {block.title: block for block in document.blocks if isinstance(block, Table)}
+
+
+def row_of(table, number=0):
+    return dict(zip([column.header for column in table.columns], table.rows[number], strict=True))
 
 
 ORDINARY = """\
@@ -72,62 +109,102 @@ Host memory of Example 8-Core Processor, 8 cores
 Theory: DDR4-2933 x4: 2933.33 MT/s x 8 B x 4 = 93.87 GB/s, from --memory
   DDR4-2933 x4
 
-path  engine  threads  median GB/s  95 % interval   best  theory   share  n
-----  ------  -------  -----------  -------------  -----  ------  ------  -
-copy  numpy         1        18.40    18.36-18.44  18.44   93.87  19.6 %  6
-read  numpy         1        12.00    11.98-12.02  12.02   93.87  12.8 %  6
-copy  numpy         8        71.50    71.36-71.64  71.64   93.87  76.2 %  6
-add   numpy         8        65.25    65.12-65.38  65.38   93.87  69.5 %  6
+8 threads
+path  engine  median GB/s  95 % interval   best  theory   share  n
+----  ------  -----------  -------------  -----  ------  ------  -
+copy  numpy         71.50    71.36-71.64  71.64   93.87  76.2 %  6
+add   numpy         65.25    65.12-65.38  65.38   93.87  69.5 %  6
 
-Counted, bytes an element: copy 8 read + 8 written, read 8 read, add 16 read + 8
+1 thread
+path  engine  median GB/s  95 % interval   best  theory   share  n
+----  ------  -----------  -------------  -----  ------  ------  -
+read  numpy         12.00    11.98-12.02  12.02   93.87  12.8 %  6
+copy  numpy         18.40    18.36-18.44  18.44   93.87  19.6 %  6
+
+Counted, bytes an element: read 8 read, copy 8 read + 8 written, add 16 read + 8
   written; all verified.
 Working set: 512 MiB with 1 thread.
 Working set: 1 GiB with 8 threads.
-At half the working set copy with 1 thread runs at 1.02 of its rate.
+At half the working set copy (numpy) with 1 thread runs at 1.02 of its rate.
 
 Not run: host/write/numpy/1: the budget of 1 s did not reach it; give a longer
   --budget.
 """
+SERVER = """\
+Host memory of Example 8-Core Processor, 8 cores
+Theory: DDR4-2933 x4: 2933.33 MT/s x 8 B x 4 = 93.87 GB/s, from --memory
+  DDR4-2933 x4
 
+96 threads
+path   engine  stores     median GB/s  95 % interval    best  theory   share  n
+-----  ------  ---------  -----------  -------------  ------  ------  ------  -
+read   native  -               389.20  388.42-389.98  389.98  460.80  84.5 %  6
+read   numpy   -               300.00  299.40-300.60  300.60  460.80  65.1 %  6
+copy   native  streaming       378.90  378.14-379.66  379.66  460.80  82.2 %  6
+copy   native  ordinary        265.23  264.70-265.76  265.76  460.80  57.6 %  6
+copy   numpy   -               360.00  359.28-360.72  360.72  460.80  78.1 %  6
+triad  native  streaming       374.00  373.25-374.75  374.75  460.80  81.2 %  6
+triad  native  ordinary        261.80  261.28-262.32  262.32  460.80  56.8 %  6
+dot    native  -               380.10  379.34-380.86  380.86  460.80  82.5 %  6
+
+1 thread
+path   engine  stores     median GB/s  95 % interval    best  theory   share  n
+-----  ------  ---------  -----------  -------------  ------  ------  ------  -
+read   native  -                19.46    19.42-19.50   19.50  460.80   4.2 %  6
+read   numpy   -                15.00    14.97-15.03   15.03  460.80   3.3 %  6
+copy   native  streaming        18.95    18.91-18.98   18.98  460.80   4.1 %  6
+copy   native  ordinary         13.26    13.24-13.29   13.29  460.80   2.9 %  6
+copy   numpy   -                18.00    17.96-18.04   18.04  460.80   3.9 %  6
+triad  native  streaming        18.70    18.66-18.74   18.74  460.80   4.1 %  6
+triad  native  ordinary         13.09    13.06-13.12   13.12  460.80   2.8 %  6
+dot    native  -                19.00    18.97-19.04   19.04  460.80   4.1 %  6
+
+Counted, bytes an element: read 8 read, copy 8 read + 8 written, triad 16 read +
+  8 written, dot 16 read; all verified.
+Working set: 2 GiB with 1 and 96 threads.
+At half the working set copy (native, streaming) with 1 thread runs at 1.01 of
+  its rate.
+
+This machine has one NUMA node.
+"""
 TROUBLED = """\
 Host memory of aarch64, 1 core
 Theory: not known here (BW010 below says why)
 
-path   engine  threads  median GB/s  95 % interval    best  theory    share  n
------  ------  -------  -----------  -------------  ------  ------  -------  -
-copy   numpy         1        18.40    15.33-23.00  23.00!   20.00   92.0 %  6
-read   numpy         1        18.40    15.33-23.00   23.00       -        -  6
-scale  numpy         1      INVALID              -       -       -        -  1
-write  numpy         1       30.00!              -  30.00!   20.00  INVALID  2
+1 thread
+path   engine  median GB/s  95 % interval    best  theory    share  n
+-----  ------  -----------  -------------  ------  ------  -------  -
+read   numpy         18.40    15.33-23.00   23.00       -        -  6
+write  numpy        30.00!              -  30.00!   20.00  INVALID  2
+copy   numpy         18.40    15.33-23.00  23.00!   20.00   92.0 %  6
+scale  numpy       INVALID              -       -       -        -  1
 
-Counted, bytes an element: copy 8 read + 8 written, read 8 read, scale 8 read +
-  8 written, write 8 written; INVALID: the data was wrong.
+Counted, bytes an element: read 8 read, write 8 written, copy 8 read + 8
+  written, scale 8 read + 8 written; INVALID: the data was wrong.
 ! exceeds the theory, which nothing real does: BW002 below.
 Working set: 512 MiB with 1 thread.
 
-BW006: host/scale/numpy/1: verification failed: element 7 of 512 of thread 0 is
-  not what the kernel leaves there; the rate is withheld; run again, and report
-  it if it stays: memory, or bandwidth itself, is at fault.
-BW002: host/copy/numpy/1: 23.00 GB/s is 115.0 % of the theory, 20.00 GB/s;
-  nothing real exceeds 100 %; the theory may be wrong (see --memory), or a cache
-  served the data (give a larger --size). Also: host/write/numpy/1.
-BW003: host/copy/numpy/1: the 95 % interval reaches 25.0 % from the median, more
-  than 5.0 %; stop what else runs on the machine, or give a longer --budget.
-  Also: host/read/numpy/1.
-BW008: host/write/numpy/1: only 2 samples (it stopped by precision); an interval
-  needs 6; give a longer --budget or fewer kernels.
-BW010: the memory's peak is not known here: this is a virtual machine: its
-  memory modules cannot be seen; give --memory "DDR5-4800 x12" or
-  BANDWIDTH_MEMORY.
+BW006: host/scale/numpy/1: verification failed: element 7 is wrong; run again.
+BW002: host/copy/numpy/1: 23.00 GB/s is 115.0 % of the theory; the theory may be
+  wrong. Also: host/write/numpy/1.
+BW010: the memory's peak is not known here; give --memory "DDR5-4800 x12".
 """
 
 
 def test_the_table_of_an_ordinary_run(ordinary):
-    assert shown(ordinary) == ORDINARY
+    assert shown(ordinary, examination=NOTHING_FOUND) == ORDINARY
+
+
+def test_the_table_of_both_engines_on_a_server(server):
+    assert shown(server, examination=NOTHING_FOUND) == SERVER
 
 
 def test_the_table_of_a_run_with_trouble(troubled):
-    assert shown(troubled) == TROUBLED
+    wrong = Finding("BW006", "verification failed: element 7 is wrong", "run again")
+    above = Finding("BW002", "23.00 GB/s is 115.0 % of the theory", "the theory may be wrong")
+    found = {"host/scale/numpy/1": (wrong,), "host/copy/numpy/1": (above,), "host/write/numpy/1": (above,)}
+    unknown = Finding("BW010", "the memory's peak is not known here", 'give --memory "DDR5-4800 x12"')
+    assert shown(troubled, examination=Examination(found, (unknown,))) == TROUBLED
 
 
 def test_the_table_of_a_run_that_was_interrupted_at_once(make_record):
@@ -153,15 +230,110 @@ def test_the_table_has_at_most_80_columns(ordinary, make_record, result):
         assert max(map(len, shown(record).splitlines())) <= 80
 
 
+def test_a_header_takes_two_lines_before_a_table_outgrows_the_terminal(make_record, result):
+    seconds, others = STEADY * 160, {"engine": "native", "variant": STREAMING, "theory_bytes_per_s": 370e9}
+    record = make_record(result("triad", 96, 378.9, seconds, **others), result("triad", 1, 18.9, STEADY, **others))
+    lines = shown(record, examination=NOTHING_FOUND).splitlines()
+    assert max(map(len, lines)) <= 80
+    below_headers = [lines[place + 1].strip() for place, line in enumerate(lines) if line.startswith("path ")]
+    assert below_headers == ["GB/s", "GB/s"]
+    assert len({len(line) for line in lines if line.startswith("triad")}) == 1  # both tables line up
+    assert "| median GB/s |" in shown(record, "markdown")
+
+
 def test_the_unit_stands_in_the_header_and_counts_for_every_rate(ordinary):
-    table = next(
-        block for block in measurement_document(ordinary, examine(ordinary), "MB/s").blocks if isinstance(block, Table)
-    )
-    headers = [column.header for column in table.columns]
-    row = dict(zip(headers, table.rows[0], strict=True))
-    assert row["median MB/s"] == "18,400.00"
+    row = row_of(tables_of(ordinary, "MB/s")["1 thread"], 1)
+    assert (row["path"], row["median MB/s"]) == ("copy", "18,400.00")
     assert row["95 % interval"] == "18,363.27-18,436.87"
     assert (row["best"], row["theory"]) == ("18,436.87", "93,866.67")
+
+
+def test_rows_stand_by_kernel_then_engine_then_streaming_stores_first(server):
+    table = tables_of(server)["96 threads"]
+    assert [row[:3] for row in table.rows] == [
+        ("read", "native", "-"),
+        ("read", "numpy", "-"),
+        ("copy", "native", "streaming"),
+        ("copy", "native", "ordinary"),
+        ("copy", "numpy", "-"),
+        ("triad", "native", "streaming"),
+        ("triad", "native", "ordinary"),
+        ("dot", "native", "-"),
+    ]
+
+
+def test_the_most_threads_come_first_and_kinds_of_cores_stand_apart(make_record, result):
+    record = make_record(
+        result("copy", 1, 10.0),
+        *(result("copy", 8, 20.0, variant={"cores": cores}) for cores in ("efficiency", "performance")),
+        result("copy", 16, 30.0),
+    )
+    assert list(tables_of(record)) == [
+        "16 threads",
+        "8 threads, performance cores",
+        "8 threads, efficiency cores",
+        "1 thread",
+    ]
+
+
+def test_what_a_later_version_tells_apart_is_told_apart_here(make_record, result):
+    record = make_record(*(result("copy", 1, 10.0, variant={"host_memory": kind}) for kind in ("pinned", "pageable")))
+    assert list(tables_of(record)) == ["1 thread, host memory pinned", "1 thread, host memory pageable"]
+
+
+def test_the_ratios_of_reads_to_writes_stand_as_in_intel_mlc(make_record, result):
+    mixes = [
+        result("mix", 8, gb, engine="native", variant={"stores": "ordinary", "mix": mix})
+        for mix, gb in (("1:1", 60.0), ("3:1", 70.0), ("2:1", 65.0))
+    ]
+    record = make_record(
+        *mixes,
+        result("triad", 8, 76.0, engine="native", variant=STREAMING),
+        result("triad", 8, 55.0, engine="native", variant={"stores": "ordinary"}),
+        result("read", 8, 80.0, engine="native"),
+        result("read", 8, 50.0),
+        result("read", 1, 11.0, engine="native"),
+    )
+    table = tables_of(record)["Reads to writes, 8 threads"]
+    assert [row[:3] for row in table.rows] == [
+        ("1:0", "-", "80.00"),
+        ("3:1", "ordinary", "70.00"),
+        ("2:1", "ordinary", "65.00"),
+        ("1:1", "ordinary", "60.00"),
+        ("triad", "streaming", "76.00"),
+    ]
+    assert not any("mix" in row for row in tables_of(record)["8 threads"].rows)
+    assert "mix 3:1 24 read + 8 written" in " ".join(shown(record).split())
+
+
+def test_zeros_stand_beside_other_data_and_nowhere_else(make_record, result):
+    zeros = STREAMING | {"data": "zeros"}
+    record = make_record(
+        result("write", 2, 60.0, engine="native", variant=zeros),
+        result("write", 2, 24.0, engine="native", variant=STREAMING),
+        result("write", 1, 50.0, engine="native", variant=zeros),
+    )
+    tables = tables_of(record)
+    assert tables["Zeros beside other data"].rows == (
+        ("write", "native", "streaming", "2", "60.00", "24.00", "2.50"),
+        ("write", "native", "streaming", "1", "50.00", "-", "-"),
+    )
+    assert list(tables) == ["2 threads", "Zeros beside other data"]
+    assert len(tables["2 threads"].rows) == 1
+
+
+def test_every_result_stands_somewhere(make_record, result):
+    lone = [
+        result("copy", 1, 3.21, size=4096, variant={"sweep_point": 4096}),
+        result("copy", 1, 4.32, variant={"memory_node": 3}),
+    ]
+    text = " ".join(shown(make_record(*lone), examination=NOTHING_FOUND).split())
+    assert "Too few points for a curve: copy, numpy, 1 thread, 4 KiB: 3.21 GB/s; " in text
+    assert "copy, numpy, memory node 3, 1 thread, 512 MiB: 4.32 GB/s." in text
+
+
+def test_notes_are_lines_of_their_own(server):
+    assert "\n\nThis machine has one NUMA node.\n" in shown(server)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +341,7 @@ def test_the_unit_stands_in_the_header_and_counts_for_every_rate(ordinary):
 )
 def test_a_share_above_100_percent_is_never_a_plain_number(make_record, result, seconds, share, best):
     record = make_record(result("copy", 1, 20.0, seconds, theory_bytes_per_s=20 * GB))
-    table = next(block for block in measurement_document(record, examine(record)).blocks if isinstance(block, Table))
-    row = dict(zip([column.header for column in table.columns], table.rows[0], strict=True))
+    row = row_of(tables_of(record)["1 thread"])
     assert (row["share"], row["best"]) == (share, best)
     assert ("BW002" in shown(record)) == ("!" in best)
 
@@ -193,6 +364,24 @@ def test_one_check_on_several_results_is_one_line(troubled):
     assert unstable.endswith(" Also: host/read/numpy/1.")
 
 
+def test_a_check_that_strikes_a_sweep_names_a_few_and_counts_the_rest(make_record, result):
+    points = [
+        result("copy", 1, 10.0, size=size, variant={"sweep_point": size}) for size in range(4096, 4096 * 30, 4096)
+    ]
+    finding = Finding("BW003", "it is unstable", "look")
+    found = {point.case.id: (finding,) for point in points[1:]}
+    (remark,) = measurement_document(make_record(*points), Examination(found, ())).remarks
+    assert remark.count("host/") == 1 + MOST_NAMED
+    assert remark.endswith(" and 19 more.")
+
+
+def test_a_sweep_that_was_not_reached_names_a_few_and_counts_the_rest(make_record):
+    skipped = tuple(NotRun(f"host/copy/native/1/{size}", "the budget was spent") for size in range(30))
+    text = " ".join(shown(make_record(not_run=skipped)).split())
+    assert text.count("host/") == MOST_NAMED
+    assert text.endswith("host/copy/native/1/7 and 22 more: the budget was spent.")
+
+
 # --- other formats
 
 
@@ -208,17 +397,35 @@ def test_csv_has_one_row_a_result_and_no_findings_text(ordinary, troubled):
     assert (rows["write"]["samples"], rows["write"]["ci95_low_bytes_per_s"]) == ("2", "")
 
 
+ADDED_IN_CSV = {
+    "samples",
+    *(f"ci95_{end}_{unit}" for end in ("low", "high") for unit in ("bytes_per_s", "ns")),
+    *("median_ns", "best_ns", "median_cycles"),
+    *("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share"),
+}
+
+
 def test_csv_has_what_json_has(ordinary):
     rows = list(csv.DictReader(io.StringIO(shown(ordinary, "csv"))))
     for row, written in zip(rows, json.loads(shown(ordinary, "json"))["results"], strict=True):
-        assert set(row) == (
-            set(written) - {"samples_s", "ci95_bytes_per_s", "tuning"}
-            | {"samples", "ci95_low_bytes_per_s", "ci95_high_bytes_per_s"}
-        )
+        assert set(row) == set(written) - {"samples_s", "ci95_bytes_per_s", "tuning", "observed"} | ADDED_IN_CSV
         for name in ("median_bytes_per_s", "best_bytes_per_s", "working_set_bytes", "threads", "start_skew_s"):
             assert float(row[name]) == written[name]
         assert [float(row[f"ci95_{end}_bytes_per_s"]) for end in ("low", "high")] == written["ci95_bytes_per_s"]
     assert rows[2]["variant"] == f"sweep_point={256 * MIB}"
+
+
+def test_csv_gives_rates_and_latencies_the_same_columns(make_record, make_case, make_result):
+    case = make_case(path="latency", bytes_per_call=8 * 10**9, caches={"L1": 32768, "L2": 1048576})
+    latency = make_result(case, (90.0,) * 6, observed={"clock_hz": Observed(4e9, 3.9e9, 4.1e9)})
+    for results in ((latency,), (make_result(),), (make_result(), latency)):
+        rows = list(csv.DictReader(io.StringIO(shown(make_record(*results), "csv"))))
+        assert set(rows[0]) >= ADDED_IN_CSV
+    rate, found = rows
+    assert [found[name] for name in ("median_ns", "best_ns", "ci95_low_ns", "ci95_high_ns")] == ["90.0"] * 4
+    assert (found["median_cycles"], found["clock_hz"], found["load_bytes_per_s"]) == ("360.0", "4000000000.0", "")
+    assert (found["median_bytes_per_s"], found["caches"]) == ("", "L1=32768 L2=1048576")
+    assert (rate["median_ns"], rate["clock_hz"]) == ("", "")
 
 
 def test_json_is_a_record_whatever_the_unit(ordinary):

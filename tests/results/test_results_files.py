@@ -13,12 +13,12 @@ import pytest
 from bandwidth import BandwidthError
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
-from bandwidth.results import NotRun, summarise, text_files
+from bandwidth.results import NotRun, Observed, summarise, text_files
 from bandwidth.results import files as results_files
 from bandwidth.results.files import SCHEMA_VERSION, load, parse, record_to_json, save
 from bandwidth.results.text_files import check_writable, write_atomically
 
-# Written by schema 1 and never to be changed: later versions must go on reading it.
+# Written by schema 1 as it is now: fields may be added, and later versions must go on reading it.
 GOLDEN = Path(__file__).parents[1] / "data" / "record-1.json"
 MIB = 1024**2
 
@@ -26,7 +26,12 @@ MIB = 1024**2
 @pytest.fixture(scope="module")
 def record(make_case, make_result, make_record):
     measured = make_result(
-        make_case(variant={"stores": "streaming"}, threads=2, traffic_bytes_per_call=256 * MIB),
+        make_case(
+            variant={"stores": "streaming"},
+            threads=2,
+            traffic_bytes_per_call=256 * MIB,
+            caches={"L1": 98304, "L2": 4 * MIB, "L3": 32 * MIB},
+        ),
         (0.02, 0.021, 0.0205, 0.0195, 0.02, 0.0202, 0.0201),
         calls_per_sample=3,
         start_skew_s=1.5e-5,
@@ -34,13 +39,19 @@ def record(make_case, make_result, make_record):
         theory_source="--memory DDR4-2933 x4",
         vendor_bytes_per_s=90e9,
         tuning={"block": 64},
+        observed={"clock_hz": Observed(3.5e9, 3.4e9, 3.6e9), "huge_page_share": Observed(1.0, 1.0, 1.0)},
     )
     half = make_result(make_case(variant={"sweep_point": 128 * MIB}, working_set_bytes=128 * MIB), pinned=False)
     wrong = make_result(make_case(path="add", cpus=(0,)), (0.02,), failure="element 7 is wrong", stopped_by="failure")
+    loads = make_case(path="latency", engine="native", bytes_per_call=512, payload_bytes_per_call=512)
+    chased = make_result(
+        loads, (0.0224,) * 7, calls_per_sample=4000, observed={"clock_hz": Observed(3.5e9, 3.5e9, 3.5e9)}
+    )
     return make_record(
         measured,
         half,
         wrong,
+        chased,
         command=("bandwidth", "measure", "host", "--memory", "DDR4-2933 x4"),
         not_run=(NotRun("host/scale/numpy/1", "the budget of 1 s did not reach it; give a longer --budget"),),
         notes=("a note",),
@@ -90,6 +101,38 @@ def test_the_golden_file_has_the_fields_of_the_contract():
     failed = next(result for result in content["results"] if not result["verified"])
     assert (failed["median_bytes_per_s"], failed["best_bytes_per_s"], failed["ci95_bytes_per_s"]) == (None,) * 3
     assert [finding["code"] for finding in failed["findings"]] == ["BW006"]
+
+
+def test_a_latency_has_nanoseconds_and_cycles_and_no_rate(content):
+    latency = next(result for result in content["results"] if result["path"] == "latency")
+    assert latency["median_ns"] == pytest.approx(0.0224e9 / 4000 / 64)
+    assert latency["median_cycles"] == pytest.approx(latency["median_ns"] * 3.5)
+    assert (latency["median_bytes_per_s"], latency["efficiency"]) == (None, None)
+
+
+def test_an_older_record_without_caches_and_observations_is_read(content, record):
+    for result in content["results"]:
+        del result["caches"], result["observed"]
+    older = parse(json.dumps(content), "run.json")
+    assert all((result.case.caches, result.observed) == ({}, {}) for result in older.results)
+    assert [result.samples for result in older.results] == [result.samples for result in record.results]
+    assert [result.case.id for result in older.results] == [result.case.id for result in record.results]
+    examine(older)  # and no rule stumbles over what is not there
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("caches", {"L1": "many"}),
+        ("caches", {"L1": -1}),
+        ("caches", [1]),
+        ("observed", {"clock_hz": 3.5e9}),
+        ("observed", {"clock_hz": {"median": "fast", "least": 1, "most": 2}}),
+    ],
+)
+def test_wrong_caches_and_observations_are_refused(content, field, value):
+    content["results"][0][field] = value
+    refused(content, field)
 
 
 def test_loading_what_was_saved_gives_the_same_record(record, tmp_path):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import pytest
-
 from bandwidth.machine.facts import Fact, Facts
+from bandwidth.machine.numa import NumaNode
 from bandwidth.machine.topology import Cache, Core, Topology
 from bandwidth.measuring.engines import Block
 from bandwidth.results import Case
@@ -16,9 +15,14 @@ MIB = 1024**2
 GIB = 1024**3
 
 
-def two_socket_topology(cores_per_socket: int = 64, cores_per_cache: int = 8, nodes_per_socket: int = 4) -> Topology:
-    """Return 2 sockets of 64 cores with two threads each, a 32 MiB L3 for every 8 cores, 8 NUMA nodes."""
-    total = 2 * cores_per_socket
+def two_socket_topology(
+    cores_per_socket: int = 64, cores_per_cache: int = 8, nodes_per_socket: int = 4, memory_only_nodes: int = 0
+) -> Topology:
+    """Return 2 sockets of 64 cores with two threads each, a 32 MiB L3 for every 8 cores, 8 NUMA nodes.
+
+    Nodes with memory and no processor, as CXL makes them, have the numbers after those.
+    """
+    total, count = 2 * cores_per_socket, 2 * nodes_per_socket
     cores_per_node = cores_per_socket // nodes_per_socket
     cores = tuple(Core((cpu, cpu + total), cpu // cores_per_socket, cpu // cores_per_node) for cpu in range(total))
     caches = tuple(
@@ -26,7 +30,35 @@ def two_socket_topology(cores_per_socket: int = 64, cores_per_cache: int = 8, no
         for first in range(0, total, cores_per_cache)
     )
     cpus = tuple(range(2 * total))
-    return Topology(cores, caches, len(cpus), cpus, 2, tuple(range(2 * nodes_per_socket)), True, len(cpus), total)
+    nodes = [
+        NumaNode(number, tuple(cpu for core in cores if core.node == number for cpu in core.cpus), 96 * GIB, (), True)
+        for number in range(count + memory_only_nodes)
+    ]
+    return Topology(
+        cores,
+        caches,
+        len(cpus),
+        cpus,
+        2,
+        tuple(node.number for node in nodes),
+        True,
+        len(cpus),
+        total,
+        2,
+        tuple(nodes),
+        tuple(node.number for node in nodes),
+    )
+
+
+def hybrid_topology(performance: int = 8, efficiency: int = 16) -> Topology:
+    """Return one socket of P-cores with two threads each and E-cores with one, all around one 36 MiB L3."""
+    fast = [Core((2 * core, 2 * core + 1), 0, 0, "performance") for core in range(performance)]
+    slow = [Core((2 * performance + core,), 0, 0, "efficiency") for core in range(efficiency)]
+    cores = (*fast, *slow)
+    cpus = tuple(cpu for core in cores for cpu in core.cpus)
+    kinds = (("performance", performance), ("efficiency", efficiency))
+    caches = (Cache(3, 36 * MIB, frozenset(cpus)),)
+    return Topology(cores, caches, len(cpus), cpus, 1, (0,), True, len(cpus), len(cores), 2, cores_by_kind=kinds)
 
 
 def small_topology(cores: int = 2, cache_bytes: int | None = 8 * MIB, *, can_pin: bool = False) -> Topology:
@@ -45,7 +77,8 @@ def facts_with_memory(available_bytes: int) -> Facts:
 class ScriptedEngine:
     """An engine whose blocks last as `seconds_of(case, calls)` says, on a clock that only they and the checks move.
 
-    `wrong` maps a case's id to what its check finds; `interrupt_at` raises KeyboardInterrupt at that block.
+    `wrong` maps a case's id to what its check finds, `refused` to why it cannot be prepared; `interrupt_at` raises
+    KeyboardInterrupt at that block. `skew_s` and `observed` are told of every block of a case.
     """
 
     seconds_of: Callable[[Case, int], float]
@@ -54,6 +87,9 @@ class ScriptedEngine:
     wrong: dict[str, str] = field(default_factory=dict)
     wrong_only_whole: bool = False
     interrupt_at: int | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+    skew_s: Callable[[Case], float] = lambda _: 1e-6
+    observed: Callable[[Case], dict[str, float]] = lambda _: {}
     now: float = 0.0
     log: list[tuple[str, str]] = field(default_factory=list)
     is_closed: bool = False
@@ -61,9 +97,10 @@ class ScriptedEngine:
     def clock(self) -> float:
         return self.now
 
-    def prepare(self, cases: Sequence[Case], limit_s: float) -> None:
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> dict[str, str]:
         self.now += self.fill_s
         self.log += [("prepare", case.id) for case in cases]
+        return self.refused
 
     def run_block(self, case: Case, calls: int) -> Block:
         self.log.append(("block", case.id))
@@ -71,7 +108,7 @@ class ScriptedEngine:
             raise KeyboardInterrupt
         seconds = self.seconds_of(case, calls)
         self.now += max(seconds, 0.0)
-        return Block(seconds, 1e-6)
+        return Block(seconds, self.skew_s(case), observed=self.observed(case))
 
     def verify(self, case: Case, *, whole: bool) -> str:
         self.log.append(("whole check" if whole else "check", case.id))
@@ -84,10 +121,3 @@ class ScriptedEngine:
     def blocks(self) -> list[str]:
         """Return the ids of all blocks run so far, in their order."""
         return [case_id for what, case_id in self.log if what == "block"]
-
-
-@pytest.fixture
-def lock_folder(tmp_path, monkeypatch) -> Iterator[None]:
-    """Give the test a lock of its own: another measurement on this machine must not fail it."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return

@@ -23,7 +23,7 @@ NVLINK = "wikimili NVLink; NVIDIA papers"
 ROCM = "ROCm docs gpu-arch (ROCm/ROCm repo)"
 XRYAN = "xryan.net/p/295; HP DL370 G6 guide"
 FRAME = "community.frame.work 15793 (lane rates, encodings); geeksynapse 2026-03"
-# Every row of kind link in shared/data/published_figures.csv: GB/s as stated, of which direction, and its source.
+# Every row of kind link in tests/data/published_figures.csv: GB/s as stated, of which direction, and its source.
 # Where the formula differs by more than 1 %, the words of the entry's note that say why.
 PUBLISHED = [
     ("PCIe 1.0 x1", 0.25, "one", "", PCIE),

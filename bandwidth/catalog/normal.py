@@ -1,0 +1,107 @@
+"""What is normal: the bands within which a sound machine's rates lie, as specs/normal.toml states them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bandwidth.catalog.files import NORMAL_FILE, note_broken, read_entries, specs_folder, user_entries
+from bandwidth.errors import BandwidthError
+
+
+@dataclass(frozen=True)
+class NormalBand:
+    """One band of a sound machine's rates: `low` to `high` in what `denominator` says. See specs/normal.toml.
+
+    `unverified` marks a band of which an end could not be read in a source.
+    """
+
+    name: str
+    target: Literal["host", "device", "pcie"]
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    low: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    high: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    denominator: Literal["peak", "vendor", "GB/s"]
+    source: str
+    processors: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+    last_level_caches: Annotated[int, Field(gt=0)] | None = None
+    devices: tuple[str, ...] = ()
+    host_memory: Literal["", "pinned", "pageable"] = ""
+    why: str = ""
+    unverified: bool = False
+
+    @property
+    def is_general(self) -> bool:
+        """Whether it holds for everything that has no band of its own."""
+        return not self.processors and not self.devices
+
+
+@lru_cache(maxsize=1)
+def normal_bands() -> tuple[NormalBand, ...]:
+    """Return every band: the user's first, then those of specs/normal.toml that none of them has the name of.
+
+    What is wrong with the user's is noted and passed over: a measurement must not fail by it. Raises BandwidthError for
+    a bad file of the package.
+    """
+    own, by_name = read_bands(specs_folder() / NORMAL_FILE), _user_bands()
+    return (*by_name.values(), *(band for band in own if band.name not in by_name))
+
+
+def forget_bands() -> None:
+    """Drop what was read, after a user's folder was added."""
+    normal_bands.cache_clear()
+
+
+def _user_bands() -> dict[str, NormalBand]:
+    try:
+        entries = user_entries(NORMAL_FILE, NormalBand)
+    except BandwidthError as error:  # a folder that is named and not there
+        note_broken(error)
+        return {}
+    for name, band in list(entries.items()):
+        if wrong := fault_of(band):
+            note_broken(BandwidthError(f"{NORMAL_FILE}: [{name}]: {wrong}", "mend these fields"))
+            del entries[name]
+    return entries
+
+
+def read_bands(path: Path) -> tuple[NormalBand, ...]:
+    """Return the bands of a file. Raises BandwidthError naming file, entry and field, as all spec files do."""
+    bands = read_entries(path, NormalBand)
+    for band in bands:
+        if wrong := fault_of(band):
+            raise BandwidthError(f"{path.name}: [{band.name}]: {wrong}", "mend these fields")
+    return bands
+
+
+def fault_of(band: NormalBand) -> str:
+    """Return what is wrong with a band although each of its fields may be so, "" where nothing is."""
+    if band.low > band.high:
+        return "low is above high"
+    return "" if band.source.strip() else "source: it is empty"
+
+
+def host_bands(
+    bands: Iterable[NormalBand], path: str, processor: Iterable[str], memory: str, last_level_caches: int | None
+) -> tuple[NormalBand, ...]:
+    """Return the bands of a path of host memory that hold for a processor: its own first, the general ones after.
+
+    `processor` is every name it goes by: vendor, family and model number as one text, and its printed name.
+    """
+    names = set(processor)
+    found = [
+        band
+        for band in bands
+        if band.target == "host"
+        and path in band.paths
+        and (not band.processors or not names.isdisjoint(band.processors))
+        and (not band.memories or memory.startswith(band.memories))
+        and band.last_level_caches in (None, last_level_caches)
+    ]
+    return tuple(sorted(found, key=lambda band: band.is_general))

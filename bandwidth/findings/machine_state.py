@@ -1,0 +1,269 @@
+"""What the machine did beside measuring: other work, quotas, power settings, clocks that move, small pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bandwidth.findings.reading import (
+    SWEEP_POINT,
+    Raised,
+    Row,
+    cpus_of,
+    either,
+    growth,
+    in_memory,
+    measured,
+    number,
+    positive,
+    shown,
+    sweep_points,
+    texts,
+)
+from bandwidth.findings.validity import is_unstable
+from bandwidth.machine.cpu_list import format_cpu_list
+from bandwidth.results import Finding, Record
+from bandwidth.results.grouping import grouped
+from bandwidth.units import KIBI, format_duration, format_percent
+
+# A load of a quarter of the machine before the run, or one CPU's worth at least half of the time.
+BUSY_LOAD_SHARE = 0.25
+BUSY_LOAD_LEAST = 0.5
+# The hypervisor gave more than this share of the CPUs' time to others while the measurement ran.
+STEAL_SHARE = 0.01
+# Tasks waited for a CPU for more than this share of the time (Linux pressure stall information).
+CPU_PRESSURE_PERCENT = 10.0
+# Tasks waited for memory: below this it is the kernel gathering huge pages before anything is timed.
+MEMORY_WAIT_SHARE = 0.05
+# /proc/stat counts in hundredths of a second on every architecture of today (USER_HZ).
+TICKS_PER_S = 100
+# The clock's range within one result, and between results on the same CPUs: turbo steps make a
+# few percent.
+CLOCK_RANGE = 0.1
+CLOCK_BETWEEN = 0.1
+# A clock below this share of the one that the processor's name states: it is held down.
+NOMINAL_SHARE = 0.9
+# Governors that follow the load, or a fixed setting, and so may lag behind a block or lie below the full clock.
+FOLLOWING_GOVERNORS = ("ondemand", "conservative", "schedutil", "userspace")
+# With fewer of the pages huge, most of the data is behind small ones.
+HUGE_SHARE = 0.5
+# Pages this large need few translations: Arm and POWER kernels are built with them.
+LARGE_PAGE_BYTES = 64 * KIBI
+
+_NOMINAL = re.compile(r"@ ?([0-9]{1,2}(?:\.[0-9]{1,3})?) ?GHz", re.ASCII)
+
+
+def busy_before(record: Record) -> Iterator[Raised]:
+    """Yield where other work ran just before the measurement, by the load average and by waiting for CPUs."""
+    before = record.conditions.before
+    cpus = number(record.machine.get("logical_cpus")) or 1
+    hint = "measure when the machine is idle (a measurement just before counts too), or on CPUs of its own (--cpus)"
+    load, most = number(before.get("load_average_1min")), max(BUSY_LOAD_SHARE * cpus, BUSY_LOAD_LEAST)
+    if load is not None and load > most:
+        text = f"the load before the run was {load:.2f} on {cpus:.0f} CPUs, more than {most:.2f}"
+        yield Raised(None, Finding("BW004", text, hint))
+    waiting = number(before.get("cpu_pressure_percent"))
+    if waiting is not None and waiting > CPU_PRESSURE_PERCENT:
+        text = (
+            f"before the run tasks waited for a CPU {waiting:.0f} % of the time, more than {CPU_PRESSURE_PERCENT:.0f} %"
+        )
+        yield Raised(None, Finding("BW004", text, hint))
+
+
+def stolen_time(record: Record) -> Iterator[Raised]:
+    """Yield where the hypervisor gave the CPUs' time to others during the run."""
+    steal, total = growth(record, "steal_ticks"), growth(record, "total_ticks")
+    share = steal / total if steal is not None and total is not None and total > 0 else None
+    if share is not None and share > STEAL_SHARE:
+        seen = f"the hypervisor took {format_percent(share)} of the CPUs' time during the run"
+        hint = "others share this host: measure again and compare medians"
+        yield Raised(None, Finding("BW004", f"{seen}, more than {format_percent(STEAL_SHARE)}", hint))
+
+
+def waited_during(record: Record) -> Iterator[Raised]:
+    """Yield where tasks waited for a CPU or for memory while the measurement ran."""
+    elapsed_us = _elapsed_us(record)
+    for name, resource, most, hint in (
+        ("cpu_stall_us", "a CPU", CPU_PRESSURE_PERCENT / 100, "stop other work, or leave a CPU free (--threads)"),
+        ("memory_stall_us", "memory", MEMORY_WAIT_SHARE, "memory was short: free some, or give a smaller --size"),
+    ):
+        waited_us = growth(record, name)
+        if elapsed_us is None or waited_us is None or waited_us <= most * elapsed_us:
+            continue
+        # Never more than all of it: the counter and the clock are not read at one moment.
+        seen = f"tasks waited for {resource} {format_percent(min(waited_us / elapsed_us, 1.0))} of the run"
+        yield Raised(None, Finding("BW004", f"{seen}, more than {format_percent(most)}", hint))
+
+
+def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
+    """Yield where this process may use only part of the machine's CPUs, or where CPUs are switched off."""
+    online, allowed = number(record.machine.get("logical_cpus")), cpus_of(record.machine.get("cpus_allowed"))
+    if online is not None and allowed is not None and len(allowed) < online:
+        text = f"only {len(allowed)} of this machine's {online:.0f} CPUs may be used here{_isolated_words(record)}"
+        hint = "the theory is the whole memory's: more CPUs may be needed to reach it (cpuset, taskset, Slurm, --cpus)"
+        yield Raised(None, Finding("BW005", text, hint))
+    offline = positive(record.machine.get("cpus_offline"))
+    if offline is not None and record.machine.get("smt_control") not in ("off", "forceoff"):
+        text = f"{offline:.0f} of this machine's CPUs are switched off"
+        hint = "the memory's peak may need them: echo 1 > /sys/devices/system/cpu/cpuN/online, or read less into it"
+        yield Raised(None, Finding("BW005", text, hint))
+
+
+def held_by_quota(record: Record) -> Iterator[Raised]:
+    """Yield where a quota allows only a part of the CPUs' time, and where it stopped the measurement."""
+    allowed, quota = cpus_of(record.machine.get("cpus_allowed")), number(record.machine.get("cpu_quota"))
+    hint = "it is stopped in the middle of blocks: lift the quota or give --threads"
+    if quota is not None and allowed is not None and quota < len(allowed):
+        text = f"a quota holds this process to {quota:g} CPUs' worth of time on {len(allowed)} CPUs"
+        yield Raised(None, Finding("BW005", text, hint))
+    stopped_us = growth(record, "throttled_us")
+    if stopped_us is not None and stopped_us > 0:
+        text = f"a quota stopped this process for {format_duration(stopped_us * 1e-6)} during the run"
+        yield Raised(None, Finding("BW005", text, hint))
+
+
+def power_settings(record: Record) -> Iterator[Raised]:
+    """Yield settings that hold the clock down: always where they must, else where the run shows that they did.
+
+    A governor that follows the load is at full clock after some 10 ms of work, so a steady run is none of its doing;
+    `powersave` is the usual name of an active pstate driver's setting, which states an energy preference beside it.
+    """
+    if any(value is True for value in either(record, "on_battery")):
+        hint = "plug it in: on a battery firmware lowers clocks and the memory's speed"
+        yield Raised(None, Finding("BW030", "the machine ran on its battery", hint))
+    settings = _holding_settings(record)
+    if settings:
+        hint = "set the governor to performance (cpupower frequency-set -g performance) and measure again"
+        yield Raised(None, Finding("BW030", f"the clock is not held up: {', '.join(settings)}", hint))
+    scales = any(row.summary.latency or SWEEP_POINT in row.result.case.variant for row in measured(record))
+    if record.machine.get("boost") is False and scales:
+        hint = "normal where it was switched off on purpose; memory itself hardly depends on it"
+        yield Raised(None, Finding("BW030", "turbo is off, and caches and latencies scale with the clock", hint))
+
+
+def small_pages(record: Record) -> Iterator[Raised]:
+    """Yield results from memory of which most pages are small: each needs an address translation of its own."""
+    hint = "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, or read latencies as those of small pages"
+    rows = in_memory(measured(record))
+    limit = format_percent(HUGE_SHARE)
+    for row in rows:
+        share = _huge_share(row)
+        if SWEEP_POINT not in row.result.case.variant and share is not None and share < HUGE_SHARE:
+            text = f"only {format_percent(share)} of its pages are huge ones, less than {limit}"
+            yield Raised(row.result.case.id, Finding("BW031", text, hint))
+    swept = [share for row in in_memory(sweep_points(record)) if (share := _huge_share(row)) is not None]
+    few = [share for share in swept if share < HUGE_SHARE]
+    if few:
+        text = f"{len(few)} of the sweep's {len(swept)} points in memory have fewer than {limit} huge pages"
+        yield Raised(None, Finding("BW031", text, hint))
+    is_seen = any(_huge_share(row) is not None for row in rows)
+    if rows and not is_seen and _gives_small_pages_only(record):
+        yield Raised(None, Finding("BW031", "huge pages are switched off (transparent_hugepage is never)", hint))
+
+
+def clock_moved(record: Record) -> Iterator[Raised]:
+    """Yield results during which the core's clock moved, and clocks that differ between results on the same CPUs."""
+    hint = "heat, power limits or a governor: rates of caches follow the clock; see the governor and the cooling"
+    limit = format_percent(CLOCK_RANGE)
+    for row in filter(_has_moving_clock, shown(record)):
+        clock = row.result.observed["clock_hz"]
+        text = (
+            f"the core's clock was between {_ghz(clock.least)} and {_ghz(clock.most)} GHz, further apart than {limit}"
+        )
+        yield Raised(row.result.case.id, Finding("BW032", text, hint))
+    points = sweep_points(record)
+    moving = sum(map(_has_moving_clock, points))
+    if moving:
+        text = f"at {moving} of the sweep's {len(points)} points the core's clock moved by more than {limit}"
+        yield Raised(None, Finding("BW032", text, hint))
+    ends = _clocks_between(record)
+    if ends is not None:
+        text = f"between results on the same CPUs the clock was {_ghz(ends[0])} to {_ghz(ends[1])} GHz"
+        yield Raised(None, Finding("BW032", f"{text}, further apart than {format_percent(CLOCK_BETWEEN)}", hint))
+
+
+def throttled_by_heat(record: Record) -> Iterator[Raised]:
+    """Yield where the processor lowered its clock for heat during the run."""
+    times = growth(record, "throttle_count")
+    if times is not None and times > 0:
+        text = f"the processor's count of lowering its clock for heat grew by {times:.0f} during the run"
+        yield Raised(None, Finding("BW032", text, "see to its cooling, and measure again when it is cool"))
+
+
+# --- what the rules above look at -----------------------------------------------------------------------------------
+
+
+def _elapsed_us(record: Record) -> float | None:
+    """Return how long the run took, by the ticks that all CPUs counted, None where they were not read twice."""
+    ticks, cpus = growth(record, "total_ticks"), positive(record.machine.get("logical_cpus"))
+    return None if ticks is None or ticks <= 0 or cpus is None else ticks / TICKS_PER_S / cpus * 1e6
+
+
+def _isolated_words(record: Record) -> str:
+    """Return which CPUs the kernel keeps free, where this process is not on them."""
+    isolated, allowed = cpus_of(record.machine.get("cpus_isolated")), cpus_of(record.machine.get("cpus_allowed"))
+    kept = sorted(set(isolated or ()) - set(allowed or ()))
+    return f" (the kernel keeps {format_cpu_list(kept)} free: `taskset -c` gets at them)" if kept else ""
+
+
+def _holding_settings(record: Record) -> list[str]:
+    """Return the settings that hold the clock down, in words."""
+    governors = {name for value in either(record, "governors") for name in texts(value)}
+    preferences = {name for value in either(record, "energy_preference") for name in texts(value)}
+    found = []
+    if "powersave" in governors and not preferences:
+        found.append("the governor is powersave, without an energy preference: the lowest clock")
+    if "power" in preferences:
+        found.append("the energy preference is power")
+    if (why := _why_clock_suffers(record)) and not found:
+        following = sorted(governors.intersection((*FOLLOWING_GOVERNORS, "powersave")))
+        found += [f"the governor is {name}, and {why}" for name in following[:1]]
+    return found
+
+
+def _why_clock_suffers(record: Record) -> str:
+    """Return what in the run points to its clock, empty where nothing does."""
+    nominal = _nominal_hz(record)
+    clocks = [row.result.observed["clock_hz"].median for row in measured(record) if "clock_hz" in row.result.observed]
+    if nominal is not None and clocks and min(clocks) < NOMINAL_SHARE * nominal:
+        return f"a clock of {_ghz(min(clocks))} GHz was seen, the processor's name states {_ghz(nominal)}"
+    if any(map(_has_moving_clock, measured(record))) or _clocks_between(record) is not None:
+        return "the clock moved (BW032)"
+    return "results are unstable (BW003)" if any(map(is_unstable, measured(record))) else ""
+
+
+def _nominal_hz(record: Record) -> float | None:
+    """Return the clock that the processor's name states, as Intel's older names do."""
+    found = _NOMINAL.search(str(record.machine.get("cpu_model", ""))[:200])
+    return None if found is None else float(found[1]) * 1e9
+
+
+def _has_moving_clock(row: Row) -> bool:
+    clock = row.result.observed.get("clock_hz")
+    return clock is not None and clock.median > 0 and (clock.most - clock.least) / clock.median > CLOCK_RANGE
+
+
+def _clocks_between(record: Record) -> tuple[float, float] | None:
+    """Return the ends of the clocks of results on the same CPUs, of those CPUs where they lie furthest apart.
+
+    With other CPUs, or another number of them, another clock is the processor's own rule and no drift.
+    """
+    seen = [row.result for row in measured(record) if "clock_hz" in row.result.observed]
+    groups = grouped(seen, lambda result: result.case.cpus)
+    ends = [[choose(one.observed["clock_hz"].median for one in group) for choose in (min, max)] for group in groups]
+    apart = [(low, high) for low, high in ends if high > 0 and (high - low) / high > CLOCK_BETWEEN]
+    return min(apart, key=lambda pair: pair[0] / pair[1], default=None)
+
+
+def _gives_small_pages_only(record: Record) -> bool:
+    page_bytes = number(record.machine.get("page_bytes")) or 0
+    return record.machine.get("transparent_huge_pages") == "never" and page_bytes < LARGE_PAGE_BYTES
+
+
+def _huge_share(row: Row) -> float | None:
+    seen = row.result.observed.get("huge_page_share")
+    return None if seen is None else seen.median
+
+
+def _ghz(clock_hz: float) -> str:
+    return f"{clock_hz / 1e9:.2f}"

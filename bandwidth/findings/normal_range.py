@@ -1,0 +1,195 @@
+"""Whether a memory's rate is as on other machines of its kind, and what to look at first where it is below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bandwidth.catalog.normal import NormalBand, host_bands, normal_bands
+from bandwidth.findings.reading import (
+    NATIVE,
+    ORDINARY,
+    Raised,
+    Row,
+    cores_of,
+    cpus_of,
+    either,
+    in_memory,
+    numbers,
+    plain,
+    positive,
+    rate,
+    rate_text,
+    thread_words,
+)
+from bandwidth.results import Finding, Record
+from bandwidth.units import format_percent, format_rate
+
+# A single channel where two were meant, and the like: no more than half, and not so little that it is something else.
+HALF_OF_PEAK = (0.25, 0.5)
+GIGA = 1e9
+
+_JUDGED_PATHS = ("read", "copy", "triad")
+_GIVEN_BY_USER = ("--memory", "BANDWIDTH_MEMORY")
+
+
+def below_normal(record: Record) -> Iterator[Raised]:
+    """Yield where the best rate of all threads is below the band of this kind of machine, with the first thing to see.
+
+    Above the band, up to the peak, nothing is wrong.
+    """
+    best = _best_row(record)
+    found = None if best is None else _limit(record, best)
+    if best is None or found is None or rate(best) >= found[0]:
+        return
+    case, (least, band) = best.result.case, found
+    seen = f"the best of {thread_words(case.threads)}, {rate_text(best)} ({case.engine} {case.path})"
+    normal = f"is below {format_rate(least)} GB/s, where what is normal begins ({_band_words(band)})"
+    yield Raised(case.id, Finding("BW034", f"{seen}, {normal}", f"see first: {_first_check(record, best)}"))
+
+
+# --- what is judged, and against what -------------------------------------------------------------------------------
+
+
+def _best_row(record: Record) -> Row | None:
+    """Return the fastest row of all threads that a band speaks of: compiled code's, NumPy's where there is none."""
+    rows = [
+        row
+        for row in in_memory(plain(record))
+        if row.result.theory_bytes_per_s is not None
+        and row.result.case.target == "host"
+        and row.result.case.path in _JUDGED_PATHS
+        and row.result.case.variant.get("stores") != ORDINARY
+    ]
+    rows = [row for row in rows if row.result.case.engine == NATIVE] or rows
+    all_threads = _all_threads(record)
+    full = [row for row in rows if all_threads is not None and row.result.case.threads >= all_threads]
+    return max(full, key=rate, default=None)
+
+
+def _all_threads(record: Record) -> int | None:
+    """Return how many threads are one on each core that may be used, None where the cores are not known."""
+    cores, allowed = cores_of(record), cpus_of(record.machine.get("cpus_allowed"))
+    return cores if cores is None or allowed is None else min(cores, len(allowed))
+
+
+def _limit(record: Record, row: Row) -> tuple[float, NormalBand] | None:
+    """Return the rate at which the band begins that this machine has, None without one whose denominator is known."""
+    machine = record.machine
+    caches = positive(machine.get("last_level_cache_instances"))
+    spec = str(record.memory.get("spec", ""))
+    names = (str(machine.get("cpu_model", "")), _processor_numbers(record))
+    bands = host_bands(normal_bands(), row.result.case.path, names, spec, None if caches is None else int(caches))
+    limits = [(least, band) for band in bands if (least := _least_bytes_per_s(row, band)) is not None]
+    if not limits:
+        return None
+    if limits[0][1].denominator == "GB/s":  # a rate that slow memory need not reach: whichever is the lower
+        return min(limits, key=lambda pair: pair[0])
+    return limits[0]
+
+
+def _least_bytes_per_s(row: Row, band: NormalBand) -> float | None:
+    if band.denominator == "GB/s":
+        return band.low * GIGA
+    whole = row.result.theory_bytes_per_s if band.denominator == "peak" else row.result.vendor_bytes_per_s
+    return None if whole is None else band.low * whole
+
+
+def _processor_numbers(record: Record) -> str:
+    """Return vendor, family and model number as the catalog writes them: `AuthenticAMD 25 17`."""
+    machine = record.machine
+    return " ".join(str(machine.get(name, "")) for name in ("cpu_vendor", "cpu_family", "cpu_model_number"))
+
+
+def _band_words(band: NormalBand) -> str:
+    if band.denominator == "GB/s":
+        return f"{band.name}: {band.low:g} to {band.high:g} GB/s"
+    of = "peak" if band.denominator == "peak" else "maker's figure"
+    return f"{band.name}: {format_percent(band.low)} to {format_percent(band.high)} of the {of}"
+
+
+# --- what to look at first ------------------------------------------------------------------------------------------
+
+Check = Callable[[Record, Row], str]
+
+
+def _first_check(record: Record, row: Row) -> str:
+    return next(filter(None, (check(record, row) for check in _CHECKS)))
+
+
+def _few_threads(record: Record, row: Row) -> str:
+    cores, threads = cores_of(record), row.result.case.threads
+    if cores is None or threads >= cores:
+        return ""
+    return f"only {threads} of {cores} cores may be used here, and it takes most of them (BW005)"
+
+
+def _few_cpus_allowed(record: Record, _: Row) -> str:
+    allowed, quota = cpus_of(record.machine.get("cpus_allowed")), positive(record.machine.get("cpu_quota"))
+    if allowed is None or quota is None or quota >= len(allowed):
+        return ""
+    return f"a quota allows {quota:g} CPUs' worth of time (BW005)"
+
+
+def _channels_empty(record: Record, _: Row) -> str:
+    used, there = (positive(record.machine.get(name)) for name in ("memory_channels", "memory_channels_with_slots"))
+    if used is None or there is None or used >= there or not _is_given(record):
+        return ""
+    return f"{used:.0f} of {there:.0f} channels hold a module, and the theory was given by {record.memory['source']}"
+
+
+def _modules_slow(record: Record, _: Row) -> str:
+    configured, rated = (positive(record.machine.get(name)) for name in ("memory_configured_mt_s", "memory_rated_mt_s"))
+    if configured is None or rated is None or configured >= rated or not _is_given(record):
+        return ""
+    return f"the modules run at {configured:.0f} of their {rated:.0f} MT/s (XMP or EXPO in the firmware's setup)"
+
+
+def _half_the_peak(record: Record, row: Row) -> str:
+    share = rate(row) / (row.result.theory_bytes_per_s or 1.0)
+    low, high = HALF_OF_PEAK
+    if not low <= share <= high or not _is_given(record):
+        return ""
+    return f"{format_percent(share)} of the peak is what half the channels give: count the modules"
+
+
+def _power(record: Record, _: Row) -> str:
+    saving = [value for value in either(record, "governors") if value == ["powersave"]]
+    if any(value is True for value in either(record, "on_battery")):
+        return "the machine ran on its battery"
+    return "the governor is powersave (BW030)" if saving and not either(record, "energy_preference") else ""
+
+
+def _part_of_nodes(record: Record, _: Row) -> str:
+    nodes = numbers(record.machine.get("memory_nodes_allowed"))
+    if not nodes:
+        return ""
+    return f"memory may only lie on node {', '.join(map(str, nodes))} here (cpuset), far from the other CPUs"
+
+
+def _virtual(record: Record, _: Row) -> str:
+    kind = record.machine.get("virtualization")
+    if not isinstance(kind, str) or kind == "none":
+        return ""
+    return "a virtual machine has a part of the host's cores, and others share its memory (BW004)"
+
+
+def _modules(_: Record, __: Row) -> str:
+    return "a module on every channel (`bandwidth system`), their speed, and interleaving in the firmware's setup"
+
+
+_CHECKS: tuple[Check, ...] = (
+    _few_threads,
+    _few_cpus_allowed,
+    _channels_empty,
+    _modules_slow,
+    _power,
+    _part_of_nodes,
+    _virtual,
+    _half_the_peak,
+    _modules,
+)
+
+
+def _is_given(record: Record) -> bool:
+    """Return whether the theory is what somebody said, and not what the modules are."""
+    return str(record.memory.get("source", "")).startswith(_GIVEN_BY_USER)

@@ -1,0 +1,168 @@
+"""Host memory at its limit: kernels in machine code, a whole block in one call a thread that holds no lock."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bandwidth.errors import BandwidthError
+from bandwidth.measuring.engines.host import Work
+from bandwidth.measuring.engines.native_job import CHAIN_LENGTH, Gate, Job, Status
+from bandwidth.measuring.kernels import Kernel, kernel_of, stores_of
+from bandwidth.measuring.sampling import calls_for_block
+from bandwidth.measuring.workers import NS_PER_S, Stamp, Team
+from bandwidth.results import Case
+from bandwidth.statistics import median
+
+if TYPE_CHECKING:
+    from bandwidth.measuring.engines.native_code import Library
+
+# A tenth of a millisecond at 3 GHz: long beside a reading of the time, short beside a block.
+CLOCK_CALLS = 5_000
+CLOCK_TRIES = 3
+# How often each width of vectors is tried, and how long.
+TRIALS = 5
+TRIAL_S = 1e-3
+MOST_STEPS = 6
+# Any numbers with many bits set do: the compiler must not know them.
+CLOCK_OPERANDS = (0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03)
+
+
+class NativeRunner:
+    """Runs passes as compiled code. See `Runner`; `function_of` is a seam: the tests give functions that lie."""
+
+    def __init__(self, function_of: Callable[[Library, str], Callable[[Job], None]] | None = None) -> None:
+        self._function_of = function_of or (lambda library, name: library.function(name))
+        self._gate = Gate()
+        self._library: Library | None = None
+
+    def prepare(self, cases: Sequence[Case]) -> None:
+        """Compile the kernels of the cases. Raises BandwidthError where LLVM makes no code for this machine."""
+        self._library = compiled(cases)
+
+    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+        """Run each thread's passes, started by a barrier in the compiled code. See `Runner`.
+
+        Raises BandwidthError where the threads did not come together, or were stopped before their last pass.
+        """
+        self._gate.open()
+        jobs = [self._job(work, calls, len(works)) for work in works]
+        team.each([partial(self._function(function_name(work)), job) for work, job in zip(works, jobs, strict=True)])
+        if any(job.status != Status.DONE for job in jobs):
+            raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
+        if any(job.made != calls for job in jobs):
+            raise BandwidthError("the block was stopped before its end", "measure again")
+        return [Stamp(job.start_ns, job.end_ns, _value(work, job)) for work, job in zip(works, jobs, strict=True)]
+
+    def tune(self, team: Team, works: Sequence[Work]) -> int:
+        """Return the width of vectors that does some work fastest, tried on the spot where it is open. See `Runner`."""
+        from bandwidth.measuring.engines.native_code import LARGE_BYTES, widths
+
+        (first, *_), processor = works, self._compiled().processor
+        tried, is_large = widths(first.kernel, first.stores, processor), first.part.bytes_per_array >= LARGE_BYTES
+        if first.kernel.reduces:
+            return tried[-1] if is_large else 0
+        if len(tried) < 2 or is_large:
+            return 0
+        calls = self._trial_calls(team, works)
+        times: dict[int, list[float]] = {width: [] for width in tried}
+        for _ in range(TRIALS):
+            for width in tried:
+                times[width].append(self._trial_s(team, works, calls, width))
+        return min(tried, key=lambda width: median(times[width]))
+
+    def _trial_calls(self, team: Team, works: Sequence[Work]) -> int:
+        """Return how many calls make a trial, found step by step; it brings the data into the caches, too."""
+        calls = 1
+        for _ in range(MOST_STEPS):
+            following = calls_for_block(self._trial_s(team, works, calls, 0), calls, TRIAL_S)
+            if following == calls:
+                break
+            calls = following
+        return calls
+
+    def _trial_s(self, team: Team, works: Sequence[Work], calls: int, width: int) -> float:
+        stamps = self.run(team, [replace(work, vector_bytes=width) for work in works], calls)
+        seconds = (max(stamp.end_ns for stamp in stamps) - min(stamp.start_ns for stamp in stamps)) / NS_PER_S
+        return max(seconds, 1 / NS_PER_S)
+
+    def clock_hz(self, team: Team) -> float | None:
+        """Return the clock of the first worker's core, from a chain of instructions of one cycle each."""
+        from bandwidth.measuring.engines.native_code import CLOCK
+
+        return clock_hz(self._function(CLOCK), self._gate, team)
+
+    def stop(self) -> None:
+        """End the work after the passes that run."""
+        self._gate.stop()
+
+    def _function(self, name: str) -> Callable[[Job], None]:
+        return self._function_of(self._compiled(), name)
+
+    def _compiled(self) -> Library:
+        if self._library is None:
+            raise AssertionError("prepare() comes first")
+        return self._library
+
+    def _job(self, work: Work, calls: int, threads: int) -> Job:
+        sources = {f"source_{index}": source.ctypes.data for index, source in enumerate(work.part.sources)}
+        arrays = (*work.part.sources, work.part.destination)
+        return self._gate.job(
+            threads=threads,
+            **sources,
+            destination=work.part.destination.ctypes.data,
+            elements=max(len(array) for array in arrays),
+            calls=calls,
+            scalar=work.scalar,
+        )
+
+
+def compiled(cases: Sequence[Case]) -> Library:
+    """Return the code of all kernels that some cases need. Raises BandwidthError where LLVM makes none."""
+    try:
+        from bandwidth.measuring.engines.native_code import Library, this_processor, widths
+        from bandwidth.measuring.engines.native_code import function_name as name_of
+    except (ImportError, OSError) as error:  # its library does not load: another system's wheel, or a missing part
+        raise BandwidthError(f"llvmlite does not load: {error}", "install it anew; the NumPy rows remain") from error
+
+    processor = this_processor()
+    rows: dict[str, tuple[Kernel, str | None, int]] = {}
+    for case in cases:
+        kernel, stores = kernel_of(case.path, case.variant), stores_of(case.variant)
+        for width in widths(kernel, stores, processor):
+            rows[name_of(kernel, stores, width)] = (kernel, stores, width)
+    return Library(rows.values(), processor)
+
+
+def clock_hz(function: Callable[[Job], None], gate: Gate, team: Team) -> float | None:
+    """Return the clock of the first worker's core just now in Hz; None where the system stopped it meanwhile.
+
+    The fastest of a few tries: an interrupt can only make one look slower.
+    """
+    one, other = CLOCK_OPERANDS
+    seen = []
+    for _ in range(CLOCK_TRIES):
+        gate.open()
+        job = gate.job(threads=1, source_0=1, source_1=one, destination=other, calls=CLOCK_CALLS)
+        team.each([partial(function, job)])
+        if job.made == CLOCK_CALLS and job.end_ns > job.start_ns:
+            seen.append(CLOCK_CALLS * CHAIN_LENGTH / (job.end_ns - job.start_ns) * NS_PER_S)
+    return max(seen, default=None)
+
+
+def function_name(work: Work) -> str:
+    """Return the name of the compiled function that does some work."""
+    from bandwidth.measuring.engines.native_code import function_name as name_of
+
+    return name_of(work.kernel, work.stores, work.vector_bytes)
+
+
+def _value(work: Work, job: Job) -> int | float:
+    """Return what a reducing kernel summed up: words as they are, products as the double whose bits they are."""
+    if work.kernel.words or not work.kernel.reduces:
+        return int(job.result)
+    (value,) = struct.unpack("d", struct.pack("Q", job.result))
+    return float(value)

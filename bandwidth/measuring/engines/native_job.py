@@ -1,0 +1,101 @@
+"""What a compiled function is told, and what it tells: plain memory that Python and machine code share."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from enum import IntEnum
+
+# Dependent instructions in one call of the functions that measure latency and the clock.
+CHAIN_LENGTH = 64
+# The load beside a latency is read in pieces of this many bytes: small beside any cache, long beside a look at the
+# clock.
+CHUNK_BYTES = 16 * 1024
+# Memory that threads write while others look at it lies this far apart, so that they do not share a cache line.
+APART_BYTES = 256
+
+
+class Status(IntEnum):
+    """How a compiled function ended."""
+
+    DONE = 1
+    NEVER_MET = 2
+
+
+# Addresses are numbers, times nanoseconds of one monotonic clock.
+JOB_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[ctypes.c_double]] = {
+    "source_0": ctypes.c_uint64,  # the arrays that are read
+    "source_1": ctypes.c_uint64,
+    "destination": ctypes.c_uint64,  # the array that is written
+    "elements": ctypes.c_uint64,  # of each array
+    "calls": ctypes.c_uint64,  # passes
+    "scalar": ctypes.c_double,
+    "barrier": ctypes.c_uint64,  # of a 64-bit counter that begins at 0 in every block
+    "threads": ctypes.c_uint64,  # how many come to it
+    "stop": ctypes.c_uint64,  # of a 32-bit flag: not 0 ends the work after the pass that runs
+    "interval_ns": ctypes.c_uint64,  # of a paced load: the time of a chunk
+    "clock_function": ctypes.c_uint64,
+    "clock_number": ctypes.c_uint64,
+    "yield_function": ctypes.c_uint64,
+    "start_ns": ctypes.c_int64,  # from here on what the function tells
+    "end_ns": ctypes.c_int64,
+    "result": ctypes.c_uint64,  # the sum of words, or the bits of a sum of doubles
+    "made": ctypes.c_uint64,  # passes made, or chunks
+    "status": ctypes.c_uint64,
+}
+
+
+class Job(ctypes.Structure):
+    """One thread's part of one block; JOB_FIELDS says what each field is."""
+
+    _fields_ = tuple(JOB_FIELDS.items())
+
+
+class Gate:
+    """What the threads of one block share: the counter where they meet, and the flag that ends their work."""
+
+    def __init__(self) -> None:
+        self._memory = ctypes.create_string_buffer(3 * APART_BYTES)
+        self._counter = -(-ctypes.addressof(self._memory) // APART_BYTES) * APART_BYTES
+        self._stop = self._counter + APART_BYTES
+
+    def job(self, *, threads: int, **fields: float) -> Job:
+        """Return a job of a block of `threads`; the other fields as in JOB_FIELDS."""
+        return Job(barrier=self._counter, threads=threads, stop=self._stop, **_system_functions(), **fields)
+
+    def open(self) -> None:
+        """Set the counter and the flag back, for the next block."""
+        ctypes.c_uint64.from_address(self._counter).value = 0
+        ctypes.c_uint32.from_address(self._stop).value = 0
+
+    @property
+    def stop_address(self) -> int:
+        """The address of the flag."""
+        return self._stop
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the work was told to end."""
+        return ctypes.c_uint32.from_address(self._stop).value != 0
+
+    def stop(self) -> None:
+        """End the work of all threads after the passes that run."""
+        ctypes.c_uint32.from_address(self._stop).value = 1
+
+
+def has_system_functions() -> bool:
+    """Return whether this system has the clock and the yield that compiled code calls: POSIX systems do."""
+    return os.name == "posix"
+
+
+def _system_functions() -> dict[str, int]:
+    library = ctypes.CDLL(None)
+    # macOS rounds its CLOCK_MONOTONIC to microseconds; this one counts nanoseconds and stands still in sleep.
+    number = getattr(time, "CLOCK_UPTIME_RAW", None) if sys.platform == "darwin" else None
+    return {
+        "clock_function": ctypes.cast(library.clock_gettime, ctypes.c_void_p).value or 0,
+        "yield_function": ctypes.cast(library.sched_yield, ctypes.c_void_p).value or 0,
+        "clock_number": time.CLOCK_MONOTONIC if number is None else number,
+    }

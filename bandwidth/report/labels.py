@@ -1,0 +1,133 @@
+"""The words and cells that the views of a record share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bandwidth.measuring.kernels import KERNELS, STORES, kernel_of
+from bandwidth.report.document import Column
+from bandwidth.results import Case, Latency, Result, Summary, summarise
+from bandwidth.statistics import Interval
+from bandwidth.units import format_percent, format_rate
+
+# Results beyond this share of their theory are not printed as a plain percentage.
+WHOLE = 1.0
+UNKNOWN = "-"
+INVALID = "INVALID"
+# What the memory can do comes before what NumPy code gets.
+_ENGINES = ("native", "numpy")
+_KERNELS = tuple(KERNELS)
+
+
+def rate_columns(unit: str) -> tuple[Column, ...]:
+    """Return the columns of `rate_cells`."""
+    headers = ("95 % interval", "best", "theory", "share", "n")
+    return (Column(f"median {unit}", "right", two_lines=True), *(Column(header, "right") for header in headers))
+
+
+def rate_cells(result: Result, unit: str) -> tuple[str, ...]:
+    """Return a result's median, interval, best, theory, share of it and number of blocks."""
+    summary = summarise(result)
+    if summary.median_bytes_per_s is None or summary.best_bytes_per_s is None:
+        return (INVALID, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, str(summary.count))
+    theory = result.theory_bytes_per_s
+    return (
+        _marked(summary.median_bytes_per_s, theory, unit),
+        rate_interval(summary.ci95, unit),
+        _marked(summary.best_bytes_per_s, theory, unit),
+        UNKNOWN if theory is None else format_rate(theory, unit),
+        _share(summary),
+        str(summary.count),
+    )
+
+
+def rate_cell(summary: Summary, unit: str) -> str:
+    """Return the median rate, or INVALID where the data was wrong."""
+    return INVALID if summary.median_bytes_per_s is None else format_rate(summary.median_bytes_per_s, unit)
+
+
+def known_rate(bytes_per_s: float | None, unit: str) -> str:
+    """Return a rate, or a dash where it is not known."""
+    return UNKNOWN if bytes_per_s is None else format_rate(bytes_per_s, unit)
+
+
+def rate_interval(interval: Interval | None, unit: str) -> str:
+    """Return both ends of an interval of rates."""
+    return UNKNOWN if interval is None else f"{format_rate(interval.low, unit)}-{format_rate(interval.high, unit)}"
+
+
+def latency_cells(latency: Latency | None) -> tuple[str, str, str]:
+    """Return nanoseconds, cycles and the interval of the nanoseconds."""
+    if latency is None:
+        return (INVALID, UNKNOWN, UNKNOWN)
+    interval = latency.ci95_ns
+    ends = UNKNOWN if interval is None else f"{format_ns(interval.low)}-{format_ns(interval.high)}"
+    return (format_ns(latency.median_ns), format_cycles(latency.median_cycles), ends)
+
+
+def format_ns(nanoseconds: float | None) -> str:
+    """Return nanoseconds with two decimals: the first cache answers within two of them."""
+    return UNKNOWN if nanoseconds is None else f"{nanoseconds:,.2f}"
+
+
+def format_cycles(cycles: float | None) -> str:
+    """Return cycles with one decimal: makers publish whole ones."""
+    return UNKNOWN if cycles is None else f"{cycles:,.1f}"
+
+
+def _share(summary: Summary) -> str:
+    if summary.efficiency is None:
+        return UNKNOWN
+    return INVALID if summary.efficiency > WHOLE else format_percent(summary.efficiency)
+
+
+def _marked(rate: float, theory: float | None, unit: str) -> str:
+    """Return a rate, marked where it exceeds its theory: it is not to be read as a plain number."""
+    return format_rate(rate, unit) + ("!" if theory is not None and rate > theory else "")
+
+
+# --- what a case is called ------------------------------------------------------------------------------------------
+
+
+def stores_of(case: Case) -> str:
+    """Return the kind of store, a dash where the case has none to choose."""
+    return str(case.variant.get("stores", UNKNOWN))
+
+
+def path_of(case: Case) -> str:
+    """Return the path, with its ratio where it is one of the mixes."""
+    return f"{case.path} {case.variant['mix']}" if "mix" in case.variant else case.path
+
+
+def thread_words(counts: Sequence[int]) -> str:
+    """Return numbers of threads in words: `1 thread`, `1, 2 and 4 threads`."""
+    texts = [str(count) for count in sorted(set(counts))]
+    joined = " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+    return f"{joined} {'thread' if joined == '1' else 'threads'}"
+
+
+def variant_words(variant: Mapping[str, str | int], *left_out: str) -> list[str]:
+    """Return what tells a case apart in words, but for the keys left out and a mix, which `path_of` names."""
+    named = {"stores": "{} stores", "cores": "{} cores", "data": "{}", "load": "load {}"}
+    return [
+        named.get(key, key.replace("_", " ") + " {}").format(value)
+        for key, value in variant.items()
+        if key not in (*left_out, "mix")
+    ]
+
+
+def case_words(case: Case, *left_out: str, threads: bool = True) -> str:
+    """Return a case in words, such as `copy, native, streaming stores, 2 threads`."""
+    parts = [path_of(case), case.engine, *variant_words(case.variant, *left_out)]
+    return ", ".join([*parts, thread_words([case.threads])] if threads else parts)
+
+
+def place(case: Case) -> tuple[int, int, int]:
+    """Return where a case stands in a table: by its kernel, its engine and its stores, streaming ones first."""
+    try:
+        kernel = _KERNELS.index(kernel_of(case.path, case.variant).name)
+    except KeyError:
+        kernel = len(_KERNELS)
+    engine = _ENGINES.index(case.engine) if case.engine in _ENGINES else len(_ENGINES)
+    stores = stores_of(case)
+    return (kernel, engine, STORES.index(stores) if stores in STORES else len(STORES))

@@ -1,0 +1,35 @@
+"""Which results belong together: alike in all that tells results apart, but for what a curve runs over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+
+from bandwidth.results.model import Result
+from bandwidth.results.summary import Summary
+
+NODE_KEYS = ("cpu_node", "memory_node")
+
+
+def group_key(result: Result, *left_out: str, threads: bool = True) -> Hashable:
+    """Return what a case shares with the others of its group: all that tells results apart but the keys left out."""
+    case = result.case
+    variant = tuple(sorted((name, str(value)) for name, value in case.variant.items() if name not in left_out))
+    return (case.target, case.path, case.engine, case.threads if threads else None, variant)
+
+
+def grouped(results: Iterable[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
+    """Return the results in groups of one key, in the order in which each key first appears."""
+    groups: dict[Hashable, list[Result]] = {}
+    for result in results:
+        groups.setdefault(key(result), []).append(result)
+    return list(groups.values())
+
+
+def divided(value: float | None, by: float | None) -> float | None:
+    """Return a quotient, None where a part lacks or the divisor is zero."""
+    return None if value is None or not by else value / by
+
+
+def has_figure(summary: Summary) -> bool:
+    """Return whether there is a rate or a latency: the result was verified and has a sample."""
+    return summary.median_bytes_per_s is not None or summary.latency is not None

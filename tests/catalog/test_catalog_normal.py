@@ -1,0 +1,147 @@
+"""The bands of what is normal: each states its source, and the right one is found for a machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from bandwidth.catalog import files
+from bandwidth.catalog.normal import NormalBand, forget_bands, host_bands, normal_bands, read_bands
+from bandwidth.catalog.search import find_device
+from bandwidth.errors import BandwidthError
+
+BANDS = normal_bands()
+BAND = """\
+["a band"]
+target = "host"
+paths = ["read"]
+low = 0.5
+high = 0.9
+denominator = "peak"
+source = "a data sheet"
+"""
+
+
+def read(folder, content):
+    path = folder / "normal.toml"
+    path.write_text(content)
+    return read_bands(path)
+
+
+@pytest.mark.parametrize("band", BANDS, ids=lambda band: band.name)
+def test_every_band_states_its_source_and_is_one(band):
+    assert len(band.source.strip()) > 10
+    assert 0 <= band.low <= band.high
+    assert band.high <= 1 or band.denominator == "GB/s"
+    known = {"host": {"read", "copy", "triad"}, "device": {"read", "write", "copy", "triad", "dot"}}
+    assert set(band.paths) <= known.get(band.target, {"h2d", "d2h"})
+
+
+@pytest.mark.parametrize("name", sorted({name for band in BANDS for name in band.devices}))
+def test_the_devices_of_a_band_are_in_the_catalog(name):
+    device = find_device(name)
+    assert device is not None
+    assert device.name == name
+
+
+def test_there_is_a_band_for_every_path_that_is_promised():
+    general = {(band.target, path) for band in BANDS if band.is_general for path in band.paths}
+    assert {("host", "copy"), ("device", "triad"), ("device", "write"), ("pcie", "h2d"), ("pcie", "d2h")} <= general
+    assert {band.host_memory for band in BANDS if band.target == "pcie"} == {"pinned", "pageable"}
+
+
+@pytest.mark.parametrize(
+    ("processor", "memory", "caches", "expected"),
+    [
+        ("GenuineIntel 6 143", "DDR5-4800 x8", 1, ["host memory"]),
+        ("AuthenticAMD 25 1", "DDR4-3200 x8", 8, ["EPYC 7003", "host memory"]),
+        ("AuthenticAMD 25 17", "DDR5-4800 x12", 12, ["EPYC 9004", "host memory"]),
+        ("AuthenticAMD 25 97", "DDR5-6000 x2", 1, ["single-die Ryzen with DDR5", "host memory"]),
+        ("AuthenticAMD 25 97", "DDR5-6000 x2", 2, ["host memory"]),
+        ("AuthenticAMD 25 97", "DDR5-6000 x2", None, ["host memory"]),
+        ("ARM Neoverse-V2", "LPDDR5X-8533 512-bit", 1, ["Grace", "host memory"]),
+        ("ARM Neoverse-V2", "DDR5-5600 x12", 1, ["host memory"]),  # Graviton4
+    ],
+)
+def test_a_processor_finds_its_own_band_first(processor, memory, caches, expected):
+    found = host_bands(BANDS, "triad", ("its printed name", processor), memory, caches)
+    assert [band.name for band in found] == expected
+
+
+def test_a_path_without_a_band_has_none():
+    assert host_bands(BANDS, "latency", ("AuthenticAMD 25 1",), "DDR4-3200 x8", 8) == ()
+
+
+def test_a_right_band_is_read(tmp_path):
+    (band,) = read(tmp_path, BAND)
+    assert band == NormalBand("a band", "host", ("read",), 0.5, 0.9, "peak", "a data sheet")
+    assert band.is_general
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("low = 0.5", "low = 0.95", "[a band]: low is above high"),
+        ("low = 0.5", "low = -0.1", "[a band]: low: Input should be greater than or equal to 0"),
+        ("low = 0.5", "low = nan", "[a band]: low: "),
+        ("high = 0.9", "high = inf", "[a band]: high: "),
+        ("high = 0.9", "", "[a band]: high: Field required"),
+        ('"peak"', '"best"', "[a band]: denominator: Input should be 'peak', 'vendor' or 'GB/s'"),
+        ('"host"', '"disk"', "[a band]: target: Input should be 'host', 'device' or 'pcie'"),
+        ('["read"]', "[]", "[a band]: paths: Tuple should have at least 1 item"),
+        ('"a data sheet"', '" "', "[a band]: source: it is empty"),
+        ('source = "a data sheet"\n', "", "[a band]: source: Field required"),
+        ("low = 0.5", "low = 0.5\nlowest = 1", "[a band]: unknown field 'lowest'"),
+        (
+            "low = 0.5",
+            "low = 0.5\nlast_level_caches = 0",
+            "[a band]: last_level_caches: Input should be greater than 0",
+        ),
+    ],
+)
+def test_a_fault_is_one_line_naming_file_entry_and_field(tmp_path, right, wrong, message):
+    assert right in BAND
+    with pytest.raises(BandwidthError) as caught:
+        read(tmp_path, BAND.replace(right, wrong))
+    assert f"normal.toml: {message}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    """Let the user have a folder of specs; what was read before is forgotten, and after too."""
+    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
+    monkeypatch.setattr(files, "_broken", {})
+    forget_bands()
+    yield tmp_path
+    forget_bands()
+
+
+def test_the_users_bands_come_first_and_replace_by_name(own_folder):
+    (own_folder / "normal.toml").write_text(BAND + BAND.replace("a band", "host memory"))
+    bands = normal_bands()
+    assert [band.name for band in bands[:2]] == ["a band", "host memory"]
+    assert [band.low for band in bands if band.name == "host memory"] == [0.5]
+    assert len(bands) == len(BANDS) + 1
+    assert files.broken_specs() == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("low = = 1", "is not TOML"),
+        (BAND.replace("0.5", '"much"'), "[a band]: low"),
+        (BAND.replace("0.5", "0.95"), "[a band]: low is above high"),
+        (BAND.replace("a data sheet", " "), "[a band]: source: it is empty"),
+    ],
+)
+def test_what_is_wrong_with_the_users_bands_is_noted_and_ours_stand(own_folder, content, part):
+    (own_folder / "normal.toml").write_text(content)
+    assert normal_bands() == BANDS
+    (line,) = files.broken_specs()
+    assert part in line
+
+
+def test_a_folder_that_is_not_there_does_not_cost_a_measurement(own_folder, monkeypatch):
+    monkeypatch.setenv("BANDWIDTH_SPECS", str(own_folder / "none"))
+    assert normal_bands() == BANDS
+    assert len(files.broken_specs()) == 1

@@ -1,0 +1,112 @@
+"""The whole of `measure`: engines made once and closed whatever happens, results in their order, notes kept."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+
+import pytest
+from measuring_support import ScriptedEngine, small_topology
+from simulated_machine import Machine
+
+from bandwidth.errors import BandwidthError
+from bandwidth.machine.facts import Facts
+from bandwidth.machine.reader import SystemReader
+from bandwidth.measuring.measure import Preparation, measure_prepared
+from bandwidth.measuring.options import MeasureOptions
+from bandwidth.measuring.plan import make_plan
+
+
+@pytest.fixture(autouse=True)
+def own_lock(tmp_path, monkeypatch):
+    """Give each test a lock of its own: another measurement on this machine must not fail it."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def preparation(topology=None, **options):
+    topology = topology or small_topology(2)
+    options = {"size_bytes": 2**22, "budget_s": 1.0, **options}
+    return Preparation(SystemReader(), Facts({}), topology, make_plan(MeasureOptions(**options), Facts({}), topology))
+
+
+def measured(prepared, engine, **seams):
+    made = []
+
+    def make_engine(name, topology):
+        made.append(name)
+        return engine
+
+    record, interrupted = measure_prepared(prepared, ("a", "test"), make_engine=make_engine, **seams)
+    return record, interrupted, made
+
+
+def test_engines_are_made_once_for_each_name_and_closed():
+    engine = ScriptedEngine(lambda case, calls: 0.02)
+    record, interrupted, made = measured(preparation(kernels=("copy",)), engine)
+    assert made == ["native", "numpy"]
+    assert engine.is_closed
+    assert not interrupted
+    assert record.command == ("a", "test")
+    assert len(record.results) == 6
+
+
+def test_engines_are_closed_when_one_fails():
+    engine = ScriptedEngine(lambda case, calls: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        measured(preparation(kernels=("copy",)), engine)
+    assert engine.is_closed
+    assert gc.isenabled()
+
+
+def test_interrupt_keeps_what_there_is_and_closes():
+    engine = ScriptedEngine(lambda case, calls: 0.02, interrupt_at=20)
+    record, interrupted, _ = measured(preparation(), engine)
+    assert interrupted
+    assert engine.is_closed
+    assert len(record.results) + len(record.not_run) == len(preparation().plan.cases)
+
+
+def test_each_round_saves_what_there_is():
+    saved = []
+    measured(preparation(kernels=("copy",)), ScriptedEngine(lambda case, calls: 0.02), save=saved.append)
+    assert len(saved) >= 7
+    assert [len(record.results[0].samples.seconds) for record in saved[:3]] == [1, 2, 3]
+
+
+def test_results_stand_by_threads_kernel_engine_and_stores():
+    prepared = preparation(size_bytes=None, budget_s=60.0)
+    record, _, _ = measured(prepared, Machine(small_topology(2)).engine())
+    ids = [result.case.id.removeprefix("host/") for result in record.results]
+    assert ids[0] == "read/native/1"
+    assert [case_id for case_id in ids if case_id.startswith("copy/") and "/2" in case_id] == [
+        "copy/native/2/streaming",
+        "copy/native/2/streaming/134217728",
+        "copy/native/2/ordinary",
+        "copy/numpy/2",
+    ]
+    kernels = list(dict.fromkeys(case_id.split("/")[0] for case_id in ids))
+    assert kernels == ["read", "write", "copy", "scale", "add", "triad", "dot"]
+
+
+def test_points_of_a_sweep_stand_in_their_order_whatever_order_they_ran_in():
+    prepared = preparation(sweep="size", sweep_range=(2**12, 2**16), size_bytes=None, budget_s=30.0)
+    record, _, _ = measured(prepared, ScriptedEngine(lambda case, calls: 0.02))
+    points = [result.case.variant["sweep_point"] for result in record.results if result.case.threads == 1]
+    assert points == sorted(points)
+    loads = preparation(latency=True, size_bytes=2**20, budget_s=30.0)
+    record, _, _ = measured(loads, ScriptedEngine(lambda case, calls: 0.02))
+    percents = [result.case.variant["load"] for result in record.results if "load" in result.case.variant]
+    assert percents == [f"{percent}%" for percent in range(0, 101, 10)]
+
+
+def test_one_node_gives_a_record_with_a_note_and_no_results():
+    record, interrupted, made = measured(preparation(numa=True), ScriptedEngine(lambda case, calls: 0.02))
+    assert (record.results, record.not_run, made, interrupted) == ((), (), [], False)
+    assert record.notes == ("This machine has one NUMA node: no memory is remote.",)
+
+
+def test_nothing_to_measure_is_an_error():
+    prepared = preparation(kernels=("copy",))
+    empty = replace(prepared, plan=replace(prepared.plan, cases=(), notes=()))
+    with pytest.raises(BandwidthError, match="there is nothing to measure"):
+        measured(empty, ScriptedEngine(lambda case, calls: 0.02))
