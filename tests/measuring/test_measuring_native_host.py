@@ -95,9 +95,9 @@ def fewer_passes(honest, job):
     job.calls = job.made = calls
 
 
-@pytest.mark.parametrize("kernel", REDUCING)
 @pytest.mark.parametrize("calls", [2, 3, 1000])
-def test_one_pass_too_few_is_caught_by_the_sum(kernel, calls, lie):
+def test_one_pass_too_few_is_caught_by_the_sum(calls, lie):
+    kernel = "dot"  # a read's last pass alone makes its result
     found = lie(kernel, fewer_passes, calls=calls, size_bytes=64 * 1024)
     assert all(is_wrong(kernel, text) for text in found)
 
@@ -413,7 +413,8 @@ def test_code_is_compiled_while_preparing_and_never_in_a_block(host_case, latenc
 def test_only_the_kernels_of_the_cases_are_compiled(host_case):
     library = native_host.compiled([host_case("copy", stores=STREAMING), host_case("copy", "native", threads=1)])
     assert library.function("copy_streaming")
-    assert not library._compiler.get_function_address("triad_streaming")
+    with pytest.raises(KeyError):
+        library.function("triad_streaming")
 
 
 @pytest.fixture
@@ -422,6 +423,7 @@ def timed_by_width(host_case, host_engine, monkeypatch):
 
     def tune(kernel, widest_ns, narrow_ns, **options):
         monkeypatch.setattr(native_code, "widths", lambda *_: (0, 16))
+        monkeypatch.setattr(native_code, "widths_to_try", lambda *_: (0, 16))
 
         def function_of(library, name):
             honest, call_ns = library.function(name), narrow_ns if name.endswith("_16") else widest_ns

@@ -30,16 +30,16 @@ ABREAST_BYTES = 128
 MOST_ABREAST_ARRAYS = 2
 # From this much of each array on what follows is chosen for memory, below it for caches.
 LARGE_BYTES = 4 * 1024**2
-# Arrays in memory are read in narrow vectors: loads that are no more than the memory gives leave the prefetcher its
-# lead. On the same Xeon, one thread, that is a read's 5 %.
-NARROW_BYTES = 16
+# Widths of vectors below the widest.
+HALF_BYTES, NARROW_BYTES = 32, 16
 # Bytes of each array that one turn of the inner loop works on: enough that counting and branching cost nothing.
 TURN_BYTES = 256
-HALF_WIDTH_BYTES = 32
 # Sums that run side by side, so that none waits for the one before: two additions a cycle that take four each; an
 # exclusive or takes one.
 MOST_SUMS = 8
 MOST_XORS = 4
+# How a pass "reduces" that only loads: no kernel's own.
+TOUCH = "touch"
 # After this many looks at the barrier a waiting thread lets others run between looks, in case they share its CPU.
 PATIENT_LOOKS = 10_000
 # No thread waits longer for the others: then the machine has taken CPUs away, and nothing can be timed.
@@ -114,9 +114,11 @@ class Library:
         self._functions: dict[str, Callable[[Job], None]] = {}
 
     def function(self, name: str) -> Callable[[Job], None]:
-        """Return a function that takes a Job; calling it lets go of the interpreter's lock."""
+        """Return a function that takes a Job; calling it lets go of the interpreter's lock. Raises KeyError."""
         if name not in self._functions:
             address = self._compiler.get_function_address(name)
+            if not address:
+                raise KeyError(name)
             self._functions[name] = ctypes.CFUNCTYPE(None, ctypes.POINTER(Job))(address)
         return self._functions[name]
 
@@ -136,15 +138,31 @@ def function_name(kernel: Kernel, stores: str | None, vector_bytes: int = 0) -> 
 
 
 def widths(kernel: Kernel, stores: str | None, processor: Processor) -> tuple[int, ...]:
-    """Return the widths of vectors that may be the fastest for a kernel, 0 for the widest first.
+    """Return all widths of vectors that a kernel is compiled with, 0 for the widest."""
+    return tuple(dict.fromkeys((*widths_to_try(stores, processor), width_for_memory(kernel, stores, processor))))
+
+
+def widths_to_try(stores: str | None, processor: Processor) -> tuple[int, ...]:
+    """Return the widths of vectors that may be the fastest in caches, 0 for the widest.
 
     Ordinary stores of 64 bytes fill a second-level cache slower than two of 32 on some processors (Intel's since 2021,
-    by a tenth in a triad): there it has to be tried. What is only read has narrow vectors for memory.
+    by a tenth in a triad): there it has to be tried.
     """
+    return (0, HALF_BYTES) if stores == ORDINARY and processor.vector_bytes > HALF_BYTES else (0,)
+
+
+def width_for_memory(kernel: Kernel, stores: str | None, processor: Processor) -> int:
+    """Return the width of vectors for arrays in memory, 0 for the widest.
+
+    Narrow loads ask for no more than the memory gives, which leaves the prefetcher its lead: on a Xeon of 2024, one
+    thread, vectors of 16 bytes gain a read 5 %, and those of 32 a streaming copy 7 %.
+    """
+    wanted = 0
     if kernel.reduces:
-        return (0, NARROW_BYTES) if processor.vector_bytes > NARROW_BYTES and not processor.is_arm else (0,)
-    is_open = stores == ORDINARY and processor.vector_bytes > HALF_WIDTH_BYTES
-    return (0, HALF_WIDTH_BYTES) if is_open else (0,)
+        wanted = NARROW_BYTES
+    elif stores == STREAMING and kernel.arrays <= MOST_ABREAST_ARRAYS:
+        wanted = HALF_BYTES
+    return wanted if wanted < processor.vector_bytes and not processor.is_arm else 0
 
 
 def _target_machine(processor: Processor) -> Any:
@@ -204,17 +222,42 @@ class _Emitter:
     def write_kernel(self, kernel: Kernel, stores: str | None) -> None:
         """Write passes over all elements, `calls` of them, or fewer where `stop` is set."""
         if kernel.reduces == XOR:
-            # An exclusive or with the same again would be nothing: each pass makes one, and they are added up.
-            def one(carried: Sequence[Any]) -> list[Any]:
-                word = self._folded(self._pass(kernel, stores, self._sums(kernel)), XOR)
-                return [self._builder.add(carried[0], word)]
-
-            self._set("result", *self._timed_passes([_word(0)], one))
+            self._write_xor(kernel)
         else:
             sums = self._timed_passes(self._sums(kernel), lambda sums: self._pass(kernel, stores, sums))
             if kernel.reduces:
-                self._set("result", self._builder.bitcast(self._folded(sums, kernel.reduces), _WORD))
+                self._set("result", self._builder.bitcast(self._folded(sums), _WORD))
         self._builder.ret_void()
+
+    def _write_xor(self, kernel: Kernel) -> None:
+        """Write passes that only load, and a last one that joins all words by exclusive or, in eight columns.
+
+        Arithmetic on vectors of 64 bytes lowers some processors' clock by a tenth, which a read from the first cache
+        would show. So the last pass alone is one that can be checked, as it is with what a block of copies leaves.
+        """
+        builder = self._builder
+        self._meet()
+        self._stamp("start_ns")
+        self._set("made", _word(0))
+        with builder.if_then(builder.icmp_unsigned(">", self._job["calls"], _word(1))):
+
+            def one(carried: Sequence[Any]) -> list[Any]:
+                self._pass(replace(kernel, reduces=TOUCH), None, [])
+                return [builder.add(carried[0], _word(1))]
+
+            def is_enough(made: Any) -> Any:
+                is_all = builder.icmp_unsigned(">=", builder.add(made, _word(1)), self._job["calls"])
+                return builder.or_(is_all, self._is_stopping())
+
+            self._set("made", *self._until(is_enough, [_word(0)], one))
+        vectors = self._pass(kernel, None, self._sums(kernel))
+        self._finish(builder.add(builder.load(self._field("made")), _word(1)))
+        self._set("result", self._sum_of_columns(vectors))
+
+    def _sum_of_columns(self, vectors: Sequence[Any]) -> Any:
+        """Return one word of what was joined by exclusive or: the sum of its eight columns."""
+        groups = LINE_BYTES // self._processor.vector_bytes
+        return self._folded([self._joined(vectors[group::groups], XOR) for group in range(groups)])
 
     def write_chase(self) -> None:
         """Write loads of which each gives the address of the next, from `source_0` on.
@@ -272,7 +315,7 @@ class _Emitter:
         first = [_word(0), *self._sums(READ)]
         made, *sums = self._until(self._is_stopping, first, chunk)
         self._finish(made)
-        self._set("result", self._folded(sums, XOR))
+        self._set("result", self._sum_of_columns(sums))
         self._builder.ret_void()
 
     # --- what they are made of
@@ -338,9 +381,10 @@ class _Emitter:
             place = self._builder.add(begin, _word(vector * self._lanes))
             sources = [self._loaded(f"source_{index}", place, kernel) for index in range(kernel.reads)]
             value = kernel.value(sources, self._scalar(kernel)).value
-            if kernel.reduces:
-                # Two vectors after each other join the same one: three-operand instructions take both at once.
-                index = (vector // 2 if kernel.reduces == XOR else vector) % len(sums)
+            if kernel.reduces == TOUCH:
+                self._touch(value)
+            elif kernel.reduces:
+                index = self._sum_of(vector, kernel)
                 sums[index] = self._joined([sums[index], value], kernel.reduces)
             else:
                 self._store(value, place, kernel, stores)
@@ -390,7 +434,26 @@ class _Emitter:
 
     def _sums(self, kernel: Kernel) -> list[Any]:
         """Return what a reducing kernel begins with."""
-        return [self._zeros(words=kernel.words)] * {SUM: MOST_SUMS, XOR: MOST_XORS, "": 0}[kernel.reduces]
+        return [self._zeros(words=kernel.words)] * {SUM: MOST_SUMS, XOR: MOST_XORS}.get(kernel.reduces, 0)
+
+    def _sum_of(self, vector: int, kernel: Kernel) -> int:
+        """Return which of the sums a vector of a turn joins.
+
+        Two whole lines after each other join the same one: an instruction of three operands takes both at once. Parts
+        of a line join one that holds the same columns.
+        """
+        is_line = kernel.reduces == XOR and self._processor.vector_bytes == LINE_BYTES
+        return (vector // 2 if is_line else vector) % (MOST_XORS if kernel.reduces == XOR else MOST_SUMS)
+
+    def _touch(self, vector: Any) -> None:
+        """Write that a vector is loaded, and nothing else: instructions that take its registers and are none."""
+        register_bytes = 16 if self._processor.is_arm else self._processor.vector_bytes
+        lanes = register_bytes // ELEMENT_BYTES
+        kind = ir.FunctionType(ir.VoidType(), [ir.VectorType(vector.type.element, lanes)])
+        for first in range(0, self._lanes, lanes):
+            mask = ir.Constant(ir.VectorType(_FLAG, lanes), list(range(first, first + lanes)))
+            part = vector if lanes == self._lanes else self._builder.shuffle_vector(vector, vector, mask)
+            self._builder.asm(kind, "", "w" if self._processor.is_arm else "v", [part], side_effect=True)
 
     def _joined(self, values: Sequence[Any], how: str) -> Any:
         """Return one value of several, vectors or numbers, by sum or exclusive or."""
@@ -398,14 +461,16 @@ class _Emitter:
         for value in values[1:]:
             if how == XOR:
                 total = self._builder.xor(total, value)
+            elif total.type in (_WORD, self._vector_type(words=True)):
+                total = self._builder.add(total, value)
             else:
                 total = self._builder.fadd(total, value, flags=("contract",))
         return total
 
-    def _folded(self, vectors: Sequence[Any], how: str) -> Any:
-        """Return one number of all lanes of some vectors."""
-        vector = self._joined(vectors, how)
-        return self._joined([self._builder.extract_element(vector, _flag(lane)) for lane in range(self._lanes)], how)
+    def _folded(self, vectors: Sequence[Any]) -> Any:
+        """Return the sum of all lanes of some vectors."""
+        vector = self._joined(vectors, SUM)
+        return self._joined([self._builder.extract_element(vector, _flag(lane)) for lane in range(self._lanes)], SUM)
 
     # --- loops
 

@@ -57,15 +57,19 @@ class NativeRunner:
             raise BandwidthError("the block was stopped before its end", "measure again")
         return [Stamp(job.start_ns, job.end_ns, _value(work, job)) for work, job in zip(works, jobs, strict=True)]
 
+    def joined(self, columns: Sequence[int]) -> int:
+        """Return the sum of the columns: compiled code adds up its lanes once, after the last pass."""
+        return sum(columns)
+
     def tune(self, team: Team, works: Sequence[Work]) -> int:
         """Return the width of vectors that does some work fastest, tried on the spot where it is open. See `Runner`."""
-        from bandwidth.measuring.engines.native_code import LARGE_BYTES, widths
+        from bandwidth.measuring.engines.native_code import LARGE_BYTES, width_for_memory, widths_to_try
 
         (first, *_), processor = works, self._compiled().processor
-        tried, is_large = widths(first.kernel, first.stores, processor), first.part.bytes_per_array >= LARGE_BYTES
-        if first.kernel.reduces:
-            return tried[-1] if is_large else 0
-        if len(tried) < 2 or is_large:
+        if first.part.bytes_per_array >= LARGE_BYTES:
+            return width_for_memory(first.kernel, first.stores, processor)
+        tried = widths_to_try(first.stores, processor)
+        if len(tried) < 2:
             return 0
         calls = self._trial_calls(team, works)
         times: dict[int, list[float]] = {width: [] for width in tried}
