@@ -103,8 +103,8 @@ def _remote_rates(record: Record) -> Iterator[str]:
                 shares.append((ratio(far, near), cpu, memory))
     if shares and min(shares)[0] < NODES_ALIKE:
         lowest, highest = min(shares), max(shares)
-        ends = f"{format_percent(lowest[0])} to {format_percent(highest[0])} of the own node's bandwidth"
-        yield f"{ends} (lowest: CPUs of node {lowest[1]}, memory of node {lowest[2]})"
+        ends = _range_words(format_percent(lowest[0]), format_percent(highest[0]))
+        yield f"{ends} of the own node's bandwidth (lowest: CPUs of node {lowest[1]}, memory of node {lowest[2]})"
 
 
 def _remote_latencies(record: Record) -> Iterator[str]:
@@ -116,7 +116,12 @@ def _remote_latencies(record: Record) -> Iterator[str]:
             if far is not None and near:
                 multiples.append(far / near)
     if multiples and max(multiples) * NODES_ALIKE > 1:
-        yield f"{min(multiples):.2f} to {max(multiples):.2f} times the own node's latency"
+        ends = _range_words(f"{min(multiples):.2f}", f"{max(multiples):.2f}")
+        yield f"{ends} times the own node's latency"
+
+
+def _range_words(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _latency_ns(matrix: NodeMatrix, cpu: int, memory: int) -> float | None:

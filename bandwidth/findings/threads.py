@@ -19,6 +19,8 @@ from bandwidth.findings.reading import (
     rate,
     rate_text,
     ratio,
+    shown,
+    sweep_points,
     thread_words,
 )
 from bandwidth.results import Finding, Record, summarise
@@ -74,7 +76,7 @@ def threads_that_cost(record: Record) -> Iterator[Raised]:
 
 def siblings_used(record: Record) -> Iterator[Raised]:
     """Yield results with two threads on a core."""
-    cores, rows = cores_of(record), list(measured(record))
+    cores, rows = cores_of(record), [*shown(record), *sweep_points(record)]
     for row in rows:
         case = row.result.case
         if cores is None or case.threads <= cores:
