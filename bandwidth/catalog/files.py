@@ -42,6 +42,7 @@ SPECS_VARIABLE = "BANDWIDTH_SPECS"
 MEMORY_FILE = "memory.toml"
 LINKS_FILE = "links.toml"
 NORMAL_FILE = "normal.toml"
+REFERENCE_FILE = "reference.toml"
 DEVICES_FOLDER = "devices"
 
 
@@ -114,7 +115,7 @@ def user_device_files() -> tuple[Path, ...]:
         path
         for folder in user_specs_folders()
         for path in (*sorted(folder.glob("*.toml")), *sorted((folder / DEVICES_FOLDER).glob("*.toml")))
-        if path.name not in (MEMORY_FILE, LINKS_FILE, NORMAL_FILE)
+        if path.name not in (MEMORY_FILE, LINKS_FILE, NORMAL_FILE, REFERENCE_FILE)
     )
 
 

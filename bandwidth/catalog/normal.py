@@ -87,6 +87,23 @@ def fault_of(band: NormalBand) -> str:
     return "" if band.source.strip() else "source: it is empty"
 
 
+def gpu_bands(bands: Iterable[NormalBand], target: str, path: str, names: Iterable[str]) -> tuple[NormalBand, ...]:
+    """Return the bands of a path of a GPU's memory (`device`) or of pinned copies (`pcie`): a card's own first.
+
+    `names` is every name that the card goes by.
+    """
+    known = set(names)
+    found = [
+        band
+        for band in bands
+        if band.target == target
+        and path in band.paths
+        and band.host_memory in ("", "pinned")
+        and (not band.devices or not known.isdisjoint(band.devices))
+    ]
+    return tuple(sorted(found, key=lambda band: band.is_general))
+
+
 def host_bands(
     bands: Iterable[NormalBand], path: str, processor: Iterable[str], memory: str, last_level_caches: int | None
 ) -> tuple[NormalBand, ...]:

@@ -26,8 +26,8 @@ from bandwidth.catalog.files import (
 from bandwidth.errors import BandwidthError
 
 _HEADER = re.compile(r'^\["([^"\n]+)"\]$', re.MULTILINE)
-_LIST = re.compile(r"^(aliases|cpuid|model_names) = \[([^\]]*)\]$", re.MULTILINE)
-_LISTS = ("aliases", "cpuid", "model_names")
+_LIST = re.compile(r"^(aliases|cpuid|model_names|pci_ids) = \[([^\]]*)\]$", re.MULTILINE)
+_LISTS = ("aliases", "cpuid", "model_names", "pci_ids")
 _QUOTED = re.compile(r'"([^"]+)"')
 _WORD = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?|\+")
 # Words that tell nothing apart: "NVIDIA H200" is the H200, "Intel Core i7-920 Processor" the Core i7-920.
@@ -43,6 +43,7 @@ class Place:
     aliases: tuple[str, ...] = ()
     cpuid: tuple[str, ...] = ()
     model_names: tuple[str, ...] = ()
+    pci_ids: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
     table: Mapping[str, Any] | None = field(default=None, repr=False)
 
@@ -106,8 +107,8 @@ def scanned(path: Path) -> Iterator[Place]:
     for header, end in zip(headers, ends[: len(headers)], strict=True):
         part = text[header.start() : end]
         lists = {match[1]: tuple(_QUOTED.findall(match[2])) for match in _LIST.finditer(part)}
-        aliases, cpuid, model_names = (lists.get(key, ()) for key in _LISTS)
-        yield Place(header[1], path, aliases, cpuid, model_names, text=part)
+        aliases, cpuid, model_names, pci_ids = (lists.get(key, ()) for key in _LISTS)
+        yield Place(header[1], path, aliases, cpuid, model_names, pci_ids, text=part)
 
 
 def _parsed(path: Path) -> Iterator[Place]:
@@ -121,8 +122,8 @@ def _parsed(path: Path) -> Iterator[Place]:
         if not isinstance(table, dict):
             note_broken(BandwidthError(f"{path}: {name!r} is not a table", "write it as [NAME] with its fields below"))
             continue
-        aliases, cpuid, model_names = (_texts(table.get(key)) for key in _LISTS)
-        yield Place(name, path, aliases, cpuid, model_names, table=table)
+        aliases, cpuid, model_names, pci_ids = (_texts(table.get(key)) for key in _LISTS)
+        yield Place(name, path, aliases, cpuid, model_names, pci_ids, table=table)
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -120,6 +120,19 @@ def find_processor(vendor: str, family: int, model: int, model_name: str) -> Dev
     return None if place is None else read_device(place)
 
 
+def find_by_pci_id(vendor_id: str, device_id: str, name: str) -> Device | None:
+    """Return the entry of a GPU: by its PCI ID (`10de`, `2335`), else by its exact name as its driver prints it.
+
+    Several cards may share an ID (one with more memory, one for another market): then the name decides, and where it
+    does not, None. Raises BandwidthError for an entry that is not as it should be.
+    """
+    exact = places_by_key().get(key_of(name)) if name else None
+    wanted = f"{vendor_id}:{device_id}".lower()
+    alike = [place for place in all_places() if wanted in place.pci_ids] if vendor_id and device_id else []
+    place = exact if exact in alike or not alike else (alike[0] if len(alike) == 1 else None)
+    return None if place is None else read_device(place)
+
+
 def _processor_of_name(model_name: str) -> Place | None:
     named = [place for place in all_places() if model_name in place.model_names] if model_name else []
     return named[-1] if named else None  # a user's file comes last and wins

@@ -18,6 +18,7 @@ def use_specs(folder: Path | None) -> None:
         return
     from bandwidth.catalog.files import add_specs_folder
     from bandwidth.catalog.normal import forget_bands
+    from bandwidth.catalog.reference import forget_figures
     from bandwidth.catalog.search import forget_devices
     from bandwidth.errors import UsageError
     from bandwidth.theory.notation import forget_specs
@@ -28,6 +29,7 @@ def use_specs(folder: Path | None) -> None:
     forget_devices()
     forget_specs()
     forget_bands()
+    forget_figures()
 
 
 def tell_broken() -> None:

@@ -27,6 +27,8 @@ _LATEX_SPECIALS = str.maketrans(
 
 
 DEFAULT_WIDTH = 80
+# What a spreadsheet takes for the start of a formula (OWASP, CSV injection).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # A number stays on the line of its unit.
 _NUMBER_WITH_UNIT = re.compile(r"(\d) (%|(?:[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us|ns|GHz)\b)")
 _GAP = "  "  # between two columns
@@ -68,7 +70,7 @@ def _wrapped_line(line: str, width: int) -> str:
 
 def _as_markdown(document: Document) -> str:
     blocks = [_markdown_table(block) if isinstance(block, Table) else _markdown(block) for block in document.blocks]
-    return _joined([*blocks, *(f"- {remark}" for remark in document.remarks)])
+    return _joined([*blocks, *(f"- {_markdown(remark)}" for remark in document.remarks)])
 
 
 def _as_latex(document: Document) -> str:
@@ -101,8 +103,11 @@ def _as_csv(document: Document) -> str:
 
 
 def _csv_cell(value: object) -> object:
+    """Return a value for a cell; a text that a spreadsheet would work out as a formula is quoted."""
     if isinstance(value, (list, tuple)):
-        return "; ".join(str(item) for item in value)
+        value = "; ".join(str(item) for item in value)
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
     return "" if value is None else value
 
 
@@ -177,10 +182,14 @@ def _wrapped_cell(cell: str, wrap_at: int | None) -> str:
 
 
 def _markdown_table(table: Table) -> str:
-    columns = tuple(Column(column.header.replace("|", r"\|"), column.align) for column in table.columns)
-    rows = tuple(tuple(cell.replace("|", r"\|") for cell in row) for row in table.rows)
+    columns = tuple(Column(_markdown_cell(column.header), column.align) for column in table.columns)
+    rows = tuple(tuple(_markdown_cell(cell) for cell in row) for row in table.rows)
     body = _tabulated(Table(columns, rows), "pipe")
-    return f"**{table.title}**\n\n{body}" if table.title else body
+    return f"**{_markdown_cell(table.title)}**\n\n{body}" if table.title else body
+
+
+def _markdown_cell(text: str) -> str:
+    return _markdown(text).replace("|", r"\|")
 
 
 def _latex_table(table: Table) -> str:
@@ -219,8 +228,8 @@ def _latex(text: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Return lines that stay lines: two spaces at the end of each but the last."""
-    return text.replace("\n", "  \n")
+    """Return lines that stay lines, by two spaces at the end of each but the last, and no markup of HTML."""
+    return text.replace("<", "&lt;").replace("\n", "  \n")
 
 
 def _joined(blocks: list[str]) -> str:

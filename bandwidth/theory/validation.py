@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bandwidth.catalog import MemoryFamily
+from bandwidth.catalog import MemoryFamily, normal, reference
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, NORMAL_FILE, parse_entries, parsed_file
+from bandwidth.catalog.files import (
+    LINKS_FILE,
+    MEMORY_FILE,
+    NORMAL_FILE,
+    REFERENCE_FILE,
+    parse_entries,
+    parsed_file,
+)
 from bandwidth.catalog.link import LinkGeneration
-from bandwidth.catalog.normal import NormalBand, fault_of
+from bandwidth.catalog.normal import NormalBand
 from bandwidth.catalog.places import key_of
+from bandwidth.catalog.reference import PublishedFigure
 from bandwidth.errors import BandwidthError
 from bandwidth.theory.device_notation import SAME_FIGURE, device_peaks
 from bandwidth.theory.notation import notation_peak
 from bandwidth.theory.parts import Counts
 
-KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration] | type[NormalBand]] = {
+KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration] | type[NormalBand] | type[PublishedFigure]] = {
     MEMORY_FILE: MemoryFamily,
     LINKS_FILE: LinkGeneration,
     NORMAL_FILE: NormalBand,
+    REFERENCE_FILE: PublishedFigure,
 }
 
 
@@ -53,7 +62,10 @@ def _faults_of_file(path: Path, owners: dict[str, str]) -> Iterator[str]:
         elif isinstance(result, Device):
             yield from _faults_of_device(path, result, owners)
         elif isinstance(result, NormalBand):
-            if wrong := fault_of(result):
+            if wrong := normal.fault_of(result):
+                yield f"{path.name}: [{name}]: {wrong}"
+        elif isinstance(result, PublishedFigure):
+            if wrong := reference.fault_of(result):
                 yield f"{path.name}: [{name}]: {wrong}"
         elif not result.source.strip():
             yield f"{path.name}: [{name}]: source: it is empty"

@@ -110,7 +110,7 @@ def test_validate_checks_the_whole_catalog(capsys):
 def test_schema_describes_each_kind_of_tables(capsys):
     assert run(["specs", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    assert set(schema["files"]) == {"devices/*.toml", "memory.toml", "links.toml", "normal.toml"}
+    assert set(schema["files"]) == {"devices/*.toml", "memory.toml", "links.toml", "normal.toml", "reference.toml"}
     assert "memory" in schema["files"]["devices/*.toml"]["required"]
 
 

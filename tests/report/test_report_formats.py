@@ -48,10 +48,10 @@ BW001: a remark of 50 %.
     "markdown": """\
 **Peaks**
 
-| name          |  GB/s |
-|:--------------|------:|
-| DDR4-2933 x4  | 93.87 |
-| a\\|b <script> |   1e3 |
+| name             |  GB/s |
+|:-----------------|------:|
+| DDR4-2933 x4     | 93.87 |
+| a\\|b &lt;script> |   1e3 |
 
 One line.\x20\x20
 Another.
@@ -206,7 +206,22 @@ def test_json_and_csv_keep_every_digit(number):
 def test_csv_is_read_back_whatever_stands_in_it(texts):
     records = [{"text": text, "other": None} for text in texts]
     rows = list(csv.DictReader(io.StringIO(render(Document((), {}, records), "csv"))))
-    assert rows == [{"text": text, "other": ""} for text in texts]
+    quoted = [f"'{text}" if text[0] in "=+-@" else text for text in texts]
+    assert rows == [{"text": text, "other": ""} for text in quoted]
+
+
+@pytest.mark.parametrize("name", ["=cmd()|' /C calc'!A0", "+1", "-1+1", "@SUM(1)", "\t=1"])
+def test_csv_holds_no_formula(name):
+    text = render(Document((), {}, [{"host": name, "rate": -1.5, "list": [name, "b"]}]), "csv")
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row == {"host": f"'{name}", "rate": "-1.5", "list": f"'{name}; b"}
+
+
+def test_markdown_holds_no_markup_of_html():
+    table = Table((Column("<b>"),), (("<script>x</script>|",),), "<i>")
+    text = render(Document((table, "<u>"), {}, [], ("<s>",)), "markdown")
+    assert "<" not in text
+    assert "&lt;script>x&lt;/script>\\|" in text
 
 
 def test_csv_has_the_fields_of_all_records_and_leaves_the_unknown_empty():

@@ -46,41 +46,40 @@ def compare(*records: Record, reference: int = 0) -> tuple[Comparison, ...]:
 
 
 def _compared(case_id: str, summaries: Sequence[Summary | None], reference: int) -> Comparison:
-    base = summaries[reference]
+    figures, intervals = [figure_of(summary) for summary in summaries], [interval_of(summary) for summary in summaries]
     return Comparison(
         id=case_id,
         summaries=tuple(summaries),
-        ratios=tuple(_ratio(summary, base) for summary in summaries),
-        ratio_intervals=tuple(_ratio_interval(summary, base) for summary in summaries),
-        differs=tuple(_differs(summary, base) for summary in summaries),
+        ratios=tuple(ratio(figure, figures[reference]) for figure in figures),
+        ratio_intervals=tuple(ratio_interval(interval, intervals[reference]) for interval in intervals),
+        differs=tuple(beyond_noise(interval, intervals[reference]) for interval in intervals),
     )
 
 
-def _ratio(one: Summary | None, base: Summary | None) -> float | None:
-    figure, whole = _figure(one), _figure(base)
-    return None if figure is None or not whole else figure / whole
-
-
-def _ratio_interval(one: Summary | None, base: Summary | None) -> Interval | None:
-    found, whole = _interval(one), _interval(base)
-    if found is None or whole is None:
-        return None
-    return Interval(found.low / whole.high, found.high / whole.low)
-
-
-def _differs(one: Summary | None, base: Summary | None) -> bool | None:
-    found, whole = _interval(one), _interval(base)
-    return None if found is None or whole is None else not found.overlaps(whole)
-
-
-def _figure(summary: Summary | None) -> float | None:
-    """Return a rate in bytes per second, or a latency in nanoseconds."""
+def figure_of(summary: Summary | None) -> float | None:
+    """Return a rate in bytes per second, or a latency in nanoseconds; None where there is neither."""
     if summary is None:
         return None
     return summary.median_bytes_per_s if summary.latency is None else summary.latency.median_ns
 
 
-def _interval(summary: Summary | None) -> Interval | None:
+def interval_of(summary: Summary | None) -> Interval | None:
+    """Return the 95 % interval of `figure_of`, None below six samples."""
     if summary is None:
         return None
     return summary.ci95 if summary.latency is None else summary.latency.ci95_ns
+
+
+def ratio(figure: float | None, whole: float | None) -> float | None:
+    """Return one figure as a multiple of another, None where either is missing."""
+    return None if figure is None or not whole else figure / whole
+
+
+def ratio_interval(one: Interval | None, base: Interval | None) -> Interval | None:
+    """Return the least and the most that the ratio is by the ends of both intervals: at least 90 % confidence."""
+    return None if one is None or base is None else Interval(one.low / base.high, one.high / base.low)
+
+
+def beyond_noise(one: Interval | None, base: Interval | None) -> bool | None:
+    """Return whether two intervals have no value in common, None where one is missing."""
+    return None if one is None or base is None else not one.overlaps(base)

@@ -1,0 +1,236 @@
+"""`bandwidth check`: one line and an exit code, for a health check of a node."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.cli.machine_options import machine_options
+from bandwidth.cli.output import (
+    PRINTED,
+    FormatOption,
+    JsonOption,
+    Output,
+    OutputOption,
+    QuietOption,
+    UnitOption,
+    emit,
+)
+from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT
+
+if TYPE_CHECKING:
+    from bandwidth.comparison.baseline import Check
+    from bandwidth.measuring.options import MeasureOptions
+    from bandwidth.results import Record, Result
+
+DEFAULT_LEAST = "95%"
+# The whole of `--measure`, both tries: what a batch system's prologue may wait.
+WHOLE_S = 60.0
+BUDGET_S = 15.0
+# A run may take 4/3 of its budget, and some seconds to compile and to fill its arrays.
+SECONDS_PER_BUDGET = 4 / 3
+START_S = 6.0
+LEAST_BUDGET_S = 2.0
+_SHARE = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*(%?)\s*", re.ASCII)
+
+
+def check(
+    record: Annotated[
+        Path | None, typer.Argument(metavar="RECORD", help="The record to check; not with --measure.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="RECORD", help="A record of the same machine when it was sound.")
+    ] = None,
+    least: Annotated[
+        str, typer.Option("--min", metavar="SHARE", help="The least share of the baseline, such as 95% or 0.95.")
+    ] = DEFAULT_LEAST,
+    measure: Annotated[
+        str | None,
+        typer.Option(metavar="host|device|pcie", help="Measure this machine now, again where it fails; 60 s at most."),
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Let the record lack results that the baseline has.")
+    ] = False,
+    any_machine: Annotated[
+        bool, typer.Option("--any-machine", help="Let the baseline be of another model of processor.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Save what --measure measured.", rich_help_panel=PRINTED),
+    ] = None,
+    format_name: FormatOption = "table",
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    unit: UnitOption = DEFAULT_RATE_UNIT,
+    quiet: QuietOption = False,
+) -> None:
+    """Whether a machine is as fast as it was: one line, and exit code 0 or 1.
+
+    A result fails where its median is below the least share, and by more than the noise.
+
+    bandwidth check today.json --baseline sound.json
+
+    bandwidth check --measure host --baseline sound.json --min 95%
+    """
+    from bandwidth.comparison.sides import usable
+    from bandwidth.results.files import load
+    from bandwidth.results.text_files import check_writable
+
+    options = Output.checked(format_name, as_json, output, unit, quiet)
+    share = _share(least)
+    _check_usage(record, baseline, measure, save)
+    assert baseline is not None  # noqa: S101 - the line above saw to it
+    for path in (save, options.path):
+        if path is not None:
+            check_writable(path)
+    base = usable(load(baseline), str(baseline))
+    rules = _Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
+    if record is not None:
+        name, found = str(record), rules.judge(usable(load(record), str(record)))
+    else:
+        name, found = _measured(measure or "", rules, save)
+    _print(found, name, str(baseline), options)
+    if not found.has_passed:
+        raise typer.Exit(BandwidthError.exit_code)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What a record is judged by."""
+
+    baseline: Record
+    share: float
+    allow_missing: bool
+    any_machine: bool
+
+    def judge(self, record: Record, only: Sequence[str] | None = None) -> Check:
+        """Judge a record. Raises BandwidthError for another model of machine, unless that is allowed."""
+        from bandwidth.comparison.baseline import check, other_hardware
+
+        other = "" if self.any_machine else other_hardware(record, self.baseline)
+        if other:
+            raise BandwidthError(f"another machine: {other}", "give its own baseline, or --any-machine")
+        return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only)
+
+
+def _share(text: str) -> float:
+    """Return the share in `95%` or `0.95`. Raises UsageError where it is none, or not above 0 and at most 1."""
+    match = _SHARE.fullmatch(text)
+    share = 0.0 if match is None else float(match[1]) / (100 if match[2] else 1)
+    if not 0 < share <= 1:
+        raise UsageError(f"--min {text[:60]!a} is not a share above 0 and at most 100%", "write it as 95% or 0.95")
+    return share
+
+
+def _check_usage(record: Path | None, baseline: Path | None, measure: str | None, save: Path | None) -> None:
+    if baseline is None:
+        raise UsageError("there is nothing to check against", "give --baseline RECORD")
+    if (record is None) == (measure is None):
+        raise UsageError("one record is checked", "give RECORD, or --measure host to measure now")
+    if save is not None and measure is None:
+        raise UsageError("--save keeps what --measure measured", "give --measure, or leave it out")
+    try:
+        is_same = record is not None and record.resolve() == baseline.resolve()
+    except (OSError, RuntimeError):  # its links run in a circle: reading it says so
+        is_same = False
+    if is_same:
+        raise UsageError("the record is its own baseline", "name another")
+
+
+def _print(found: Check, name: str, baseline: str, options: Output) -> None:
+    """Print the line; a table is a line only, whatever its length, so that a log keeps it in one piece."""
+    from bandwidth.report.check import check_document, check_line
+
+    if options.format_name != "table":
+        emit(check_document(found, name, baseline, options.unit), options)
+        return
+    line = check_line(found, name, baseline, options.unit) + "\n"
+    if options.path is not None:
+        from bandwidth.results.text_files import write_atomically
+
+        write_atomically(options.path, line)
+    else:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+
+# --- measuring ------------------------------------------------------------------------------------------------------
+
+
+def _measured(target: str, rules: _Rules, save: Path | None) -> tuple[str, Check]:
+    """Measure what the baseline has, and what fails a second time where there is time left; return name and check."""
+    from bandwidth.comparison.baseline import merged
+    from bandwidth.findings import examine
+    from bandwidth.results.files import save as save_record
+
+    started = time.monotonic()
+    wanted = _wanted(target, rules.baseline)
+    ids = [result.case.id for result in wanted]
+    record = _run(_options(target, wanted, BUDGET_S))
+    found = rules.judge(record, ids)
+    budget = (WHOLE_S - (time.monotonic() - started) - START_S) / SECONDS_PER_BUDGET
+    failing = {one.name for one in found.failing}
+    if failing and budget >= LEAST_BUDGET_S:
+        again = [result for result in wanted if result.case.id in failing]
+        record = merged(record, _run(_options(target, again, min(budget, BUDGET_S))), failing)
+        found = rules.judge(record, ids)
+    if save is not None:
+        save_record(record, examine(record), save)
+    return str(record.machine.get("hostname") or "this machine"), found
+
+
+def _wanted(target: str, baseline: Record) -> list[Result]:
+    """Return the baseline's results of a target that a run measures again: those of the table, none of a study."""
+    from bandwidth.results.curves import plain_results
+
+    found = [
+        result
+        for result in plain_results(baseline)
+        if result.is_verified and result.samples.seconds and result.case.target.partition(":")[0] == target
+    ]
+    if not found:
+        raise UsageError(
+            f"the baseline has no result of {target[:60]!a} that --measure could repeat",
+            f"save one with `bandwidth measure {target[:60] if target.isalpha() else 'host'} --save`",
+        )
+    return found
+
+
+def _options(target: str, wanted: Sequence[Result], budget_s: float) -> MeasureOptions:
+    """Return the options that measure these cases again, and as few others as the options can say."""
+    from bandwidth.measuring.kernels import kernel_of
+
+    cases = [result.case for result in wanted]
+    sizes = {case.working_set_bytes for case in cases}
+    stores = dict.fromkeys(str(case.variant["stores"]) for case in cases if "stores" in case.variant)
+    try:
+        kernels = dict.fromkeys(kernel_of(case.path, case.variant).name for case in cases)
+    except KeyError as error:
+        raise BandwidthError("the baseline has a kernel that is not known here", "measure it again") from error
+    return replace(
+        machine_options(None, None, None),
+        target=target,
+        kernels=tuple(kernels),
+        engines=tuple(dict.fromkeys(case.engine for case in cases)),
+        stores=tuple(stores) or None,
+        threads=tuple(dict.fromkeys(str(case.threads) for case in cases)),
+        size_bytes=sizes.pop() if len(sizes) == 1 else None,
+        budget_s=budget_s,
+    )
+
+
+def _run(options: MeasureOptions) -> Record:
+    from bandwidth.measuring.measure import measure_prepared, prepare
+
+    record, interrupted = measure_prepared(prepare(options), ["bandwidth", *sys.argv[1:]])
+    if interrupted:
+        raise InterruptError("interrupted", "nothing was checked")
+    return record

@@ -1,0 +1,170 @@
+"""`bandwidth compare`: records side by side, beside theory, and beside published figures."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit
+from bandwidth.cli.specs_option import SpecsOption, tell_broken, use_specs
+from bandwidth.errors import UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT
+
+if TYPE_CHECKING:
+    from bandwidth.comparison.sides import Column
+
+RECORD_SUFFIX = ".json"
+
+
+def compare(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="RECORD|SPEC", help="Saved records, and SPECs such as H200 beside them.")
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="RECORD|SPEC", help="What the others are divided by; default: the first."),
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show every point of a sweep, not its plateaus alone.")
+    ] = False,
+    reference_set: Annotated[
+        bool, typer.Option("--reference-set", help="Put records beside published figures of the same path.")
+    ] = False,
+    specs_folder: SpecsOption = None,
+    format_name: FormatOption = "table",
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    unit: UnitOption = DEFAULT_RATE_UNIT,
+    quiet: QuietOption = False,
+) -> None:
+    """Records side by side, matched by id, each against a reference.
+
+    bandwidth compare before.json after.json
+
+    bandwidth compare mine.json "EPYC 9755" H200
+
+    bandwidth compare --reference-set mine.json
+    """
+    from bandwidth.comparison.sides import side_by_side
+    from bandwidth.report.comparison import comparison_document
+
+    options = Output.checked(format_name, as_json, output, unit, quiet)
+    use_specs(specs_folder)
+    if reference_set:
+        if reference is not None or show_all:
+            raise UsageError("--reference-set stands by itself", "leave out --reference and --all")
+        _published(sources, options)
+    else:
+        named, index = _with_reference(sources, reference)
+        _refuse_twice(named)
+        with _without_collector():
+            sides = side_by_side(_columns(named), index)
+            document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
+            emit(document, options)
+    tell_broken()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector still: of a thousand records nothing is garbage, and to look takes a second."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def is_record(source: str) -> bool:
+    """Return whether a source is a record and no SPEC: it exists as a file, or its name ends in .json."""
+    try:
+        return source.lower().endswith(RECORD_SUFFIX) or Path(source).exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _published(sources: Sequence[str], options: Output) -> None:
+    from bandwidth.comparison.gallery import placed
+    from bandwidth.report.published import published_document
+
+    for source in sources:
+        if source == "-" or not is_record(source):
+            raise UsageError(f"{source[:60]!a} is no file", "--reference-set takes records")
+    _refuse_twice(sources)
+    columns = _columns(sources)
+    found = [(column, placed(column.record)) for column in columns if column.record is not None]
+    emit(published_document(found, options.unit), options)
+
+
+def _with_reference(sources: Sequence[str], reference: str | None) -> tuple[list[str], int]:
+    """Return all sources and the index of the reference; one that is not among them comes first."""
+    if reference is None:
+        return list(sources), 0
+    keys = [_key(source) for source in sources]
+    if _key(reference) in keys:
+        return list(sources), keys.index(_key(reference))
+    return [reference, *sources], 0
+
+
+def _refuse_twice(sources: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for source in sources:
+        if _key(source) in seen:
+            raise UsageError(f"{source[:60]!a} is named twice", "name it once")
+        seen.add(_key(source))
+
+
+def _key(source: str) -> str:
+    """Return what tells sources apart: the file, whatever way leads to it, or the SPEC."""
+    if not is_record(source):
+        return " ".join(source.split()).lower()
+    try:
+        return str(Path(source).resolve())
+    except (OSError, RuntimeError):  # its links run in a circle: reading it says so
+        return source
+
+
+def _columns(sources: Sequence[str]) -> list[Column]:
+    """Return a column for each source, with a short name. Raises BandwidthError for one that cannot be read."""
+
+    from bandwidth.comparison.sides import Column, short_names, usable
+    from bandwidth.results.files import load
+    from bandwidth.theory import peaks
+
+    columns: list[Column] = []
+    for source in sources:
+        if source == "-":
+            raise UsageError("- is no record", "name the file that was saved")
+        if is_record(source):
+            columns.append(Column("", source, record=usable(load(source), source)))
+        else:
+            found = peaks(source)
+            memory = next((peak for peak in found if peak.kind == "memory"), None)
+            link = next((peak for peak in found if peak.kind == "link"), None)
+            columns.append(Column("", source, memory=memory, link=link))
+    names = short_names(_full_names(columns))
+    return [
+        Column(name, one.source, one.record, one.memory, one.link) for name, one in zip(names, columns, strict=True)
+    ]
+
+
+def _full_names(columns: Sequence[Column]) -> list[str]:
+    """Return the host's name of each record where no two are alike, else its file's name; a SPEC as it was written."""
+    hosts = [_host(column) for column in columns if column.record is not None]
+    use_hosts = all(hosts) and len(set(hosts)) == len(hosts)
+    return [
+        column.source if column.record is None else _host(column) if use_hosts else Path(column.source).stem
+        for column in columns
+    ]
+
+
+def _host(column: Column) -> str:
+    """Return the host's name without its domain, empty where the record does not tell it."""
+    name = "" if column.record is None else column.record.machine.get("hostname")
+    return str(name or "").partition(".")[0]

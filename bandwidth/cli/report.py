@@ -1,0 +1,114 @@
+"""`bandwidth report`: a complete write-up of one or several records."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.cli.options import option_value
+from bandwidth.cli.output import PRINTED, Output, QuietOption, UnitOption, say
+from bandwidth.errors import UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT
+
+if TYPE_CHECKING:
+    from bandwidth.report.write_up import WriteUp
+
+
+def report(
+    records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Files of `bandwidth measure --save`.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="Write to PATH: .html, .md or .tex.", rich_help_panel=PRINTED
+        ),
+    ] = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="html, markdown or latex, whatever PATH ends in; without -o to standard output.",
+            rich_help_panel=PRINTED,
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write each figure there too, as SVG, PNG and PDF.", rich_help_panel=PRINTED),
+    ] = None,
+    anonymise: Annotated[
+        bool, typer.Option("--anonymise", help="Leave out host names, users, serials and paths.")
+    ] = False,
+    flops: Annotated[
+        str | None, typer.Option(metavar="FLOP/S", help="Peak of the arithmetic, such as 500GFLOP/s: adds a roofline.")
+    ] = None,
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Another title.")] = "",
+    unit: UnitOption = DEFAULT_RATE_UNIT,
+    quiet: QuietOption = False,
+) -> None:
+    """A complete write-up of records: tables, findings, figures, and where the numbers come from.
+
+    bandwidth report run.json -o run.html
+
+    bandwidth report one-thread.json all-threads.json sweep.json -o article.tex --anonymise
+    """
+    from bandwidth.report.anonymise import anonymised
+    from bandwidth.report.figures_drawing import MISSING, can_draw
+    from bandwidth.report.figures_roofline import parse_flops
+    from bandwidth.report.write_up import make_write_up
+    from bandwidth.results.files import load
+
+    written_as = _format(format_name, output)
+    options = Output.checked(written_as, False, output, unit, quiet)
+    peak = None if flops is None else option_value("--flops", flops, parse_flops)
+    if figures is not None and not can_draw():
+        raise UsageError("--figures needs matplotlib, which is not installed", "pip install 'membandwidth[plot]'")
+    _refuse_overwriting(records, output)
+    loaded = [load(path) for path in records]
+    shown = [anonymised(record) for record in loaded] if anonymise else loaded
+    write_up = make_write_up(shown, options.unit, flops=peak, title=title, figures=can_draw())
+    _write(write_up, options, figures)
+    if not can_draw() and not quiet:
+        say(f"bandwidth: {MISSING}")
+
+
+def _format(name: str | None, output: Path | None) -> str:
+    """Return the format by its name, else by the path's end. Raises UsageError where neither tells."""
+    from bandwidth.report.write_up_files import SUFFIXES
+
+    known = ", ".join(SUFFIXES)
+    if name is not None:
+        if name.lower() not in SUFFIXES:
+            raise UsageError(f"--format {name!a} is not known for a write-up", f"choose from {known}")
+        return name.lower()
+    if output is None:
+        raise UsageError("a write-up needs a place to go", f"give -o PATH, or --format {known} for standard output")
+    for format_name, suffixes in SUFFIXES.items():
+        if output.suffix.lower() in suffixes:
+            return format_name
+    raise UsageError(f"-o {str(output)!a} does not end in .html, .md or .tex", f"or give --format {known}")
+
+
+def _refuse_overwriting(records: list[Path], output: Path | None) -> None:
+    """Raise UsageError where the write-up would replace one of its records."""
+    if output is not None and output.exists() and any(path.exists() and path.samefile(output) for path in records):
+        raise UsageError(f"-o {str(output)!a} is one of the records", "name another file")
+
+
+def _write(write_up: "WriteUp", options: Output, figures: Path | None) -> None:
+    """Write the files, or to standard output or a device the document alone."""
+    from bandwidth.report.write_up_files import text_alone, write_figures, write_files
+    from bandwidth.results.text_files import write_atomically
+
+    path = options.path
+    if path is not None and (path.is_file() or not path.exists()):
+        write_files(write_up, options.format_name, path, figures)
+        return
+    if figures is not None:
+        write_figures(write_up.figures, figures)
+    text = text_alone(write_up, options.format_name)
+    if path is not None:
+        write_atomically(path, text)
+    else:
+        sys.stdout.write(text)
+        sys.stdout.flush()

@@ -1,0 +1,94 @@
+"""A record beside published figures of the same path: its own part's first, then its family's, then any's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
+from bandwidth.catalog.search import find_device, find_processor
+from bandwidth.errors import BandwidthError
+from bandwidth.results import Record, Result, Summary, summarise
+from bandwidth.results.curves import plain_results
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A record's fastest result of one target, path and kind of host memory, and a published figure near to it."""
+
+    result: Result
+    summary: Summary
+    figure: PublishedFigure
+    kin: Kin
+
+    @property
+    def share(self) -> float | None:
+        """The record's share of the peak that the figure was stated against: the maker's, or the formula's.
+
+        Where the maker prints none beside the formula's, that is both.
+        """
+        by_maker = self.summary.vendor_efficiency if self.figure.peak == "vendor" else None
+        return self.summary.efficiency if by_maker is None else by_maker
+
+
+def placed(record: Record) -> tuple[Placed, ...]:
+    """Return the fastest results from memory beside the figures that were published of the same path."""
+    found = []
+    for result, summary in _fastest(record):
+        case = result.case
+        kind, _, number = case.target.partition(":")
+        kin, figures = nearest_figures(
+            kind,
+            case.path,
+            parts=_processor_names(record) if kind == "host" else _gpu_names(record, number),
+            family=_family(record) if kind == "host" else "",
+            host_memory=str(case.variant.get("host_memory", "")),
+            theory_bytes_per_s=result.theory_bytes_per_s,
+        )
+        found += [Placed(result, summary, figure, kin) for figure in figures]
+    return tuple(found)
+
+
+def _fastest(record: Record) -> list[tuple[Result, Summary]]:
+    """Return the fastest plain result of each target, path and kind of host memory."""
+    best: dict[tuple[str, str, str], tuple[Result, Summary]] = {}
+    for result in plain_results(record):
+        case, summary = result.case, summarise(result)
+        is_outside = case.meets_dram_rule or case.target.startswith("pcie")
+        if summary.median_bytes_per_s is None or not is_outside or "," in case.target:
+            continue  # nothing is published of several devices together
+        key = (case.target, case.path, str(case.variant.get("host_memory", "")))
+        if key not in best or summary.median_bytes_per_s > (best[key][1].median_bytes_per_s or 0.0):
+            best[key] = (result, summary)
+    return list(best.values())
+
+
+def _processor_names(record: Record) -> list[str]:
+    """Return the processor's name as printed, and the catalog's."""
+    machine = record.machine
+    name = str(machine.get("cpu_model", ""))
+    family, model = machine.get("cpu_family"), machine.get("cpu_model_number")
+    numbers = (family, model) if isinstance(family, int) and isinstance(model, int) else (-1, -1)
+    try:
+        device = find_processor(str(machine.get("cpu_vendor", "")), *numbers, name)
+    except BandwidthError:
+        device = None  # a broken entry is told elsewhere
+    return [name, *([device.name] if device is not None else [])]
+
+
+def _family(record: Record) -> str:
+    """Return vendor, family and model number as the catalog writes them: `AuthenticAMD 25 17`."""
+    return " ".join(str(record.machine.get(name, "")) for name in ("cpu_vendor", "cpu_family", "cpu_model_number"))
+
+
+def _gpu_names(record: Record, number: str) -> list[str]:
+    """Return the name of a GPU by its number in the record, as its driver prints it, and the catalog's."""
+    gpus = record.machine.get("gpus")
+    index = int(number) if number.isdecimal() and len(number) < 6 else 0
+    if not isinstance(gpus, list) or index >= len(gpus) or not isinstance(gpus[index], dict):
+        return []
+    name = str(gpus[index].get("name", ""))
+    try:
+        device = find_device(name) if name else None
+    except BandwidthError:
+        device = None  # several are meant
+    return [name, *([device.name] if device is not None else [])]

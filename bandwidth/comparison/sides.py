@@ -1,0 +1,235 @@
+"""Columns of records and theory side by side: one row an id, or one a level of a swept curve, never two conventions.
+
+Sweeps by size are put side by side by their plateaus: the points are rows too, marked as details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from bandwidth.comparison.pairs import beyond_noise, figure_of, interval_of, ratio, ratio_interval
+from bandwidth.comparison.setups import Difference, differences
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.results import Case, Record, Result, summarise
+from bandwidth.results.curves import MEMORY, Plateau, SizeCurve, is_size_check, plateaus, size_curves
+from bandwidth.statistics import Interval
+from bandwidth.theory import Peak
+
+SWEEP_POINT = "sweep_point"
+LINK_TARGET = "pcie"
+BOTH_WAYS = "bidirectional"
+LONGEST_NAME = 10
+
+
+@dataclass(frozen=True)
+class Column:
+    """A record with the file it came from, or the peaks of a SPEC: of its memory, and of its link where it has one.
+
+    `name` is short and no other column's.
+    """
+
+    name: str
+    source: str
+    record: Record | None = None
+    memory: Peak | None = None
+    link: Peak | None = None
+
+    def peak_bytes_per_s(self, case: Case) -> float | None:
+        """Return the SPEC's peak that may stand beside a case: its link's beside transfers, its memory's elsewhere.
+
+        A link both ways has the peak of both; a copy between devices goes over a link that no SPEC names.
+        """
+        if "peer" in case.variant:
+            return None
+        if not case.target.startswith(LINK_TARGET):
+            return None if self.memory is None else self.memory.bytes_per_s
+        if self.link is None:
+            return None
+        return self.link.bidirectional_bytes_per_s if case.path == BOTH_WAYS else self.link.bytes_per_s
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one column has for a row: bytes per second, or nanoseconds of a latency; a peak has no samples.
+
+    `figure` is None where the result is not verified. A plateau has no interval and counts points as `samples`.
+    """
+
+    figure: float | None
+    interval: Interval | None = None
+    samples: int | None = None
+    working_set_bytes: int | None = None
+    theory_bytes_per_s: float | None = None
+    efficiency: float | None = None
+    ratio: float | None = None
+    ratio_interval: Interval | None = None
+    differs: bool | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One id over all columns, None where a column lacks it.
+
+    `counted` is how many bytes are counted for each byte that arrives: the convention of the rate. `level` is a
+    plateau's, `memory` or a cache, and `id` its curve's then; `is_detail` marks a point of a sweep and a check at half
+    a size, which the plateaus and the whole stand for.
+    """
+
+    id: str
+    level: str
+    counted: float
+    case: Case
+    is_detail: bool
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def is_theory_fit(self) -> bool:
+        """Whether a peak may stand beside it: a rate over a link, or from memory with all caches outgrown."""
+        is_outside = self.case.meets_dram_rule or self.case.target.startswith(LINK_TARGET)
+        return not self.case.is_latency and is_outside and self.level in ("", MEMORY)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Columns with all their rows; `reference` is the index of the column that the others are divided by."""
+
+    columns: tuple[Column, ...]
+    reference: int
+    rows: tuple[Row, ...]
+
+    @property
+    def details(self) -> int:
+        """How many rows are details."""
+        return sum(row.is_detail for row in self.rows)
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """What differs between the set-ups of the records."""
+        return differences([None if column.record is None else column.record for column in self.columns])
+
+
+def side_by_side(columns: Sequence[Column], reference: int = 0) -> SideBySide:
+    """Put columns side by side. Raises UsageError for fewer than two, or where none is a record."""
+    if len(columns) < 2:
+        raise UsageError("a comparison needs two", "name another record, or a SPEC such as DDR5-4800 x12")
+    if not any(column.record is not None for column in columns):
+        raise UsageError("no record is among them", "name one, or use bandwidth theory, which compares SPECs")
+    found = [dict(_entries(column.record)) for column in columns]
+    first: dict[tuple[str, str, float], _Entry] = {}
+    for entries in found:
+        for key, entry in entries.items():
+            first.setdefault(key, entry)
+    rows = []
+    for key, entry in first.items():
+        bare = Row(*key, entry.case, entry.is_detail, ())
+        cells = [
+            entries[key].cell if key in entries else _peak_cell(column, bare)
+            for column, entries in zip(columns, found, strict=True)
+        ]
+        rows.append(replace(bare, cells=_divided(cells, reference)))
+    return SideBySide(tuple(columns), reference, tuple(rows))
+
+
+def usable(record: Record, source: str) -> Record:
+    """Return the record. Raises BandwidthError where it holds no result."""
+    if not record.results:
+        raise BandwidthError(f"{source} holds no result", "measure again, or leave it out")
+    return record
+
+
+# --- the entries of one record --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Entry:
+    case: Case
+    is_detail: bool
+    cell: Cell
+
+
+def _entries(record: Record | None) -> Iterator[tuple[tuple[str, str, float], _Entry]]:
+    """Yield each result and each plateau of a record by its key: id, level and convention."""
+    if record is None:
+        return
+    has_sweep = any(SWEEP_POINT in result.case.variant for result in record.results)
+    curves = size_curves(record) if has_sweep else ()
+    details = {point.result.case.id for curve in curves for point in curve.points}
+    if has_sweep:
+        details |= {result.case.id for result in record.results if is_size_check(record, result)}
+    for result in record.results:
+        case_id = result.case.id
+        yield (case_id, "", _counted(result.case)), _Entry(result.case, case_id in details, _result_cell(result))
+    for curve in curves:
+        yield from _plateau_entries(curve)
+
+
+def _plateau_entries(curve: SizeCurve) -> Iterator[tuple[tuple[str, str, float], _Entry]]:
+    variant = {name: value for name, value in curve.case.variant.items() if name != SWEEP_POINT}
+    case = replace(curve.case, variant=variant)
+    theory = curve.points[-1].result.theory_bytes_per_s
+    for plateau in plateaus(curve):
+        if plateau.points:
+            cell = _plateau_cell(plateau, theory if plateau.level == MEMORY else None)
+            yield (case.id, plateau.level, _counted(case)), _Entry(case, False, cell)
+
+
+def _result_cell(result: Result) -> Cell:
+    summary = summarise(result)
+    return Cell(
+        figure=figure_of(summary),
+        interval=interval_of(summary),
+        samples=summary.count,
+        working_set_bytes=result.case.working_set_bytes,
+        theory_bytes_per_s=result.theory_bytes_per_s,
+        efficiency=summary.efficiency,
+    )
+
+
+def _plateau_cell(plateau: Plateau, theory: float | None) -> Cell:
+    rate = plateau.bytes_per_s
+    figure = plateau.ns if rate is None else rate
+    return Cell(figure, samples=plateau.points, theory_bytes_per_s=theory, efficiency=ratio(rate, theory))
+
+
+def _counted(case: Case) -> float:
+    """Return the bytes counted for each that arrives, 2 for a copy as STREAM counts it, 1 for a link's payload.
+
+    Rounded: arrays of whole pages may differ by one.
+    """
+    return round(case.bytes_per_call / case.payload_bytes_per_call, 2)
+
+
+def _peak_cell(column: Column, row: Row) -> Cell | None:
+    peak = column.peak_bytes_per_s(row.case) if row.is_theory_fit else None
+    # A formula's figure has no noise: its interval is the figure, so that a ratio to it has a range.
+    return None if peak is None else Cell(peak, Interval(peak, peak))
+
+
+def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None, ...]:
+    """Return the cells with their ratios to the reference's."""
+    base = cells[reference] or Cell(None)
+    return tuple(
+        None
+        if cell is None
+        else replace(
+            cell,
+            ratio=ratio(cell.figure, base.figure),
+            ratio_interval=ratio_interval(cell.interval, base.interval),
+            differs=None if cell.samples is None else beyond_noise(cell.interval, base.interval),
+        )
+        for cell in cells
+    )
+
+
+# --- what a column is called ----------------------------------------------------------------------------------------
+
+
+def short_names(full: Sequence[str]) -> list[str]:
+    """Return a name of at most ten printable characters for each, no two alike: the beginning, else the end of it."""
+    clean = ["".join(letter if letter.isprintable() else "?" for letter in " ".join(name.split())) for name in full]
+    for short in ([name[:LONGEST_NAME].strip() for name in clean], [name[-LONGEST_NAME:].strip() for name in clean]):
+        if len(set(short)) == len(short) and all(short):
+            return short
+    return [f"{name[: LONGEST_NAME - 5]}~{number}" for number, name in enumerate(clean, start=1)]

@@ -1,0 +1,112 @@
+"""A check against a baseline: its one line, and the table and data behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bandwidth.comparison.baseline import FAILING, Check, Judged
+from bandwidth.report.document import Column, Document, Table
+from bandwidth.report.labels import UNKNOWN, format_ns, known_rate
+from bandwidth.units import DEFAULT_RATE_UNIT, format_percent
+
+SCHEMA = "bandwidth/check/1"
+MOST_NAMED = 3
+MOST_DIFFERENCES = 6
+
+
+def check_document(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_UNIT) -> Document:
+    """Return the document of a check: its line, then every result that is not as it should be, the slowest first."""
+    shown = [one for one in check.judged if one.verdict != "ok"]
+    aligned = (Column("result"), *(Column(head, "right") for head in ("is", "baseline", "speed")), Column("verdict"))
+    rows = tuple(
+        (one.name, _figure(one, one.figure, unit), _figure(one, one.baseline, unit), _speed(one), one.verdict)
+        for one in shown
+    )
+    blocks: list[Table | str] = [check_line(check, name, baseline, unit)]
+    blocks += [Table(aligned, rows)] if rows else []
+    records = [_flat(one) for one in check.judged]
+    data = {
+        "schema": SCHEMA,
+        "passed": check.has_passed,
+        "record": name,
+        "baseline": baseline,
+        "min": check.least,
+        "compared": len(check.judged),
+        "results": records,
+        "differences": [
+            {"name": difference.name, "baseline": difference.values[0], "record": difference.values[1]}
+            for difference in check.differences
+        ],
+    }
+    return Document(tuple(blocks), data, records)
+
+
+def check_line(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_UNIT) -> str:
+    """Return the one line: the verdict, the worst results with both figures, what is within noise, what differs."""
+    count, least = len(check.judged), f"{check.least * 100:g} %"
+    good = [one for one in check.judged if one.verdict == "ok"]
+    if check.has_passed:
+        reached = f"{count}" if len(good) == count else f"{len(good)} of {count}"
+        start = f"ok: {name}: {reached} {_results(count)} at {least} of {baseline} or above"
+        told = [f"the slowest {_words(good[0], unit)}"] if len(good) == count else []
+    else:
+        start = f"FAILED: {name}: {_failures(check)} of {count} {_results(count)}, at least {least} of {baseline}"
+        told = [_several(check.failing, unit)]
+    told += [f"within noise {_several(check.within_noise, unit)}"] if check.within_noise else []
+    told += [_differs(check)] if check.differences else []
+    line = " ".join("; ".join([start, *told]).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+def _results(count: int) -> str:
+    return "result" if count == 1 else "results"
+
+
+def _failures(check: Check) -> str:
+    counts = {verdict: sum(one.verdict == verdict for one in check.failing) for verdict in FAILING}
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+
+
+def _several(judged: tuple[Judged, ...], unit: str) -> str:
+    more = len(judged) - MOST_NAMED
+    return ", ".join(_words(one, unit) for one in judged[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _words(one: Judged, unit: str) -> str:
+    """Return one result with its speed and both figures."""
+    if one.speed is None:
+        return f"{one.name} {one.verdict}"
+    shown = "ns" if one.is_latency else unit
+    figures = f"{_figure(one, one.figure, unit)} against {_figure(one, one.baseline, unit)} {shown}"
+    return f"{one.name} at {_speed(one)} ({figures})"
+
+
+def _figure(one: Judged, figure: float | None, unit: str) -> str:
+    return format_ns(figure) if one.is_latency else known_rate(figure, unit)
+
+
+def _speed(one: Judged) -> str:
+    return UNKNOWN if one.speed is None else format_percent(one.speed)
+
+
+def _differs(check: Check) -> str:
+    told = [
+        f"{difference.name} {difference.values[1]} (baseline {difference.values[0]})"
+        for difference in check.differences[:MOST_DIFFERENCES]
+    ]
+    more = len(check.differences) - MOST_DIFFERENCES
+    return f"differs: {', '.join(told)}" + (f" and {more} more" if more > 0 else "")
+
+
+def _flat(one: Judged) -> dict[str, Any]:
+    rate, time = (None, one) if one.is_latency else (one, None)
+    return {
+        "id": one.name,
+        "verdict": one.verdict,
+        "speed": one.speed,
+        "beyond_noise": one.differs,
+        "median_bytes_per_s": None if rate is None else rate.figure,
+        "baseline_bytes_per_s": None if rate is None else rate.baseline,
+        "median_ns": None if time is None else time.figure,
+        "baseline_ns": None if time is None else time.baseline,
+    }

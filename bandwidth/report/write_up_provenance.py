@@ -1,0 +1,88 @@
+"""Where a record comes from: the exact command, versions, machine, limits, load and times, as tables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from bandwidth.errors import BandwidthError
+from bandwidth.machine.facts import Facts
+from bandwidth.measuring.memory_theory import HostTheory
+from bandwidth.report.document import Column, Table
+from bandwidth.report.labels import UNKNOWN
+from bandwidth.report.system import system_document
+from bandwidth.results import Record
+from bandwidth.units import format_duration
+
+# Wide texts wrap: LaTeX gives these columns a width (write_up_latex).
+_NAME, _WIDE = 22, 60
+
+
+def provenance_tables(record: Record) -> list[Table]:
+    """Return the run, the load before and after, and every fact of the machine with its source."""
+    return [_run(record), *_conditions(record), *_machine(record)]
+
+
+def _run(record: Record) -> Table:
+    memory = record.memory
+    timed = sum(sum(result.samples.seconds) for result in record.results)
+    stops = sorted({result.samples.stopped_by for result in record.results})
+    rows = [
+        ("command", shlex.join(record.command)),
+        ("version", f"bandwidth {record.tool_version}"),
+        ("taken at", record.taken_at),
+        ("timed", f"{format_duration(timed)} in {sum(len(one.samples.seconds) for one in record.results)} samples"),
+        ("stopped by", ", ".join(stops) or UNKNOWN),
+        ("results", f"{len(record.results)} measured, {len(record.not_run)} not run"),
+        ("CPUs used", _cpus(record)),
+        ("theory", str(memory.get("working") or memory.get("reason") or UNKNOWN)),
+        ("theory from", str(memory.get("source") or UNKNOWN)),
+        *_gpus(record.machine),
+    ]
+    return Table((Column("run", wrap_at=_NAME), Column("value", wrap_at=_WIDE)), tuple(rows), "The run")
+
+
+def _cpus(record: Record) -> str:
+    used = {cpu for result in record.results for cpu in result.case.cpus}
+    pinned = all(result.pinned for result in record.results)
+    if not used:
+        return UNKNOWN
+    return f"{len(used)} of {record.machine.get('logical_cpus', UNKNOWN)}, {'pinned' if pinned else 'not all pinned'}"
+
+
+def _gpus(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
+    gpus = machine.get("gpus")
+    names = [str(gpu.get("name") or "a GPU") for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
+    return [("GPUs", ", ".join(names))] if names else []
+
+
+def _conditions(record: Record) -> list[Table]:
+    before, after = record.conditions.before, record.conditions.after
+    names = list(dict.fromkeys([*before, *after]))
+    if not names:
+        return []
+    columns = (Column("load and limits", wrap_at=_NAME), Column("before", "right"), Column("after", "right"))
+    rows = tuple((name.replace("_", " "), _text(before.get(name)), _text(after.get(name))) for name in names)
+    return [Table(columns, rows, "Load and limits")]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _machine(record: Record) -> list[Table]:
+    """Return the facts as `bandwidth system` shows them; those of a foreign record that lack sources stand alone."""
+    unknown = HostTheory(None, 0, "")
+    try:
+        blocks = system_document(Facts.from_json(dict(record.machine)), unknown).blocks
+    except BandwidthError:
+        plain = [(name.replace("_", " "), _text(value)) for name, value in record.machine.items() if name != "sources"]
+        columns = (Column("fact", wrap_at=_NAME), Column("value", wrap_at=_WIDE))
+        return [Table(columns, tuple(plain), "The machine")] if plain else []
+    first, *others = [block for block in blocks if isinstance(block, Table)]
+    return [Table(first.columns, first.rows, "The machine"), *others]

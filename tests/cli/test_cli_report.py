@@ -1,0 +1,143 @@
+"""`bandwidth report` from end to end."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from bandwidth.cli import app
+from bandwidth.report import figures_drawing
+
+RECORD = Path(__file__).parents[1] / "data" / "report" / "record.json"
+draws = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="the extra `plot` is not installed")
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    monkeypatch.setattr(app, "COMMANDS", tuple(dict.fromkeys((*app.COMMANDS, "report"))))
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Return a machine without matplotlib."""
+    monkeypatch.setattr(figures_drawing, "can_draw", lambda: False)
+
+
+def report(*arguments):
+    return app.run(["report", *map(str, arguments)])
+
+
+def refused(capsys, code, *arguments):
+    assert report(*arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("bandwidth: ")
+    assert err.count("\n") == 1
+    assert "defect" not in err
+    return err
+
+
+@draws
+@pytest.mark.parametrize("file", ["out.html", "out.htm", "out.md", "out.TEX"])
+def test_the_suffix_says_the_format(file, capsys, tmp_path):
+    assert report(RECORD, "-o", tmp_path / file) == 0
+    assert capsys.readouterr() == ("", "")
+    text = (tmp_path / file).read_text("utf-8")
+    assert "Memory bandwidth of Example 8-Core Processor" in text
+    assert any(mark in text for mark in ("<svg ", "](out-figures/", "{out-figures/"))
+
+
+def test_a_page_on_standard_output(capsys):
+    assert report(RECORD, "--format", "html", "--quiet") == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("<!DOCTYPE html>")
+    assert err == ""
+
+
+def test_without_matplotlib_the_write_up_has_no_figures_and_says_so(capsys, tmp_path, undrawn):
+    assert report(RECORD, "-o", tmp_path / "out.md") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "bandwidth: figures are left out: matplotlib is not installed; pip install 'membandwidth[plot]'\n"
+    assert "![" not in (tmp_path / "out.md").read_text("utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.md"]
+
+
+def test_figures_without_matplotlib_are_refused(capsys, tmp_path, undrawn):
+    err = refused(capsys, 2, RECORD, "-o", tmp_path / "out.html", "--figures", tmp_path / "f")
+    assert "pip install 'membandwidth[plot]'" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@draws
+def test_figures_in_a_folder_of_their_own(capsys, tmp_path):
+    assert report(RECORD, "-o", tmp_path / "out.html", "--figures", tmp_path / "f", "--flops", "1TFLOP/s") == 0
+    assert {path.suffix for path in (tmp_path / "f").iterdir()} == {".svg", ".png", ".pdf"}
+    assert (tmp_path / "f" / "roofline.png").is_file()
+
+
+def test_several_records_anonymised_under_a_title(capsys, tmp_path, undrawn):
+    assert report(RECORD, RECORD, "-o", tmp_path / "x.html", "--anonymise", "--title", "Two <runs>", "--quiet") == 0
+    text = (tmp_path / "x.html").read_text("utf-8")
+    assert "<h1>Two &lt;runs&gt;</h1>" in text
+    assert "Record 2: Example" in text
+    assert "node7" not in text
+    assert "alice" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "a write-up needs a place to go"),
+        (("-o", "x.txt"), "does not end in .html, .md or .tex"),
+        (("--format", "csv"), "not known for a write-up"),
+        (("-o", "x.html", "--flops", "many"), "--flops: 'many' is no peak of arithmetic"),
+        (("-o", "x.html", "--unit", "furlongs"), "--unit 'furlongs'"),
+        (("-o", "missing/x.html"), "is not a folder"),
+    ],
+)
+def test_options_that_do_not_fit(arguments, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert told in refused(capsys, 2, RECORD, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_is_not_replaced_by_its_write_up(capsys, tmp_path):
+    path = tmp_path / "a.html"
+    path.write_bytes(RECORD.read_bytes())
+    assert "is one of the records" in refused(capsys, 2, path, "-o", path)
+    assert json.loads(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema": "bandwidth/record/9"}', RECORD.read_text("utf-8")[:500]])
+def test_what_is_no_record_is_refused_before_anything_is_written(content, capsys, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text(content, "utf-8")
+    assert "bad.json" in refused(capsys, 1, RECORD, path, "-o", tmp_path / "out.html")
+    assert [found.name for found in tmp_path.iterdir()] == ["bad.json"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(capsys, tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    assert "cannot be written" in refused(capsys, 2, RECORD, "-o", folder / "out.html")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder that not even root may write to")
+@pytest.mark.parametrize("file", ["out.html", "out.md", "out.tex"])
+def test_where_not_even_root_may_write(file, capsys, undrawn):
+    assert f"/proc/{file} cannot be written" in refused(capsys, 2, RECORD, "-o", f"/proc/{file}")
+
+
+@draws
+def test_a_figure_folder_that_is_a_file_leaves_nothing(capsys, tmp_path):
+    (tmp_path / "f").write_text("mine", "utf-8")
+    refused(capsys, 2, RECORD, "-o", tmp_path / "out.md", "--figures", tmp_path / "f")
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    assert (tmp_path / "f").read_text("utf-8") == "mine"
