@@ -1,6 +1,6 @@
 """The native engine against likwid-bench, in turn, on the same CPUs, with the same bytes per thread.
 
-    python tests/benchmarks/native_against_likwid.py [--pairs 8] [--only memory|caches] [--threads 1,2]
+    python tests/benchmarks/native_against_likwid.py [--pairs 8] [--only memory|caches] [--threads 1,2] [--kernels read,copy]
 
 Needs `likwid-bench` on the PATH (Debian: likwid). For each kind of kernel all of likwid's that the processor runs are
 tried first, and the fastest is the peer. Mean rate against mean rate: likwid prints the mean over all its passes, ours
@@ -45,17 +45,20 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--only", choices=("memory", "caches"))
     parser.add_argument("--threads", default=f"1,{len(os.sched_getaffinity(0))}")
+    parser.add_argument("--kernels", default="read,copy,triad,write")
     asked = parser.parse_args()
+    names = asked.kernels.split(",")
+    memory, caches = ({row: peers for row, peers in table.items() if row[0] in names} for table in (MEMORY, CACHES))
     if shutil.which("likwid-bench") is None:
         print("likwid-bench is not on the PATH", file=sys.stderr)
         return 2
     missed = 0
     for threads in map(int, asked.threads.split(",")):
         if asked.only != "caches":
-            missed += sum(_line(row, peers, None, threads, asked.pairs) for row, peers in MEMORY.items())
+            missed += sum(_line(row, peers, None, threads, asked.pairs) for row, peers in memory.items())
         if asked.only != "memory":
             for size in CACHE_SIZES:
-                missed += sum(_line(row, peers, size * threads, threads, asked.pairs) for row, peers in CACHES.items())
+                missed += sum(_line(row, peers, size * threads, threads, asked.pairs) for row, peers in caches.items())
     return int(missed > 0)
 
 
