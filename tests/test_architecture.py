@@ -20,7 +20,8 @@ ORDER = (
     {"results"},
     {"findings"},
     {"measuring"},
-    {"comparison", "offload", "fleet"},
+    {"comparison"},
+    {"offload", "fleet"},
     {"report"},
     {"cli"},
 )
@@ -111,6 +112,7 @@ def test_numpy_is_imported_by_the_engines_alone(path):
 
 # Each of these libraries has one module that knows it; the rest of the package works without it.
 ONE_PLACE = {"llvmlite": "measuring/engines/native_code.py", "matplotlib": "report/figures_drawing.py"}
+ONE_PLACE["cupy"] = "measuring/engines/cuda.py"
 
 
 @pytest.mark.parametrize("library", ONE_PLACE)

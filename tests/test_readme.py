@@ -11,7 +11,7 @@ from bandwidth.cli.app import COMMANDS, run
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 # What a measurement is given so that it takes a moment; the README's own value is taken out first.
-SMALL = {"--size": "2MiB", "--budget": "300ms"}
+SMALL = {"--size": "2MiB", "--budget": "1s"}
 
 
 def blocks(language):
@@ -71,12 +71,14 @@ def test_shell_examples_run(tmp_path, monkeypatch, capsys):
     for command in commands:
         if ("--cpus 0-1" in command or "--threads 1,2" in command) and usable_cpus()[:2] != [0, 1]:
             continue  # the example names CPUs that this machine does not give
+        if "offload --record" in command:  # the runs above are too small to be of memory
+            (tmp_path / "run.json").write_bytes((Path(__file__).parent / "data" / "record-1.json").read_bytes())
         if "after.json" in command:  # a second record of a machine as sound as the first
             (tmp_path / "after.json").write_bytes((tmp_path / "run.json").read_bytes())
         code = run(made_small(arguments(command)))
         captured = capsys.readouterr()
         assert code == 0, f"{command}: {captured.err}"
-        assert captured.out
+        assert captured.out or " -o " in command
 
 
 def test_python_example_runs(tmp_path, monkeypatch, capsys):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # What --strict does not accept: an interval that is wide, or none at all.
 UNSTABLE_CODES = frozenset({"BW003", "BW008"})
 STUDY = "Instead of the table"
+GPU = "GPUs"
 
 
 def measure(
@@ -46,7 +47,7 @@ def measure(
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(metavar="E,..", help="Engines: native, numpy; default: all that are here."),
+        typer.Option(metavar="E,..", help="Engines: native, numpy, cuda; default: all that are here."),
     ] = None,
     stores: Annotated[
         str | None,
@@ -85,6 +86,15 @@ def measure(
     zeros: Annotated[
         bool, typer.Option("--zeros", help="Whether writing zeros is a short cut here.", rich_help_panel=STUDY)
     ] = False,
+    device: Annotated[
+        str | None, typer.Option(metavar="N,..|all", help="GPUs by number; default: 0.", rich_help_panel=GPU)
+    ] = None,
+    host_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M,..", help="What a GPU copies from: pinned, pageable, write_combined.", rich_help_panel=GPU
+        ),
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.")] = False,
     memory: MemoryOption = None,
     sockets: SocketsOption = None,
@@ -102,7 +112,7 @@ def measure(
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
 ) -> None:
-    """What this machine's memory really reaches, beside what it should.
+    """What this machine's memory, and that of its GPUs and the link to them, really reach beside what they should.
 
     bandwidth measure
 
@@ -111,6 +121,8 @@ def measure(
     bandwidth measure --sweep size --range 4KiB-64MiB
 
     bandwidth measure --latency
+
+    bandwidth measure device --device all
     """
     from bandwidth.findings import examine
     from bandwidth.measuring.measure import measure_prepared, prepare
@@ -120,12 +132,9 @@ def measure(
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     if plan and save is not None:
-        raise UsageError(
-            "--plan measures nothing that --save could keep", "give one of the two, or -o FILE for the plan"
-        )
-    for path in (save, options.path):
-        if path is not None:
-            check_writable(path)
+        raise UsageError("--plan measures nothing that --save could keep", "leave one out; -o FILE writes a plan")
+    for path in filter(None, (save, options.path)):
+        check_writable(path)
     is_record_the_output = options.format_name == "json" and options.path is not None and save is None and not plan
     if is_record_the_output:
         save = options.path  # -o x.json --json is the same as --save x.json
@@ -145,10 +154,12 @@ def measure(
         numa=numa,
         mixes=_mixes(mix),
         zeros=zeros,
+        devices=_names("--device", device),
+        host_memory=_names("--host-memory", host_memory),
     )
     preparation = prepare(asked)
     if plan:
-        emit(plan_document(preparation.plan, options.unit), options)
+        emit(plan_document(preparation.plan, options.unit, preparation.more), options)
         return
     saver = _Saver(save)
     with _one_interrupt():

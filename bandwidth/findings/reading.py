@@ -40,6 +40,32 @@ class Row(NamedTuple):
 
 Rule = Callable[[Record], Iterator[Raised]]
 
+HOST, DEVICE, PCIE = "host", "device", "pcie"
+
+
+def kind_of(result: Result) -> str:
+    """Return what a result is about: `host`, `device` (a GPU's memory) or `pcie` (its link)."""
+    return result.case.target.partition(":")[0]
+
+
+def devices_of(result: Result) -> tuple[int, ...]:
+    """Return the numbers of the GPUs of a result, none of the host's."""
+    return tuple(int(text) for text in result.case.target.partition(":")[2].split(",") if text.isdecimal())
+
+
+def gpus_of(record: Record) -> dict[int, Mapping[str, Any]]:
+    """Return the facts of each GPU that was measured, by its number."""
+    listed = record.machine.get("gpus")
+    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+    return {entry["device"]: entry for entry in entries if isinstance(entry.get("device"), int)}
+
+
+def gpu_conditions(record: Record, gpu: Mapping[str, Any], when: str) -> Mapping[str, Any]:
+    """Return a GPU's conditions `before` or `after`, empty where they were not read."""
+    found = getattr(record.conditions, when).get("gpus")
+    own = found.get(gpu.get("address")) if isinstance(found, Mapping) else None
+    return own if isinstance(own, Mapping) else {}
+
 
 def measured(record: Record) -> Iterator[Row]:
     """Yield the results that have a figure, a rate or a latency."""

@@ -6,8 +6,10 @@ seen, the limit that it crossed, and what to try; one that is informative says t
 
 from __future__ import annotations
 
-from bandwidth.findings import machine_state, nodes, normal_range, stores, threads, validity
-from bandwidth.findings.reading import Rule
+from dataclasses import replace
+
+from bandwidth.findings import gpus, machine_state, nodes, normal_range, stores, threads, validity
+from bandwidth.findings.reading import HOST, Rule, kind_of
 from bandwidth.results import Examination, Finding, Record
 
 
@@ -17,8 +19,9 @@ def examine(record: Record) -> Examination:
         return Examination({}, ())
     by_id: dict[str, tuple[Finding, ...]] = {}
     general: tuple[Finding, ...] = ()
-    for rule in RULES:
-        for case_id, finding in rule(record):
+    of_host = replace(record, results=tuple(result for result in record.results if kind_of(result) == HOST))
+    for rule in RULES if of_host.results else [rule for rule in RULES if rule in OF_ALL]:
+        for case_id, finding in rule(record if rule in OF_ALL else of_host):
             if case_id is None:
                 general += (finding,)
             else:
@@ -53,6 +56,13 @@ RULES: tuple[Rule, ...] = (
     validity.modules_disagree,
     validity.theory_unknown,
     normal_range.below_normal,
+    gpus.below_normal,
+    gpus.link_below_its_maximum,
+    gpus.held_down,
+    gpus.shared_with_others,
+    gpus.split_up,
+    gpus.confidential,
+    gpus.pageable_beside_pinned,
     nodes.nodes_unlike,
     nodes.memory_only_nodes,
     nodes.remote_memory,
@@ -67,4 +77,28 @@ RULES: tuple[Rule, ...] = (
     threads.threads_that_cost,
     threads.siblings_used,
     threads.kinds_of_cores_mixed,
+)
+
+# These speak of GPUs and their links too; all others are about the host's processor and memory.
+OF_ALL: frozenset[Rule] = frozenset(
+    {
+        validity.verification_failed,
+        validity.above_theory,
+        validity.below_the_size_of_memory,
+        validity.unstable,
+        validity.last_block_unchecked,
+        validity.too_few_samples,
+        validity.start_skew,
+        validity.outliers,
+        machine_state.busy_before,
+        machine_state.stolen_time,
+        machine_state.waited_during,
+        gpus.below_normal,
+        gpus.link_below_its_maximum,
+        gpus.held_down,
+        gpus.shared_with_others,
+        gpus.split_up,
+        gpus.confidential,
+        gpus.pageable_beside_pinned,
+    }
 )

@@ -162,4 +162,37 @@ BW019 says whether this machine has the shortcut.
 """,
         ("constant data",),
     ),
+    Explanation(
+        "pinned memory",
+        "Memory whose pages may not move",
+        """
+A GPU copies from and to the host by itself (DMA), at addresses that must stay: the pages are locked. cudaHostAlloc,
+pin_memory=True of PyTorch and cupyx.empty_pinned give such memory. Copies of it run at the link's rate and beside other
+work; what is pinned is lost to the rest of the machine, and pinning takes as long as writing it, so it pays for buffers
+that are used again. Write-combined memory (--host-memory write_combined) may be faster still towards the GPU, and is
+very slow for the processor to read.
+""",
+        ("pinned", "page-locked", "write-combined"),
+    ),
+    Explanation(
+        "pageable",
+        "Ordinary memory on its way to a GPU",
+        """
+What malloc and NumPy give is pageable. The driver copies it in parts into a pinned buffer of its own and from there
+over the link; the call returns when the processor is done. One thread's copy limits it, so half of the pinned rate or
+less is normal (BW040), and it does not run beside other work.
+""",
+        ("pageable memory",),
+    ),
+    Explanation(
+        "ecc",
+        "Memory that corrects errors",
+        """
+Cards with HBM have bits of their own for the check: ECC costs no bandwidth there. Cards with GDDR keep the check in the
+memory itself, which takes some percent of its size and of its bandwidth, more for scattered writes. The peak is
+counted without it. `bandwidth system --json` shows its state; nvidia-smi -e 0 and a restart switch it off where that is
+allowed.
+""",
+        ("error correction",),
+    ),
 )

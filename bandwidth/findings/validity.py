@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bandwidth.findings.reading import (
+    DEVICE,
+    HOST,
+    PCIE,
     Raised,
     Row,
     are_apart,
+    kind_of,
     rated,
     ratio,
     shown,
@@ -30,6 +34,12 @@ SKEW_SHARE = 0.02
 OUTLIER_SHARE = 0.1
 OUTLIERS_LEAST = 3
 
+_ABOVE = {
+    HOST: "the theory may be wrong (see --memory), or a cache served the data (give a larger --size)",
+    DEVICE: "the driver's clock may be wrong (`bandwidth system --json`), or the L2 served the data (leave out --size)",
+    PCIE: "the link may have been seen at a lower rate than it ran at: measure again, and report it if it stays",
+}
+
 
 def verification_failed(record: Record) -> Iterator[Raised]:
     """Yield results whose data was not what the kernel should have left."""
@@ -48,18 +58,19 @@ def above_theory(record: Record) -> Iterator[Raised]:
         if best is None or theory is None or best <= theory:
             continue
         seen = f"{format_rate(best)} GB/s is {format_percent(best / theory)} of the theory, {format_rate(theory)} GB/s"
-        hint = "the theory may be wrong (see --memory), or a cache served the data (give a larger --size)"
+        hint = _ABOVE[kind_of(result)] if kind_of(result) in _ABOVE else _ABOVE[HOST]
         yield Raised(result.case.id, Finding("BW002", f"{seen}; nothing real exceeds 100 %", hint))
 
 
 def below_the_size_of_memory(record: Record) -> Iterator[Raised]:
     """Yield rates whose working set is below the rule for memory; a sweep means to be, and a latency names its size."""
-    for result, _ in shown(record):
-        case = result.case
+    for row, _ in shown(record):
+        case = row.case
         if case.dram_rule_bytes is None or case.meets_dram_rule or case.is_latency:
             continue
         seen = f"the working set of {format_size(case.working_set_bytes)} may be served by caches"
-        limit = f"memory needs {format_size(case.dram_rule_bytes)} (4 times the last-level caches, at least 256 MiB)"
+        rule = "64 times the L2" if kind_of(row) == DEVICE else "4 times the last-level caches, at least 256 MiB"
+        limit = f"memory needs {format_size(case.dram_rule_bytes)} ({rule})"
         hint = f"give --size {size_option(case.dram_rule_bytes)} or more, which takes up to twice as much free memory"
         yield Raised(case.id, Finding("BW001", f"{seen}; {limit}", hint))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from bandwidth.machine.facts import Fact, Json, known
+from bandwidth.machine.facts import Fact, Facts, Json, known
 from bandwidth.machine.kfd import KFD_FOLDER, kfd_gpus
 from bandwidth.machine.nvml import NVML, Nvml, nvml_gpus
 from bandwidth.machine.reader import Reader, read_integer, read_line
@@ -17,7 +17,10 @@ _PCI_FOLDER = "/sys/bus/pci/devices"
 _DISPLAY_CLASS = "0x03"  # PCI Code and ID Assignment: 03h, display controller; 0302h is a GPU without an output
 _UNKNOWN_WIDTH = 255  # what the kernel writes for a device without a PCIe link
 _NVIDIA_ID = "10de"
-_NVIDIA_DEVICES = {"nvidiactl", "dxg"}
+_NVIDIA_CONTROL = "nvidiactl"
+_NVIDIA_DEVICES = {_NVIDIA_CONTROL, "dxg"}
+# PCIe's rate in GT/s tells its generation.
+_GENERATIONS = {2.5: 1.0, 5.0: 2.0, 8.0: 3.0, 16.0: 4.0, 32.0: 5.0, 64.0: 6.0}
 _VENDORS = {
     _NVIDIA_ID: "NVIDIA",
     "1002": "AMD",
@@ -46,6 +49,22 @@ def gpu_facts(reader: Reader, nvml: Nvml | None = None) -> dict[str, Fact]:
             found[address] = {**(found.get(address) or _gpu(reader, address)), **facts}
     listed: Json = [*found.values()]
     return known("gpus", listed, ", ".join(sources)) if sources else {}
+
+
+def has_nvidia(reader: Reader, facts: Facts) -> bool:
+    """Return whether an NVIDIA GPU is here: on the bus, by its driver, or by the driver's device in a container."""
+    listed = facts.value("gpus")
+    found = [gpu for gpu in listed if isinstance(gpu, dict)] if isinstance(listed, list) else []
+    is_listed = any(gpu.get("vendor_id") == _NVIDIA_ID or gpu.get("vendor") == "NVIDIA" for gpu in found)
+    return is_listed or (reader.system == "Linux" and _NVIDIA_CONTROL in reader.names("/dev"))
+
+
+def sysfs_link(reader: Reader, address: str) -> dict[str, float]:
+    """Return the generation and width of a PCIe link as it is now, nothing where sysfs does not tell."""
+    folder = f"{_PCI_FOLDER}/{address}"
+    generation = _GENERATIONS.get(_speed(reader, f"{folder}/current_link_speed") or 0.0)
+    width = _width(reader, f"{folder}/current_link_width")
+    return {} if generation is None or width is None else {"link_generation": generation, "link_width": float(width)}
 
 
 def _pci_gpus(reader: Reader) -> dict[str, dict[str, Json]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.engines import EngineEntry
+from bandwidth.measuring.gpu_facts import GpuFacts
 from bandwidth.measuring.kernels import Kernel
 from bandwidth.measuring.memory_theory import HostTheory
 from bandwidth.measuring.selection import Crew
@@ -38,7 +39,8 @@ class PlannedCase:
 class Plan:
     """What is to run, the most important first; what is not, with reasons; and the memory's theory.
 
-    `memory_bytes` is what all arrays take together; `notes` are lines for the reader.
+    `memory_bytes` is what all arrays take together; `notes` are lines for the reader; `gpus` are those that are
+    measured, none in a plan for the host.
     """
 
     cases: tuple[PlannedCase, ...]
@@ -47,6 +49,7 @@ class Plan:
     budget_s: float
     memory_bytes: int = 0
     notes: tuple[str, ...] = ()
+    gpus: tuple[GpuFacts, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -87,26 +87,27 @@ def _mix(ratio: str, reads: int, formula: str, value: Callable[[Sequence[Any], A
     return Kernel(f"mix {ratio}", reads, 1, ("host",), formula, counted, value, words=True, updates=True, mix=ratio)
 
 
+_EVERYWHERE = ("host", "device")
 KERNELS: dict[str, Kernel] = {
     kernel.name: kernel
     for kernel in (
-        Kernel("read", 1, 0, ("host",), "xor of all a[i]", "8 read", lambda a, _: a[0], reduces=XOR, words=True),
-        Kernel("write", 0, 1, ("host",), "c[i] = s", "8 written", lambda _, s: s),
-        Kernel("copy", 1, 1, ("host",), "c[i] = a[i]", "8 read + 8 written", lambda a, _: a[0]),
-        Kernel("scale", 1, 1, ("host",), "c[i] = s * a[i]", "8 read + 8 written", lambda a, s: s * a[0]),
-        Kernel("add", 2, 1, ("host",), "c[i] = a[i] + b[i]", "16 read + 8 written", lambda a, _: a[0] + a[1]),
+        Kernel("read", 1, 0, _EVERYWHERE, "xor of all a[i]", "8 read", lambda a, _: a[0], reduces=XOR, words=True),
+        Kernel("write", 0, 1, _EVERYWHERE, "c[i] = s", "8 written", lambda _, s: s),
+        Kernel("copy", 1, 1, _EVERYWHERE, "c[i] = a[i]", "8 read + 8 written", lambda a, _: a[0]),
+        Kernel("scale", 1, 1, _EVERYWHERE, "c[i] = s * a[i]", "8 read + 8 written", lambda a, s: s * a[0]),
+        Kernel("add", 2, 1, _EVERYWHERE, "c[i] = a[i] + b[i]", "16 read + 8 written", lambda a, _: a[0] + a[1]),
         Kernel(
             "triad",
             2,
             1,
-            ("host",),
+            _EVERYWHERE,
             "c[i] = a[i] + s * b[i]",
             "16 read + 8 written",
             lambda a, s: a[0] + s * a[1],
             fused=True,
         ),
         Kernel(
-            "dot", 2, 0, ("host",), "sum of a[i] * b[i]", "16 read", lambda a, _: a[0] * a[1], reduces=SUM, fused=True
+            "dot", 2, 0, _EVERYWHERE, "sum of a[i] * b[i]", "16 read", lambda a, _: a[0] * a[1], reduces=SUM, fused=True
         ),
         _mix("3:1", 2, "half the bits of c[i] = those of a[i] + b[i]", lambda a, _: a[0] + a[1]),
         _mix("2:1", 1, "half the bits of c[i] = those of a[i]", lambda a, _: a[0]),

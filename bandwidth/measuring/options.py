@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bandwidth.errors import UsageError
@@ -10,14 +11,18 @@ from bandwidth.machine.facts import Facts
 from bandwidth.measuring.kernels import MIXES, STORES
 from bandwidth.units import format_size
 
-TARGETS = ("host", "device", "pcie")
+HOST, DEVICE, PCIE = TARGETS = ("host", "device", "pcie")
 ALL_TARGETS = "all"
+ALL_DEVICES = "all"
+# Kinds of host memory that a GPU copies from and to.
+PINNED, PAGEABLE, WRITE_COMBINED = HOST_MEMORY = ("pinned", "pageable", "write_combined")
 ALL_THREADS = "all"
 SIZE_SWEEP, THREAD_SWEEP = "size", "threads"
 SWEEPS = (SIZE_SWEEP, THREAD_SWEEP)
 # The budget of the table, and of each study that is asked for instead: sweeps and matrices have more cases.
 DEFAULT_BUDGET_S = 15.0
 STUDY_BUDGET_S = 60.0
+LONGEST_NUMBER = 4
 # Samples beyond those that an interval needs are taken within the budget. To give every case those, the run may be
 # planned to take this multiple of it (filling gigabytes for the first time can take seconds), and no block starts after
 # the hard stop, whatever was planned.
@@ -32,7 +37,8 @@ class MeasureOptions:
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
     `sockets` how many have it; `saved_facts` are the modules that another user could see. The studies take the place
     of the table: `sweep` over `size` or `threads`, within `sweep_range` (bytes or threads), `numa`, `latency`, `mixes`
-    (ratios of reads to writes) and `zeros`.
+    (ratios of reads to writes) and `zeros`. `devices` are numbers of GPUs or `all`, `host_memory` the kinds of memory
+    that they copy from and to.
     """
 
     target: str = ALL_TARGETS
@@ -49,6 +55,8 @@ class MeasureOptions:
     latency: bool = False
     mixes: tuple[str, ...] | None = None
     zeros: bool = False
+    devices: tuple[str, ...] | None = None
+    host_memory: tuple[str, ...] | None = None
     memory: str | None = None
     memory_source: str = "--memory"
     sockets: int | None = None
@@ -62,6 +70,8 @@ class MeasureOptions:
             ("--stores", self.stores),
             ("--threads", self.threads),
             ("--mix", self.mixes),
+            ("--device", self.devices),
+            ("--host-memory", self.host_memory),
         ):
             if values is not None and not values:
                 raise UsageError(f"{option} names nothing", "leave it out for all")
@@ -75,7 +85,35 @@ class MeasureOptions:
         _check_one_of("--stores", self.stores, STORES)
         _check_one_of("--sweep", None if self.sweep is None else (self.sweep,), SWEEPS)
         _check_one_of("--mix", self.mixes, tuple(MIXES))
+        _check_one_of("--host-memory", self.host_memory, HOST_MEMORY)
+        for name in self.devices or ():
+            if name != ALL_DEVICES and not (name.isascii() and name.isdecimal() and len(name) <= LONGEST_NUMBER):
+                raise UsageError(f"--device {name!a} is not a number of a GPU", "give numbers or all, such as 0,1")
         self._check_range()
+        self._check_target()
+
+    def _check_target(self) -> None:
+        """Raise UsageError for options that the target has no use for."""
+        if self.target == HOST:
+            self._refuse({"--device": self.devices, "--host-memory": self.host_memory}, "device, pcie and all")
+        if self.target in (DEVICE, PCIE):
+            given = {"--threads": self.threads, "--cpus": self.cpus, "--stores": self.stores, "--mix": self.mixes}
+            self._refuse(given | {"--numa": self.numa, "--zeros": self.zeros}, "host")
+            self._refuse({"--sweep threads": self.sweep == THREAD_SWEEP}, "host")
+        if self.target == DEVICE:
+            self._refuse({"--host-memory": self.host_memory}, "pcie and all")
+        if self.target == PCIE:
+            self._refuse({"--latency": self.latency}, "host and device: `--sweep size` shows the latency of a link")
+
+    def _refuse(self, given: Mapping[str, object], whose: str) -> None:
+        for option, value in given.items():
+            if value:
+                raise UsageError(f"{option} has no meaning for {self.target}", f"it is of {whose}")
+
+    @property
+    def asks_for_gpu(self) -> bool:
+        """Whether a GPU is asked for by name, so that it is an error where there is none."""
+        return self.target in (DEVICE, PCIE) or self.devices is not None or self.host_memory is not None
 
     def _check_range(self) -> None:
         if self.sweep_range is None:

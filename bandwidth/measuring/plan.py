@@ -38,7 +38,7 @@ FIRST = (
 
 
 def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan:
-    """Return the plan. Raises UsageError for options that do not fit the machine, HardwareError where a part lacks."""
+    """Return the plan for the host. Raises UsageError for options that do not fit the machine."""
     check_target(options.target)
     engines, notes = choose_engines(options.engines)
     check_stores(options.stores, engines)

@@ -146,6 +146,7 @@ class Measurement:
         for engine in {id(engine): engine for engine in self._engines.values()}.values():
             cases = [planned.case for planned in self._plan.cases if self._engines[planned.case.engine] is engine]
             self._refused |= engine.prepare(cases, limit_s - (self._clock() - self._start))
+            self._start += engine.compile_s  # the budget is of measuring
         self._waiting = [planned for planned in self._waiting if planned.case.id not in self._refused]
 
     def _admit(self) -> None:
@@ -323,5 +324,6 @@ def _result(turn: _Turn) -> Result:
         vendor_bytes_per_s=turn.planned.vendor_bytes_per_s,
         pinned=turn.pinned,
         last_block_checked=turn.is_checked_whole,
+        tuning=turn.tuning,
         observed={name: Observed(median(values), min(values), max(values)) for name, values in turn.observed.items()},
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bandwidth.errors import HardwareError, UsageError
+from bandwidth.errors import UsageError
 from bandwidth.machine.cpu_list import format_cpu_list
 from bandwidth.machine.topology import Topology
-from bandwidth.measuring.engines import ENGINES, EngineEntry
-from bandwidth.measuring.options import ALL_TARGETS, ALL_THREADS, TARGETS
+from bandwidth.measuring.engines import ENGINES, EngineEntry, engines_of
+from bandwidth.measuring.options import ALL_TARGETS, ALL_THREADS, HOST, TARGETS
 
 
 @dataclass(frozen=True)
@@ -21,31 +21,37 @@ class Crew:
 
 
 def check_target(target: str) -> None:
-    """Raise UsageError for a target that is none, HardwareError for one that no engine here can measure."""
+    """Raise UsageError for a target that is none."""
     if target not in (*TARGETS, ALL_TARGETS):
         raise UsageError(
             f"{target!a} is nothing that can be measured", f"choose from {', '.join((*TARGETS, ALL_TARGETS))}"
         )
-    if target != ALL_TARGETS and not any(target in entry.targets for entry in ENGINES.values()):
-        raise HardwareError(
-            f"{target} cannot be measured: no engine for it is installed", "`bandwidth measure host` can"
-        )
 
 
 def choose_engines(names: Sequence[str] | None) -> tuple[tuple[EngineEntry, ...], tuple[str, ...]]:
-    """Return the engines asked for, or all that are installed, and a line on each that is not.
+    """Return the host's engines asked for, or all that are installed, and a line on each that is not.
 
-    Raises UsageError for one that is asked for and is not known or not installed.
+    Raises UsageError for one that is asked for and is not known, not the host's or not installed.
     """
-    unknown = [name for name in names or () if name not in ENGINES]
-    if unknown:
-        raise UsageError(f"--engine {unknown[0]!a} is not known", f"choose from {', '.join(ENGINES)}")
-    lacking = {name: ENGINES[name].lacks() for name in names or ENGINES}
+    check_engines(names, HOST)
+    lacking = {name: ENGINES[name].lacks() for name in names or engines_of(HOST)}
     missing = [name for name, what in lacking.items() if what]
     if missing and names is not None:
         raise UsageError(f"--engine {missing[0]} cannot be used here: {lacking[missing[0]]}", "or choose another")
     notes = [f"The {name} kernels ({ENGINES[name].what}) are not measured: {lacking[name]}." for name in missing]
     return tuple(ENGINES[name] for name in lacking if name not in missing), tuple(notes)
+
+
+def check_engines(names: Sequence[str] | None, target: str) -> None:
+    """Raise UsageError for an engine that is not known or does not measure a target."""
+    unknown = [name for name in names or () if name not in ENGINES]
+    if unknown:
+        raise UsageError(f"--engine {unknown[0]!a} is not known", f"choose from {', '.join(ENGINES)}")
+    others = [name for name in names or () if target not in ENGINES[name].targets]
+    if others:
+        raise UsageError(
+            f"--engine {others[0]} does not measure {target}", f"choose from {', '.join(engines_of(target))}"
+        )
 
 
 def check_stores(stores: Sequence[str] | None, engines: Sequence[EngineEntry]) -> None:

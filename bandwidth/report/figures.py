@@ -98,17 +98,23 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class StripRow:
-    """All samples of one result or curve, each in percent of its result's median, in the order they were taken."""
+    """All samples of one result or curve, each in percent of its result's median, in the order they were taken.
+
+    `marked` are the positions of those that stand out.
+    """
 
     label: str
     percents: tuple[float, ...]
+    marked: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Every sample as a dot, a row a result."""
+    """Every sample as a dot, a row a result; `limit` is a second upright line, in percent too."""
 
     rows: tuple[StripRow, ...]
+    x_label: str = "% of the result's median"
+    limit: float | None = None
 
 
 @dataclass(frozen=True)

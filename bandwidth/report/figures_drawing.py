@@ -21,6 +21,7 @@ from bandwidth.report.figures import (
     Roofline,
     Series,
     Strip,
+    StripRow,
 )
 from bandwidth.report.figures_style import COLOURS, DASHES, GRID, INK, MARKERS, METADATA, SETTINGS
 from bandwidth.units import format_size
@@ -300,7 +301,10 @@ def _draw_strip(canvas: Canvas, picture: Strip) -> None:
         count = len(row.percents)
         heights = [number - 0.34 + 0.68 * (index + 0.5) / count for index in range(count)]
         _draw_dots(axes, row.percents, heights, COLOURS[0], rasterized=is_large)
+        _mark_dots(axes, row, heights)
     axes.axvline(100, color=INK, linewidth=1)
+    if picture.limit is not None:
+        axes.axvline(picture.limit, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
     axes.set_yticks(range(len(rows)), ["\n".join(map(_short, row.label.split("\n"))) for row in rows], fontsize=7)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.hlines([number + 0.5 for number in range(len(rows) - 1)], 0, 1, transform=axes.get_yaxis_transform(), **_RULE)
@@ -309,7 +313,7 @@ def _draw_strip(canvas: Canvas, picture: Strip) -> None:
     ends = [min(max(value, STRIP_LOW), STRIP_HIGH) for row in rows for value in row.percents]
     axes.set_xlim(min(*ends, 100 - STRIP_LEAST) - 0.5, max(*ends, 100 + STRIP_LEAST) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS - 1, steps=[1, 2, 5, 10]))
-    axes.set_xlabel("% of the result's median")
+    axes.set_xlabel(picture.x_label)
 
 
 _RULE: dict[str, Any] = {"colors": GRID, "linewidth": 0.6}
@@ -327,6 +331,14 @@ def _draw_dots(axes: Axes, values: Sequence[float], heights: Sequence[float], co
             size = 3.2 if marker == "o" else 5
             look: dict[str, Any] = {"markersize": size, "color": colour, "markeredgewidth": 0}
             axes.plot(xs, ys, marker, clip_on=False, rasterized=rasterized, **look)
+
+
+def _mark_dots(axes: Axes, row: StripRow, heights: Sequence[float]) -> None:
+    """Draw those that stand out once more, each as a larger diamond."""
+    xs = [min(max(row.percents[position], STRIP_LOW), STRIP_HIGH) for position in row.marked]
+    look: dict[str, Any] = {"markersize": 6, "color": COLOURS[1], "markeredgewidth": 0}
+    if xs:
+        axes.plot(xs, [heights[position] for position in row.marked], "D", clip_on=False, **look)
 
 
 def _draw_roofline(canvas: Canvas, picture: Roofline) -> None:

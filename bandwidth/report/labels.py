@@ -16,7 +16,10 @@ UNKNOWN = "-"
 INVALID = "INVALID"
 # What the memory can do comes before what NumPy code gets.
 _ENGINES = ("native", "numpy")
-_KERNELS = tuple(KERNELS)
+HOST = "host"
+# The driver's own copies within a GPU, and what goes over its link.
+COUNTED_COPIES = {"memcpy": "8 read + 8 written", "memset": "8 written"}
+_PATHS = (*KERNELS, *COUNTED_COPIES, "h2d", "d2h", "bidirectional", "peer")
 
 
 def rate_columns(unit: str) -> tuple[Column, ...]:
@@ -117,17 +120,27 @@ def variant_words(variant: Mapping[str, str | int], *left_out: str) -> list[str]
 
 
 def case_words(case: Case, *left_out: str, threads: bool = True) -> str:
-    """Return a case in words, such as `copy, native, streaming stores, 2 threads`."""
+    """Return a case in words, such as `copy, native, streaming stores, 2 threads`; a GPU's has its device's number."""
     parts = [path_of(case), case.engine, *variant_words(case.variant, *left_out)]
+    if case.target != HOST and threads:
+        return ", ".join([*parts, target_words(case)])
     return ", ".join([*parts, thread_words([case.threads])] if threads else parts)
+
+
+def target_words(case: Case) -> str:
+    """Return what a case is about in words: `device 0`, `link of device 0`, `devices 0,1`."""
+    kind, _, numbers = case.target.partition(":")
+    devices = f"{'devices' if ',' in numbers else 'device'} {numbers}" if numbers else case.target
+    return f"link of {devices}" if kind == "pcie" and numbers else devices
 
 
 def place(case: Case) -> tuple[int, int, int]:
     """Return where a case stands in a table: by its kernel, its engine and its stores, streaming ones first."""
     try:
-        kernel = _KERNELS.index(kernel_of(case.path, case.variant).name)
+        name = kernel_of(case.path, case.variant).name
     except KeyError:
-        kernel = len(_KERNELS)
+        name = case.path
+    kernel = _PATHS.index(name) if name in _PATHS else len(_PATHS)
     engine = _ENGINES.index(case.engine) if case.engine in _ENGINES else len(_ENGINES)
     stores = stores_of(case)
     return (kernel, engine, STORES.index(stores) if stores in STORES else len(STORES))

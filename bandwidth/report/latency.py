@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
+    HOST,
     case_words,
     format_cycles,
     format_ns,
@@ -60,6 +61,10 @@ def _plateau_row(plateau: Plateau) -> tuple[str, ...]:
 def _lines(curve: SizeCurve) -> str:
     lines = ["Each load's address comes from the load before, in a random cycle over all of the data."]
     clock = curve.clock_hz
+    if curve.case.target != HOST:
+        if clock is not None:
+            lines.append(f"Cycles are of the GPU's clock in the same run, {clock.median / _HZ_PER_GHZ:.2f} GHz.")
+        return "\n".join(lines)
     if clock is not None:
         speed = f"{clock.median / _HZ_PER_GHZ:.2f} GHz"
         lines.append(f"Cycles are of the core's clock in the same run, {speed}, seen by a chain of dependent adds.")

@@ -7,11 +7,13 @@ from typing import Any
 
 from bandwidth.measuring.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Document, Table
-from bandwidth.report.labels import case_words, format_ns, rate_cell, stores_of, thread_words
+from bandwidth.report.gpus import gpu_blocks, gpu_heading, gpu_sizes
+from bandwidth.report.labels import COUNTED_COPIES, HOST, case_words, format_ns, rate_cell, stores_of, thread_words
 from bandwidth.report.latency import latency_blocks, loaded_blocks
 from bandwidth.report.matrix import matrix_blocks
 from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
 from bandwidth.report.sweeps import size_blocks, thread_blocks
+from bandwidth.report.transfers import transfer_blocks
 from bandwidth.results import Examination, Finding, Record, Result, summarise
 from bandwidth.results.curves import alone_results, is_size_check, size_checks
 from bandwidth.results.files import record_to_json
@@ -20,13 +22,13 @@ from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 # A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.
 MOST_NAMED = 8
 # What was looked at in every block, each a column of CSV.
-OBSERVED = ("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share")
+OBSERVED = ("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share", "link_generation", "link_width")
 LATENCY_FIELDS = ("median_ns", "best_ns", "ci95_ns", "median_cycles")
 
 
 def measurement_document(record: Record, examination: Examination, unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of a measured record."""
-    blocks: list[Table | str] = [_heading(record), *_views(record, unit)]
+    blocks: list[Table | str] = [*_heading(record), *_views(record, unit)]
     if record.results:
         blocks.append("\n".join(_counted(record)))
     if record.notes:
@@ -49,6 +51,9 @@ def _views(record: Record, unit: str) -> list[Table | str]:
         *latency_blocks(record),
         *loaded_blocks(record, unit),
         *matrix_blocks(record, unit),
+        *gpu_heading(record),
+        *gpu_blocks(record, unit),
+        *transfer_blocks(record, unit),
         *_alone(record, unit),
     ]
 
@@ -71,14 +76,17 @@ def _figure(result: Result, unit: str) -> str:
     return rate if summary.median_bytes_per_s is None else f"{rate} {unit}"
 
 
-def _heading(record: Record) -> str:
+def _heading(record: Record) -> list[str]:
+    """Return what the host's tables are headed by, nothing where only GPUs were measured."""
+    if record.results and not any(result.case.target == HOST for result in record.results):
+        return []
     machine = record.machine
     name = str(machine.get("cpu_model") or machine.get("architecture") or "this machine")
     cores = machine.get("physical_cores")
     parts = [f"Host memory of {name}"]
     if cores is not None:
         parts.append(f"{cores} {'core' if cores == 1 else 'cores'}")
-    return f"{', '.join(parts)}\n{_theory_line(record)}"
+    return [f"{', '.join(parts)}\n{_theory_line(record)}"]
 
 
 def _theory_line(record: Record) -> str:
@@ -110,10 +118,10 @@ def _counted(record: Record) -> list[str]:
         lines.append("! exceeds the theory, which nothing real does: BW002 below.")
     by_size: dict[str, list[int]] = {}
     for result in record.results:
-        if "sweep_point" not in result.case.variant:
+        if "sweep_point" not in result.case.variant and result.case.target == HOST:
             by_size.setdefault(format_size(result.case.working_set_bytes), []).append(result.case.threads)
     lines += [f"Working set: {size} with {thread_words(threads)}." for size, threads in by_size.items()]
-    return [*lines, *_size_checks(record)]
+    return [*lines, *gpu_sizes(record), *_size_checks(record)]
 
 
 def _counted_bytes(record: Record) -> str:
@@ -124,7 +132,10 @@ def _counted_bytes(record: Record) -> str:
             found.add(kernel_of(result.case.path, result.case.variant).name)
         except KeyError:
             continue  # a latency, or a path of a later version
-    return ", ".join(f"{name} {kernel.counted}" for name, kernel in KERNELS.items() if name in found)
+    copies = {result.case.path for result in record.results}
+    words = [f"{name} {kernel.counted}" for name, kernel in KERNELS.items() if name in found]
+    words += [f"{name} {counted}" for name, counted in COUNTED_COPIES.items() if name in copies]
+    return ", ".join(words)
 
 
 def _exceeds_theory(result: Result) -> bool:

@@ -12,24 +12,29 @@ from bandwidth.units import DEFAULT_RATE_UNIT, format_duration, format_rate, for
 SCHEMA = "bandwidth/plan/1"
 
 
-def plan_document(plan: Plan, unit: str = DEFAULT_RATE_UNIT) -> Document:
-    """Return the document of a plan, in the order in which the cases have priority."""
-    records = [_record(planned) for planned in plan.cases]
+def plan_document(plan: Plan, unit: str = DEFAULT_RATE_UNIT, more: Sequence[Plan] = ()) -> Document:
+    """Return the document of a plan, in the order in which the cases have priority, and of those that follow it."""
+    plans = (plan, *more)
+    records = [_record(planned) for one in plans for planned in one.cases]
+    lines = [note for one in plans for note in one.notes]
     unknown = f"The memory's peak is not known here: {plan.theory.reason}; {plan.theory.hint}."
     data = {
         "schema": SCHEMA,
-        "budget_s": plan.budget_s,
-        "memory_bytes": plan.memory_bytes,
+        "budget_s": sum(one.budget_s for one in plans),
+        "memory_bytes": next((one.memory_bytes for one in plans if not one.gpus), 0),
         "memory": plan.theory.to_json(),
         "cases": records,
-        "notes": list(plan.notes),
+        "notes": lines,
     }
-    notes = ("\n".join(plan.notes),) if plan.notes else ()
-    if not plan.cases:
+    notes = ("\n".join(lines),) if lines else ()
+    if not records:
         return Document(("Nothing would be measured.", *notes), data, records)
-    reasons = tuple(dict.fromkeys(planned.why for planned in plan.cases))
-    blocks = (_table(plan, reasons, unit), _legend(reasons), _closing(plan), *notes)
-    return Document(blocks, data, records, (unknown,) if plan.theory.peak is None else ())
+    blocks: list[Table | str] = []
+    for one in (one for one in plans if one.cases):
+        reasons = tuple(dict.fromkeys(planned.why for planned in one.cases))
+        blocks += [_table(one, reasons, unit), _legend(reasons), _closing(one)]
+    is_unknown = plan.theory.peak is None and any(not one.gpus for one in plans)
+    return Document((*blocks, *notes), data, records, (unknown,) if is_unknown else ())
 
 
 def _table(plan: Plan, reasons: Sequence[str], unit: str) -> Table:
@@ -55,6 +60,11 @@ def _legend(reasons: Sequence[str]) -> str:
 
 
 def _closing(plan: Plan) -> str:
+    if plan.gpus:
+        return (
+            f"Nothing was measured. The largest case takes {format_size(plan.memory_bytes)} of a device's memory, "
+            f"which all share. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+        )
     return (
         f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
         f"destinations lie apart. What the budget of {format_duration(plan.budget_s)} does not reach is left out."

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from bandwidth.measuring.kernels import MIXES, STREAMING, kernel_of
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
+    HOST,
     UNKNOWN,
     place,
     rate_cell,
@@ -27,7 +28,7 @@ _LAST_MIX = ("triad", STREAMING)
 
 def rate_tables(record: Record, unit: str) -> list[Table]:
     """Return a table for each number of threads, and kind of core, the most threads first."""
-    results = plain_results(record)
+    results = [result for result in plain_results(record) if result.case.target == HOST]
     with_stores = any("stores" in result.case.variant for result in results)
     return [_rate_table(group, unit, with_stores=with_stores) for group in _by_threads(results)]
 

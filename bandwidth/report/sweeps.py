@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
+    HOST,
     UNKNOWN,
     case_words,
     known_rate,
@@ -39,11 +40,11 @@ _IN_COLUMNS = ("stores", "sweep_point")
 
 def size_blocks(record: Record, unit: str) -> list[Table | str]:
     """Return a table for each curve of rates by size, and the plateaus of all of them."""
-    curves = [curve for curve in size_curves(record) if not curve.case.is_latency]
+    curves = [curve for curve in size_curves(record) if not curve.case.is_latency and curve.case.target == HOST]
     curves.sort(key=lambda curve: _curve_place(curve.case))
     if not curves:
         return []
-    return [*(_size_table(curve, unit) for curve in curves), _plateau_table(curves, unit), *_caches(curves)]
+    return [*(size_table(curve, unit) for curve in curves), _plateau_table(curves, unit), *_caches(curves)]
 
 
 def thread_blocks(record: Record, unit: str) -> list[Table | str]:
@@ -72,10 +73,20 @@ def caches_line(curve: SizeCurve) -> str:
     return f"Caches, {whose}: {', '.join(held)} in all." if held else ""
 
 
+def plateau_line(curve: SizeCurve, unit: str) -> str:
+    """Return what each level of a curve gives as one line: `L2 (60 MiB): 9000 GB/s; memory: 4500 GB/s`."""
+    texts = []
+    for plateau in plateaus(curve):
+        held = "" if plateau.size_bytes is None else f" ({format_size(plateau.size_bytes)})"
+        texts.append(f"{plateau.level}{held}: {_plateau_cell(plateau, unit)}")
+    return f"Plateaus, {unit}: {'; '.join(texts)}."
+
+
 # --- by size --------------------------------------------------------------------------------------------------------
 
 
-def _size_table(curve: SizeCurve, unit: str) -> Table:
+def size_table(curve: SizeCurve, unit: str) -> Table:
+    """Return the rates of a curve by size."""
     columns = (Column("size", "right"), Column("level"), Column(unit, "right"), Column("95 % interval", "right"))
     rows = tuple(
         (

@@ -1,6 +1,6 @@
 """The native engine against likwid-bench, in turn, on the same CPUs, with the same bytes per thread.
 
-    python tests/benchmarks/native_against_likwid.py [--pairs 8] [--only memory|caches] [--threads 1,2] [--kernels read,copy]
+    python tests/benchmarks/native_against_likwid.py [--pairs 8] [--only memory|caches] [--threads 1,2] [--kernels read]
 
 Needs `likwid-bench` on the PATH (Debian: likwid). For each kind of kernel all of likwid's that the processor runs are
 tried first, and the fastest is the peer. Mean rate against mean rate: likwid prints the mean over all its passes, ours

@@ -288,3 +288,22 @@ def test_families_of_the_user_override_and_extend(tmp_path, monkeypatch):
         files.memory_families.cache_clear()
     assert families["DDR9"].source == families["DDR4"].source == "mine"
     assert families["DDR5"].source != "mine"
+
+
+def test_a_card_is_found_by_its_pci_id_and_else_by_its_exact_name():
+    assert search.find_by_pci_id("10de", "2335", "NVIDIA H200").name == "H200"
+    assert search.find_by_pci_id("10DE", "2335", "a name that a vendor made up").name == "H200"
+    assert search.find_by_pci_id("", "", "NVIDIA GeForce RTX 4090").name == "GeForce RTX 4090"
+    assert search.find_by_pci_id("10de", "20b0", "NVIDIA A100-SXM4-40GB").name == "A100 40GB"
+    assert search.find_by_pci_id("10de", "ffff", "NVIDIA GeForce") is None
+    assert search.find_by_pci_id("", "", "") is None
+
+
+def test_an_id_that_several_cards_share_is_decided_by_the_name():
+    ids = [pci for device in search.all_devices() for pci in device.pci_ids]
+    shared = next((pci for pci in ids if ids.count(pci) > 1), None)
+    if shared is None:
+        pytest.skip("no ID is shared in the catalog")
+    alike = [device.name for device in search.all_devices() if shared in device.pci_ids]
+    assert search.find_by_pci_id(*shared.split(":"), "no card") is None
+    assert [search.find_by_pci_id(*shared.split(":"), name).name for name in alike] == alike

@@ -48,9 +48,7 @@ def test_bw025_names_both_ends_and_where_the_lowest_is(matrix, found):
     )
 
 
-@pytest.mark.parametrize(
-    ("remote", "expected"), [(160.0, "1.60 times"), (104.0, None), (106.0, "1.06 times")]
-)
+@pytest.mark.parametrize(("remote", "expected"), [(160.0, "1.60 times"), (104.0, None), (106.0, "1.06 times")])
 def test_bw025_by_latency(latency, found, remote, expected):
     rows = [
         latency(ns, variant={"cpu_node": 0, "memory_node": node}, observed=RIGHT)

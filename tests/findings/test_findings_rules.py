@@ -8,12 +8,14 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
+from gpu_machine import H200, device_result, gpu_conditions, link_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.findings import (
     EXPLANATIONS,
     examine,
+    gpus,
     machine_state,
     nodes,
     normal_range,
@@ -34,17 +36,18 @@ ODD = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=5,
 )
-THEMES = (machine_state, nodes, normal_range, stores, threads, validity)
+THEMES = (gpus, machine_state, nodes, normal_range, stores, threads, validity)
 MACHINE_KEYS = (
     *("logical_cpus", "cpus_allowed", "cpus_isolated", "cpus_offline", "cpu_quota", "operating_system"),
     *("physical_cores", "smt_control", "boost", "core_kinds", "cpu_model", "cpu_vendor", "cpu_family"),
     *("c_library", "c_library_streaming_threshold_bytes", "transparent_huge_pages", "page_bytes"),
     *("numa_memory_only_nodes", "memory_nodes_allowed", "memory_channels", "memory_channels_with_slots"),
-    *("memory_configured_mt_s", "memory_rated_mt_s", "last_level_cache_instances", "virtualization"),
+    *("memory_configured_mt_s", "memory_rated_mt_s", "last_level_cache_instances", "virtualization", "gpus"),
 )
 CONDITION_KEYS = (
     *("load_average_1min", "cpu_pressure_percent", "steal_ticks", "total_ticks", "cpu_stall_us", "memory_stall_us"),
     *("throttled_us", "throttle_count", "governors", "energy_preference", "on_battery"),
+    "gpus",
 )
 MEMORY_KEYS = ("bytes_per_s", "reason", "hint", "spec", "source")
 
@@ -402,7 +405,17 @@ def everything_wrong(make_record, make_case, make_result, steady):
         after={"steal_ticks": 50, "total_ticks": 100, "cpu_stall_us": 10**6, "throttle_count": 3},
         memory={"bytes_per_s": None, "reason": "nothing is known"},
     )
-    return first, make_record(*alike)
+    return first, make_record(*alike), _gpu_wrong(make_record, make_case, make_result)
+
+
+def _gpu_wrong(make_record, make_case, make_result):
+    results = [device_result(make_case, make_result, "triad", 1000.0)]
+    results += [
+        link_result(make_case, make_result, "h2d", gb, kind) for kind, gb in (("pinned", 20.0), ("pageable", 5.0))
+    ]
+    wrong = {"max_link_generation": 6, "mig_enabled": True, "confidential_compute": True}
+    state = gpu_conditions(other_processes=1, throttle_reasons=["power limit"])
+    return make_record(*results, machine={"gpus": [H200 | wrong]}, before=state, after=state)
 
 
 def test_every_code_that_rules_raise_is_explained_and_every_explained_code_can_be_raised(everything_wrong):
@@ -485,6 +498,8 @@ VARIANTS = st.fixed_dictionaries(
         "load": st.sampled_from(["0%", "100%", "x"]),
         "sweep_point": st.sampled_from([4096, RULE // 2, "x"]),
         "cores": st.just("performance"),
+        "host_memory": st.sampled_from(["pinned", "pageable", "x"]),
+        "peer": st.integers(0, 1),
     },
 )
 SEEN = st.builds(lambda one: Observed(one, one / 2, one), st.sampled_from([0.0, 0.4, 1.0, 3e9, 1e30]))
@@ -496,8 +511,9 @@ def test_no_rule_fails_on_any_mixture_of_results(make_record, make_case, make_re
     def result():
         size = data.draw(st.sampled_from([1, 4096, RULE // 2, RULE]))
         case = make_case(
-            path=data.draw(st.sampled_from(["copy", "read", "triad", "write", "latency"])),
-            engine=data.draw(st.sampled_from(["native", "numpy", "x"])),
+            target=data.draw(st.sampled_from(["host", "device:0", "pcie:0", "pcie:0,1", "device:x", "x"])),
+            path=data.draw(st.sampled_from(["copy", "read", "triad", "write", "latency", "h2d", "bidirectional"])),
+            engine=data.draw(st.sampled_from(["native", "numpy", "cuda", "x"])),
             threads=data.draw(st.sampled_from([1, 2, 8, 16])),
             variant=data.draw(VARIANTS),
             working_set_bytes=size,
@@ -505,12 +521,12 @@ def test_no_rule_fails_on_any_mixture_of_results(make_record, make_case, make_re
             dram_rule_bytes=data.draw(st.sampled_from([RULE, None])),
         )
         seconds = data.draw(st.lists(st.sampled_from([1e-9, 0.02, 0.03, 1e9]), max_size=8).map(tuple))
-        names = ("clock_hz", "huge_page_share", "placed_share", "load_bytes_per_s")
+        names = ("clock_hz", "huge_page_share", "placed_share", "load_bytes_per_s", "link_width", "memory_clock_mhz")
         observed = data.draw(st.dictionaries(st.sampled_from(names), SEEN))
         theory = data.draw(st.sampled_from([None, 1.0, 1e12]))
         return make_result(case, seconds, theory_bytes_per_s=theory, observed=observed)
 
-    record = make_record(*(result() for _ in range(data.draw(st.integers(1, 8)))))
+    record = make_record(*(result() for _ in range(data.draw(st.integers(1, 8)))), machine={"gpus": [H200]})
     for rule in RULES:
         for _, finding in rule(record):
             assert finding.text

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth.machine.facts import Facts
-from bandwidth.machine.gpus import gpu_facts
+from bandwidth.machine.gpus import gpu_facts, has_nvidia, sysfs_link
 from bandwidth.machine.hmat import hmat_facts
 from bandwidth.machine.kfd import KFD_FOLDER, kfd_gpus
-from bandwidth.machine.nvml import SystemNvml, nvml_gpus
+from bandwidth.machine.nvml import NvmlLook, SystemNvml, gpu_conditions, nvml_gpus
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader, SystemReader
 
@@ -351,3 +351,103 @@ def test_the_firmware_s_bandwidth_of_each_node():
 def test_no_or_garbled_hmat_is_no_fact(text):
     assert hmat_facts(CapturedReader(hmat(0, text, text))) == {}
     assert hmat_facts(CapturedReader({f"{NODE}/nodeX/access0/initiators/read_bandwidth": "1\n"})) == {}
+
+
+# --- at work, and before and after it
+
+
+AT_WORK = {
+    ("nvmlDeviceGetClockInfo", "handle 0", 2): 2619,
+    ("nvmlDeviceGetClockInfo", "handle 0", 1): 1980,
+    ("nvmlDeviceGetCurrentClocksThrottleReasons", "handle 0"): 0x1 | 0x4 | 0x20,
+    ("nvmlDeviceGetViolationStatus", "handle 0", 0): SimpleNamespace(referenceTime=1, violationTime=5_000),
+    ("nvmlDeviceGetTemperature", "handle 0", 0): 61,
+    ("nvmlDeviceGetPowerUsage", "handle 0"): 612_000,
+    ("nvmlDeviceGetComputeRunningProcesses", "handle 0"): [SimpleNamespace(pid=7), SimpleNamespace(pid=8)],
+    ("nvmlDeviceGetPowerManagementLimit", "handle 0"): 700_000,
+    ("nvmlDeviceGetVirtualizationMode", "handle 0"): 2,
+    ("nvmlDeviceGetPersistenceMode", "handle 0"): 1,
+    ("nvmlDeviceGetMaxClockInfo", "handle 0", 1): 1980,
+    ("nvmlSystemGetCudaDriverVersion_v2",): 12_040,
+    ("nvmlSystemGetConfComputeState",): SimpleNamespace(ccFeature=1),
+}
+
+
+def test_the_conditions_of_a_gpu():
+    nvml = CapturedNvml(system(h100()) | AT_WORK)
+    assert gpu_conditions(nvml, 7) == {
+        "0000:17:00.0": {
+            "memory_clock_mhz": 2619,
+            "sm_clock_mhz": 1980,
+            "performance_state": "P8",
+            "throttle_reasons": ["power limit", "heat, by the driver"],
+            "power_held_ns": 5_000,
+            "temperature_celsius": 61,
+            "power_milliwatts": 612_000,
+            "other_processes": 1,
+        }
+    }
+    assert nvml.calls.count("open") == nvml.calls.count("close") == 1
+    assert gpu_conditions(CapturedNvml({}, present=False), 7) == {}
+
+
+def test_more_facts_of_a_gpu():
+    info = SimpleNamespace(domain=0, bus=0x17, device=0, pciDeviceId=0x2330_10DE)
+    answers = system(h100()) | AT_WORK | {("nvmlDeviceGetPciInfo", "handle 0"): info}
+    found = nvml_gpus(CapturedNvml(answers))["0000:17:00.0"]
+    more = {name: value for name, value in found.items() if name not in H100}
+    assert more == {
+        "vendor_id": "10de",
+        "device_id": "2330",
+        "sm_clock_mhz": 1980,
+        "power_limit_milliwatts": 700_000,
+        "persistence": True,
+        "virtual": "vGPU",
+        "cuda_driver_version": "12.4",
+        "confidential_compute": True,
+    }
+
+
+def test_a_gpu_is_seen_at_work_with_the_driver_opened_once():
+    nvml = CapturedNvml(system(h100()) | AT_WORK)
+    look = NvmlLook(nvml)
+    seen = {
+        "link_generation": 1.0,
+        "link_width": 16.0,
+        "memory_clock_mhz": 2619.0,
+        "sm_clock_mhz": 1980.0,
+        "throttled": 1.0,
+    }
+    assert look("0000:17:00.0") == look("0000:17:00.0") == seen
+    assert look("0000:99:00.0") == {}
+    look.close()
+    look.close()
+    assert nvml.calls.count("open") == nvml.calls.count("close") == 1
+    assert NvmlLook(CapturedNvml({}, present=False))("0000:17:00.0") == {}
+
+
+@pytest.mark.parametrize("refused", sorted(AT_WORK, key=str))
+def test_what_is_refused_at_work_is_left_out(refused):
+    answers = {key: value for key, value in (system(h100()) | AT_WORK).items() if key != refused}
+    assert "0000:17:00.0" in gpu_conditions(CapturedNvml(answers), 7)
+    assert NvmlLook(CapturedNvml(answers))("0000:17:00.0")["link_width"] == 16
+
+
+def test_a_link_by_sysfs():
+    files = pci("0000:17:00.0", current_link_speed="16.0 GT/s PCIe", current_link_width="8")
+    assert sysfs_link(CapturedReader(files), "0000:17:00.0") == {"link_generation": 4.0, "link_width": 8.0}
+    assert sysfs_link(CapturedReader({}), "0000:17:00.0") == {}
+    odd = pci("0000:17:00.0", current_link_speed="Unknown", current_link_width="8")
+    assert sysfs_link(CapturedReader(odd), "0000:17:00.0") == {}
+
+
+def test_a_sign_of_an_nvidia_gpu():
+    def sign(files):
+        reader = CapturedReader(files)
+        return has_nvidia(reader, Facts(gpu_facts(reader)))
+
+    assert sign(pci("0000:17:00.0"))
+    assert sign({"/dev/nvidiactl": ""})
+    assert not sign(pci("0000:01:00.0", vendor="0x1a03"))
+    assert not sign({"/dev/dxg": ""})  # every WSL has it
+    assert not sign({})

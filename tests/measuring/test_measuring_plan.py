@@ -3,7 +3,7 @@
 import pytest
 from measuring_support import GIB, MIB, facts_with_memory, small_topology, two_socket_topology
 
-from bandwidth.errors import BandwidthError, HardwareError, UsageError
+from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
@@ -221,11 +221,6 @@ def test_sockets_option_overrides_those_found():
 def test_bad_options_are_usage_errors(options, message):
     with pytest.raises(UsageError, match=message.replace("(", r"\(")):
         plan(small_topology(2), **options)
-
-
-def test_target_without_an_engine_is_missing_hardware():
-    with pytest.raises(HardwareError, match="device cannot be measured: no engine for it is installed"):
-        plan(small_topology(2), target="device")
 
 
 def test_cpus_restrict_the_threads():

@@ -401,7 +401,7 @@ ADDED_IN_CSV = {
     "samples",
     *(f"ci95_{end}_{unit}" for end in ("low", "high") for unit in ("bytes_per_s", "ns")),
     *("median_ns", "best_ns", "median_cycles"),
-    *("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share"),
+    *("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share", "link_generation", "link_width"),
 }
 
 

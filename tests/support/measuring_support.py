@@ -83,6 +83,7 @@ class ScriptedEngine:
 
     seconds_of: Callable[[Case, int], float]
     check_s: float = 0.0
+    compile_s: float = 0.0
     fill_s: float = 0.0
     wrong: dict[str, str] = field(default_factory=dict)
     wrong_only_whole: bool = False

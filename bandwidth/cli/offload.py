@@ -1,0 +1,294 @@
+"""`bandwidth offload`: whether it is worth moving data to a GPU."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.cli.options import option_list, option_value
+from bandwidth.cli.output import (
+    PRINTED,
+    FormatOption,
+    JsonOption,
+    Output,
+    OutputOption,
+    QuietOption,
+    UnitOption,
+    emit,
+)
+from bandwidth.cli.specs_option import SpecsOption, complete_device, tell_broken, use_specs
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
+
+if TYPE_CHECKING:
+    from bandwidth.offload.answer import Answer
+    from bandwidth.offload.figures import Asked, Figures, Source
+    from bandwidth.offload.model import Work
+
+FIGURES, WORK, LATENCY = "Where the figures come from", "The work", "What a call costs"
+SIZES = "1MB,10MB,100MB,1GB,10GB"
+PASSES = "1,10,100"
+# What is timed in earnest: from a launch-bound size to one far beyond any cache.
+MEASURED_SIZES = "1MB,4MB,16MB,64MB,256MB,1GB,4GB"
+MEASURED_PASSES = "1,10"
+DEFAULT_BUDGET = "5s"
+MOST_PASSES = 10**12
+FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
+_SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%", re.ASCII)
+
+
+def offload(
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC|RATE",
+            autocompletion=complete_device,
+            help="The host's memory: DDR4-2933 x4, EPYC 9755, 90GB/s.",
+            rich_help_panel=FIGURES,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC|RATE",
+            autocompletion=complete_device,
+            help="The device: H200, or its memory, or 900GB/s.",
+            rich_help_panel=FIGURES,
+        ),
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC|RATE",
+            help="The link between them: PCIe 4.0 x16, 25GB/s; default: the device's own.",
+            rich_help_panel=FIGURES,
+        ),
+    ] = None,
+    record: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RECORD", help="Take what is not given from saved records.", rich_help_panel=FIGURES),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure now what is still missing.", rich_help_panel=FIGURES)
+    ] = False,
+    kernel: Annotated[
+        str | None,
+        typer.Option(metavar="K", help="The kernel that stands for the work; default: read.", rich_help_panel=FIGURES),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(metavar="TIME", help="Time for each target of --measure.", rich_help_panel=FIGURES)
+    ] = DEFAULT_BUDGET,
+    size: Annotated[
+        str | None, typer.Option(metavar="S,..", help=f"Sizes of the data; default: {SIZES}.", rich_help_panel=WORK)
+    ] = None,
+    passes: Annotated[
+        str | None,
+        typer.Option(metavar="N,..", help=f"Passes over the data; default: {PASSES}.", rich_help_panel=WORK),
+    ] = None,
+    result: Annotated[
+        str,
+        typer.Option(metavar="SIZE|SHARE%", help="What comes back: 4MB, or 100% of all.", rich_help_panel=WORK),
+    ] = "0",
+    pageable: Annotated[
+        bool,
+        typer.Option("--pageable", help="The host's data is in ordinary memory.", rich_help_panel=WORK),
+    ] = False,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="Transfers run beside the first and last pass.", rich_help_panel=WORK)
+    ] = False,
+    resident: Annotated[
+        bool, typer.Option("--resident", help="The data is on the device already.", rich_help_panel=WORK)
+    ] = False,
+    devices: Annotated[int, typer.Option(metavar="N", help="Devices that share the data.", rich_help_panel=WORK)] = 1,
+    shared_link: Annotated[
+        bool, typer.Option("--shared-link", help="All devices are behind one link.", rich_help_panel=WORK)
+    ] = False,
+    host_latency: Annotated[
+        str | None, typer.Option(metavar="TIME", help="A pass on the host; default: 1us.", rich_help_panel=LATENCY)
+    ] = None,
+    launch_latency: Annotated[
+        str | None, typer.Option(metavar="TIME", help="A pass on the device; default: 5us.", rich_help_panel=LATENCY)
+    ] = None,
+    link_latency: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="A transfer; default: a record's, else 10us.", rich_help_panel=LATENCY),
+    ] = None,
+    measured: Annotated[
+        bool,
+        typer.Option("--measured", help="Time NumPy and CuPy on this machine too, and show the model's error."),
+    ] = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw it: .svg, .png or .pdf.", rich_help_panel=PRINTED),
+    ] = None,
+    specs_folder: SpecsOption = None,
+    format_name: FormatOption = "table",
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    unit: UnitOption = DEFAULT_RATE_UNIT,
+    quiet: QuietOption = False,
+) -> None:
+    """Is a GPU worth it: from which size, and after how many passes, moving the data pays.
+
+    bandwidth offload --host "DDR4-2933 x4" --device "Quadro RTX 5000" --link "PCIe 3.0 x16"
+
+    bandwidth offload --record run.json --size 47MB --passes 1,10,100
+
+    bandwidth offload --measured
+    """
+    from bandwidth.offload.figures import PAGEABLE, PINNED, Asked
+
+    options = Output.checked(format_name, as_json, output, unit, quiet)
+    use_specs(specs_folder)
+    _check_figure(figure)
+    work = _work(result, overlap=overlap, resident=resident, devices=devices, shared_link=shared_link)
+    _check_measured(measured, work)
+    sizes = _sizes(size if size is not None else MEASURED_SIZES if measured else SIZES)
+    counts = _passes(passes if passes is not None else MEASURED_PASSES if measured else PASSES)
+    asked = Asked(
+        host=host,
+        device=device,
+        link=link,
+        sources=_sources(record or []),
+        kernel=None if kernel is None else kernel.lower(),
+        host_memory=PAGEABLE if pageable else PINNED,
+        # NumPy's expression runs on one thread: what that reaches is what the model is held against.
+        engine="numpy" if measured else None,
+        threads=1 if measured else None,
+        host_latency_s=_latency("--host-latency", host_latency),
+        launch_latency_s=_latency("--launch-latency", launch_latency),
+        link_latency_s=_latency("--link-latency", link_latency),
+    )
+    budget_s = option_value("--budget", budget, parse_duration_s)
+    found = _answer(asked, work, sizes, counts, budget_s=budget_s if measure or measured else None, measured=measured)
+    _print(found, options, measured=measured)
+    if figure is not None:
+        _draw(found, figure, options.unit)
+    tell_broken()
+
+
+def _answer(
+    asked: Asked, work: Work, sizes: list[int], passes: list[int], *, budget_s: float | None, measured: bool
+) -> Answer:
+    """Return the answer; what is missing is measured where there is a budget for it."""
+    from bandwidth.offload.answer import answer
+    from bandwidth.offload.now import check_gpu, end_to_end, with_way_back
+
+    if measured:
+        check_gpu()  # before seconds are spent on measuring the host
+    figures = _figures(asked, budget_s)
+    with ExitStack() as stack:
+        timed = None
+        if measured:
+            work = with_way_back(work)
+            run = end_to_end(max(sizes), host_memory=asked.host_memory, resident=work.resident)
+            timed = stack.enter_context(run)
+        return answer(figures, work, sizes, passes, host_memory=asked.host_memory, timed=timed)
+
+
+def _figures(asked: Asked, budget_s: float | None) -> Figures:
+    from bandwidth.offload.figures import find_figures
+    from bandwidth.offload.now import measured_now
+
+    if budget_s is None:
+        return find_figures(asked)
+    command = ["bandwidth", *sys.argv[1:]]
+    return find_figures(asked, partial(measured_now, asked=asked, command=command, budget_s=budget_s))
+
+
+def _print(found: Answer, options: Output, *, measured: bool) -> None:
+    from bandwidth.offload.answer import telling_line
+    from bandwidth.offload.now import expression
+    from bandwidth.report.offload import PLOT_COLUMNS, offload_document
+
+    # A picture of characters is for a terminal: elsewhere its columns would not stand below each other.
+    plotted = telling_line(found, PLOT_COLUMNS) if options.format_name == "table" else None
+    emit(offload_document(found, options.unit, plotted, expression() if measured else ""), options)
+
+
+def _draw(found: Answer, path: Path, unit: str) -> None:
+    from bandwidth.offload.answer import lines
+    from bandwidth.report.figures_drawing import draw
+    from bandwidth.report.figures_offload import offload_figure
+    from bandwidth.report.write_up_files import write_whole
+
+    write_whole({path: draw(offload_figure(found, lines(found), unit), path.suffix.lower()[1:])})
+
+
+# --- options --------------------------------------------------------------------------------------------------------
+
+
+def _check_figure(path: Path | None) -> None:
+    """Raise UsageError for a figure that could not be drawn or written, before anything is measured."""
+    if path is None:
+        return
+    from bandwidth.report.figures_drawing import can_draw
+    from bandwidth.results.text_files import check_writable
+
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise UsageError(f"--figure {str(path)!a} does not end in .svg, .png or .pdf", "name it so")
+    if not can_draw():
+        raise UsageError("--figure needs matplotlib, which is not installed", "pip install 'membandwidth[plot]'")
+    check_writable(path)
+
+
+def _check_measured(measured: bool, work: Work) -> None:
+    """Raise UsageError for work that the expression does not do."""
+    if measured and (work.overlap or work.devices > 1 or work.result_bytes or work.result_share):
+        raise UsageError(
+            "--measured times one device without overlap, and its result is one number",
+            "leave out --overlap, --devices and --result",
+        )
+
+
+def _work(result: str, *, overlap: bool, resident: bool, devices: int, shared_link: bool) -> Work:
+    from bandwidth.offload.model import Work
+
+    if devices < 1:
+        raise UsageError(f"--devices {devices} is not possible", "give 1 or more")
+    if shared_link and devices == 1:
+        raise UsageError("--shared-link is of several devices", "give --devices N too")
+    size, share = _result(result)
+    return Work(size, share, overlap, resident, devices, shared_link)
+
+
+def _result(text: str) -> tuple[int, float]:
+    """Return the bytes or the share of `4MB`, `50%` or `0`."""
+    if (found := _SHARE.fullmatch(text.strip())) is not None:
+        return 0, float(found[1]) / 100
+    return (0 if text.strip() == "0" else option_value("--result", text, parse_size_bytes)), 0.0
+
+
+def _sources(paths: list[Path]) -> tuple[Source, ...]:
+    from bandwidth.offload.figures import Source
+    from bandwidth.results.files import load
+
+    return tuple(Source(path.name, load(path)) for path in paths)
+
+
+def _sizes(text: str) -> list[int]:
+    return [option_value("--size", part, parse_size_bytes) for part in option_list("--size", text)]
+
+
+def _passes(text: str) -> list[int]:
+    return [option_value("--passes", part, _count) for part in option_list("--passes", text)]
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_PASSES)) else 0
+    if not 1 <= number <= MOST_PASSES:
+        raise BandwidthError(f"{text[:60]!a} is no number of passes", f"give 1 to {MOST_PASSES:,}")
+    return number
+
+
+def _latency(option: str, text: str | None) -> float | None:
+    """Return the seconds of a duration, which may be 0 here; None where it was not given."""
+    if text is None:
+        return None
+    return 0.0 if text.strip() in ("0", "0s") else option_value(option, text, parse_duration_s)

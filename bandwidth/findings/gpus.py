@@ -1,0 +1,207 @@
+"""GPUs and their links: below what is normal, a link trained down, clocks held down, others on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bandwidth.catalog.normal import NormalBand, gpu_bands, normal_bands
+from bandwidth.catalog.search import find_by_pci_id
+from bandwidth.errors import BandwidthError
+from bandwidth.findings.reading import (
+    DEVICE,
+    PCIE,
+    SWEEP_POINT,
+    Raised,
+    Row,
+    devices_of,
+    gpu_conditions,
+    gpus_of,
+    kind_of,
+    number,
+    partner,
+    positive,
+    rate,
+    rate_text,
+    rated,
+    ratio,
+    texts,
+)
+from bandwidth.results import Finding, Record
+from bandwidth.units import format_duration, format_percent, format_rate
+
+GIGA = 1e9
+PAGEABLE, PINNED = "pageable", "pinned"
+# Pageable memory is copied once more on its way: half of the pinned rate or less is usual.
+PAGEABLE_SHARE = 0.9
+# A published figure that is a single number is met within this: other drivers, other shapes.
+SAME_FIGURE = 0.97
+# The clocks were held down for more than this in all: a blink is the end of a boost.
+HELD_LEAST_S = 0.05
+
+
+def below_normal(record: Record) -> Iterator[Raised]:
+    """Yield rates of a GPU's memory and of pinned copies that lie below the band of their path."""
+    bands, gpus = normal_bands(), gpus_of(record)
+    for row in rated(record):
+        case, numbers = row.result.case, devices_of(row.result)
+        if kind_of(row.result) not in (DEVICE, PCIE) or SWEEP_POINT in case.variant or len(numbers) != 1:
+            continue
+        if "peer" in case.variant or case.variant.get("host_memory", PINNED) != PINNED:
+            continue
+        found = _limit(row, gpu_bands(bands, kind_of(row.result), case.path, _names(gpus.get(numbers[0], {}))))
+        if found is None or rate(row) >= found[0]:
+            continue
+        least, band = found
+        seen = f"{rate_text(row)} is below {format_rate(least)} GB/s, where what is normal begins ({_words(band)})"
+        yield Raised(case.id, Finding("BW034", seen, f"see first: {_first_check(record, row, gpus)}"))
+
+
+def link_below_its_maximum(record: Record) -> Iterator[Raised]:
+    """Yield links that under load were narrower or of an older generation than GPU and slot can do together."""
+    gpus, told = gpus_of(record), set()
+    for row in rated(record):
+        numbers = devices_of(row.result)
+        if kind_of(row.result) != PCIE or len(numbers) != 1 or numbers[0] in told:
+            continue
+        words = _trained_down(row, gpus.get(numbers[0], {}))
+        if words:
+            told.add(numbers[0])
+            hint = "see the slot, a riser, the firmware's setup of the slot, and what shares its lanes"
+            yield Raised(None, Finding("BW035", f"device {numbers[0]}: {words}", hint))
+
+
+def held_down(record: Record) -> Iterator[Raised]:
+    """Yield GPUs whose clocks were held down, by power or by heat, in the run."""
+    for device, gpu in gpus_of(record).items():
+        words = _held(record, device, gpu)
+        if words:
+            hint = "see its cooling and power (`nvidia-smi -q -d PERFORMANCE`); the memory has a clock of its own"
+            yield Raised(None, Finding("BW036", f"device {device}: its clocks were held down: {words}", hint))
+
+
+def shared_with_others(record: Record) -> Iterator[Raised]:
+    """Yield GPUs on which other processes compute."""
+    for device, gpu in gpus_of(record).items():
+        counts = [number(gpu_conditions(record, gpu, when).get("other_processes")) for when in ("before", "after")]
+        most = max((count for count in counts if count is not None), default=0)
+        if most > 0:
+            others = "1 other process" if most == 1 else f"{most:.0f} other processes"
+            text = f"device {device}: {others} had work on it"
+            yield Raised(
+                None, Finding("BW037", text, "they share its memory: see `nvidia-smi`, and measure without them")
+            )
+
+
+def split_up(record: Record) -> Iterator[Raised]:
+    """Yield GPUs that are split into instances: one has a part of the memory's bandwidth."""
+    for device, gpu in gpus_of(record).items():
+        if gpu.get("mig_enabled") is True:
+            text = f"device {device}: MIG is on: an instance has a part of the memory's channels"
+            yield Raised(None, Finding("BW038", text, "normal: read the theory as the whole card's, or switch MIG off"))
+
+
+def confidential(record: Record) -> Iterator[Raised]:
+    """Yield where confidential computing is on: what goes over the link is encrypted by the processor."""
+    if any(gpu.get("confidential_compute") is True for gpu in gpus_of(record).values()):
+        text = "confidential computing is on: copies over the link are encrypted on their way"
+        yield Raised(None, Finding("BW039", text, "normal: a few GB/s are usual then; without it the link is free"))
+
+
+def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
+    """Yield what share of the pinned rate copies of pageable memory reach."""
+    rows = [row for row in rated(record) if kind_of(row.result) == PCIE and SWEEP_POINT not in row.result.case.variant]
+    for row in rows:
+        pinned = partner(rows, row, host_memory=PINNED)
+        if row.result.case.variant.get("host_memory") != PAGEABLE or pinned is None:
+            continue
+        if ratio(row, pinned) < PAGEABLE_SHARE:
+            seen = f"pageable memory reaches {rate_text(row)}, {format_percent(ratio(row, pinned))} of pinned memory's"
+            limit = f"{rate_text(pinned)}; below {format_percent(PAGEABLE_SHARE)} it is the copy on the way"
+            hint = "normal (half or less): use pinned memory for what is copied often"
+            yield Raised(row.result.case.id, Finding("BW040", f"{seen} {limit}", hint))
+
+
+# --- what the rules above look at -----------------------------------------------------------------------------------
+
+
+def _names(gpu: Mapping[str, Any]) -> frozenset[str]:
+    """Return every name of a GPU: its driver's, and those of the catalog's entry."""
+    name = str(gpu.get("name", ""))
+    try:
+        device = find_by_pci_id(str(gpu.get("vendor_id", "")), str(gpu.get("device_id", "")), name)
+    except BandwidthError:
+        device = None
+    return frozenset((name,) if device is None else (name, device.name, *device.aliases))
+
+
+def _limit(row: Row, bands: tuple[NormalBand, ...]) -> tuple[float, NormalBand] | None:
+    """Return the rate at which the first band begins whose denominator is known."""
+    for band in bands:
+        whole = {"peak": row.result.theory_bytes_per_s, "vendor": row.result.vendor_bytes_per_s, "GB/s": GIGA}
+        of = whole[band.denominator]
+        if of is not None:
+            return band.low * of * (SAME_FIGURE if band.low == band.high else 1.0), band
+    return None
+
+
+def _words(band: NormalBand) -> str:
+    of = {"peak": " of the theory", "vendor": " of the maker's figure", "GB/s": " GB/s"}[band.denominator]
+    ends = [f"{end:g}" if band.denominator == "GB/s" else format_percent(end) for end in (band.low, band.high)]
+    return f"{band.name}: {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}{of}"
+
+
+def _first_check(record: Record, row: Row, gpus: Mapping[int, Mapping[str, Any]]) -> str:
+    (device,) = devices_of(row.result)
+    gpu = gpus.get(device, {})
+    if gpu.get("mig_enabled") is True:
+        return "MIG is on, and an instance has a part of the memory (BW038)"
+    if gpu.get("confidential_compute") is True and kind_of(row.result) == PCIE:
+        return "confidential computing is on (BW039)"
+    if any(positive(gpu_conditions(record, gpu, when).get("other_processes")) for when in ("before", "after")):
+        return "other processes had work on it (BW037)"
+    if kind_of(row.result) == PCIE:
+        words = _trained_down(row, gpu)
+        if words:
+            return "the link was below its maximum (BW035)"
+        virtual = record.machine.get("virtualization")
+        if isinstance(virtual, str) and virtual != "none":
+            return "a virtual machine: its IOMMU and where its memory lies decide"
+        return "the processor's power saving (C-states), the IOMMU, and whether the memory lies on the GPU's node"
+    if _held(record, device, gpu):
+        return "its clocks were held down (BW036)"
+    clock, most = row.result.observed.get("memory_clock_mhz"), positive(gpu.get("memory_clock_mhz"))
+    if clock is not None and most is not None and clock.median < most:
+        return (
+            f"the memory ran at {clock.median:.0f} of {most:.0f} MHz (state {gpu.get('performance_state', 'unknown')})"
+        )
+    if gpu.get("ecc_enabled") is True:
+        return "ECC is on, which costs some percent where the memory is GDDR (`bandwidth explain ecc`)"
+    return "the driver's version, the memory's clock (`nvidia-smi -q -d CLOCK`), and what else uses the card"
+
+
+def _trained_down(row: Row, gpu: Mapping[str, Any]) -> str:
+    parts = []
+    for seen_name, most_name, words in (
+        ("link_generation", "max_link_generation", "generation"),
+        ("link_width", "max_link_width", "width"),
+    ):
+        seen, most = row.result.observed.get(seen_name), positive(gpu.get(most_name))
+        if seen is not None and most is not None and seen.most < most:
+            parts.append(f"{words} {seen.most:.0f} of {most:.0f}")
+    return f"under load its link ran at {' and '.join(parts)}" if parts else ""
+
+
+def _held(record: Record, device: int, gpu: Mapping[str, Any]) -> str:
+    """Return why a GPU's clocks were held down in the run, empty where nothing says so."""
+    before, after = (gpu_conditions(record, gpu, when) for when in ("before", "after"))
+    reasons = [*texts(before.get("throttle_reasons")), *texts(after.get("throttle_reasons"))]
+    words = list(dict.fromkeys(reasons))
+    for name, why in (("power_held_ns", "its power limit"), ("heat_held_ns", "heat")):
+        early, late = number(before.get(name)), number(after.get(name))
+        if early is not None and late is not None and (late - early) * 1e-9 > HELD_LEAST_S:
+            words.append(f"{why}, for {format_duration((late - early) * 1e-9)}")
+    seen = [row for row in rated(record) if device in devices_of(row.result) and "throttled" in row.result.observed]
+    if not words and any(row.result.observed["throttled"].most > 0 for row in seen):
+        words.append("seen at work")
+    return ", ".join(words)

@@ -1,0 +1,140 @@
+"""What CuPy and the CUDA driver raise, in one line each that says what to do.
+
+Errors are told apart by what they carry and by the names of their classes: nothing of CuPy is imported for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bandwidth.errors import BandwidthError, HardwareError
+from bandwidth.units import format_size
+
+EXTRAS = "pip install 'membandwidth[cuda13]', or [cuda12] for a driver of CUDA 12"
+_COMPILERS = "pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's CUDA version"
+# driver_types.h: cudaError. Those that a user can meet and do something about.
+OUT_OF_MEMORY, DRIVER_TOO_OLD, NO_DEVICE, INVALID_DEVICE = 2, 35, 100, 101
+PEER_ALREADY_ON, PEER_NOT_ON = 704, 705
+_KNOWN: dict[int, tuple[str, str]] = {
+    46: ("is taken by another process (exclusive mode), or is unavailable", "see `nvidia-smi` for who holds it"),
+    201: ("lost its context", "see `nvidia-smi` and the kernel's log (Xid); reset it or restart the machine"),
+    209: ("has no code for its architecture in this CuPy", "take a newer cupy package, or the extra for an older CUDA"),
+    217: ("has no peer access to the other device", "give --device one at a time"),
+    218: (
+        "does not take the code that was compiled for it: the driver is older than the compiler",
+        "update the driver",
+    ),
+    222: (
+        "does not take the code that was compiled for it: the driver is older than the compiler",
+        "update the driver",
+    ),
+    214: ("met an ECC error that it could not correct", "see `nvidia-smi -q -d ECC`; the card may be failing"),
+    304: ("is refused by the operating system", "see the rights of /dev/nvidia* in this container"),
+    702: ("ended the work: it serves a display, whose watchdog allows no long work", "measure without a display on it"),
+    802: ("is not ready: its fabric is not up", "start nvidia-fabricmanager, or wait until it has started"),
+    803: ("has a driver whose parts are of different versions", "restart the machine after the driver's update"),
+}
+# The driver gave the device up, in the middle of work: 719 also stands for a fault of our own kernel.
+_LOST = {4, 700, 709, 710, 714, 715, 716, 717, 718, 719, 999}
+
+
+def said(error: BaseException, device: int | None = None, versions: tuple[int, int] = (0, 0)) -> BandwidthError | None:
+    """Return an error of CuPy as one of ours; None for any other, which is a bug and shows itself.
+
+    `device` is the device's number where there is one; `versions` are CUDA's of driver and runtime as integers such as
+    12090, 0 where there is none.
+    """
+    status = getattr(error, "status", None)
+    kind = type(error).__name__
+    if isinstance(error, BandwidthError):
+        return error
+    if isinstance(error, ImportError):
+        return _of_import(error)
+    if kind == "OutOfMemoryError" or (kind == "CUDARuntimeError" and status == OUT_OF_MEMORY):
+        return out_of_memory(device)
+    if kind in {"CUDARuntimeError", "CUDADriverError"} and isinstance(status, int):
+        return _of_status(status, str(error), device, versions)
+    if kind in {"CompileException", "NVRTCError"}:
+        return BandwidthError(f"a kernel of ours does not compile: {_first_line(error)}", "a bug: please report it")
+    if kind == "DynamicLibNotFoundError" or "Failed to find CUDA headers" in str(error):
+        return HardwareError("CUDA's compiler (NVRTC) or its headers are not found", _COMPILERS)
+    return None
+
+
+def out_of_memory(device: int | None, needed_bytes: int = 0, free_bytes: int = 0) -> BandwidthError:
+    """Return the error of a device without enough memory, with the sizes where they are known."""
+    sizes = f": {format_size(needed_bytes)} wanted, {format_size(free_bytes)} free" if needed_bytes else ""
+    return BandwidthError(f"{_name(device)} has not enough memory{sizes}", "give a smaller --size")
+
+
+def no_such_device(device: int, count: int) -> HardwareError:
+    """Return the error of a device's number that does not exist."""
+    there = "there is only device 0" if count == 1 else f"there are 0 to {count - 1}"
+    return HardwareError(f"device {device} does not exist", there)
+
+
+@contextmanager
+def told(module: Any, device: int | None = None) -> Iterator[None]:
+    """Let what CuPy raises inside leave as one of our errors."""
+    try:
+        yield
+    except Exception as error:
+        ours = said(error, device, _versions(module) if _is_about_driver(error) else (0, 0))
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _of_import(error: ImportError) -> BandwidthError:
+    if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
+        return HardwareError("CuPy, which drives the GPU, is not installed", EXTRAS)
+    hint = "keep one cupy package of `pip list`, that of the driver's CUDA version"
+    return HardwareError(f"CuPy is installed and cannot be imported: {_first_line(error)}", hint)
+
+
+def _of_status(status: int, text: str, device: int | None, versions: tuple[int, int]) -> BandwidthError:
+    if status == DRIVER_TOO_OLD:
+        return _of_driver(*versions)
+    if status in {NO_DEVICE, INVALID_DEVICE} and (device is None or status == NO_DEVICE):
+        hint = "see CUDA_VISIBLE_DEVICES, and --gpus of a container"
+        return HardwareError("the driver is there and shows no GPU", hint)
+    if status == INVALID_DEVICE:
+        return HardwareError(f"{_name(device)} does not exist", "see `bandwidth system` for those there are")
+    if status in _KNOWN:
+        what, hint = _KNOWN[status]
+        return HardwareError(f"{_name(device)} {what}", hint)
+    if status in _LOST:
+        hint = "see `nvidia-smi` and the kernel's log (Xid); try again"
+        return BandwidthError(f"{_name(device)} was lost at work ({text})", hint)
+    return BandwidthError(f"{_name(device)} failed ({text})", "see `nvidia-smi`; if it is well, please report this")
+
+
+def _of_driver(driver: int, runtime: int) -> BandwidthError:
+    if driver == 0:
+        return HardwareError("no NVIDIA driver is here", "install it, or start the container with --gpus all")
+    has, wants = (f"{version // 1000}.{version % 1000 // 10}" for version in (driver, runtime))
+    # There are no extras for versions before CUDA 12.
+    least = 12
+    other = f", or take the extra cuda{driver // 1000}" if least <= driver // 1000 < runtime // 1000 else ""
+    return HardwareError(f"the NVIDIA driver knows CUDA {has} and CuPy needs {wants}", f"update the driver{other}")
+
+
+def _versions(module: Any) -> tuple[int, int]:
+    runtime = module.cuda.runtime
+    return int(runtime.driverGetVersion()), int(runtime.runtimeGetVersion())
+
+
+def _is_about_driver(error: BaseException) -> bool:
+    return getattr(error, "status", None) == DRIVER_TOO_OLD
+
+
+def _name(device: int | None) -> str:
+    return "the GPU" if device is None else f"device {device}"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip("= \t-")]
+    return re.sub(r"\s+", " ", lines[0])[:200] if lines else type(error).__name__

@@ -1,0 +1,240 @@
+"""The answer: rows over sizes and passes, where host and device are equal, and under which assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bandwidth.offload.figures import PINNED, Figures
+from bandwidth.offload.model import Model, Work
+
+# Points of a line over sizes: enough for a curve that looks like one.
+POINTS = 25
+# Lines begin and end this factor beyond the sizes and crossings; a single one that crosses, so far around that.
+_MARGIN, _AROUND = 4, 64
+BYTES_PER_GB = 10**9
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What one size and number of passes took, in seconds: the median of several runs."""
+
+    host_s: float
+    device_s: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One size and number of passes by the model; `timed` is the real thing where it was run."""
+
+    size_bytes: int
+    passes: int
+    host_s: float
+    device_s: float
+    fits: bool = True
+    timed: Timed | None = None
+
+    @property
+    def speedup(self) -> float:
+        """How many times as fast the device is."""
+        return self.host_s / self.device_s
+
+    @property
+    def host_error(self) -> float | None:
+        """How far the model's time is from the measured one, as a share of that; None where it was not run."""
+        return None if self.timed is None else self.host_s / self.timed.host_s - 1
+
+    @property
+    def device_error(self) -> float | None:
+        """As `host_error`, of the device."""
+        return None if self.timed is None else self.device_s / self.timed.device_s - 1
+
+
+@dataclass(frozen=True)
+class BySize:
+    """For one size: the fewest passes that pay, and what the speed-up tends to with ever more."""
+
+    size_bytes: int
+    break_even_passes: int | None
+    long_speedup: float
+
+
+@dataclass(frozen=True)
+class ByPasses:
+    """For one number of passes: the size from which on it pays, and what the speed-up tends to for ever larger data.
+
+    `small_only` tells that the device is faster for one byte although it is not for large data.
+    """
+
+    passes: int
+    break_even_bytes: int | None
+    large_speedup: float
+    small_only: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that is to be said. The first of `by_size` and `by_passes` is the one that was asked for first."""
+
+    figures: Figures
+    model: Model
+    rows: tuple[Row, ...]
+    by_size: tuple[BySize, ...]
+    by_passes: tuple[ByPasses, ...]
+    assumptions: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def worst_error(self) -> float | None:
+        """The largest distance of the model from what was measured, None where nothing was."""
+        errors = [abs(e) for row in self.rows for e in (row.host_error, row.device_error) if e is not None]
+        return max(errors, default=None)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The model's times over sizes for one number of passes: (bytes, host's seconds, device's seconds)."""
+
+    passes: int
+    points: tuple[tuple[int, float, float], ...]
+    break_even_bytes: int | None
+
+
+def answer(
+    figures: Figures,
+    work: Work,
+    sizes: Sequence[int],
+    passes: Sequence[int],
+    *,
+    host_memory: str = PINNED,
+    timed: Callable[[int, int], Timed] | None = None,
+) -> Answer:
+    """Return the answer for some sizes in bytes and numbers of passes; `timed` runs one of each in earnest.
+
+    Raises BandwidthError for a size or a number of passes below one.
+    """
+    model = figures.model(work)
+
+    def row(size: int, count: int) -> Row:
+        fits = figures.capacity_bytes is None or size <= figures.capacity_bytes * work.devices
+        run = None if timed is None else timed(size, count)
+        return Row(size, count, model.host_s(size, count), model.device_s(size, count), fits, run)
+
+    rows = tuple(row(size, count) for size in sizes for count in passes)
+    by_passes = tuple(_by_passes(model, count) for count in passes)
+    return Answer(
+        figures,
+        model,
+        rows,
+        tuple(BySize(size, model.break_even_passes(size), model.long_speedup(size)) for size in sizes),
+        by_passes,
+        _assumptions(figures, model, host_memory),
+        tuple(_remarks(figures, model, rows, by_passes)),
+    )
+
+
+def line(model: Model, passes: int, low_bytes: int, high_bytes: int, points: int = POINTS) -> Line:
+    """Return the model's lines from one size to another, in steps of one ratio."""
+    step = (high_bytes / low_bytes) ** (1 / (points - 1))
+    sizes = sorted({round(low_bytes * step**index) for index in range(points)})
+    return Line(
+        passes,
+        tuple((size, model.host_s(size, passes), model.device_s(size, passes)) for size in sizes),
+        model.break_even_bytes(passes),
+    )
+
+
+def lines(found: Answer) -> list[Line]:
+    """Return a line for each number of passes over the same sizes, which hold all crossings; those first that cross."""
+    low, high = _ends(found)
+    ordered = sorted(found.by_passes, key=lambda one: one.break_even_bytes is None)
+    return [line(found.model, one.passes, low, high) for one in ordered]
+
+
+def telling_line(found: Answer, points: int) -> Line:
+    """Return the line that shows most: the one of the most passes that crosses, around its crossing; else the first."""
+    crossing = [one for one in found.by_passes if one.break_even_bytes is not None]
+    if not crossing:
+        return line(found.model, found.by_passes[0].passes, *_ends(found), points)
+    shown = max(crossing, key=lambda one: one.passes)
+    centre = shown.break_even_bytes or 1
+    return line(found.model, shown.passes, max(centre // _AROUND, 1), centre * _AROUND, points)
+
+
+def _ends(found: Answer) -> tuple[int, int]:
+    sizes = [one.size_bytes for one in found.by_size]
+    sizes += [one.break_even_bytes for one in found.by_passes if one.break_even_bytes is not None]
+    return max(min(sizes) // _MARGIN, 1), max(sizes) * _MARGIN
+
+
+def _by_passes(model: Model, passes: int) -> ByPasses:
+    break_even = model.break_even_bytes(passes)
+    small_only = break_even is None and model.is_faster(1, passes)
+    return ByPasses(passes, break_even, model.large_speedup(passes), small_only)
+
+
+def _assumptions(figures: Figures, model: Model, host_memory: str) -> tuple[str, ...]:
+    work = model.work
+    return (
+        "The work only moves data: arithmetic is never the limit, on host or device.",
+        "Each pass reads all of the data once; the first touch of memory (page faults, allocation) is not counted.",
+        _moved(work, host_memory),
+        _overlapped(work),
+        *([_divided(work)] if work.devices > 1 else []),
+        _cached(figures, model),
+    )
+
+
+def _remarks(figures: Figures, model: Model, rows: Sequence[Row], by_passes: Sequence[ByPasses]) -> Iterator[str]:
+    """Yield what the model leaves out and these figures touch."""
+    work = model.work
+    yield from figures.notes
+    if not all(row.fits for row in rows) and figures.capacity_bytes is not None:
+        held = f"{figures.capacity_bytes * work.devices / BYTES_PER_GB:,.4g} GB"
+        yield (
+            f"Rows marked * do not fit the {held} of the device's memory: in pieces, the data would cross the link"
+            " again in every pass."
+        )
+    if not work.resident and model.link_bytes_per_s * model.links > model.host_bytes_per_s:
+        yield "The link is faster than the host's memory, which then limits the way there; the model leaves that out."
+    for one in by_passes:
+        if one.small_only:
+            yield f"Passes: {one.passes:,}: the device is faster for small data only, as the host's calls take longer."
+
+
+def _moved(work: Work, host_memory: str) -> str:
+    into = (
+        "The data is on the device already"
+        if work.resident
+        else f"The input crosses the link once, from {host_memory} memory"
+    )
+    if not work.result_bytes and not work.result_share:
+        return f"{into}; the result is negligible."
+    share = f"{work.result_share:.4g} times the data" if work.result_share else f"{work.result_bytes:,} bytes"
+    return f"{into}; the result, {share}, comes back once."
+
+
+def _overlapped(work: Work) -> str:
+    if work.overlap:
+        return (
+            "The first pass works on what has arrived, and the result leaves during the last pass; both directions of"
+            " the link at once."
+        )
+    return "Nothing overlaps: transfers and passes follow one another."
+
+
+def _divided(work: Work) -> str:
+    link = "share one link" if work.shared_link else "have a link each, which the host's memory can feed"
+    return f"The data is divided evenly among {work.devices} devices that {link}; joining their results is not counted."
+
+
+def _cached(figures: Figures, model: Model) -> str:
+    if model.caches:
+        names = ", ".join(cache.name for cache in model.caches)
+        return f"Data that fits the host's cache is there already; its rate is the one measured in the sweep ({names})."
+    if figures.cache_bytes is not None:
+        return (
+            f"Data of up to {figures.cache_bytes:,} bytes fits the host's cache and is read faster than stands here:"
+            " no sweep over size is in the record."
+        )
+    return "Data that fits the host's cache is read faster than stands here: no sweep over size is in a record."

@@ -1,0 +1,110 @@
+"""Rates of the memory of GPUs: a table for each device, several at once, and sweeps over size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bandwidth.report.document import Column, Table
+from bandwidth.report.labels import place, rate_cells, rate_columns, target_words
+from bandwidth.report.sweeps import plateau_line, size_table
+from bandwidth.results import Record, Result
+from bandwidth.results.curves import size_curves
+from bandwidth.results.grouping import grouped
+from bandwidth.units import format_rate, format_size
+
+DEVICE, PCIE = "device:", "pcie:"
+
+
+def gpu_blocks(record: Record, unit: str) -> list[Table | str]:
+    """Return for each device its table and what its theory is, those of several at once, and the sweeps."""
+    results = [result for result in record.results if is_memory(result) and "sweep_point" not in result.case.variant]
+    blocks: list[Table | str] = []
+    for group in grouped(results, lambda result: result.case.target):
+        blocks += [_table(group, record, unit), _theory_line(group, unit)]
+    for curve in size_curves(record):
+        if is_memory(curve.points[0].result):
+            blocks += [size_table(curve, unit), plateau_line(curve, unit)]
+    return blocks
+
+
+def gpu_heading(record: Record) -> list[str]:
+    """Return what the devices are of which there is no table that says it: those of sweeps alone."""
+    cases = [result.case for result in record.results]
+    titled = {case.target.partition(":")[2] for case in cases if not {"sweep_point", "peer"} & set(case.variant)}
+    bare = {number for case in cases for number in device_numbers(case.target) if str(number) not in titled}
+    return ["\n".join(f"Device {number}: {device_words(record, number)}" for number in sorted(bare))] if bare else []
+
+
+def gpu_sizes(record: Record) -> list[str]:
+    """Return how much data there was on each device, and how large the copies over its link were."""
+    lines = []
+    for group in grouped([r for r in record.results if _is_single(r)], lambda result: result.case.target):
+        sizes = sorted({result.case.working_set_bytes for result in group if result.case.path != "bidirectional"})
+        if not sizes:
+            continue
+        ends = dict.fromkeys((format_size(sizes[0]), format_size(sizes[-1])))
+        what = "Copies over the" if group[0].case.target.startswith(PCIE) else "Working set on"
+        lines.append(f"{what} {target_words(group[0].case)}: {' to '.join(ends)}.")
+    if any(result.case.target.startswith(PCIE) for result in record.results):
+        lines.append("A copy over a link counts each byte once; bidirectional both ways, over their common time.")
+    return lines
+
+
+def gpu_facts(record: Record) -> dict[int, Mapping[str, Any]]:
+    """Return the facts of each GPU that was measured, by its number."""
+    listed = record.machine.get("gpus")
+    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+    return {entry["device"]: entry for entry in entries if isinstance(entry.get("device"), int)}
+
+
+def device_numbers(target: str) -> tuple[int, ...]:
+    """Return the devices of a target."""
+    return tuple(int(text) for text in target.partition(":")[2].split(",") if text.isdecimal())
+
+
+def is_memory(result: Result) -> bool:
+    """Return whether a result is a rate of a GPU's own memory."""
+    case = result.case
+    return case.target.startswith(DEVICE) and not case.is_latency and "peer" not in case.variant
+
+
+def _is_single(result: Result) -> bool:
+    is_gpu = result.case.target.startswith((DEVICE, PCIE))
+    return is_gpu and not {"sweep_point", "peer"} & set(result.case.variant) and not result.case.is_latency
+
+
+def _table(results: Sequence[Result], record: Record, unit: str) -> Table:
+    rows = tuple(
+        (result.case.path, result.case.engine, *rate_cells(result, unit))
+        for result in sorted(results, key=lambda result: place(result.case))
+    )
+    return Table((Column("path"), Column("engine"), *rate_columns(unit)), rows, _title(results[0], record))
+
+
+def _title(result: Result, record: Record) -> str:
+    numbers = device_numbers(result.case.target)
+    if len(numbers) != 1:
+        return f"Devices {', '.join(map(str, numbers))} at once"
+    return f"Device {numbers[0]}: {device_words(record, numbers[0])}"
+
+
+def device_words(record: Record, number: int) -> str:
+    """Return what a device is: its name, its driver, and the CUDA that it was driven by."""
+    own = gpu_facts(record).get(number, {})
+    words = [str(own.get("name", "a GPU"))]
+    for name, what in (("driver_version", "driver"), ("cuda_runtime_version", "CUDA")):
+        words += [f"{what} {own[name]}"] if own.get(name) else []
+    return ", ".join(words)
+
+
+def _theory_line(results: Sequence[Result], unit: str) -> str:
+    """Return what the theory is, and the maker's figure beside it."""
+    known = next((result for result in results if result.theory_bytes_per_s is not None), None)
+    if known is None or known.theory_bytes_per_s is None:
+        return f"Theory of {target_words(results[0].case)}: not known here."
+    vendor = known.vendor_bytes_per_s
+    sheet = "" if vendor is None else f"; the maker states {format_rate(vendor, unit)} {unit}"
+    figure = f"{format_rate(known.theory_bytes_per_s, unit)} {unit}"
+    each = " of each" if "," in known.case.target else ""
+    return f"Theory: {figure}, by {known.theory_source}{each}{sheet}."

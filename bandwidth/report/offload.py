@@ -1,0 +1,285 @@
+"""What `bandwidth offload` prints: the figures, where host and device are equal, the rows, and both lines drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from bandwidth.offload.answer import Answer, ByPasses, BySize, Line, Row
+from bandwidth.offload.figures import Figure
+from bandwidth.report.document import Column, Document, Table
+from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal, format_duration, format_percent, format_rate
+
+SCHEMA = "bandwidth/offload/1"
+_US_PER_S = 1e6
+_SOURCE_WIDTH = 46
+# A plot of text: with the names of its times it stays within 80 columns.
+PLOT_COLUMNS, PLOT_ROWS = 61, 15
+_LABEL_COLUMNS = 9
+_HOST, _DEVICE, _BOTH, _CROSSING = "o", "#", "*", "X"
+
+
+def offload_document(
+    answer: Answer, unit: str = DEFAULT_RATE_UNIT, plotted: Line | None = None, expression: str = ""
+) -> Document:
+    """Return the document of an answer; `plotted` is drawn with characters, `expression` is what was timed."""
+    blocks: list[Table | str] = [
+        _figures(answer, unit),
+        _latencies(answer),
+        _by_size(answer.by_size),
+        _by_passes(answer.by_passes),
+        _rows(answer.rows),
+        *(_measured(answer, expression) if answer.worst_error is not None else ()),
+        *([plot(plotted)] if plotted is not None else []),
+        "\n".join(["Assumptions:", *(f"  {text}" for text in answer.assumptions)]),
+    ]
+    rows = [_json_row(row) for row in answer.rows]
+    return Document(tuple(blocks), _data(answer, rows), rows, answer.remarks)
+
+
+def size_words(size_bytes: float) -> str:
+    """Return a size in decimal units, as rates are: `47.04 MB`, `140 GB`."""
+    rounded = float(f"{size_bytes:.4g}")
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if rounded >= factor:
+            return f"{format_decimal(rounded / factor)} {unit}"
+    return f"{rounded:.0f} B"
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def _figures(answer: Answer, unit: str) -> Table:
+    figures, work = answer.figures, answer.model.work
+    shown = [("host's memory", figures.host)]
+    if not work.resident:
+        shown.append(("link", figures.link))
+    shown.append(("device's memory", figures.device))
+    if (work.result_bytes or work.result_share) and figures.link_back != figures.link:
+        shown.append(("link, back", figures.link_back))
+    return _of_figures("bandwidth", unit, [(name, one, format_rate(one.value, unit)) for name, one in shown])
+
+
+def _latencies(answer: Answer) -> Table:
+    figures = answer.figures
+    shown = (
+        ("call on the host", figures.host_latency),
+        ("call on the device", figures.launch_latency),
+        ("transfer", figures.link_latency),
+    )
+    return _of_figures("latency", "us", [(name, one, format_decimal(one.value * _US_PER_S)) for name, one in shown])
+
+
+def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, Figure, str]]) -> Table:
+    columns = (Column(what), Column(unit, "right"), Column("is"), Column("namely", wrap_at=_SOURCE_WIDTH))
+    return Table(columns, tuple((name, text, one.kind, one.source) for name, one, text in shown))
+
+
+def _by_size(found: Sequence[BySize]) -> Table:
+    columns = (Column("data"), Column("device pays from", "right"), Column("speed-up, ever more passes", "right"))
+    return Table(
+        columns,
+        tuple(
+            (
+                size_words(one.size_bytes),
+                "never" if one.break_even_passes is None else pass_words(one.break_even_passes),
+                _ratio(one.long_speedup),
+            )
+            for one in found
+        ),
+    )
+
+
+def _by_passes(found: Sequence[ByPasses]) -> Table:
+    headers = ("passes", "device pays from", "speed-up, ever more data")
+    columns = tuple(Column(header, "right") for header in headers)
+    return Table(
+        columns,
+        tuple(
+            (
+                f"{one.passes:,}",
+                "never" if one.break_even_bytes is None else size_words(one.break_even_bytes),
+                _ratio(one.large_speedup),
+            )
+            for one in found
+        ),
+    )
+
+
+def _rows(rows: Sequence[Row]) -> Table:
+    columns = (
+        Column("data"),
+        Column("passes", "right"),
+        Column("host", "right"),
+        Column("device", "right"),
+        Column("speed-up", "right"),
+        Column("faster"),
+    )
+    return Table(columns, tuple(_cells(row) for row in rows))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        size_words(row.size_bytes) + ("" if row.fits else "*"),
+        f"{row.passes:,}",
+        format_duration(row.host_s),
+        format_duration(row.device_s),
+        _ratio(row.speedup),
+        "device" if row.speedup > 1 else "host",
+    )
+
+
+def _measured(answer: Answer, expression: str) -> tuple[Table, str]:
+    columns = (
+        Column("data"),
+        Column("passes", "right"),
+        Column("host", "right"),
+        Column("model off by", "right"),
+        Column("device", "right"),
+        Column("model off by", "right"),
+        Column("speed-up", "right"),
+    )
+    rows = tuple(
+        (
+            size_words(row.size_bytes),
+            f"{row.passes:,}",
+            format_duration(row.timed.host_s),
+            _signed(row.host_error),
+            format_duration(row.timed.device_s),
+            _signed(row.device_error),
+            _ratio(row.timed.host_s / row.timed.device_s),
+        )
+        for row in answer.rows
+        if row.timed is not None
+    )
+    worst = format_percent(answer.worst_error or 0.0)
+    return (
+        Table(columns, rows, f"Measured, {expression} from end to end"),
+        f"The model is at most {worst} off what was measured.",
+    )
+
+
+def _signed(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:+.1f} %"
+
+
+def _ratio(value: float) -> str:
+    """Return a ratio with three significant digits, and all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def pass_words(passes: int) -> str:
+    """Return a number of passes in words: `1 pass`, `1,000 passes`."""
+    return f"{passes:,} pass{'es' * (passes != 1)}"
+
+
+# --- the plot -------------------------------------------------------------------------------------------------------
+
+
+def plot(line: Line) -> str:
+    """Return both lines drawn with characters, over size and time on logarithmic scales."""
+    sizes = [math.log(size) for size, _, _ in line.points]
+    times = [(math.log(host), math.log(device)) for _, host, device in line.points]
+    low, high = min(map(min, times)), max(map(max, times))
+    grid = [[" "] * PLOT_COLUMNS for _ in range(PLOT_ROWS)]
+    for place, (host, device) in zip(sizes, times, strict=True):
+        column = _place(place, sizes[0], sizes[-1], PLOT_COLUMNS)
+        rows = [_place(value, low, high, PLOT_ROWS) for value in (host, device)]
+        for row, mark in zip(rows, (_HOST, _DEVICE), strict=True):
+            grid[row][column] = mark if grid[row][column] in (" ", mark) else _BOTH
+    legend = f"{_HOST} host, {_DEVICE} device, {_BOTH} both, {pass_words(line.passes)}"
+    if line.break_even_bytes is not None and line.points[0][0] <= line.break_even_bytes <= line.points[-1][0]:
+        _mark_crossing(grid, line, low, high)
+        legend += f"; {_CROSSING} equal, at {size_words(line.break_even_bytes)}"
+    labels = {row: low + (high - low) * row / (PLOT_ROWS - 1) for row in (0, PLOT_ROWS // 2, PLOT_ROWS - 1)}
+    texts = [format_duration(math.exp(labels[row])) if row in labels else "" for row in range(PLOT_ROWS)]
+    drawn = [
+        f"{text:>{_LABEL_COLUMNS}} |{''.join(marks)}".rstrip()
+        for text, marks in reversed(list(zip(texts, grid, strict=True)))
+    ]
+    return "\n".join([legend, *drawn, f"{'':{_LABEL_COLUMNS}} +{'-' * PLOT_COLUMNS}", _size_labels(line)])
+
+
+def _mark_crossing(grid: list[list[str]], line: Line, low: float, high: float) -> None:
+    size, host, device = min(line.points, key=lambda point: abs(math.log(point[0] / (line.break_even_bytes or 1))))
+    column = _place(math.log(size), math.log(line.points[0][0]), math.log(line.points[-1][0]), PLOT_COLUMNS)
+    grid[_place((math.log(host) + math.log(device)) / 2, low, high, PLOT_ROWS)][column] = _CROSSING
+
+
+def _place(value: float, low: float, high: float, count: int) -> int:
+    """Return where a value stands among `count` places from `low` to `high`."""
+    return 0 if high <= low else round((value - low) / (high - low) * (count - 1))
+
+
+def _size_labels(line: Line) -> str:
+    first, last = (size_words(line.points[index][0]) for index in (0, -1))
+    return f"{'':{_LABEL_COLUMNS + 2}}{first}{last:>{PLOT_COLUMNS - len(first)}}"
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------
+
+
+def _data(answer: Answer, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    figures, size, passes = answer.figures, answer.by_size[0], answer.by_passes[0]
+    named = {
+        "host": figures.host,
+        "link": figures.link,
+        "link_back": figures.link_back,
+        "device": figures.device,
+        "host_latency": figures.host_latency,
+        "launch_latency": figures.launch_latency,
+        "link_latency": figures.link_latency,
+    }
+    return {
+        "schema": SCHEMA,
+        "assumptions": list(answer.assumptions),
+        "host_bytes_per_s": figures.host.value,
+        "link_bytes_per_s": figures.link.value,
+        "link_back_bytes_per_s": figures.link_back.value,
+        "device_bytes_per_s": figures.device.value,
+        "host_latency_s": figures.host_latency.value,
+        "launch_latency_s": figures.launch_latency.value,
+        "link_latency_s": figures.link_latency.value,
+        "sources": {name: {"kind": one.kind, "text": one.source} for name, one in named.items()},
+        "bytes": size.size_bytes,
+        "passes": passes.passes,
+        "break_even_passes": size.break_even_passes,
+        "break_even_bytes": passes.break_even_bytes,
+        "asymptotic_speedup": passes.large_speedup,
+        "bandwidth_ratio": answer.model.ratio,
+        "by_bytes": [_json_by_size(one) for one in answer.by_size],
+        "by_passes": [_json_by_passes(one) for one in answer.by_passes],
+        "rows": rows,
+        "worst_error": answer.worst_error,
+        "notes": list(answer.remarks),
+    }
+
+
+def _json_by_size(one: BySize) -> dict[str, Any]:
+    found = {"break_even_passes": one.break_even_passes, "asymptotic_speedup": one.long_speedup}
+    return {"bytes": one.size_bytes} | found
+
+
+def _json_by_passes(one: ByPasses) -> dict[str, Any]:
+    found = {"break_even_bytes": one.break_even_bytes, "asymptotic_speedup": one.large_speedup}
+    return {"passes": one.passes} | found
+
+
+def _json_row(row: Row) -> dict[str, Any]:
+    flat: dict[str, Any] = {
+        "bytes": row.size_bytes,
+        "passes": row.passes,
+        "host_s": row.host_s,
+        "device_s": row.device_s,
+        "speedup": row.speedup,
+        "fits_device": row.fits,
+    }
+    if row.timed is not None:
+        flat |= {
+            "measured_host_s": row.timed.host_s,
+            "measured_device_s": row.timed.device_s,
+            "host_error": row.host_error,
+            "device_error": row.device_error,
+        }
+    return flat

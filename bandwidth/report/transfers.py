@@ -1,0 +1,160 @@
+"""Copies between host and GPUs, and between GPUs: tables, sweeps with what was fitted to them, and matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bandwidth.report.document import Column, Table
+from bandwidth.report.gpus import PCIE, device_numbers, device_words, gpu_facts
+from bandwidth.report.labels import (
+    UNKNOWN,
+    case_words,
+    place,
+    rate_cell,
+    rate_cells,
+    rate_columns,
+    rate_interval,
+    target_words,
+)
+from bandwidth.results import Record, Result, summarise
+from bandwidth.results.curves import SizeCurve, size_curves, transfer_fit
+from bandwidth.results.grouping import grouped
+from bandwidth.units import format_duration, format_percent, format_rate, format_size
+
+MOST_COLUMNS = 8
+_KINDS = ("pinned", "pageable", "write_combined")
+
+
+def transfer_blocks(record: Record, unit: str) -> list[Table | str]:
+    """Return the tables of links, their sweeps, and the matrices between devices."""
+    links = [result for result in record.results if result.case.target.startswith(PCIE)]
+    whole = [result for result in links if "sweep_point" not in result.case.variant]
+    blocks: list[Table | str] = []
+    for group in grouped(whole, lambda result: result.case.target):
+        blocks += [_table(group, record, unit), *_link_lines(group[0], links, record)]
+    curves = [curve for curve in size_curves(record) if curve.case.target.startswith(PCIE)]
+    for curve in curves:
+        blocks += [_sweep(curve, unit), _fit_line(curve, unit)]
+    swept = [result for curve in curves for result in [curve.points[0].result]]
+    for group in grouped(swept, lambda result: result.case.target):
+        if group[0].case.target not in {result.case.target for result in whole}:
+            blocks += _link_lines(group[0], links, record)
+    return [*blocks, *_matrices(record, unit)]
+
+
+def _table(results: Sequence[Result], record: Record, unit: str) -> Table:
+    rows = tuple(
+        (result.case.path, _kind(result), *rate_cells(result, unit))
+        for result in sorted(results, key=lambda result: (_KINDS.index(_name(result)), place(result.case)))
+    )
+    words, numbers = target_words(results[0].case), device_numbers(results[0].case.target)
+    which = f": {device_words(record, numbers[0])}" if len(numbers) == 1 else " at once"
+    columns = (Column("path"), Column("host memory", two_lines=True), *rate_columns(unit))
+    return Table(columns, rows, f"{words[0].upper()}{words[1:]}{which}")
+
+
+def _name(result: Result) -> str:
+    name = str(result.case.variant.get("host_memory", ""))
+    return name if name in _KINDS else _KINDS[0]
+
+
+def _kind(result: Result) -> str:
+    return str(result.case.variant.get("host_memory", UNKNOWN)).replace("_", "-")
+
+
+def _link_lines(first: Result, links: Sequence[Result], record: Record) -> list[str]:
+    """Return a line on the link: under load, idle, and the most that GPU and slot can do."""
+    numbers = device_numbers(first.case.target)
+    if len(numbers) != 1:
+        return []
+    facts = gpu_facts(record).get(numbers[0], {})
+    if facts.get("host_link"):
+        return [f"The link is {facts['host_link']}, not PCIe: it has no theory here."]
+    loaded = next((_seen(result) for result in links if result.case.target == first.case.target and _seen(result)), "")
+    idle = _stated(facts, "current")
+    parts = [f"{loaded} under load" if loaded else "not seen under load", *([f"{idle} idle"] if idle else [])]
+    most = _stated(facts, "max")
+    parts += [f"at most {most}"] if most else []
+    source = f" Theory: {first.theory_source}." if first.theory_source else ""
+    return [f"Link: {', '.join(parts)}.{source}"]
+
+
+def _seen(result: Result) -> str:
+    seen = [result.observed.get(name) for name in ("link_generation", "link_width")]
+    return (
+        "" if None in seen else "PCIe {:.0f}.0 x{:.0f}".format(*(value.median for value in seen if value is not None))
+    )
+
+
+def _stated(facts: Mapping[str, Any], when: str) -> str:
+    generation, width = facts.get(f"{when}_link_generation"), facts.get(f"{when}_link_width")
+    return f"PCIe {generation}.0 x{width}" if isinstance(generation, int) and isinstance(width, int) else ""
+
+
+# --- by size --------------------------------------------------------------------------------------------------------
+
+
+def _sweep(curve: SizeCurve, unit: str) -> Table:
+    columns = (
+        Column("size", "right"),
+        Column("time", "right"),
+        Column(unit, "right"),
+        Column("95 % interval", "right"),
+    )
+    rows = tuple(
+        (
+            format_size(point.size_bytes),
+            _time(point.result.case.bytes_per_call, point.summary.median_bytes_per_s),
+            rate_cell(point.summary, unit),
+            rate_interval(point.summary.ci95, unit),
+        )
+        for point in curve.points
+    )
+    bars = tuple(point.summary.median_bytes_per_s for point in curve.points)
+    return Table(columns, rows, f"By size: {case_words(curve.case, 'sweep_point')}", bars)
+
+
+def _time(size_bytes: int, bytes_per_s: float | None) -> str:
+    return UNKNOWN if not bytes_per_s else format_duration(size_bytes / bytes_per_s)
+
+
+def _fit_line(curve: SizeCurve, unit: str) -> str:
+    fit = transfer_fit(curve)
+    if fit is None:
+        return "No line of latency and rate fits these points."
+    rate = f"{format_rate(fit.bytes_per_s, unit)} {unit}"
+    words = f"Fitted: {format_duration(fit.latency_s)} before the first byte, then {rate}"
+    return f"{words}; every point lies within {format_percent(fit.worst)} of it."
+
+
+# --- between devices ------------------------------------------------------------------------------------------------
+
+
+def _matrices(record: Record, unit: str) -> list[Table | str]:
+    peers = [result for result in record.results if isinstance(result.case.variant.get("peer"), int)]
+    groups = grouped(peers, lambda result: (result.case.path, result.case.variant.get("peer_access")))
+    return [table for group in groups for table in _matrix(group, unit)]
+
+
+def _matrix(results: Sequence[Result], unit: str) -> list[Table]:
+    """Return a matrix, a row for each device that sends; as several tables where there are many devices."""
+    cells = {
+        (device_numbers(result.case.target)[0], int(result.case.variant["peer"])): rate_cell(summarise(result), unit)
+        for result in results
+        if device_numbers(result.case.target)
+    }
+    path, access = results[0].case.path, results[0].case.variant.get("peer_access")
+    if path == "bidirectional":  # the same pair from either side
+        cells |= {(to, of): cell for (of, to), cell in cells.items()}
+    rows, columns = sorted({of for of, _ in cells}), sorted({to for _, to in cells})
+    ways = "both ways, summed" if path == "bidirectional" else "one way"
+    title = f"Between devices, {unit}: {ways}, direct access {access}"
+    return [
+        Table(
+            (Column("from", "right"), *(Column(f"to {to}", "right") for to in part)),
+            tuple((str(of), *(cells.get((of, to), UNKNOWN) for to in part)) for of in rows),
+            title,
+        )
+        for part in (columns[start : start + MOST_COLUMNS] for start in range(0, len(columns), MOST_COLUMNS))
+    ]
