@@ -111,8 +111,12 @@ def test_numpy_is_imported_by_the_engines_alone(path):
 
 
 # Each of these libraries has one module that knows it; the rest of the package works without it.
-ONE_PLACE = {"llvmlite": "measuring/engines/native_code.py", "matplotlib": "report/figures_drawing.py"}
-ONE_PLACE["cupy"] = "measuring/engines/cuda.py"
+ONE_PLACE = {
+    "cupy": "measuring/engines/cuda.py",
+    "distributed": "fleet/on_dask.py",
+    "llvmlite": "measuring/engines/native_code.py",
+    "matplotlib": "report/figures_drawing.py",
+}
 
 
 @pytest.mark.parametrize("library", ONE_PLACE)

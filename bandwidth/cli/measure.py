@@ -22,6 +22,7 @@ from bandwidth.cli.output import (
     QuietOption,
     UnitOption,
     emit,
+    expanded,
 )
 from bandwidth.cli.specs_option import tell_broken
 from bandwidth.cli.terminal import is_lively
@@ -104,7 +105,12 @@ def measure(
     ] = False,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Save the record: raw samples, facts, findings.", rich_help_panel=PRINTED),
+        typer.Option(
+            metavar="PATH",
+            help="Save the record: raw samples, facts, findings.",
+            rich_help_panel=PRINTED,
+            callback=expanded,
+        ),
     ] = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,

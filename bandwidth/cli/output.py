@@ -32,10 +32,26 @@ FormatOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=PRINTED)]
+
+
+def expanded(path: Path | None) -> Path | None:
+    """Return a path with its `%h`, `%j`, `%t` and `%p` filled in. Raises UsageError for another letter."""
+    if path is None or "%" not in str(path):
+        return path
+    from bandwidth.cli.path_pattern import expand
+
+    return expand(path)
+
+
 OutputOption = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write to FILE instead of standard output.", rich_help_panel=PRINTED
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to FILE; %h is the host, %j the job, %t the time, %p the process.",
+        rich_help_panel=PRINTED,
+        callback=expanded,
     ),
 ]
 UnitOption = Annotated[

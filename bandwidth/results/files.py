@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -201,9 +202,14 @@ _Seen = Annotated[float, Field(ge=0, le=1e30)]
 _CHECKED = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 
+# Every result of a machine runs on one of two or three lists, and so do those of ten thousand machines.
+_parse_cpus = lru_cache(maxsize=1024)(parse_cpu_list)
+
+
+@lru_cache(maxsize=1024)
 def _checked_cpus(text: str) -> str:
     try:
-        return format_cpu_list(parse_cpu_list(text)) if text else ""
+        return format_cpu_list(_parse_cpus(text)) if text else ""
     except BandwidthError as error:
         raise ValueError(error.message) from error
 
@@ -301,7 +307,7 @@ def _result_from_file(file: _ResultFile) -> Result:
         bytes_per_call=file.bytes_per_call,
         payload_bytes_per_call=file.payload_bytes_per_call,
         traffic_bytes_per_call=file.traffic_bytes_per_call,
-        cpus=parse_cpu_list(file.cpus) if file.cpus else (),
+        cpus=_parse_cpus(file.cpus) if file.cpus else (),
         variant=file.variant,
         dram_rule_bytes=file.dram_rule_bytes,
         caches_known=file.caches_known,

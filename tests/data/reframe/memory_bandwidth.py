@@ -1,5 +1,7 @@
 """The memory bandwidth of a node, for ReFrame: every result of `bandwidth measure` becomes a figure of the test."""
 
+# ruff: noqa: F821, RUF012 - ReFrame gives these names to the body of a test
+
 import json
 from pathlib import Path
 

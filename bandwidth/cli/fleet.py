@@ -1,0 +1,284 @@
+"""`bandwidth fleet`: many machines, the odd one found; `fleet measure`: the same measurement on a Dask cluster."""
+
+from __future__ import annotations
+
+import gc
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bandwidth.cli.options import option_value
+from bandwidth.cli.output import (
+    FormatOption,
+    JsonOption,
+    Output,
+    OutputOption,
+    QuietOption,
+    UnitOption,
+    emit,
+    say,
+)
+from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s
+
+if TYPE_CHECKING:
+    from bandwidth.fleet.gathering import Cluster, Gathered
+    from bandwidth.fleet.judging import Fleet
+
+MEASURE = "measure"
+STANDARD_INPUT = "-"
+MEASURING = "fleet measure"
+MOST_LOCAL = 64
+_SHARE = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*(%?)\s*", re.ASCII)
+
+
+def fleet(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RECORD|FOLDER...|measure",
+            help="Records, folders of records, - for their names on standard input; or measure, to take them now.",
+        ),
+    ] = None,
+    least: Annotated[
+        str, typer.Option("--min", metavar="SHARE", help="Flag below this share of the group's median.")
+    ] = "95%",
+    mads: Annotated[
+        float, typer.Option(metavar="N", help="And more than N scaled MADs below it.", min=0.0, max=1000.0)
+    ] = 3.0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask's scheduler: tcp://host:8786.", rich_help_panel=MEASURING),
+    ] = None,
+    scheduler_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file that it wrote.", rich_help_panel=MEASURING)
+    ] = None,
+    local: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Try it here: N workers, one after the other.",
+            min=1,
+            max=MOST_LOCAL,
+            rich_help_panel=MEASURING,
+        ),
+    ] = None,
+    one_at_a_time: Annotated[
+        bool, typer.Option("--one-at-a-time", help="One host after the other.", rich_help_panel=MEASURING)
+    ] = False,
+    limit: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="What a host may take; default: 300s.", rich_help_panel=MEASURING),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the records go; default: runs.", rich_help_panel=MEASURING),
+    ] = None,
+    format_name: FormatOption = "table",
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+    unit: UnitOption = DEFAULT_RATE_UNIT,
+    quiet: QuietOption = False,
+) -> None:
+    """Many machines, the same measurement, and the odd one found: exit code 1 if there is one.
+
+    bandwidth fleet runs
+
+    bandwidth fleet runs/*.json --min 90% --format html -o fleet.html
+
+    bandwidth fleet measure --scheduler tcp://login:8786 -- host --budget 15s
+    """
+    options = Output.checked(format_name, as_json, output, unit, quiet)
+    share = _share(least)
+    words = sources or []
+    on_dask = (scheduler, scheduler_file, local)
+    if words[:1] == [MEASURE]:
+        wish = _Wish(words[1:], scheduler, scheduler_file, local, one_at_a_time, limit, save or Path("runs"))
+        gathered, interrupted = _measured(wish, options)
+        words = [str(one.path) for one in gathered if one.path is not None]
+    else:
+        if any(on_dask) or one_at_a_time or limit is not None or save is not None:
+            raise UsageError("these options are for `bandwidth fleet measure`", "write measure after fleet")
+        gathered, interrupted = [], False
+    _judged(words, share, mads, options, gathered, interrupted=interrupted)
+
+
+def _judged(
+    sources: Sequence[str],
+    share: float,
+    mads: float,
+    options: Output,
+    gathered: Sequence[Gathered],
+    *,
+    interrupted: bool,
+) -> None:
+    """Judge and print. Raises what stands for the exit code: all is printed by then."""
+    from bandwidth.fleet.judging import judge
+    from bandwidth.fleet.reading import read_machines
+
+    failed = [one for one in gathered if one.reason]
+    if interrupted and not sources:
+        raise InterruptError("interrupted", "no record had come yet")
+    if gathered and not sources:
+        raise BandwidthError("no host could be measured", f"{failed[0].host}: {failed[0].reason}")
+    with _without_collector():
+        machines, not_read = read_machines(_sources(sources), sys.stdin)
+        found = judge(machines, share, mads, not_read=not_read)
+        _print(found, options, gathered)
+    if interrupted:
+        raise InterruptError("interrupted", "the records that came are kept and judged")
+    if failed:
+        raise BandwidthError(f"{len(failed)} of {len(gathered)} hosts gave no whole record", "see above")
+    if found.flagged:
+        raise typer.Exit(BandwidthError.exit_code)
+
+
+def _sources(sources: Sequence[str]) -> Sequence[str]:
+    """Return the sources, standard input where none is given and something is piped in."""
+    if sources:
+        return sources
+    if sys.stdin.isatty():
+        raise UsageError("there is nothing to judge", "give records or folders, or `bandwidth fleet measure`")
+    return [STANDARD_INPUT]
+
+
+def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:
+    from bandwidth.report.fleet import fleet_document, fleet_page
+
+    if options.format_name != "html":
+        emit(fleet_document(found, options.unit, gathered), options)
+        return
+    page = fleet_page(found, options.unit, _drawings(found, options), gathered)
+    if options.path is not None:
+        from bandwidth.results.text_files import write_atomically
+
+        write_atomically(options.path, page)
+    else:
+        sys.stdout.write(page)
+        sys.stdout.flush()
+
+
+def _drawings(found: Fleet, options: Output) -> dict[str, str]:
+    """Return the strip plot as an element of the page, none without matplotlib: that is said."""
+    from bandwidth.report.figures_drawing import MISSING, can_draw, draw
+    from bandwidth.report.figures_inline import inline_svg
+    from bandwidth.report.fleet import fleet_figures
+
+    if not can_draw():
+        if not options.quiet:
+            say(f"bandwidth: {MISSING}")
+        return {}
+    return {
+        figure.name: inline_svg(draw(figure, "svg", transparent=True).decode("utf-8"), figure)
+        for figure in fleet_figures(found)
+    }
+
+
+def _share(text: str) -> float:
+    """Return the share in `95%` or `0.95`. Raises UsageError where it is none, or not above 0 and at most 1."""
+    match = _SHARE.fullmatch(text)
+    share = 0.0 if match is None else float(match[1]) / (100 if match[2] else 1)
+    if not 0 < share <= 1:
+        raise UsageError(f"--min {text[:60]!a} is not a share above 0 and at most 100%", "write it as 95% or 0.95")
+    return share
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector still: of ten thousand machines nothing is garbage, and to look takes seconds."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+# --- measuring ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What `fleet measure` was asked for."""
+
+    options: Sequence[str]
+    scheduler: str | None
+    scheduler_file: Path | None
+    local: int | None
+    one_at_a_time: bool
+    limit: str | None
+    folder: Path
+
+    def checked_limit_s(self) -> float:
+        """Return the limit of a host in seconds. Raises UsageError for what cannot be done."""
+        from bandwidth.fleet.gathering import DEFAULT_LIMIT_S, check_options
+        from bandwidth.fleet.on_dask import check_installed
+
+        if sum(one is not None for one in (self.scheduler, self.scheduler_file, self.local)) != 1:
+            raise UsageError(
+                "fleet measure runs on one cluster", "give --scheduler ADDRESS, --scheduler-file FILE or --local N"
+            )
+        check_options(self.options)
+        check_installed()
+        return DEFAULT_LIMIT_S if self.limit is None else option_value("--limit", self.limit, parse_duration_s)
+
+
+def _measured(wish: _Wish, options: Output) -> tuple[list[Gathered], bool]:
+    """Measure on each host; return what came, and whether Ctrl-C ended it."""
+    from bandwidth.fleet.gathering import Gathered
+    from bandwidth.fleet.on_dask import dask_cluster, local_cluster
+
+    limit_s = wish.checked_limit_s()
+    _make_folder(wish.folder)
+    found: list[Gathered] = []
+    place = dask_cluster(wish.scheduler, wish.scheduler_file) if wish.local is None else local_cluster(wish.local)
+    hosts: list[str] = []
+    try:
+        with place as cluster:
+            hosts += cluster.hosts()
+            _gather(cluster, wish, limit_s, found, options)
+    except KeyboardInterrupt:
+        ended = {one.host for one in found}
+        return [*found, *(Gathered(host, None, "interrupted") for host in hosts if host not in ended)], True
+    return found, False
+
+
+def _gather(cluster: Cluster, wish: _Wish, limit_s: float, found: list[Gathered], options: Output) -> None:
+    from bandwidth.fleet.gathering import gather
+
+    count = len(cluster.hosts())
+    if not count:
+        raise BandwidthError("the cluster has no workers", "start one on each node, then measure")
+    # Workers of one machine are told apart by their names alone.
+    labels = {name: name for name in cluster.hosts()} if wish.local is not None else None
+    for one in gather(
+        cluster,
+        wish.options,
+        wish.folder,
+        one_at_a_time=wish.one_at_a_time,
+        limit_s=limit_s,
+        labels=labels,
+    ):
+        found.append(one)
+        if not options.quiet:
+            _tell(one, len(found), count)
+
+
+def _tell(one: Gathered, number: int, count: int) -> None:
+    """Say how a host ended, as it ends."""
+    kept = f"saved {one.path}" if one.path is not None else "NOT MEASURED"
+    say(": ".join(part for part in (f"[{number}/{count}] {one.host}", kept, one.reason, one.note) if part))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--save {folder} cannot be made: {error.strerror}", "name another folder") from error

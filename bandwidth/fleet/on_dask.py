@@ -1,0 +1,156 @@
+"""A Dask cluster as a fleet's: the one module that knows `distributed`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import queue
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.fleet import errand
+
+CONNECT_S = 10.0
+# What a worker's answer to who it is may take; it starts Python once.
+DESCRIBE_S = 45.0
+
+
+def check_installed() -> None:
+    """Raise UsageError where `distributed` is not installed; it is not imported."""
+    if importlib.util.find_spec("distributed") is None:
+        raise UsageError("a fleet is measured by Dask, which is not installed", "pip install 'membandwidth[fleet]'")
+
+
+@contextlib.contextmanager
+def dask_cluster(scheduler: str | None, scheduler_file: Path | None) -> Iterator[DaskCluster]:
+    """Yield a running cluster, by its scheduler's address or file; certificates are those of Dask's configuration.
+
+    Raises BandwidthError where it does not answer within 10 s.
+    """
+    with _client(scheduler, scheduler_file) as client:
+        yield DaskCluster(client)
+
+
+@contextlib.contextmanager
+def local_cluster(count: int) -> Iterator[DaskCluster]:
+    """Yield a cluster of `count` workers on this machine, each of which counts as a host: for a try-out."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        Client(cluster, timeout=CONNECT_S, set_as_default=False) as client,
+    ):
+        yield DaskCluster(client, each_worker=True)
+
+
+@contextlib.contextmanager
+def _client(scheduler: str | None, scheduler_file: Path | None) -> Iterator[Any]:
+    from distributed import Client
+
+    name = scheduler or str(scheduler_file)
+    if scheduler_file is not None and not scheduler_file.is_file():
+        raise BandwidthError(f"{name} does not exist", "give the file that `dask scheduler --scheduler-file` wrote")
+    place: dict[str, Any] = {"address": scheduler} if scheduler else {"scheduler_file": str(scheduler_file)}
+    try:
+        client = _within_limit(lambda: Client(**place, timeout=CONNECT_S, set_as_default=False))
+    except (OSError, TimeoutError, ValueError, TypeError, KeyError) as error:
+        told = " ".join(str(error).split())[:160]
+        raise BandwidthError(
+            f"the scheduler {name} does not answer: {told or type(error).__name__}",
+            "check its address, that it runs, and Dask's TLS settings",
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close(timeout=2)
+
+
+def _within_limit(connect: Callable[[], Any]) -> Any:
+    """Return what `connect` returns, raise what it raises, or TimeoutError after 10 s.
+
+    Dask's own limit covers the connection and not the greeting: something else that listens there holds it for ever.
+    """
+    answers: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue()
+
+    def work() -> None:
+        try:
+            answers.put((connect(), None))
+        except BaseException as error:  # noqa: BLE001 - it is raised again by who waits
+            answers.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        found, error = answers.get(timeout=CONNECT_S + 1)  # Dask's own error says more, if it comes
+    except queue.Empty:
+        raise TimeoutError(f"no greeting within {CONNECT_S:g} s") from None
+    if error is not None:
+        raise error
+    return found
+
+
+class DaskTask:
+    """A future of Dask's."""
+
+    def __init__(self, future: Any) -> None:
+        self._future = future
+
+    def is_done(self) -> bool:
+        """Return whether it has ended, well or not."""
+        return bool(self._future.done())
+
+    def result(self) -> Any:
+        """Return what it returned; raises what it raised."""
+        return self._future.result(timeout=CONNECT_S)
+
+    def cancel(self) -> None:
+        """Let go of it; the worker stops its measurement."""
+        with contextlib.suppress(Exception):
+            self._future.cancel(force=True)
+
+
+class DaskCluster:
+    """One worker of each host of a Dask cluster; with `each_worker` every worker counts as a host."""
+
+    def __init__(self, client: Any, *, each_worker: bool = False) -> None:
+        import cloudpickle
+
+        self._client, self._each_worker = client, each_worker
+        # By value: neither scheduler nor workers need this package to take the task.
+        cloudpickle.register_pickle_by_value(errand)
+
+    def hosts(self) -> Mapping[str, str]:
+        """Return the hosts that are there now, each with the address of its first worker."""
+        from distributed.comm import get_address_host
+
+        addresses = sorted(self._client.nthreads())
+        if self._each_worker:
+            return {f"worker-{number}": address for number, address in enumerate(addresses, start=1)}
+        return {get_address_host(address): address for address in reversed(addresses)}
+
+    def workers(self) -> Collection[str]:
+        """Return the addresses of all workers that are there now; none where the scheduler is gone."""
+        try:
+            return frozenset(self._client.nthreads())
+        except (OSError, TimeoutError, RuntimeError):
+            return frozenset()
+
+    def describe(self, address: str) -> DaskTask:
+        """Ask what host a worker is on."""
+        return self._submit(address, errand.describe_host, DESCRIBE_S)
+
+    def measure(self, address: str, options: Sequence[str], limit_s: float) -> DaskTask:
+        """Let a worker measure."""
+        return self._submit(address, errand.measure_as_task, list(options), limit_s)
+
+    def _submit(self, address: str, function: Any, *arguments: Any) -> DaskTask:
+        # Not Client.run: it would hold the worker's event loop. Not pure: the same question has a new answer each time.
+        options = {"workers": [address], "allow_other_workers": False, "pure": False, "retries": 0}
+        try:
+            return DaskTask(self._client.submit(function, *arguments, **options))
+        except (OSError, TimeoutError, RuntimeError) as error:
+            raise BandwidthError(f"the scheduler is gone: {error}", "what came by then is kept") from error
