@@ -354,7 +354,7 @@ What to try: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled. The fig
         "The core's clock moved",
         """
 The clock is seen just after each block, by a chain of instructions that takes a known number of cycles. The finding is
-raised when it moved by more than 10 % within a result or between results on the same CPUs, and when the
+raised when it moved by more than 20 % within a result or between results on the same CPUs, and when the
 processor counted that it slowed down for heat. Rates of caches follow the clock, those of memory hardly do.
 
 What to try: see to cooling and power limits, set the governor to performance; use cycles in place of nanoseconds for
