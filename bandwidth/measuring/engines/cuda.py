@@ -56,7 +56,7 @@ IDLE_S = 1.0
 # A triad's product with a power of two is exact, so that rounding once or twice gives the same.
 EXPONENTS = (-8, 8)
 SEEDS = 2**62
-H2D, D2H, BIDIRECTIONAL, PEER = "h2d", "d2h", "bidirectional", "peer"
+H2D, D2H, BIDIRECTIONAL = "h2d", "d2h", "bidirectional"
 # What is seen of a link begins with this; all else is the state of the device.
 LINK, DEVICE = "link_", "device:"
 

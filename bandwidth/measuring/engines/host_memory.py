@@ -25,7 +25,6 @@ from bandwidth.results import Case
 from bandwidth.units import format_size
 
 Doubles: TypeAlias = NDArray[np.float64]
-Words: TypeAlias = NDArray[np.uint64]
 
 PAGE_BYTES = 4096
 PAGE_ELEMENTS = PAGE_BYTES // ELEMENT_BYTES
