@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandwidth.measuring.engines import native_code
-from bandwidth.measuring.engines.native_code import Library, Processor, assembly, function_name, this_processor
-from bandwidth.measuring.engines.native_job import CHUNK_BYTES, Gate, Status
+from bandwidth.measuring.engines.native_code import passes, rows
+from bandwidth.measuring.engines.native_code.library import Library, _parsed, assembly, this_processor
+from bandwidth.measuring.engines.native_code.processor import Processor, vector_bytes
+from bandwidth.measuring.engines.native_code.rows import PACED_READ, function_name
+from bandwidth.measuring.engines.native_job import CHUNK_BYTES, JOB_FIELDS, Gate, Job, Status
 from bandwidth.measuring.kernels import KEPT_BITS, KERNELS, ORDINARY, STREAMING, TAKEN_BITS, XOR
 
 ROWS = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
@@ -46,7 +48,7 @@ def functions(name):
 @functools.cache
 def written_loads(name):
     """Return how many loads of a vector were written into each function, before LLVM made machine code of them."""
-    text = str(native_code._parsed(COMPILED, PROCESSORS[name]))
+    text = str(_parsed(COMPILED, PROCESSORS[name]))
     bodies = re.findall(r"^define void @(\w+)\((.*?)^}", text, re.MULTILINE | re.DOTALL)
     return {function: len(re.findall(r"= load <", body)) for function, body in bodies}
 
@@ -164,7 +166,7 @@ def test_chase_and_clock_are_chains_of_their_length(name):
     ],
 )
 def test_width_of_vectors(triple, features, expected):
-    assert native_code.vector_bytes(triple, features) == expected
+    assert vector_bytes(triple, features) == expected
 
 
 def test_names_of_functions_are_all_different_and_plain():
@@ -178,7 +180,7 @@ def test_names_of_functions_are_all_different_and_plain():
 
 def every_width(processor):
     """Return the rows with all widths of vectors that may be tried here."""
-    return [(*row, width) for row in ROWS for width in native_code.widths(*row, processor)]
+    return [(*row, width) for row in ROWS for width in rows.widths(*row, processor)]
 
 
 def _runnable():
@@ -193,7 +195,7 @@ def libraries():
     """Return compiled kernels by processor; in the `abreast` ones small arrays already count as large."""
     made = {name: Library(every_width(processor), processor) for name, processor in _runnable().items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native_code, "LARGE_BYTES", 16 * 1024)
+        patch.setattr(passes, "LARGE_BYTES", 16 * 1024)
         return made | {f"{name} abreast": Library(every_width(cpu), cpu) for name, cpu in _runnable().items()}
 
 
@@ -278,7 +280,7 @@ def test_compiled_kernels_do_what_their_rows_say_and_touch_nothing_else(
     libraries, row, which, lines, offsets, calls, exponent, seed
 ):
     library = libraries[sorted(libraries)[which[0] % len(libraries)]]
-    widths = native_code.widths(*row, library.processor)
+    widths = rows.widths(*row, library.processor)
     width = widths[which[1] % len(widths)]
     random = np.random.default_rng(seed)
     scalar = 2.0**exponent if row[0].fused else 1 + random.random()
@@ -288,7 +290,7 @@ def test_compiled_kernels_do_what_their_rows_say_and_touch_nothing_else(
 @pytest.mark.parametrize(("kernel", "stores"), ROWS)
 @pytest.mark.parametrize("lines", [65_536 - 1, 65_536, 65_536 + 257])
 def test_arrays_around_the_size_from_which_pages_are_worked_on_abreast(kernel, stores, lines, libraries):
-    for width in native_code.widths(kernel, stores, libraries["widest"].processor):
+    for width in rows.widths(kernel, stores, libraries["widest"].processor):
         check(libraries["widest"], kernel, stores, width, (8 * lines, 0, 1, 2), 1, 2.0, np.random.default_rng(lines))
 
 
@@ -306,7 +308,7 @@ def test_update_reads_what_it_overwrites(libraries):
 
 def paced(library, words, gate, **fields):
     job = gate.job(threads=1, source_0=words.ctypes.data, elements=len(words), **fields)
-    library.function(native_code.PACED_READ)(job)
+    library.function(PACED_READ)(job)
     return job
 
 
@@ -357,5 +359,5 @@ def test_paced_read_ends_in_the_middle_of_a_long_wait(libraries):
 
 
 def test_jobs_fields_are_where_the_code_looks_for_them():
-    assert [name for name, _ in native_code.Job._fields_] == list(native_code.JOB_FIELDS)
-    assert all(ctypes.sizeof(kind) == 8 for _, kind in native_code.Job._fields_)
+    assert [name for name, _ in Job._fields_] == list(JOB_FIELDS)
+    assert all(ctypes.sizeof(kind) == 8 for _, kind in Job._fields_)

@@ -1,6 +1,8 @@
 """Compiled passes: caught when they lie, started together, without the interpreter's lock, and stopped at once."""
 
 import ctypes
+import subprocess
+import sys
 import threading
 import time
 
@@ -8,8 +10,11 @@ import pytest
 from measuring_support import MIB, small_topology
 
 from bandwidth.errors import BandwidthError
-from bandwidth.measuring.engines import native_code, native_host
+from bandwidth.measuring.engines import native_host
 from bandwidth.measuring.engines.host import HostEngine
+from bandwidth.measuring.engines.native_code import timing
+from bandwidth.measuring.engines.native_code.library import Library, this_processor
+from bandwidth.measuring.engines.native_code.rows import CHASE, CLOCK, PACED_READ, function_name
 from bandwidth.measuring.engines.native_host import NativeRunner, clock_hz
 from bandwidth.measuring.engines.native_job import APART_BYTES, CHAIN_LENGTH, Gate, Job, Status
 from bandwidth.measuring.kernels import KERNELS, ORDINARY, STREAMING, TAKEN_BITS
@@ -30,7 +35,7 @@ class Fault:
 
     def __call__(self, library, name):
         honest = library.function(name)
-        return lambda job: self._change(honest, job) if self.is_on and name != native_code.CLOCK else honest(job)
+        return lambda job: self._change(honest, job) if self.is_on and name != CLOCK else honest(job)
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +266,7 @@ def test_no_thread_starts_before_the_last_has_come(host_case, host_engine):
 @pytest.fixture
 def short_wait(monkeypatch):
     """Make code that gives up soon; the constant is read while it is written."""
-    monkeypatch.setattr(native_code, "LONGEST_WAIT_NS", 50_000_000)
+    monkeypatch.setattr(timing, "LONGEST_WAIT_NS", 50_000_000)
 
 
 @pytest.mark.usefixtures("short_wait")
@@ -292,9 +297,9 @@ def test_partner_that_never_comes_ends_the_block_within_its_bound(kernel, host_c
 
 @pytest.mark.usefixtures("short_wait")
 def test_functions_of_all_kinds_give_up_alone():
-    library = native_code.Library([(KERNELS["copy"], STREAMING, 0)], native_code.this_processor())
+    library = Library([(KERNELS["copy"], STREAMING, 0)], this_processor())
     gate = Gate()
-    for name in ("copy_streaming", native_code.CHASE, native_code.CLOCK, native_code.PACED_READ):
+    for name in ("copy_streaming", CHASE, CLOCK, PACED_READ):
         gate.open()
         job = gate.job(threads=2, calls=1)
         library.function(name)(job)
@@ -302,13 +307,13 @@ def test_functions_of_all_kinds_give_up_alone():
 
 
 def test_stop_ends_the_wait_for_a_partner():
-    library, gate = native_code.Library([], native_code.this_processor()), Gate()
+    library, gate = Library([], this_processor()), Gate()
     gate.open()
     job = gate.job(threads=2, calls=1)
     timer = threading.Timer(0.05, gate.stop)
     timer.start()
     begin = time.monotonic()
-    library.function(native_code.CLOCK)(job)
+    library.function(CLOCK)(job)
     timer.join()
     assert job.status == Status.NEVER_MET
     assert time.monotonic() - begin < 1
@@ -343,14 +348,14 @@ def test_close_from_another_thread_ends_a_block_of_very_many_passes(host_case):
 
 @pytest.mark.parametrize("kernel", ["copy", "read"])
 def test_stop_lets_the_pass_that_runs_end(kernel):
-    library, gate = native_code.Library([(KERNELS[kernel], None, 0)], native_code.this_processor()), Gate()
+    library, gate = Library([(KERNELS[kernel], None, 0)], this_processor()), Gate()
     memory = (ctypes.c_double * 4096)()
     address = -(-ctypes.addressof(memory) // 64) * 64
     gate.open()
     job = gate.job(threads=1, source_0=address, destination=address + 8192, elements=1024, calls=10**15)
     timer = threading.Timer(0.05, gate.stop)
     timer.start()
-    library.function(native_code.function_name(KERNELS[kernel], None))(job)
+    library.function(function_name(KERNELS[kernel], None))(job)
     timer.join()
     assert job.status == Status.DONE
     assert 1 <= job.made < 10**15
@@ -393,13 +398,13 @@ def test_python_goes_on_while_a_block_runs(host_case, host_engine):
 
 def test_code_is_compiled_while_preparing_and_never_in_a_block(host_case, latency_case, host_engine, monkeypatch):
     made = []
-    init = native_code.Library.__init__
+    init = Library.__init__
 
     def counted(self, *arguments):
         init(self, *arguments)
         made.append(self.seconds)
 
-    monkeypatch.setattr(native_code.Library, "__init__", counted)
+    monkeypatch.setattr(Library, "__init__", counted)
     cases = [host_case("copy", stores=stores) for stores in (STREAMING, ORDINARY)]
     cases += [host_case("copy", "numpy"), host_case("read"), latency_case(64 * 1024)]
     bench = host_engine(*cases)
@@ -408,6 +413,11 @@ def test_code_is_compiled_while_preparing_and_never_in_a_block(host_case, latenc
     for case in cases * 2:
         bench.run_block(case, 1)
     assert len(made) == 2
+
+
+def test_llvm_is_loaded_when_code_is_made_and_not_before():
+    code = "import sys, bandwidth.measuring.engines.native_host; sys.exit('llvmlite' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_only_the_kernels_of_the_cases_are_compiled(host_case):
@@ -422,8 +432,8 @@ def timed_by_width(host_case, host_engine, monkeypatch):
     """Return what is tuned where functions seem to take so many nanoseconds a call, by the end of their names."""
 
     def tune(kernel, widest_ns, narrow_ns, **options):
-        monkeypatch.setattr(native_code, "widths", lambda *_: (0, 16))
-        monkeypatch.setattr(native_code, "widths_to_try", lambda *_: (0, 16))
+        monkeypatch.setattr(native_host, "widths", lambda *_: (0, 16))
+        monkeypatch.setattr(native_host, "widths_to_try", lambda *_: (0, 16))
 
         def function_of(library, name):
             honest, call_ns = library.function(name), narrow_ns if name.endswith("_16") else widest_ns
@@ -432,7 +442,7 @@ def timed_by_width(host_case, host_engine, monkeypatch):
                 honest(job)
                 job.end_ns = job.start_ns + call_ns * job.calls
 
-            return honest if name == native_code.CLOCK else timed
+            return honest if name == CLOCK else timed
 
         case = host_case(kernel, **{"size_bytes": 64 * 1024, "stores": ORDINARY} | options)
         bench = host_engine(case, function_of=function_of)
@@ -460,8 +470,8 @@ def test_blocks_before_prepare_are_a_defect(host_case):
 
 @pytest.fixture(scope="module")
 def clock():
-    library, team = native_code.Library([], native_code.this_processor()), Team([0], pin=False)
-    yield library.function(native_code.CLOCK), team
+    library, team = Library([], this_processor()), Team([0], pin=False)
+    yield library.function(CLOCK), team
     team.close()
 
 

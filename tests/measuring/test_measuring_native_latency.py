@@ -12,7 +12,7 @@ from measuring_support import MIB, small_topology, two_socket_topology
 
 from bandwidth.errors import BandwidthError
 from bandwidth.measuring.engines import native_latency
-from bandwidth.measuring.engines.native_code import CHASE, CLOCK, PACED_READ
+from bandwidth.measuring.engines.native_code.rows import CHASE, CLOCK, PACED_READ
 from bandwidth.measuring.engines.native_job import CHAIN_LENGTH, Status
 from bandwidth.measuring.engines.native_latency import LINE_BYTES, LINE_WORDS, Cycle, LatencyBench
 
@@ -243,9 +243,9 @@ def test_pace_is_a_share_of_what_the_others_can_read(bench, latency_case):
 
 @needs_two_cpus
 def test_load_that_never_comes_is_no_block(bench, latency_case, monkeypatch):
-    from bandwidth.measuring.engines import native_code
+    from bandwidth.measuring.engines.native_code import timing
 
-    monkeypatch.setattr(native_code, "LONGEST_WAIT_NS", 50_000_000)
+    monkeypatch.setattr(timing, "LONGEST_WAIT_NS", 50_000_000)
     case = loaded(latency_case, 100)
     one = bench(case)
     honest_of = LatencyBench._function

@@ -10,15 +10,24 @@ from typing import TYPE_CHECKING
 
 from bandwidth.errors import BandwidthError
 from bandwidth.measuring.engines.host import Work
+from bandwidth.measuring.engines.native_code.rows import (
+    CLOCK,
+    LARGE_BYTES,
+    Row,
+    width_for_memory,
+    widths,
+    widths_to_try,
+)
+from bandwidth.measuring.engines.native_code.rows import function_name as name_of
 from bandwidth.measuring.engines.native_job import CHAIN_LENGTH, Gate, Job, Status
-from bandwidth.measuring.kernels import Kernel, kernel_of, stores_of
+from bandwidth.measuring.kernels import kernel_of, stores_of
 from bandwidth.measuring.sampling import calls_for_block
 from bandwidth.measuring.workers import NS_PER_S, Stamp, Team
 from bandwidth.results import Case
 from bandwidth.statistics import median
 
 if TYPE_CHECKING:
-    from bandwidth.measuring.engines.native_code import Library
+    from bandwidth.measuring.engines.native_code.library import Library
 
 # A tenth of a millisecond at 3 GHz: long beside a reading of the time, short beside a block.
 CLOCK_CALLS = 5_000
@@ -63,8 +72,6 @@ class NativeRunner:
 
     def tune(self, team: Team, works: Sequence[Work]) -> int:
         """Return the width of vectors that does some work fastest, tried on the spot where it is open. See `Runner`."""
-        from bandwidth.measuring.engines.native_code import LARGE_BYTES, width_for_memory, widths_to_try
-
         (first, *_), processor = works, self._compiled().processor
         if first.part.bytes_per_array >= LARGE_BYTES:
             return width_for_memory(first.kernel, first.stores, processor)
@@ -95,8 +102,6 @@ class NativeRunner:
 
     def clock_hz(self, team: Team) -> float | None:
         """Return the clock of the first worker's core, from a chain of instructions of one cycle each."""
-        from bandwidth.measuring.engines.native_code import CLOCK
-
         return clock_hz(self._function(CLOCK), self._gate, team)
 
     def stop(self) -> None:
@@ -127,13 +132,12 @@ class NativeRunner:
 def compiled(cases: Sequence[Case]) -> Library:
     """Return the code of all kernels that some cases need. Raises BandwidthError where LLVM makes none."""
     try:
-        from bandwidth.measuring.engines.native_code import Library, this_processor, widths
-        from bandwidth.measuring.engines.native_code import function_name as name_of
+        from bandwidth.measuring.engines.native_code.library import Library, this_processor
     except (ImportError, OSError) as error:  # its library does not load: another system's wheel, or a missing part
         raise BandwidthError(f"llvmlite does not load: {error}", "install it anew; the NumPy rows remain") from error
 
     processor = this_processor()
-    rows: dict[str, tuple[Kernel, str | None, int]] = {}
+    rows: dict[str, Row] = {}
     for case in cases:
         kernel, stores = kernel_of(case.path, case.variant), stores_of(case.variant)
         for width in widths(kernel, stores, processor):
@@ -159,8 +163,6 @@ def clock_hz(function: Callable[[Job], None], gate: Gate, team: Team) -> float |
 
 def function_name(work: Work) -> str:
     """Return the name of the compiled function that does some work."""
-    from bandwidth.measuring.engines.native_code import function_name as name_of
-
     return name_of(work.kernel, work.stores, work.vector_bytes)
 
 
