@@ -1,4 +1,4 @@
-"""Every parse and every format of a unit: bytes, seconds, hertz, transfers, bytes per second.
+"""Every parse and every format of a unit: bytes, seconds, hertz, transfers, bytes and operations per second, shares.
 
 Inside the package a quantity is a plain number in the unit that its name ends with (`_bytes`, `_s`, `_mt_s`,
 `_bytes_per_s`). Text becomes a number here on the way in and text again here on the way out.
@@ -15,7 +15,7 @@ from bandwidth.errors import BandwidthError
 
 # A number's digits and exponent are bounded, so that no text can make the arithmetic hang (1e300000000).
 _NUMBER = r"(?P<number>[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?)"
-_QUANTITY = re.compile(rf"\s*{_NUMBER}\s*(?P<unit>[A-Za-z/]*)\s*", re.ASCII)
+_QUANTITY = re.compile(rf"\s*{_NUMBER}\s*(?P<unit>[A-Za-z/%]*)\s*", re.ASCII)
 
 KIBI = 1024
 LONGEST_SHOWN = 60
@@ -52,6 +52,12 @@ _MT_S_PER_UNIT = {
     "gbps": Fraction(1000),
     "gbit/s": Fraction(1000),
 }
+_FLOPS_PER_UNIT = {
+    f"{prefix}{name}": 1000**power
+    for power, prefix in enumerate(("", "k", "m", "g", "t", "p"))
+    for name in ("", "flop", "flops", "flop/s", "flops/s")
+}
+_PER_PERCENT = Fraction(1, 100)
 
 
 def parse_size_bytes(text: str) -> int:
@@ -83,6 +89,36 @@ def parse_rate_mt_s(text: str) -> Fraction:
     return _positive(text, _parse(text, _MT_S_PER_UNIT, "a data rate", "write it with its unit: 2933MT/s or 14Gbps"))
 
 
+def parse_rate_bytes_per_s(text: str) -> float:
+    """Return the bytes per second of a rate such as `90GB/s` or `1.5 TiB/s`, its unit included.
+
+    The case counts: `Gb/s` would be bits. Raises BandwidthError, also for zero.
+    """
+    rate = _parse(text, BYTES_PER_S_PER_RATE_UNIT, "a rate", "write it with its unit: 90GB/s or 80GiB/s")
+    return float(_positive(text, rate))
+
+
+def parse_flops(text: str) -> float:
+    """Return the operations per second of `500GFLOP/s`, `2.5 TFLOPS` or `1e12`. Raises BandwidthError, also for 0."""
+    return float(
+        _positive(text, _parse(text, _FLOPS_PER_UNIT, "a peak of arithmetic", "write it as 500GFLOP/s or 2.5TFLOP/s"))
+    )
+
+
+def parse_share(text: str) -> float:
+    """Return the share in `95%` or `0.95`. Raises BandwidthError where it is none, or not above 0 and at most 1."""
+    what, hint = "a share above 0 and at most 100%", "write it as 95% or 0.95"
+    share = _parse(text, {"": Fraction(1), "%": _PER_PERCENT}, what, hint)
+    if not 0 < share <= 1:
+        raise BandwidthError(f"{_shown(text)} is not {what}", hint)
+    return float(share)
+
+
+def parse_percentage(text: str) -> float:
+    """Return the share in `50%`, `0%` or `200%`, its sign included. Raises BandwidthError."""
+    return float(_parse(text, {"%": _PER_PERCENT}, "a percentage", "write it as 50%"))
+
+
 def rate_unit_factor(unit: str) -> int:
     """Return how many bytes per second one `unit` is. Raises BandwidthError."""
     return BYTES_PER_S_PER_RATE_UNIT[canonical_rate_unit(unit)]
@@ -110,6 +146,15 @@ def format_size(size_bytes: int | float) -> str:
             return f"{_trimmed(size)} {unit}"
         size /= KIBI
     raise AssertionError("unreachable: the last unit always returns")
+
+
+def format_decimal_size(size_bytes: float) -> str:
+    """Return a size in decimal units, as rates are: `47.04 MB`, `140 GB`."""
+    rounded = float(f"{size_bytes:.4g}")
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if rounded >= factor:
+            return f"{format_decimal(rounded / factor)} {unit}"
+    return f"{rounded:.0f} B"
 
 
 def size_option(size_bytes: int) -> str:
@@ -141,10 +186,12 @@ def format_percent(share: float) -> str:
 
 
 def _parse(text: str, factors: dict[str, int] | dict[str, Fraction], what: str, hint: str) -> Fraction:
+    """Return the number times its unit's factor; a unit that `factors` has in lower case may be written in any."""
     match = _QUANTITY.fullmatch(text)
-    if match is None or match["unit"].lower() not in factors:
+    factor = None if match is None else factors.get(match["unit"], factors.get(match["unit"].lower()))
+    if match is None or factor is None:
         raise BandwidthError(f"{_shown(text)} is not {what}", hint)
-    return Fraction(match["number"]) * factors[match["unit"].lower()]
+    return Fraction(match["number"]) * factor
 
 
 def _positive(text: str, value: Fraction) -> Fraction:

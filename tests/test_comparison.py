@@ -346,6 +346,19 @@ def test_another_model_is_other_hardware_and_an_unknown_one_is_not(make_record):
     assert other_hardware(one, one) == other_hardware(one, unknown) == other_hardware(unknown, one) == ""
 
 
+def test_another_gpu_is_other_hardware_where_it_was_measured(make_record, make_case, make_result):
+    def record(*names, target="device:1"):
+        gpus = [{"device": number, "name": name} for number, name in enumerate(names)]
+        result = make_result(make_case(target=target), (1.0,) * 6)
+        return make_record(result, machine={"cpu_model": "A", "gpus": gpus})
+
+    one, other = record("T4", "H200"), record("T4", "A100")
+    assert other_hardware(other, one) == "device 1 'A100' is not the baseline's 'H200'"
+    assert other_hardware(record("T4", "H200"), one) == other_hardware(record("T4"), one) == ""
+    # What was not measured in the baseline is not compared.
+    assert other_hardware(record("P4", "H200"), one) == other_hardware(other, record("T4", "H200", target="host")) == ""
+
+
 # --- beside published figures
 
 

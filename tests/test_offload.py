@@ -395,7 +395,8 @@ def test_a_record_without_a_path_is_named_with_how_to_measure_it(record_of, entr
     [
         (Asked(host="PCIe 4.0 x16", device="H200"), "--host 'PCIe 4.0 x16' is a link"),
         (Asked(host="90GB/s", device="H200", link="DDR4-2933 x4"), "--link 'DDR4-2933 x4' is no link"),
-        (Asked(host="0GB/s", device="H200"), "no rate above zero"),
+        (Asked(host="0GB/s", device="H200"), "--host: '0GB/s' is zero"),
+        (Asked(host="90GB/s", device="1.2.3 GB/s"), "--device: '1.2.3 GB/s' is not a rate"),
     ],
 )
 def test_what_does_not_fit_an_option_is_a_usage_error(asked, said):

@@ -17,11 +17,32 @@ PARSERS = (
     units.parse_duration_s,
     units.parse_clock_mhz,
     units.parse_rate_mt_s,
+    units.parse_rate_bytes_per_s,
+    units.parse_flops,
+    units.parse_share,
+    units.parse_percentage,
     units.rate_unit_factor,
 )
 # What each unit's text is made of, so that hypothesis reaches behind the first character.
 NUMBER_LIKE = st.lists(
-    st.sampled_from([*"0123456789.eE+- ", "MiB", "GB", "MHz", "GT/s", "Gbps", "ms", "1e99", "\u0663", "\uff12", "\n"]),
+    st.sampled_from(
+        [
+            *"0123456789.eE+- ",
+            "MiB",
+            "GB",
+            "MHz",
+            "GT/s",
+            "Gbps",
+            "GB/s",
+            "TFLOP/s",
+            "%",
+            "ms",
+            "1e99",
+            "\u0663",
+            "\uff12",
+            "\n",
+        ]
+    ),
     max_size=12,
 ).map("".join)
 LONG_OR_HUGE = ["9" * 100_000, "1e300000000", "1e-300000000", "0." + "0" * 100_000 + "1", "1e999999999999MHz"]
@@ -123,6 +144,56 @@ def test_rates_of_a_pin_are_read(text, rate_mt_s):
 
 
 @pytest.mark.parametrize(
+    ("text", "bytes_per_s"),
+    [("90GB/s", 90e9), (" 1.5 TiB/s ", 1.5 * 2**40), ("12e3MB/s", 12e9), ("5kB/s", 5000.0), ("0.5B/s", 0.5)],
+)
+def test_rates_of_bytes_are_read(text, bytes_per_s):
+    assert units.parse_rate_bytes_per_s(text) == bytes_per_s
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, "90", "90GB", "90Gb/s", "90Gbit/s", "90gB/s", "90GB/h", "1.2.3GB/s"])
+def test_bits_and_bare_numbers_are_no_rates_of_bytes(text):
+    with pytest.raises(BandwidthError, match="is not a rate; write it with its unit"):
+        units.parse_rate_bytes_per_s(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "flops"),
+    [("500GFLOP/s", 5e11), ("2.5 TFLOPS", 2.5e12), ("1e12", 1e12), ("3tflop", 3e12), ("1P", 1e15), ("7flops/s", 7.0)],
+)
+def test_a_peak_of_arithmetic(text, flops):
+    assert units.parse_flops(text) == flops
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1G", "5GB/s", "1e999"])
+def test_what_is_no_peak_of_arithmetic(text):
+    with pytest.raises(BandwidthError, match="is not a peak of arithmetic; write it as 500GFLOP/s"):
+        units.parse_flops(text)
+
+
+@pytest.mark.parametrize(("text", "share"), [("95%", 0.95), (" 99.5 % ", 0.995), ("0.95", 0.95), ("1", 1), ("100%", 1)])
+def test_shares_are_read(text, share):
+    assert units.parse_share(text) == share
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, "0", "0%", "95", "1.01", "100.1%", "5%%", "much"])
+def test_a_share_is_above_zero_and_at_most_the_whole(text):
+    with pytest.raises(BandwidthError, match=r"is not a share above 0 and at most 100%; write it as 95% or 0\.95"):
+        units.parse_share(text)
+
+
+@pytest.mark.parametrize(("text", "share"), [("50%", 0.5), ("0 %", 0), ("200%", 2)])
+def test_percentages_are_read(text, share):
+    assert units.parse_percentage(text) == share
+
+
+@pytest.mark.parametrize("text", ["0.5", "-1%", "all%", "%"])
+def test_a_percentage_has_its_sign(text):
+    with pytest.raises(BandwidthError, match="is not a percentage; write it as 50%"):
+        units.parse_percentage(text)
+
+
+@pytest.mark.parametrize(
     ("parse", "text", "what"),
     [
         (units.parse_duration_s, "15 parsecs", "a duration; write it as 15s, 500ms or 2min"),
@@ -141,7 +212,13 @@ def test_a_unit_is_needed_where_a_bare_number_could_mean_two_things(parse, text,
 
 @pytest.mark.parametrize(
     ("parse", "text"),
-    [(units.parse_duration_s, "0s"), (units.parse_clock_mhz, "0.0MHz"), (units.parse_rate_mt_s, "0Gbps")],
+    [
+        (units.parse_duration_s, "0s"),
+        (units.parse_clock_mhz, "0.0MHz"),
+        (units.parse_rate_mt_s, "0Gbps"),
+        (units.parse_rate_bytes_per_s, "0GB/s"),
+        (units.parse_flops, "0"),
+    ],
 )
 def test_zero_is_refused(parse, text):
     with pytest.raises(BandwidthError, match=r"is zero; give a number above zero"):
@@ -302,3 +379,19 @@ def test_percentages_have_one_decimal(share, text):
 def test_size_as_an_option_loses_nothing():
     assert units.size_option(2013265920) == "1920MiB"
     assert units.size_option(4097) == "4097"
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (1, "1 B"),
+        (999, "999 B"),
+        (47_040_000, "47.04 MB"),
+        (140 * 10**9, "140 GB"),
+        (999_999_999, "1 GB"),
+        (2_411_234, "2.41 MB"),
+        (5 * 10**15, "5000 TB"),
+    ],
+)
+def test_sizes_are_decimal_as_rates_are(size, words):
+    assert units.format_decimal_size(size) == words

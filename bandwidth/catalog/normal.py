@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bandwidth.catalog.files import NORMAL_FILE, note_broken, read_entries, specs_folder, user_entries
-from bandwidth.errors import BandwidthError
+from bandwidth.catalog.files import NORMAL_FILE
+from bandwidth.catalog.ranges import all_ranges, fault_of_range
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,8 @@ class NormalBand:
 
 @lru_cache(maxsize=1)
 def normal_bands() -> tuple[NormalBand, ...]:
-    """Return every band: the user's first, then those of specs/normal.toml that none of them has the name of.
-
-    What is wrong with the user's is noted and passed over: a measurement must not fail by it. Raises BandwidthError for
-    a bad file of the package.
-    """
-    own, by_name = read_bands(specs_folder() / NORMAL_FILE), _user_bands()
-    return (*by_name.values(), *(band for band in own if band.name not in by_name))
+    """Return every band: the user's first, then those of specs/normal.toml. Raises BandwidthError as `all_ranges`."""
+    return all_ranges(NORMAL_FILE, NormalBand, fault_of)
 
 
 def forget_bands() -> None:
@@ -58,33 +52,9 @@ def forget_bands() -> None:
     normal_bands.cache_clear()
 
 
-def _user_bands() -> dict[str, NormalBand]:
-    try:
-        entries = user_entries(NORMAL_FILE, NormalBand)
-    except BandwidthError as error:  # a folder that is named and not there
-        note_broken(error)
-        return {}
-    for name, band in list(entries.items()):
-        if wrong := fault_of(band):
-            note_broken(BandwidthError(f"{NORMAL_FILE}: [{name}]: {wrong}", "mend these fields"))
-            del entries[name]
-    return entries
-
-
-def read_bands(path: Path) -> tuple[NormalBand, ...]:
-    """Return the bands of a file. Raises BandwidthError naming file, entry and field, as all spec files do."""
-    bands = read_entries(path, NormalBand)
-    for band in bands:
-        if wrong := fault_of(band):
-            raise BandwidthError(f"{path.name}: [{band.name}]: {wrong}", "mend these fields")
-    return bands
-
-
 def fault_of(band: NormalBand) -> str:
     """Return what is wrong with a band although each of its fields may be so, "" where nothing is."""
-    if band.low > band.high:
-        return "low is above high"
-    return "" if band.source.strip() else "source: it is empty"
+    return fault_of_range(band)
 
 
 def gpu_bands(bands: Iterable[NormalBand], target: str, path: str, names: Iterable[str]) -> tuple[NormalBand, ...]:

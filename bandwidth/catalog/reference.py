@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bandwidth.catalog.files import REFERENCE_FILE, note_broken, read_entries, specs_folder, user_entries
-from bandwidth.errors import BandwidthError
+from bandwidth.catalog.files import REFERENCE_FILE
+from bandwidth.catalog.ranges import all_ranges, fault_of_range
 
 BYTES_PER_GB = 1e9
 # A link's generation is told by its coded rate: within this share it is the same.
@@ -55,12 +54,8 @@ class PublishedFigure:
 
 @lru_cache(maxsize=1)
 def published_figures() -> tuple[PublishedFigure, ...]:
-    """Return every figure: the user's first, then those of specs/reference.toml that none of them has the name of.
-
-    What is wrong with the user's is noted and passed over. Raises BandwidthError for a bad file of the package.
-    """
-    own, by_name = read_figures(specs_folder() / REFERENCE_FILE), _user_figures()
-    return (*by_name.values(), *(figure for figure in own if figure.name not in by_name))
+    """Return every figure: the user's first, then those of specs/reference.toml. Raises as `all_ranges` does."""
+    return all_ranges(REFERENCE_FILE, PublishedFigure, fault_of)
 
 
 def forget_figures() -> None:
@@ -68,22 +63,11 @@ def forget_figures() -> None:
     published_figures.cache_clear()
 
 
-def read_figures(path: Path) -> tuple[PublishedFigure, ...]:
-    """Return the figures of a file. Raises BandwidthError naming file, entry and field, as all spec files do."""
-    figures = read_entries(path, PublishedFigure)
-    for figure in figures:
-        if wrong := fault_of(figure):
-            raise BandwidthError(f"{path.name}: [{figure.name}]: {wrong}", "mend these fields")
-    return figures
-
-
 def fault_of(figure: PublishedFigure) -> str:
     """Return what is wrong with a figure although each of its fields may be so, "" where nothing is."""
-    if figure.low > figure.high:
-        return "low is above high"
-    if any(share > 1 for share in figure.shares or ()):
-        return "it is above its peak"
-    return "" if figure.source.strip() else "source: it is empty"
+    if wrong := fault_of_range(figure):
+        return wrong
+    return "it is above its peak" if any(share > 1 for share in figure.shares or ()) else ""
 
 
 def nearest_figures(
@@ -124,16 +108,3 @@ def _kin(figure: PublishedFigure, names: set[str], family: str) -> Kin | None:
     if family in figure.families:
         return "its family"
     return None if figure.parts or figure.families else "any"
-
-
-def _user_figures() -> dict[str, PublishedFigure]:
-    try:
-        entries = user_entries(REFERENCE_FILE, PublishedFigure)
-    except BandwidthError as error:  # a folder that is named and not there
-        note_broken(error)
-        return {}
-    for name, figure in list(entries.items()):
-        if wrong := fault_of(figure):
-            note_broken(BandwidthError(f"{REFERENCE_FILE}: [{name}]: {wrong}", "mend these fields"))
-            del entries[name]
-    return entries

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -13,18 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bandwidth.cli.machine_options import machine_options
-from bandwidth.cli.output import (
+from bandwidth.cli.options import (
     PRINTED,
     FormatOption,
     JsonOption,
-    Output,
     OutputOption,
     QuietOption,
     UnitOption,
-    emit,
+    expanded,
+    option_value,
 )
+from bandwidth.cli.output import Output, emit
 from bandwidth.errors import BandwidthError, InterruptError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_share
 
 if TYPE_CHECKING:
     from bandwidth.comparison.baseline import Check
@@ -39,7 +39,6 @@ BUDGET_S = 15.0
 SECONDS_PER_BUDGET = 4 / 3
 START_S = 6.0
 LEAST_BUDGET_S = 2.0
-_SHARE = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*(%?)\s*", re.ASCII)
 
 
 def check(
@@ -60,11 +59,11 @@ def check(
         bool, typer.Option("--allow-missing", help="Let the record lack results that the baseline has.")
     ] = False,
     any_machine: Annotated[
-        bool, typer.Option("--any-machine", help="Let the baseline be of another model of processor.")
+        bool, typer.Option("--any-machine", help="Let the baseline be of another model of processor or GPU.")
     ] = False,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Save what --measure measured.", rich_help_panel=PRINTED),
+        typer.Option(metavar="PATH", help="Save what --measure measured.", rich_help_panel=PRINTED, callback=expanded),
     ] = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,
@@ -85,7 +84,7 @@ def check(
     from bandwidth.results.text_files import check_writable
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
-    share = _share(least)
+    share = option_value("--min", least, parse_share)
     _check_usage(record, baseline, measure, save)
     assert baseline is not None  # noqa: S101 - the line above saw to it
     for path in (save, options.path):
@@ -119,15 +118,6 @@ class _Rules:
         if other:
             raise BandwidthError(f"another machine: {other}", "give its own baseline, or --any-machine")
         return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only)
-
-
-def _share(text: str) -> float:
-    """Return the share in `95%` or `0.95`. Raises UsageError where it is none, or not above 0 and at most 1."""
-    match = _SHARE.fullmatch(text)
-    share = 0.0 if match is None else float(match[1]) / (100 if match[2] else 1)
-    if not 0 < share <= 1:
-        raise UsageError(f"--min {text[:60]!a} is not a share above 0 and at most 100%", "write it as 95% or 0.95")
-    return share
 
 
 def _check_usage(record: Path | None, baseline: Path | None, measure: str | None, save: Path | None) -> None:
@@ -189,7 +179,7 @@ def _measured(target: str, rules: _Rules, save: Path | None) -> tuple[str, Check
 
 def _wanted(target: str, baseline: Record) -> list[Result]:
     """Return the baseline's results of a target that a run measures again: those of the table, none of a study."""
-    from bandwidth.results.curves import plain_results
+    from bandwidth.results.plain_results import plain_results
 
     found = [
         result

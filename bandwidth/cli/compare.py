@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit
-from bandwidth.cli.specs_option import SpecsOption, tell_broken, use_specs
+from bandwidth.cli.collector import without_collector
+from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
+from bandwidth.cli.output import Output, emit
+from bandwidth.cli.specs_option import tell_broken, use_specs
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 
@@ -62,23 +62,11 @@ def compare(
     else:
         named, index = _with_reference(sources, reference)
         _refuse_twice(named)
-        with _without_collector():
+        with without_collector():
             sides = side_by_side(_columns(named), index)
             document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
             emit(document, options)
     tell_broken()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector still: of a thousand records nothing is garbage, and to look takes a second."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def is_record(source: str) -> bool:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import option_value
-from bandwidth.cli.output import (
-    FormatOption,
-    JsonOption,
-    Output,
-    OutputOption,
-    QuietOption,
-    UnitOption,
-    emit,
-    say,
-)
+from bandwidth.cli.collector import without_collector
+from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, UnitOption, option_value
+from bandwidth.cli.output import Output, emit, say
 from bandwidth.errors import BandwidthError, InterruptError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_share
 
 if TYPE_CHECKING:
     from bandwidth.fleet.gathering import Cluster, Gathered
@@ -35,7 +24,6 @@ MEASURE = "measure"
 STANDARD_INPUT = "-"
 MEASURING = "fleet measure"
 MOST_LOCAL = 64
-_SHARE = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*(%?)\s*", re.ASCII)
 
 
 def fleet(
@@ -95,7 +83,7 @@ def fleet(
     bandwidth fleet measure --scheduler tcp://login:8786 -- host --budget 15s
     """
     options = Output.checked(format_name, as_json, output, unit, quiet)
-    share = _share(least)
+    share = option_value("--min", least, parse_share)
     words = sources or []
     on_dask = (scheduler, scheduler_file, local)
     if words[:1] == [MEASURE]:
@@ -127,7 +115,7 @@ def _judged(
         raise InterruptError("interrupted", "no record had come yet")
     if gathered and not sources:
         raise BandwidthError("no host could be measured", f"{failed[0].host}: {failed[0].reason}")
-    with _without_collector():
+    with without_collector():
         machines, not_read = read_machines(_sources(sources), sys.stdin)
         found = judge(machines, share, mads, not_read=not_read)
         _print(found, options, gathered)
@@ -178,27 +166,6 @@ def _drawings(found: Fleet, options: Output) -> dict[str, str]:
         figure.name: inline_svg(draw(figure, "svg", transparent=True).decode("utf-8"), figure)
         for figure in fleet_figures(found)
     }
-
-
-def _share(text: str) -> float:
-    """Return the share in `95%` or `0.95`. Raises UsageError where it is none, or not above 0 and at most 1."""
-    match = _SHARE.fullmatch(text)
-    share = 0.0 if match is None else float(match[1]) / (100 if match[2] else 1)
-    if not 0 < share <= 1:
-        raise UsageError(f"--min {text[:60]!a} is not a share above 0 and at most 100%", "write it as 95% or 0.95")
-    return share
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector still: of ten thousand machines nothing is garbage, and to look takes seconds."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 # --- measuring ------------------------------------------------------------------------------------------------------

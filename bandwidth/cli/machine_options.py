@@ -1,48 +1,16 @@
-"""Options that say what this machine has, shared by `system` and `measure`."""
+"""What the options say that this machine has: `--memory`, `--sockets` and `--facts`."""
 
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from bandwidth.cli.options import MEMORY_VARIABLE
 from bandwidth.errors import BandwidthError
 
 if TYPE_CHECKING:
     from bandwidth.machine.facts import Facts
     from bandwidth.measuring.options import MeasureOptions
-
-MEMORY_VARIABLE = "BANDWIDTH_MEMORY"
-MACHINE = "What the machine has"
-
-MemoryOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SPEC",
-        help=f"Memory of one socket, such as DDR5-4800 x12; else ${MEMORY_VARIABLE}, else what is found.",
-        rich_help_panel=MACHINE,
-    ),
-]
-SocketsOption = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        help="Sockets that have this memory; default: those found.",
-        min=1,
-        max=4096,
-        rich_help_panel=MACHINE,
-    ),
-]
-FactsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--facts",
-        metavar="FILE",
-        help="Facts that `bandwidth system --save FILE` wrote.",
-        rich_help_panel=MACHINE,
-    ),
-]
 
 
 def machine_options(memory: str | None, sockets: int | None, facts_path: Path | None) -> "MeasureOptions":

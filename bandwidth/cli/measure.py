@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.machine_options import FactsOption, MemoryOption, SocketsOption, machine_options
-from bandwidth.cli.options import option_list, option_value
-from bandwidth.cli.output import (
+from bandwidth.cli.machine_options import machine_options
+from bandwidth.cli.options import (
     PRINTED,
+    FactsOption,
     FormatOption,
     JsonOption,
-    Output,
+    MemoryOption,
     OutputOption,
     QuietOption,
+    SocketsOption,
     UnitOption,
-    emit,
     expanded,
+    option_list,
+    option_value,
 )
+from bandwidth.cli.output import Output, emit
 from bandwidth.cli.specs_option import tell_broken
 from bandwidth.cli.terminal import is_lively
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import ExitStack
 from functools import partial
@@ -11,20 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import option_list, option_value
-from bandwidth.cli.output import (
+from bandwidth.cli.options import (
     PRINTED,
     FormatOption,
     JsonOption,
-    Output,
     OutputOption,
     QuietOption,
+    SpecsOption,
     UnitOption,
-    emit,
+    option_list,
+    option_value,
 )
-from bandwidth.cli.specs_option import SpecsOption, complete_device, tell_broken, use_specs
+from bandwidth.cli.output import Output, emit
+from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_percentage, parse_size_bytes
 
 if TYPE_CHECKING:
     from bandwidth.offload.answer import Answer
@@ -40,7 +40,6 @@ MEASURED_PASSES = "1,10"
 DEFAULT_BUDGET = "5s"
 MOST_PASSES = 10**12
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
-_SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%", re.ASCII)
 
 
 def offload(
@@ -260,8 +259,8 @@ def _work(result: str, *, overlap: bool, resident: bool, devices: int, shared_li
 
 def _result(text: str) -> tuple[int, float]:
     """Return the bytes or the share of `4MB`, `50%` or `0`."""
-    if (found := _SHARE.fullmatch(text.strip())) is not None:
-        return 0, float(found[1]) / 100
+    if text.rstrip().endswith("%"):
+        return 0, option_value("--result", text, parse_percentage)
     return (0 if text.strip() == "0" else option_value("--result", text, parse_size_bytes)), 0.0
 
 

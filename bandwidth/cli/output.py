@@ -1,13 +1,11 @@
-"""How every command prints: the shared options, and where the text goes."""
+"""How every command prints: what the shared options say, checked, and where the text goes."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from bandwidth.cli.terminal import shows_blocks, text_width
 from bandwidth.errors import BandwidthError, UsageError
@@ -18,55 +16,6 @@ if TYPE_CHECKING:
 
 # Named here too, so that `--help` and a check need not import the renderers; a test holds the two lists together.
 FORMAT_NAMES = ("table", "markdown", "csv", "json", "latex", "html")
-
-# The panel of --help that these options stand in.
-PRINTED = "What is printed and kept"
-
-FormatOption = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help=f"Print as {', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}.",
-        rich_help_panel=PRINTED,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=PRINTED)]
-
-
-def expanded(path: Path | None) -> Path | None:
-    """Return a path with its `%h`, `%j`, `%t` and `%p` filled in. Raises UsageError for another letter."""
-    if path is None or "%" not in str(path):
-        return path
-    from bandwidth.cli.path_pattern import expand
-
-    return expand(path)
-
-
-OutputOption = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="Write to FILE; %h is the host, %j the job, %t the time, %p the process.",
-        rich_help_panel=PRINTED,
-        callback=expanded,
-    ),
-]
-UnitOption = Annotated[
-    str,
-    typer.Option(
-        "--unit",
-        metavar="UNIT",
-        help="Unit of rates in tables: GB/s, GiB/s, MB/s, MiB/s, TB/s ...",
-        rich_help_panel=PRINTED,
-    ),
-]
-QuietOption = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="The result only: no progress, no notes.", rich_help_panel=PRINTED),
-]
 
 
 @dataclass(frozen=True)

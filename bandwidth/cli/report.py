@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import option_value
-from bandwidth.cli.output import PRINTED, Output, QuietOption, UnitOption, say
+from bandwidth.cli.options import PRINTED, QuietOption, UnitOption, option_value
+from bandwidth.cli.output import Output, say
 from bandwidth.errors import UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 
 if TYPE_CHECKING:
     from bandwidth.report.write_up import WriteUp
@@ -52,9 +52,9 @@ def report(
 
     bandwidth report one-thread.json all-threads.json sweep.json -o article.tex --anonymise
     """
+    from bandwidth.comparison.sides import usable
     from bandwidth.report.anonymise import anonymised
     from bandwidth.report.figures_drawing import MISSING, can_draw
-    from bandwidth.report.figures_roofline import parse_flops
     from bandwidth.report.write_up import make_write_up
     from bandwidth.results.files import load
 
@@ -64,7 +64,7 @@ def report(
     if figures is not None and not can_draw():
         raise UsageError("--figures needs matplotlib, which is not installed", "pip install 'membandwidth[plot]'")
     _refuse_overwriting(records, output)
-    loaded = [load(path) for path in records]
+    loaded = [usable(load(path), str(path)) for path in records]
     shown = [anonymised(record) for record in loaded] if anonymise else loaded
     write_up = make_write_up(shown, options.unit, flops=peak, title=title, figures=can_draw())
     _write(write_up, options, figures)

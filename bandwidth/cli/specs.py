@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit, say
-from bandwidth.cli.specs_option import SpecsOption, tell_broken, use_specs
+from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
+from bandwidth.cli.output import Output, emit, say
+from bandwidth.cli.specs_option import tell_broken, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 

@@ -1,15 +1,8 @@
-"""The option that adds a folder of one's own specs, and the names that shell completion offers."""
+"""What `--specs` does, what was passed over in one's own specs, and the names that shell completion offers."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from bandwidth.cli.output import say
-
-SpecsOption = Annotated[
-    Path | None, typer.Option("--specs", metavar="DIR", help="Own specs, also by $BANDWIDTH_SPECS; they override.")
-]
 
 
 def use_specs(folder: Path | None) -> None:

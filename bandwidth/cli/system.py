@@ -6,8 +6,19 @@ from typing import Annotated
 
 import typer
 
-from bandwidth.cli.machine_options import FactsOption, MemoryOption, SocketsOption, machine_options
-from bandwidth.cli.output import FormatOption, JsonOption, Output, OutputOption, QuietOption, UnitOption, emit, say
+from bandwidth.cli.machine_options import machine_options
+from bandwidth.cli.options import (
+    FactsOption,
+    FormatOption,
+    JsonOption,
+    MemoryOption,
+    OutputOption,
+    QuietOption,
+    SocketsOption,
+    UnitOption,
+    expanded,
+)
+from bandwidth.cli.output import Output, emit, say
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 
@@ -15,7 +26,9 @@ def system(
     save: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the facts to FILE: saved once as root, they serve everyone by --facts."
+            metavar="FILE",
+            help="Write the facts to FILE: saved once as root, they serve everyone by --facts.",
+            callback=expanded,
         ),
     ] = None,
     memory: MemoryOption = None,

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import option_value
-from bandwidth.cli.output import (
+from bandwidth.cli.options import (
     FormatOption,
     JsonOption,
-    Output,
     OutputOption,
     QuietOption,
+    SpecsOption,
     UnitOption,
-    emit,
-    say,
+    option_value,
 )
-from bandwidth.cli.specs_option import SpecsOption, complete_device, tell_broken, use_specs
+from bandwidth.cli.output import Output, emit, say
+from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
 

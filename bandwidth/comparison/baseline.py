@@ -79,10 +79,14 @@ def check(
 
 def other_hardware(record: Record, baseline: Record) -> str:
     """Return in words how the record's machine is another model than the baseline's, empty where it is not."""
-    here, there = record.machine.get("cpu_model"), baseline.machine.get("cpu_model")
-    if here is None or there is None or here == there:
-        return ""
-    return f"{str(here)[:60]!a} is not the baseline's {str(there)[:60]!a}"
+    pairs = [("", record.machine.get("cpu_model"), baseline.machine.get("cpu_model"))]
+    for number in sorted({number for result in baseline.results for number in result.case.devices}):
+        here, there = (one.gpus.get(number, {}).get("name") for one in (record, baseline))
+        pairs.append((f"device {number} ", here, there))
+    for what, here, there in pairs:
+        if here is not None and there is not None and here != there:
+            return f"{what}{str(here)[:60]!a} is not the baseline's {str(there)[:60]!a}"
+    return ""
 
 
 def merged(record: Record, again: Record, ids: Container[str]) -> Record:

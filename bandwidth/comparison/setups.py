@@ -67,7 +67,7 @@ def setup_of(record: Record) -> dict[str, str]:
     found["theory"] = record.memory.get("spec")
     found |= _gpus(record.machine.get("gpus"))
     found["bandwidth"] = record.tool_version
-    return {label: _text(value) for label, value in found.items() if value not in (None, "", [], {})}
+    return {label: one_line(value) for label, value in found.items() if value not in (None, "", [], {})}
 
 
 def _readable(fact: str, value: object) -> object:
@@ -90,7 +90,7 @@ def _gpus(gpus: object) -> dict[str, Any]:
     }
 
 
-def _text(value: object) -> str:
+def one_line(value: object) -> str:
     """Return a value on one line, cut where it is long: a record may hold anything."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bandwidth.comparison.pairs import beyond_noise, figure_of, interval_of, ratio, ratio_interval
-from bandwidth.comparison.setups import Difference, differences
+from bandwidth.comparison.setups import Difference, differences, one_line
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.results import Case, Record, Result, summarise
-from bandwidth.results.curves import MEMORY, Plateau, SizeCurve, is_size_check, plateaus, size_curves
+from bandwidth.results.curves import MEMORY, SizeCurve, size_curves
+from bandwidth.results.plateaus import Plateau, plateaus
+from bandwidth.results.result_pairs import is_size_check
 from bandwidth.statistics import Interval
 from bandwidth.theory import Peak
 
@@ -133,10 +135,17 @@ def side_by_side(columns: Sequence[Column], reference: int = 0) -> SideBySide:
 
 
 def usable(record: Record, source: str) -> Record:
-    """Return the record. Raises BandwidthError where it holds no result."""
+    """Return the record. Raises BandwidthError where it holds no result, with the first reason why it does not."""
     if not record.results:
-        raise BandwidthError(f"{source} holds no result", "measure again, or leave it out")
+        raise BandwidthError(f"{source} holds no result{_why(record)}", "measure again, or leave it out")
     return record
+
+
+def _why(record: Record) -> str:
+    if not record.not_run:
+        return ""
+    first, more = record.not_run[0], len(record.not_run) - 1
+    return f": {one_line(first.id)}{f' and {more} more' if more else ''} not run: {one_line(first.reason)}"
 
 
 # --- the entries of one record --------------------------------------------------------------------------------------

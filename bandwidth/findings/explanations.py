@@ -5,11 +5,29 @@ from __future__ import annotations
 import difflib
 
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.code_texts import CODES
+from bandwidth.findings import (
+    gpus_texts,
+    machine_state_texts,
+    nodes_texts,
+    normal_range_texts,
+    stores_texts,
+    threads_texts,
+    validity_texts,
+)
 from bandwidth.findings.entry import Explanation
 from bandwidth.findings.topic_texts import TOPICS
 
-EXPLANATIONS: tuple[Explanation, ...] = (*CODES, *TOPICS)
+# The text of a code stands beside the rule that raises it: that of stores.py in stores_texts.py.
+_CODES = (
+    *validity_texts.TEXTS,
+    *machine_state_texts.TEXTS,
+    *stores_texts.TEXTS,
+    *threads_texts.TEXTS,
+    *nodes_texts.TEXTS,
+    *normal_range_texts.TEXTS,
+    *gpus_texts.TEXTS,
+)
+EXPLANATIONS: tuple[Explanation, ...] = (*sorted(_CODES, key=lambda entry: entry.key), *TOPICS)
 
 
 def explanation(key: str) -> Explanation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bandwidth.catalog.normal import NormalBand, gpu_bands, normal_bands
@@ -14,9 +14,7 @@ from bandwidth.findings.reading import (
     SWEEP_POINT,
     Raised,
     Row,
-    devices_of,
     gpu_conditions,
-    gpus_of,
     kind_of,
     number,
     partner,
@@ -34,6 +32,8 @@ GIGA = 1e9
 PAGEABLE, PINNED = "pageable", "pinned"
 # Pageable memory is copied once more on its way: half of the pinned rate or less is usual.
 PAGEABLE_SHARE = 0.9
+# Links that have a way of their own each reach what they reach alone; what is shared halves, or worse.
+TOGETHER_SHARE = 0.9
 # A published figure that is a single number is met within this: other drivers, other shapes.
 SAME_FIGURE = 0.97
 # The clocks were held down for more than this in all: a blink is the end of a boost.
@@ -42,9 +42,9 @@ HELD_LEAST_S = 0.05
 
 def below_normal(record: Record) -> Iterator[Raised]:
     """Yield rates of a GPU's memory and of pinned copies that lie below the band of their path."""
-    bands, gpus = normal_bands(), gpus_of(record)
+    bands, gpus = normal_bands(), record.gpus
     for row in rated(record):
-        case, numbers = row.result.case, devices_of(row.result)
+        case, numbers = row.result.case, row.result.case.devices
         if kind_of(row.result) not in (DEVICE, PCIE) or SWEEP_POINT in case.variant or len(numbers) != 1:
             continue
         if "peer" in case.variant or case.variant.get("host_memory", PINNED) != PINNED:
@@ -59,9 +59,9 @@ def below_normal(record: Record) -> Iterator[Raised]:
 
 def link_below_its_maximum(record: Record) -> Iterator[Raised]:
     """Yield links that under load were narrower or of an older generation than GPU and slot can do together."""
-    gpus, told = gpus_of(record), set()
+    gpus, told = record.gpus, set()
     for row in rated(record):
-        numbers = devices_of(row.result)
+        numbers = row.result.case.devices
         if kind_of(row.result) != PCIE or len(numbers) != 1 or numbers[0] in told:
             continue
         words = _trained_down(row, gpus.get(numbers[0], {}))
@@ -73,7 +73,7 @@ def link_below_its_maximum(record: Record) -> Iterator[Raised]:
 
 def held_down(record: Record) -> Iterator[Raised]:
     """Yield GPUs whose clocks were held down, by power or by heat, in the run."""
-    for device, gpu in gpus_of(record).items():
+    for device, gpu in record.gpus.items():
         words = _held(record, device, gpu)
         if words:
             hint = "see its cooling and power (`nvidia-smi -q -d PERFORMANCE`); the memory has a clock of its own"
@@ -82,7 +82,7 @@ def held_down(record: Record) -> Iterator[Raised]:
 
 def shared_with_others(record: Record) -> Iterator[Raised]:
     """Yield GPUs on which other processes compute."""
-    for device, gpu in gpus_of(record).items():
+    for device, gpu in record.gpus.items():
         counts = [number(gpu_conditions(record, gpu, when).get("other_processes")) for when in ("before", "after")]
         most = max((count for count in counts if count is not None), default=0)
         if most > 0:
@@ -95,7 +95,7 @@ def shared_with_others(record: Record) -> Iterator[Raised]:
 
 def split_up(record: Record) -> Iterator[Raised]:
     """Yield GPUs that are split into instances: one has a part of the memory's bandwidth."""
-    for device, gpu in gpus_of(record).items():
+    for device, gpu in record.gpus.items():
         if gpu.get("mig_enabled") is True:
             text = f"device {device}: MIG is on: an instance has a part of the memory's channels"
             yield Raised(None, Finding("BW038", text, "normal: read the theory as the whole card's, or switch MIG off"))
@@ -103,7 +103,7 @@ def split_up(record: Record) -> Iterator[Raised]:
 
 def confidential(record: Record) -> Iterator[Raised]:
     """Yield where confidential computing is on: what goes over the link is encrypted by the processor."""
-    if any(gpu.get("confidential_compute") is True for gpu in gpus_of(record).values()):
+    if any(gpu.get("confidential_compute") is True for gpu in record.gpus.values()):
         text = "confidential computing is on: copies over the link are encrypted on their way"
         yield Raised(None, Finding("BW039", text, "normal: a few GB/s are usual then; without it the link is free"))
 
@@ -118,8 +118,23 @@ def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
         if ratio(row, pinned) < PAGEABLE_SHARE:
             seen = f"pageable memory reaches {rate_text(row)}, {format_percent(ratio(row, pinned))} of pinned memory's"
             limit = f"{rate_text(pinned)}; below {format_percent(PAGEABLE_SHARE)} it is the copy on the way"
-            hint = "normal (half or less): use pinned memory for what is copied often"
+            hint = "normal (often half or less): use pinned memory for what is copied often"
             yield Raised(row.result.case.id, Finding("BW040", f"{seen} {limit}", hint))
+
+
+def links_share_a_way(record: Record) -> Iterator[Raised]:
+    """Yield where the links of several GPUs reach less at once than the sum of what each reaches alone."""
+    rows = [row for row in rated(record) if kind_of(row.result) == PCIE and SWEEP_POINT not in row.result.case.variant]
+    for row in (row for row in rows if len(row.result.case.devices) > 1):
+        alone = _alone(rows, row)
+        if alone is None or rate(row) >= TOGETHER_SHARE * alone:
+            continue
+        devices = ", ".join(map(str, row.result.case.devices))
+        seen = f"the links of devices {devices} reach {rate_text(row)} at once, {format_percent(rate(row) / alone)}"
+        limit = format_percent(TOGETHER_SHARE)
+        of = f"of {format_rate(alone)} GB/s, the sum of each alone; below {limit} they share a way"
+        hint = "a switch, a root port or the host's memory: see `nvidia-smi topo -m`, and spread work over other ports"
+        yield Raised(row.result.case.id, Finding("BW041", f"{seen} {of}", hint))
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
@@ -145,6 +160,20 @@ def _limit(row: Row, bands: tuple[NormalBand, ...]) -> tuple[float, NormalBand] 
     return None
 
 
+def _alone(rows: Sequence[Row], together: Row) -> float | None:
+    """Return the sum of the rates of the same copies of each device alone, None where one was not measured."""
+    case = together.result.case
+    alike = [
+        row
+        for row in rows
+        if (row.result.case.path, row.result.case.engine, row.result.case.variant)
+        == (case.path, case.engine, case.variant)
+    ]
+    rates = {row.result.case.devices: rate(row) for row in alike}
+    alone = [rates.get((device,)) for device in case.devices]
+    return None if None in alone else sum(value for value in alone if value is not None)
+
+
 def _words(band: NormalBand) -> str:
     of = {"peak": " of the theory", "vendor": " of the maker's figure", "GB/s": " GB/s"}[band.denominator]
     ends = [f"{end:g}" if band.denominator == "GB/s" else format_percent(end) for end in (band.low, band.high)]
@@ -152,7 +181,7 @@ def _words(band: NormalBand) -> str:
 
 
 def _first_check(record: Record, row: Row, gpus: Mapping[int, Mapping[str, Any]]) -> str:
-    (device,) = devices_of(row.result)
+    (device,) = row.result.case.devices
     gpu = gpus.get(device, {})
     if gpu.get("mig_enabled") is True:
         return "MIG is on, and an instance has a part of the memory (BW038)"
@@ -201,7 +230,7 @@ def _held(record: Record, device: int, gpu: Mapping[str, Any]) -> str:
         early, late = number(before.get(name)), number(after.get(name))
         if early is not None and late is not None and (late - early) * 1e-9 > HELD_LEAST_S:
             words.append(f"{why}, for {format_duration((late - early) * 1e-9)}")
-    seen = [row for row in rated(record) if device in devices_of(row.result) and "throttled" in row.result.observed]
+    seen = [row for row in rated(record) if device in row.result.case.devices and "throttled" in row.result.observed]
     if not words and any(row.result.observed["throttled"].most > 0 for row in seen):
         words.append("seen at work")
     return ", ".join(words)

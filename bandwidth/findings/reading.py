@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.cpu_list import parse_cpu_list
 from bandwidth.results import Finding, Record, Result, Summary, summarise
-from bandwidth.results.curves import is_size_check
+from bandwidth.results.result_pairs import is_size_check
 from bandwidth.statistics import Interval
 from bandwidth.units import format_rate
 
@@ -46,18 +46,6 @@ HOST, DEVICE, PCIE = "host", "device", "pcie"
 def kind_of(result: Result) -> str:
     """Return what a result is about: `host`, `device` (a GPU's memory) or `pcie` (its link)."""
     return result.case.target.partition(":")[0]
-
-
-def devices_of(result: Result) -> tuple[int, ...]:
-    """Return the numbers of the GPUs of a result, none of the host's."""
-    return tuple(int(text) for text in result.case.target.partition(":")[2].split(",") if text.isdecimal())
-
-
-def gpus_of(record: Record) -> dict[int, Mapping[str, Any]]:
-    """Return the facts of each GPU that was measured, by its number."""
-    listed = record.machine.get("gpus")
-    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
-    return {entry["device"]: entry for entry in entries if isinstance(entry.get("device"), int)}
 
 
 def gpu_conditions(record: Record, gpu: Mapping[str, Any], when: str) -> Mapping[str, Any]:

@@ -62,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     gpus.shared_with_others,
     gpus.split_up,
     gpus.confidential,
+    gpus.links_share_a_way,
     gpus.pageable_beside_pinned,
     nodes.nodes_unlike,
     nodes.memory_only_nodes,
@@ -99,6 +100,7 @@ OF_ALL: frozenset[Rule] = frozenset(
         gpus.shared_with_others,
         gpus.split_up,
         gpus.confidential,
+        gpus.links_share_a_way,
         gpus.pageable_beside_pinned,
     }
 )

@@ -107,8 +107,8 @@ def _pynvml() -> ModuleType | None:
 def nvml_gpus(nvml: Nvml) -> dict[str, dict[str, Json]]:
     """Return what the driver knows of each GPU by PCI address, nothing where there is no driver.
 
-    `memory_clock_mhz` is the highest, not the present one, as idle clocks lie; `max_link_generation` and
-    `max_link_width` are what GPU and slot can do together, the current ones as the GPU is now.
+    `memory_clock_mhz` and `sm_clock_mhz` are the highest, as idle clocks lie, the current ones as the GPU is now, with
+    the `throttle_reasons` in words; `max_link_generation` and `max_link_width` are what GPU and slot can do together.
     """
     if not nvml.open():
         return {}
@@ -252,6 +252,9 @@ def _gpu(nvml: Nvml, handle: object, system: Mapping[str, Json | None]) -> dict[
         **system,
         **_identifiers(identifier),
         "sm_clock_mhz": _within(nvml.ask("nvmlDeviceGetMaxClockInfo", handle, _SM_CLOCK), _CLOCK_MHZ),
+        "current_memory_clock_mhz": _within(nvml.ask("nvmlDeviceGetClockInfo", handle, _MEMORY_CLOCK), _CLOCK_MHZ),
+        "current_sm_clock_mhz": _within(nvml.ask("nvmlDeviceGetClockInfo", handle, _SM_CLOCK), _CLOCK_MHZ),
+        "throttle_reasons": None if (reasons := _reasons(nvml, handle)) is None else [*reasons],
         "power_limit_milliwatts": _within(nvml.ask("nvmlDeviceGetPowerManagementLimit", handle), _MILLIWATTS),
         "persistence": _switch(nvml.ask("nvmlDeviceGetPersistenceMode", handle)),
         "virtual": None if mode is None else _VIRTUAL_MODES.get(mode),

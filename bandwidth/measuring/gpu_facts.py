@@ -34,16 +34,19 @@ class GpuFacts:
     @property
     def peak_bytes_per_s(self) -> float | None:
         """The memory's peak by the driver's attributes, None where it does not tell them."""
-        product = _TRANSFERS_PER_CLOCK * self.memory_clock_khz * 1000 * self.memory_width_bits / 8
-        return product or None
+        return attribute_peak_bytes_per_s(self.memory_clock_khz, self.memory_width_bits) or None
 
     @property
     def peak_working(self) -> str:
         """How the peak is worked out, with its numbers."""
-        clock = f"{self.memory_clock_khz / 1000:g}"
-        return f"{_TRANSFERS_PER_CLOCK} x {clock} MHz x {self.memory_width_bits} bit / 8"
+        return attribute_peak_working(self.memory_clock_khz, self.memory_width_bits)
 
 
-def numbers_of(target: str) -> tuple[int, ...]:
-    """Return the devices of a target: `device:0`, `pcie:1`, or several at once, `device:0,1`; none of the host's."""
-    return tuple(int(number) for number in target.partition(":")[2].split(",") if number.isdecimal())
+def attribute_peak_bytes_per_s(memory_clock_khz: int, memory_width_bits: int) -> float:
+    """Return the peak of a memory in bytes per second by the clock and the width that NVIDIA's driver tells."""
+    return _TRANSFERS_PER_CLOCK * memory_clock_khz * 1000 * memory_width_bits / 8
+
+
+def attribute_peak_working(memory_clock_khz: int, memory_width_bits: int) -> str:
+    """Return how that peak is worked out, with its numbers."""
+    return f"{_TRANSFERS_PER_CLOCK} x {memory_clock_khz / 1000:g} MHz x {memory_width_bits} bit / 8"

@@ -10,7 +10,7 @@ from bandwidth.catalog.device import Device
 from bandwidth.catalog.search import find_by_pci_id
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts, Json
-from bandwidth.measuring.gpu_facts import GpuFacts, numbers_of
+from bandwidth.measuring.gpu_facts import GpuFacts
 from bandwidth.results import Result
 from bandwidth.theory import Peak, peak
 from bandwidth.units import format_percent, format_rate
@@ -77,7 +77,7 @@ def _links_seen(results: Iterable[Result], gpus: Sequence[GpuFacts]) -> dict[int
     other = {gpu.number for gpu in gpus if gpu.has_host_link}
     found: dict[int, tuple[Peak, str]] = {}
     for result in results:
-        numbers = numbers_of(result.case.target)
+        numbers = result.case.devices
         seen = [result.observed.get(name) for name in ("link_generation", "link_width")]
         if not result.case.target.startswith(LINK_PREFIX) or len(numbers) != 1 or None in seen or numbers[0] in other:
             continue
@@ -97,7 +97,7 @@ def link_peak(generation: int, width: int) -> Peak | None:
 
 
 def _with_link_theory(result: Result, links: Mapping[int, tuple[Peak, str]]) -> Result:
-    numbers = numbers_of(result.case.target)
+    numbers = result.case.devices
     if not result.case.target.startswith(LINK_PREFIX) or any(number not in links for number in numbers):
         return result
     is_both = result.case.path == "bidirectional"

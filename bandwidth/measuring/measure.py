@@ -21,7 +21,7 @@ from bandwidth.machine.reader import Reader, SystemReader
 from bandwidth.machine.topology import Topology, read_topology
 from bandwidth.measuring.cases import Plan
 from bandwidth.measuring.engines import ENGINES, Engine, EngineEntry, Look, engines_of, make_engines
-from bandwidth.measuring.gpu_facts import GpuFacts, numbers_of
+from bandwidth.measuring.gpu_facts import GpuFacts
 from bandwidth.measuring.gpu_plan import LINK_PATHS, make_gpu_plan
 from bandwidth.measuring.gpu_theory import machine_with, with_link_theories
 from bandwidth.measuring.kernels import KERNELS, ORDINARY, kernel_of
@@ -331,8 +331,8 @@ def _place(result: Result) -> tuple[Any, ...]:
     return (
         _TARGET_ORDER.get(case.target.partition(":")[0], len(_TARGET_ORDER)),
         "peer" in case.variant,
-        len(numbers_of(case.target)),
-        numbers_of(case.target),
+        len(case.devices),
+        case.devices,
         case.is_latency,
         case.threads,
         str(case.variant.get("cores", "")),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bandwidth.measuring.kernels import KERNELS, kernel_of
 from bandwidth.report.figures import Series
-from bandwidth.report.labels import thread_words
+from bandwidth.report.labels import counted_bytes, thread_words
 from bandwidth.results import Record, Result
 from bandwidth.units import format_size
 
@@ -38,14 +37,8 @@ def _in_words(series: Series, at: Callable[[float], str], y_unit: str) -> str:
 
 
 def _counted(results: Sequence[Result]) -> str:
-    found = set()
-    for result in results:
-        try:
-            found.add(kernel_of(result.case.path, result.case.variant).name)
-        except KeyError:
-            continue  # a latency, a link, or a path of a later version
-    texts = [f"{name} {kernel.counted}" for name, kernel in KERNELS.items() if name in found]
-    return f"Counted, bytes an element: {', '.join(texts)}." if texts else ""
+    counted = counted_bytes(results)
+    return f"Counted, bytes an element: {counted}." if counted else ""
 
 
 def _how(results: Sequence[Result]) -> str:

@@ -15,10 +15,10 @@ from bandwidth.results.curves import (
     ThreadCurve,
     knee,
     loaded_latency,
-    plateaus,
     size_curves,
     thread_curves,
 )
+from bandwidth.results.plateaus import plateaus
 from bandwidth.units import format_percent, format_size, rate_unit_factor
 
 LINK = "pcie:"

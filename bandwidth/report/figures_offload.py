@@ -10,9 +10,9 @@ from bandwidth.offload.figures import Asked, Source, find_figures
 from bandwidth.offload.model import Work
 from bandwidth.report.figures import MOST_SERIES, Curves, Figure, Mark, Point, Series
 from bandwidth.report.figures_captions import series_description
-from bandwidth.report.offload import pass_words, size_words
+from bandwidth.report.offload import pass_words
 from bandwidth.results import Record
-from bandwidth.units import format_duration, format_rate
+from bandwidth.units import format_decimal_size, format_duration, format_rate
 
 _MS_PER_S = 1e3
 # What a record's own figure shows.
@@ -36,7 +36,7 @@ def offload_figure(answer: Answer, lines: Sequence[Line], unit: str) -> Figure:
     low, high = shown[0].points[0][0], shown[0].points[-1][0]
     marks = sorted(
         (
-            Mark(line.break_even_bytes, f"{size_words(line.break_even_bytes)}")
+            Mark(line.break_even_bytes, f"{format_decimal_size(line.break_even_bytes)}")
             for line in shown
             if line.break_even_bytes is not None and low <= line.break_even_bytes <= high
         ),
@@ -70,7 +70,11 @@ def _caption(answer: Answer, unit: str) -> str:
 def _described(series: Sequence[Series], lines: Sequence[Line]) -> str:
     ends = [
         f"With {pass_words(line.passes)} the device is "
-        + ("never faster." if line.break_even_bytes is None else f"faster from {size_words(line.break_even_bytes)} on.")
+        + (
+            "never faster."
+            if line.break_even_bytes is None
+            else f"faster from {format_decimal_size(line.break_even_bytes)} on."
+        )
         for line in lines
     ]
-    return " ".join([series_description(series, size_words, "ms"), *ends])
+    return " ".join([series_description(series, format_decimal_size, "ms"), *ends])

@@ -20,9 +20,10 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Case, Record, Result, Summary, rates_bytes_per_s, summarise
-from bandwidth.results.curves import loaded_latency, plain_results, size_curves, thread_curves
+from bandwidth.results.curves import loaded_latency, size_curves, thread_curves
 from bandwidth.results.grouping import NODE_KEYS, grouped, has_figure
 from bandwidth.results.node_matrices import NodeCell, NodeMatrix, node_matrices
+from bandwidth.results.plain_results import plain_results
 from bandwidth.units import format_size, rate_unit_factor
 
 PERCENT = 100

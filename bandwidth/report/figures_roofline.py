@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from bandwidth.errors import BandwidthError
 from bandwidth.measuring.kernels import ELEMENT_BYTES, KERNELS, SUM, Kernel
 from bandwidth.report.figures import Figure, Mark, Roofline
 from bandwidth.report.figures_captions import caption
 from bandwidth.report.labels import case_words
 from bandwidth.results import Record, Result, summarise
-from bandwidth.results.curves import plain_results
+from bandwidth.results.plain_results import plain_results
 from bandwidth.units import format_rate
 
 # The kernels whose rate stands for what the memory gives: reads alone, and STREAM's own measure.
 ROOF_PATHS = ("read", "triad")
-_FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
-_FLOPS = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,2})?)\s*([kmgtp]?)(?:flops?(?:/s)?)?\s*")
-
-
-def parse_flops(text: str) -> float:
-    """Return the operations per second of `500GFLOP/s`, `2.5 TFLOPS` or `1e12`. Raises BandwidthError, also for 0."""
-    found = _FLOPS.fullmatch(text.lower())
-    flops = float(found[1]) * _FACTORS[found[2]] if found else 0.0
-    if flops <= 0:
-        raise BandwidthError(f"{text[:60]!a} is no peak of arithmetic", "write it as 500GFLOP/s or 2.5TFLOP/s")
-    return flops
 
 
 def roofline_figures(record: Record, flops: float | None, unit: str) -> list[Figure]:

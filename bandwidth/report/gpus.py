@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import place, rate_cells, rate_columns, target_words
@@ -32,7 +31,7 @@ def gpu_heading(record: Record) -> list[str]:
     """Return what the devices are of which there is no table that says it: those of sweeps alone."""
     cases = [result.case for result in record.results]
     titled = {case.target.partition(":")[2] for case in cases if not {"sweep_point", "peer"} & set(case.variant)}
-    bare = {number for case in cases for number in device_numbers(case.target) if str(number) not in titled}
+    bare = {number for case in cases for number in case.devices if str(number) not in titled}
     return ["\n".join(f"Device {number}: {device_words(record, number)}" for number in sorted(bare))] if bare else []
 
 
@@ -49,18 +48,6 @@ def gpu_sizes(record: Record) -> list[str]:
     if any(result.case.target.startswith(PCIE) for result in record.results):
         lines.append("A copy over a link counts each byte once; bidirectional both ways, over their common time.")
     return lines
-
-
-def gpu_facts(record: Record) -> dict[int, Mapping[str, Any]]:
-    """Return the facts of each GPU that was measured, by its number."""
-    listed = record.machine.get("gpus")
-    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
-    return {entry["device"]: entry for entry in entries if isinstance(entry.get("device"), int)}
-
-
-def device_numbers(target: str) -> tuple[int, ...]:
-    """Return the devices of a target."""
-    return tuple(int(text) for text in target.partition(":")[2].split(",") if text.isdecimal())
 
 
 def is_memory(result: Result) -> bool:
@@ -83,7 +70,7 @@ def _table(results: Sequence[Result], record: Record, unit: str) -> Table:
 
 
 def _title(result: Result, record: Record) -> str:
-    numbers = device_numbers(result.case.target)
+    numbers = result.case.devices
     if len(numbers) != 1:
         return f"Devices {', '.join(map(str, numbers))} at once"
     return f"Device {numbers[0]}: {device_words(record, numbers[0])}"
@@ -91,7 +78,7 @@ def _title(result: Result, record: Record) -> str:
 
 def device_words(record: Record, number: int) -> str:
     """Return what a device is: its name, its driver, and the CUDA that it was driven by."""
-    own = gpu_facts(record).get(number, {})
+    own = record.gpus.get(number, {})
     words = [str(own.get("name", "a GPU"))]
     for name, what in (("driver_version", "driver"), ("cuda_runtime_version", "CUDA")):
         words += [f"{what} {own[name]}"] if own.get(name) else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bandwidth.measuring.kernels import KERNELS, STORES, kernel_of
 from bandwidth.report.document import Column
@@ -134,13 +134,30 @@ def target_words(case: Case) -> str:
     return f"link of {devices}" if kind == "pcie" and numbers else devices
 
 
+def counted_bytes(results: Iterable[Result]) -> str:
+    """Return what the rates of some results count, bytes an element by kernel in the order of the tables.
+
+    It is empty where none counts by the element: a latency, a link, a path of a later version.
+    """
+    cases = [result.case for result in results]
+    names = {name for case in cases if (name := _kernel_name(case)) is not None}
+    words = [f"{name} {kernel.counted}" for name, kernel in KERNELS.items() if name in names]
+    paths = {case.path for case in cases}
+    return ", ".join([*words, *(f"{name} {counted}" for name, counted in COUNTED_COPIES.items() if name in paths)])
+
+
 def place(case: Case) -> tuple[int, int, int]:
     """Return where a case stands in a table: by its kernel, its engine and its stores, streaming ones first."""
-    try:
-        name = kernel_of(case.path, case.variant).name
-    except KeyError:
-        name = case.path
+    name = _kernel_name(case) or case.path
     kernel = _PATHS.index(name) if name in _PATHS else len(_PATHS)
     engine = _ENGINES.index(case.engine) if case.engine in _ENGINES else len(_ENGINES)
     stores = stores_of(case)
     return (kernel, engine, STORES.index(stores) if stores in STORES else len(STORES))
+
+
+def _kernel_name(case: Case) -> str | None:
+    """Return the name of a case's kernel, None where it runs none that is known here."""
+    try:
+        return kernel_of(case.path, case.variant).name
+    except KeyError:
+        return None

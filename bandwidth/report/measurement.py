@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.measuring.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Document, Table
 from bandwidth.report.gpus import gpu_blocks, gpu_heading, gpu_sizes
-from bandwidth.report.labels import COUNTED_COPIES, HOST, case_words, format_ns, rate_cell, stores_of, thread_words
+from bandwidth.report.labels import HOST, case_words, counted_bytes, format_ns, rate_cell, stores_of, thread_words
 from bandwidth.report.latency import latency_blocks, loaded_blocks
 from bandwidth.report.matrix import matrix_blocks
 from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
 from bandwidth.report.sweeps import size_blocks, thread_blocks
 from bandwidth.report.transfers import transfer_blocks
 from bandwidth.results import Examination, Finding, Record, Result, summarise
-from bandwidth.results.curves import alone_results, is_size_check, size_checks
 from bandwidth.results.files import record_to_json
+from bandwidth.results.plain_results import alone_results
+from bandwidth.results.result_pairs import is_size_check, size_checks
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
 # A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.
@@ -112,7 +112,7 @@ def _not_run(record: Record) -> str:
 def _counted(record: Record) -> list[str]:
     """Return what was counted, how much data there was, and what the check at half of it showed."""
     verdict = "all verified" if all(result.is_verified for result in record.results) else "INVALID: the data was wrong"
-    counted = _counted_bytes(record)
+    counted = counted_bytes(record.results)
     lines = [f"Counted, bytes an element: {counted}; {verdict}." if counted else f"{verdict[0].upper()}{verdict[1:]}."]
     if any(_exceeds_theory(result) for result in record.results):
         lines.append("! exceeds the theory, which nothing real does: BW002 below.")
@@ -122,20 +122,6 @@ def _counted(record: Record) -> list[str]:
             by_size.setdefault(format_size(result.case.working_set_bytes), []).append(result.case.threads)
     lines += [f"Working set: {size} with {thread_words(threads)}." for size, threads in by_size.items()]
     return [*lines, *gpu_sizes(record), *_size_checks(record)]
-
-
-def _counted_bytes(record: Record) -> str:
-    """Return what a rate counts, by kernel, in the order of the tables."""
-    found = set()
-    for result in record.results:
-        try:
-            found.add(kernel_of(result.case.path, result.case.variant).name)
-        except KeyError:
-            continue  # a latency, or a path of a later version
-    copies = {result.case.path for result in record.results}
-    words = [f"{name} {kernel.counted}" for name, kernel in KERNELS.items() if name in found]
-    words += [f"{name} {counted}" for name, counted in COUNTED_COPIES.items() if name in copies]
-    return ", ".join(words)
 
 
 def _exceeds_theory(result: Result) -> bool:

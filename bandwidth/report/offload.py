@@ -9,7 +9,14 @@ from typing import Any
 from bandwidth.offload.answer import Answer, ByPasses, BySize, Line, Row
 from bandwidth.offload.figures import Figure
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal, format_duration, format_percent, format_rate
+from bandwidth.units import (
+    DEFAULT_RATE_UNIT,
+    format_decimal,
+    format_decimal_size,
+    format_duration,
+    format_percent,
+    format_rate,
+)
 
 SCHEMA = "bandwidth/offload/1"
 _US_PER_S = 1e6
@@ -36,15 +43,6 @@ def offload_document(
     ]
     rows = [_json_row(row) for row in answer.rows]
     return Document(tuple(blocks), _data(answer, rows), rows, answer.remarks)
-
-
-def size_words(size_bytes: float) -> str:
-    """Return a size in decimal units, as rates are: `47.04 MB`, `140 GB`."""
-    rounded = float(f"{size_bytes:.4g}")
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if rounded >= factor:
-            return f"{format_decimal(rounded / factor)} {unit}"
-    return f"{rounded:.0f} B"
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -82,7 +80,7 @@ def _by_size(found: Sequence[BySize]) -> Table:
         columns,
         tuple(
             (
-                size_words(one.size_bytes),
+                format_decimal_size(one.size_bytes),
                 "never" if one.break_even_passes is None else pass_words(one.break_even_passes),
                 _ratio(one.long_speedup),
             )
@@ -99,7 +97,7 @@ def _by_passes(found: Sequence[ByPasses]) -> Table:
         tuple(
             (
                 f"{one.passes:,}",
-                "never" if one.break_even_bytes is None else size_words(one.break_even_bytes),
+                "never" if one.break_even_bytes is None else format_decimal_size(one.break_even_bytes),
                 _ratio(one.large_speedup),
             )
             for one in found
@@ -121,7 +119,7 @@ def _rows(rows: Sequence[Row]) -> Table:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        size_words(row.size_bytes) + ("" if row.fits else "*"),
+        format_decimal_size(row.size_bytes) + ("" if row.fits else "*"),
         f"{row.passes:,}",
         format_duration(row.host_s),
         format_duration(row.device_s),
@@ -142,7 +140,7 @@ def _measured(answer: Answer, expression: str) -> tuple[Table, str]:
     )
     rows = tuple(
         (
-            size_words(row.size_bytes),
+            format_decimal_size(row.size_bytes),
             f"{row.passes:,}",
             format_duration(row.timed.host_s),
             _signed(row.host_error),
@@ -191,7 +189,7 @@ def plot(line: Line) -> str:
     legend = f"{_HOST} host, {_DEVICE} device, {_BOTH} both, {pass_words(line.passes)}"
     if line.break_even_bytes is not None and line.points[0][0] <= line.break_even_bytes <= line.points[-1][0]:
         _mark_crossing(grid, line, low, high)
-        legend += f"; {_CROSSING} equal, at {size_words(line.break_even_bytes)}"
+        legend += f"; {_CROSSING} equal, at {format_decimal_size(line.break_even_bytes)}"
     labels = {row: low + (high - low) * row / (PLOT_ROWS - 1) for row in (0, PLOT_ROWS // 2, PLOT_ROWS - 1)}
     texts = [format_duration(math.exp(labels[row])) if row in labels else "" for row in range(PLOT_ROWS)]
     drawn = [
@@ -213,7 +211,7 @@ def _place(value: float, low: float, high: float, count: int) -> int:
 
 
 def _size_labels(line: Line) -> str:
-    first, last = (size_words(line.points[index][0]) for index in (0, -1))
+    first, last = (format_decimal_size(line.points[index][0]) for index in (0, -1))
     return f"{'':{_LABEL_COLUMNS + 2}}{first}{last:>{PLOT_COLUMNS - len(first)}}"
 
 

@@ -18,7 +18,8 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Case, Record, Result, summarise
-from bandwidth.results.curves import ZerosPair, plain_results, zeros_pairs
+from bandwidth.results.plain_results import plain_results
+from bandwidth.results.result_pairs import ZerosPair, zeros_pairs
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")

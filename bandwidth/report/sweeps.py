@@ -22,16 +22,15 @@ from bandwidth.results import Case, Record
 from bandwidth.results.curves import (
     KNEE_SHARE,
     MEMORY,
-    Plateau,
     SizeCurve,
     SizePoint,
     ThreadCurve,
     ThreadPoint,
     knee,
-    plateaus,
     size_curves,
     thread_curves,
 )
+from bandwidth.results.plateaus import Plateau, plateaus
 from bandwidth.units import format_percent, format_size
 
 # What a row of plateaus has a column for, or is made of.

@@ -8,6 +8,7 @@ from typing import Any
 from bandwidth.machine.facts import READ, Fact, Facts, Json
 from bandwidth.measuring.memory_theory import HostTheory
 from bandwidth.report.document import Column, Document, Table
+from bandwidth.report.system_gpus import gpu_names, gpu_tables
 from bandwidth.theory import Peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
@@ -48,7 +49,13 @@ def system_document(
         for name, fact in facts.items()
     ]
     return Document(
-        (Table(columns, rows), *_modules(facts), *_theory(theory, unit), *_platform(platform, unit)),
+        (
+            Table(columns, rows),
+            *_modules(facts),
+            *_theory(theory, unit),
+            *_platform(platform, unit),
+            *gpu_tables(facts, unit),
+        ),
         system_json(facts, theory, platform),
         records,
         _unknown(theory),
@@ -65,6 +72,8 @@ def _source(fact: Fact) -> str:
 
 
 def _value(name: str, value: Json) -> str:
+    if name == "gpus":
+        return gpu_names(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -167,4 +176,4 @@ def _platform(platform: Peak | None, unit: str) -> tuple[str, ...]:
 def _unknown(theory: HostTheory) -> tuple[str, ...]:
     if theory.peak is not None:
         return ()
-    return (f"The memory's peak cannot be known here: {theory.reason}; {theory.hint}.",)
+    return (f"The host memory's peak cannot be known here: {theory.reason}; {theory.hint}.",)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bandwidth.measuring.gpu_theory import link_peak
 from bandwidth.report.document import Column, Table
-from bandwidth.report.gpus import PCIE, device_numbers, device_words, gpu_facts
+from bandwidth.report.gpus import PCIE, device_words
 from bandwidth.report.labels import (
     UNKNOWN,
     case_words,
@@ -18,8 +19,10 @@ from bandwidth.report.labels import (
     target_words,
 )
 from bandwidth.results import Record, Result, summarise
-from bandwidth.results.curves import SizeCurve, size_curves, transfer_fit
+from bandwidth.results.curves import SizeCurve, size_curves
 from bandwidth.results.grouping import grouped
+from bandwidth.results.transfer_fit import transfer_fit
+from bandwidth.theory import Peak
 from bandwidth.units import format_duration, format_percent, format_rate, format_size
 
 MOST_COLUMNS = 8
@@ -32,14 +35,14 @@ def transfer_blocks(record: Record, unit: str) -> list[Table | str]:
     whole = [result for result in links if "sweep_point" not in result.case.variant]
     blocks: list[Table | str] = []
     for group in grouped(whole, lambda result: result.case.target):
-        blocks += [_table(group, record, unit), *_link_lines(group[0], links, record)]
+        blocks += [_table(group, record, unit), *_link_lines(group[0], links, record, unit)]
     curves = [curve for curve in size_curves(record) if curve.case.target.startswith(PCIE)]
     for curve in curves:
         blocks += [_sweep(curve, unit), _fit_line(curve, unit)]
     swept = [result for curve in curves for result in [curve.points[0].result]]
     for group in grouped(swept, lambda result: result.case.target):
         if group[0].case.target not in {result.case.target for result in whole}:
-            blocks += _link_lines(group[0], links, record)
+            blocks += _link_lines(group[0], links, record, unit)
     return [*blocks, *_matrices(record, unit)]
 
 
@@ -48,7 +51,7 @@ def _table(results: Sequence[Result], record: Record, unit: str) -> Table:
         (result.case.path, _kind(result), *rate_cells(result, unit))
         for result in sorted(results, key=lambda result: (_KINDS.index(_name(result)), place(result.case)))
     )
-    words, numbers = target_words(results[0].case), device_numbers(results[0].case.target)
+    words, numbers = target_words(results[0].case), results[0].case.devices
     which = f": {device_words(record, numbers[0])}" if len(numbers) == 1 else " at once"
     columns = (Column("path"), Column("host memory", two_lines=True), *rate_columns(unit))
     return Table(columns, rows, f"{words[0].upper()}{words[1:]}{which}")
@@ -63,33 +66,39 @@ def _kind(result: Result) -> str:
     return str(result.case.variant.get("host_memory", UNKNOWN)).replace("_", "-")
 
 
-def _link_lines(first: Result, links: Sequence[Result], record: Record) -> list[str]:
-    """Return a line on the link: under load, idle, and the most that GPU and slot can do."""
-    numbers = device_numbers(first.case.target)
-    if len(numbers) != 1:
+def _link_lines(first: Result, links: Sequence[Result], record: Record, unit: str) -> list[str]:
+    """Return lines on the link: under load, idle, and the most that GPU and slot can do; its theory, and what packets
+    leave of that."""
+    if len(first.case.devices) != 1:
         return []
-    facts = gpu_facts(record).get(numbers[0], {})
+    facts = record.gpus.get(first.case.devices[0], {})
     if facts.get("host_link"):
         return [f"The link is {facts['host_link']}, not PCIe: it has no theory here."]
-    loaded = next((_seen(result) for result in links if result.case.target == first.case.target and _seen(result)), "")
-    idle = _stated(facts, "current")
-    parts = [f"{loaded} under load" if loaded else "not seen under load", *([f"{idle} idle"] if idle else [])]
-    most = _stated(facts, "max")
-    parts += [f"at most {most}"] if most else []
-    source = f" Theory: {first.theory_source}." if first.theory_source else ""
-    return [f"Link: {', '.join(parts)}.{source}"]
+    seen = (_seen(result) for result in links if result.case.target == first.case.target)
+    loaded = next((link for link in seen if link is not None), None)
+    idle, most = _stated(facts, "current"), _stated(facts, "max")
+    parts = ["not seen under load" if loaded is None else f"{loaded.name} under load"]
+    parts += [] if idle is None else [f"{idle.name} idle"]
+    parts += [] if most is None else [f"at most {most.name} ({format_rate(most.bytes_per_s, unit)} {unit})"]
+    sentences = [f"Link: {', '.join(parts)}."]
+    sentences += [f"Theory: {first.theory_source}."] if first.theory_source else []
+    if loaded is not None and loaded.payload is not None:
+        sentences.append(f"After protocol, {loaded.payload.words(unit)}: an expectation, not a ceiling.")
+    return [" ".join(sentences)]
 
 
-def _seen(result: Result) -> str:
+def _seen(result: Result) -> Peak | None:
+    """Return the link as a block saw it under load, None where none did."""
     seen = [result.observed.get(name) for name in ("link_generation", "link_width")]
-    return (
-        "" if None in seen else "PCIe {:.0f}.0 x{:.0f}".format(*(value.median for value in seen if value is not None))
-    )
+    generation, width = (None if value is None else round(value.median) for value in seen)
+    return None if generation is None or width is None else link_peak(generation, width)
 
 
-def _stated(facts: Mapping[str, Any], when: str) -> str:
+def _stated(facts: Mapping[str, Any], when: str) -> Peak | None:
     generation, width = facts.get(f"{when}_link_generation"), facts.get(f"{when}_link_width")
-    return f"PCIe {generation}.0 x{width}" if isinstance(generation, int) and isinstance(width, int) else ""
+    if type(generation) is not int or type(width) is not int:
+        return None
+    return link_peak(generation, width)
 
 
 # --- by size --------------------------------------------------------------------------------------------------------
@@ -140,9 +149,9 @@ def _matrices(record: Record, unit: str) -> list[Table | str]:
 def _matrix(results: Sequence[Result], unit: str) -> list[Table]:
     """Return a matrix, a row for each device that sends; as several tables where there are many devices."""
     cells = {
-        (device_numbers(result.case.target)[0], int(result.case.variant["peer"])): rate_cell(summarise(result), unit)
+        (result.case.devices[0], int(result.case.variant["peer"])): rate_cell(summarise(result), unit)
         for result in results
-        if device_numbers(result.case.target)
+        if result.case.devices
     }
     path, access = results[0].case.path, results[0].case.variant.get("peer_access")
     if path == "bidirectional":  # the same pair from either side

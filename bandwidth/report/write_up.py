@@ -25,11 +25,10 @@ from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
 from bandwidth.report.sweeps import size_blocks, thread_blocks
 from bandwidth.report.write_up_provenance import provenance_tables
 from bandwidth.results import Record, Result
-from bandwidth.results.curves import plain_results
+from bandwidth.results.plain_results import plain_results
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 NO_RATES = "No rates that stand for themselves: this record holds what follows below."
-NOTHING = "This record holds no results."
 NO_FINDINGS = "Nothing was found that speaks against these results."
 
 
@@ -174,8 +173,6 @@ def _with_names(views: Sequence[_Views], prefix: str) -> list[_Views]:
 
 def _summary(record: Record, unit: str) -> list[Table | str]:
     """Return one table of all rates that stand for themselves: theory, median with interval, best, efficiency, n."""
-    if not record.results:
-        return [NOTHING]
     results = sorted(plain_results(record), key=lambda result: (-result.case.threads, place(result.case)))
     if not results:
         return [NO_RATES]

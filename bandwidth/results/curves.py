@@ -1,4 +1,4 @@
-"""What several results of a record say together: curves over size, threads and load, and pairs.
+"""Results of one case over its sizes, its numbers of threads or its loads, as curves.
 
 All is worked out from the results each time; nothing here is stored. A result that failed its check stays in its curve
 with no figure, so that a table can say so, and takes no part in any statistic.
@@ -7,97 +7,22 @@ with no figure, so that a table can say so, and takes no part in any statistic.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bandwidth.results.grouping import NODE_KEYS, divided, group_key, grouped, has_figure
+from bandwidth.results.grouping import NODE_KEYS, divided, group_key, grouped
 from bandwidth.results.model import Case, Observed, Record, Result
-from bandwidth.results.node_matrices import node_matrices
+from bandwidth.results.result_pairs import SIZE_SLACK, is_size_check
 from bandwidth.results.summary import Summary, summarise
 from bandwidth.statistics import median
 
 # Two points make a line through anything.
 FEWEST_POINTS = 3
-# Arrays are whole pages or lines for each thread: what is planned as half, or as 4 KiB, may be a little more.
-SIZE_SLACK = 0.05
-# Well inside a cache: the stack, the page tables and other data take a part of it, and replacement is not perfect.
-INSIDE_SHARE = 0.8
-# Well outside the one before: until the data is half as large again, a part of it is still served from there.
-OUTSIDE_MULTIPLE = 1.5
-# The first cache's lower end: with less data, what a pass costs to begin is a good part of the time.
-LEAST_SHARE_OF_FIRST = 1 / 8
 # What more threads gain beyond this is within the noise of a shared machine (see HALF_SIZE_TOLERANCE in the findings).
 KNEE_SHARE = 0.95
 MEMORY = "memory"
-ZEROS = "zeros"
-
-# The fit of a link: it settles within a few steps; distances within this are noise.
-MOST_FITTING_STEPS = 20
-HUBER_MULTIPLE = 1.5
-LEAST_DISTANCE = 0.005
-
 # A result with one of these has a view of its own; `mix` and zeros are told apart by the caller.
-_CURVE_KEYS = ("sweep_point", "load", *NODE_KEYS)
-
-
-# --- the check at half the size -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SizeCheck:
-    """A result, the same at half its working set, and the second's median over the first's; None without both."""
-
-    whole: Result
-    half: Result
-    ratio: float | None
-
-
-def is_size_check(record: Record, result: Result) -> bool:
-    """Return whether a result only proves the size of another, its whole; a sweep's points do not."""
-    return "sweep_point" in result.case.variant and any(_is_half_of(result, whole) for whole in record.results)
-
-
-def size_check_of(record: Record, whole: Result) -> Result | None:
-    """Return the same case at half its working set, None where it was not measured."""
-    return next((result for result in record.results if _is_half_of(result, whole)), None)
-
-
-def size_checks(record: Record) -> tuple[SizeCheck, ...]:
-    """Return every result that was measured at half its size too."""
-    pairs = [(whole, size_check_of(record, whole)) for whole in record.results]
-    return tuple(SizeCheck(whole, half, _ratio(half, whole)) for whole, half in pairs if half is not None)
-
-
-def _is_half_of(half: Result, whole: Result) -> bool:
-    if "sweep_point" not in half.case.variant or "sweep_point" in whole.case.variant:
-        return False
-    off_half = abs(half.case.working_set_bytes / whole.case.working_set_bytes - 0.5)
-    return off_half <= SIZE_SLACK and group_key(half, "sweep_point") == group_key(whole)
-
-
-# --- zeros and other data -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ZerosPair:
-    """A result that wrote only zeros, the same with other data where it was measured, and the ratio of their medians.
-
-    `ratio` is that of the zeros to the other, None where one of the rates lacks.
-    """
-
-    zeros: Result
-    other: Result | None
-    ratio: float | None
-
-
-def zeros_pairs(record: Record) -> tuple[ZerosPair, ...]:
-    """Return every result of zeros beside its counterpart."""
-    found = []
-    for zeros in record.results:
-        if zeros.case.variant.get("data") == ZEROS:
-            other = next((result for result in record.results if group_key(result) == group_key(zeros, "data")), None)
-            found.append(ZerosPair(zeros, other, None if other is None else _ratio(zeros, other)))
-    return tuple(found)
+CURVE_KEYS = ("sweep_point", "load", *NODE_KEYS)
 
 
 # --- by size --------------------------------------------------------------------------------------------------------
@@ -139,22 +64,6 @@ class SizeCurve:
         return _over_points(self.points, "clock_hz")
 
 
-@dataclass(frozen=True)
-class Plateau:
-    """What one level gives: the median over `points` points well inside it, all None where there is none.
-
-    `size_bytes` is what the level holds for the curve's CPUs in all, None for the memory. A curve of rates has
-    `bytes_per_s`, one of latencies `ns` and, where the clock was seen, `cycles`.
-    """
-
-    level: str
-    size_bytes: int | None
-    points: int
-    bytes_per_s: float | None
-    ns: float | None
-    cycles: float | None
-
-
 def size_curves(record: Record) -> tuple[SizeCurve, ...]:
     """Return a curve for each case that was measured at three sizes or more; checks at half a size make none."""
     swept = [
@@ -167,22 +76,9 @@ def size_curves(record: Record) -> tuple[SizeCurve, ...]:
     return tuple(curve for curve in curves if len(curve.points) >= FEWEST_POINTS)
 
 
-def plateaus(curve: SizeCurve) -> tuple[Plateau, ...]:
-    """Return the plateau of each cache that the curve's CPUs reach, and of the memory.
-
-    A point counts for a cache where its working set is at most 0.8 of it and more than 1.5 times the largest cache
-    before it; for the first, more than an eighth of it. So the shoulders, where two levels serve, are left out. A cache
-    that is hardly larger than the one before has no such size, and so no plateau. For the memory a point has to meet
-    the DRAM rule (4 times the last-level caches). The median of the points is robust to one that was disturbed.
-    """
-    found, before = [], 0
-    for level, size in _caches(curve.case):
-        least = OUTSIDE_MULTIPLE * before if before else LEAST_SHARE_OF_FIRST * size
-        inside = [point for point in curve.points if least < point.result.case.working_set_bytes <= INSIDE_SHARE * size]
-        found.append(_plateau(level, size, inside))
-        before = max(before, size)
-    in_memory = [point for point in curve.points if point.result.case.meets_dram_rule]
-    return (*found, _plateau(MEMORY, None, in_memory))
+def caches_of(case: Case) -> list[tuple[str, int]]:
+    """Return each cache that a case's CPUs reach with its bytes in all, the first level first."""
+    return sorted(case.caches.items())  # L1, L2, L3
 
 
 def _size_point(result: Result) -> SizePoint:
@@ -194,91 +90,21 @@ def _size_point(result: Result) -> SizePoint:
 
 
 def _level(case: Case) -> str | None:
-    for level, size in _caches(case):
+    for level, size in caches_of(case):
         if case.working_set_bytes <= size:
             return level
     return MEMORY if case.meets_dram_rule else None
 
 
-def _caches(case: Case) -> list[tuple[str, int]]:
-    return sorted(case.caches.items())  # L1, L2, L3
+def _by_size(results: Iterable[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: result.case.working_set_bytes)
 
 
-def _plateau(level: str, size_bytes: int | None, points: Iterable[SizePoint]) -> Plateau:
-    rated = [point.summary for point in points if has_figure(point.summary)]
-    latencies = [summary.latency for summary in rated if summary.latency is not None]
-    return Plateau(
-        level,
-        size_bytes,
-        len(rated),
-        _median_of(summary.median_bytes_per_s for summary in rated),
-        _median_of(latency.median_ns for latency in latencies),
-        _median_of(latency.median_cycles for latency in latencies),
-    )
-
-
-# --- a link by size -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class TransferFit:
-    """What a copy takes: `latency_s` before its first byte and then `bytes_per_s`.
-
-    `worst` is the largest distance of a point from that, as a share of the point's time.
-    """
-
-    latency_s: float
-    bytes_per_s: float
-    worst: float
-
-
-def transfer_fit(curve: SizeCurve) -> TransferFit | None:
-    """Return the line through the times of a curve's copies, None where the points make none."""
-    times = [
-        (point.result.case.bytes_per_call, point.result.case.bytes_per_call / point.summary.median_bytes_per_s)
-        for point in curve.points
-        if point.summary.median_bytes_per_s
-    ]
-    return fit_transfer(times)
-
-
-def fit_transfer(times: Sequence[tuple[float, float]]) -> TransferFit | None:
-    """Return the line time = latency + bytes / rate through pairs of bytes and seconds; None where there is none.
-
-    The squares of relative distances are made least, so that 4 KiB count as much as 1 GiB, and points that lie far
-    off count less (Huber's weights, by the median distance): a size at which a driver changes its way moves nothing.
-    """
-    if len({size for size, _ in times}) < FEWEST_POINTS:
+def _over_points(points: Iterable[SizePoint], name: str) -> Observed | None:
+    seen = [point.result.observed[name] for point in points if name in point.result.observed]
+    if not seen:
         return None
-    weights = [1.0] * len(times)
-    latency = slope = 0.0
-    for _ in range(MOST_FITTING_STEPS):
-        found = _line(times, weights)
-        if found is None:
-            return None
-        latency, slope = found
-        off = [abs(latency + slope * size - seconds) / seconds for size, seconds in times]
-        limit = max(HUBER_MULTIPLE * median(off), LEAST_DISTANCE)
-        weights = [1.0 if distance <= limit else limit / distance for distance in off]
-    if slope <= 0 or latency < -LEAST_DISTANCE * min(seconds for _, seconds in times):
-        return None
-    latency = max(latency, 0.0)
-    worst = max(abs(latency + slope * size - seconds) / seconds for size, seconds in times)
-    return TransferFit(latency, 1 / slope, worst)
-
-
-def _line(times: Sequence[tuple[float, float]], weights: Sequence[float]) -> tuple[float, float] | None:
-    """Return latency and seconds a byte of the line with the least weighted squares of relative distances."""
-    # Each distance is divided by its time: 1 = latency x (1 / t) + slope x (n / t).
-    rows = [(weight, 1 / seconds, size / seconds) for weight, (size, seconds) in zip(weights, times, strict=True)]
-    uu = sum(w * u * u for w, u, _ in rows)
-    uv = sum(w * u * v for w, u, v in rows)
-    vv = sum(w * v * v for w, _, v in rows)
-    u1, v1 = sum(w * u for w, u, _ in rows), sum(w * v for w, _, v in rows)
-    determinant = uu * vv - uv * uv
-    if determinant <= 1e-12 * uu * vv:
-        return None
-    return (u1 * vv - v1 * uv) / determinant, (v1 * uu - u1 * uv) / determinant
+    return Observed(median([one.median for one in seen]), min(one.least for one in seen), max(one.most for one in seen))
 
 
 # --- by threads -----------------------------------------------------------------------------------------------------
@@ -313,7 +139,7 @@ def thread_curves(record: Record) -> tuple[ThreadCurve, ...]:
         for result in record.results
         if result.case.meets_dram_rule
         and not result.case.is_latency
-        and not any(key in result.case.variant for key in _CURVE_KEYS)
+        and not any(key in result.case.variant for key in CURVE_KEYS)
     ]
     groups = grouped(results, lambda result: group_key(result, threads=False))
     return tuple(_thread_curve(group) for group in groups if sum(map(_is_rated, group)) >= FEWEST_POINTS)
@@ -342,6 +168,10 @@ def _thread_curve(results: Iterable[Result]) -> ThreadCurve:
         for result, summary in ordered
     ]
     return ThreadCurve(tuple(points))
+
+
+def _is_rated(result: Result) -> bool:
+    return summarise(result).median_bytes_per_s is not None
 
 
 # --- by load --------------------------------------------------------------------------------------------------------
@@ -387,61 +217,3 @@ def _load_point(result: Result) -> LoadPoint:
 def _load_share(case: Case) -> float | None:
     found = re.fullmatch(r"([0-9]{1,3})%", str(case.variant.get("load", "")), re.ASCII)
     return None if found is None else int(found[1]) / 100
-
-
-# --- the rest -------------------------------------------------------------------------------------------------------
-
-
-def plain_results(record: Record) -> tuple[Result, ...]:
-    """Return the rates that stand for themselves, in the record's order.
-
-    These are all but sweep points, checks at half a size, matrices, latencies, mixes and zeros. Of a curve over threads
-    the fewest and the most stand for themselves too, as in a run without one; what lies between is the curve's.
-    """
-    between = {point.result.case.id for curve in thread_curves(record) for point in curve.points[1:-1]}
-    return tuple(
-        result
-        for result in record.results
-        if not result.case.is_latency
-        and not any(key in result.case.variant for key in (*_CURVE_KEYS, "mix", "data"))
-        and result.case.id not in between
-    )
-
-
-def alone_results(record: Record) -> tuple[Result, ...]:
-    """Return what stands in no curve, matrix, pair or table: points of a sweep that was interrupted, above all."""
-    shown = {point.result.case.id for size_curve in size_curves(record) for point in size_curve.points}
-    shown |= {point.result.case.id for thread_curve in thread_curves(record) for point in thread_curve.points}
-    shown |= {point.result.case.id for load_curve in loaded_latency(record) for point in load_curve.points}
-    shown |= {cell.result.case.id for matrix in node_matrices(record) for cell in matrix.cells.values()}
-    shown |= {result.case.id for result in plain_results(record)}
-    shown |= {pair.zeros.case.id for pair in zeros_pairs(record)}
-    return tuple(
-        result
-        for result in record.results
-        if result.case.id not in shown and "mix" not in result.case.variant and not is_size_check(record, result)
-    )
-
-
-def _by_size(results: Iterable[Result]) -> list[Result]:
-    return sorted(results, key=lambda result: result.case.working_set_bytes)
-
-
-def _is_rated(result: Result) -> bool:
-    return summarise(result).median_bytes_per_s is not None
-
-
-def _ratio(one: Result, other: Result) -> float | None:
-    return divided(summarise(one).median_bytes_per_s, summarise(other).median_bytes_per_s)
-
-
-def _median_of(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
-
-
-def _over_points(points: Iterable[SizePoint], name: str) -> Observed | None:
-    seen = [point.result.observed[name] for point in points if name in point.result.observed]
-    if not seen:
-        return None
-    return Observed(median([one.median for one in seen]), min(one.least for one in seen), max(one.most for one in seen))

@@ -67,6 +67,11 @@ class Case:
         return "/".join(parts)
 
     @property
+    def devices(self) -> tuple[int, ...]:
+        """The numbers of the GPUs of its target: of `device:0`, `pcie:1`, or of several at once, `device:0,1`."""
+        return tuple(int(number) for number in self.target.partition(":")[2].split(",") if number.isdecimal())
+
+    @property
     def meets_dram_rule(self) -> bool:
         """Whether a theory of the memory may stand beside this case: the caches are far outgrown."""
         return self.dram_rule_bytes is not None and self.working_set_bytes >= self.dram_rule_bytes
@@ -164,6 +169,13 @@ class Record:
     not_run: tuple[NotRun, ...] = ()
     memory: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def gpus(self) -> dict[int, Mapping[str, Any]]:
+        """The facts of each GPU that an engine opened, by its number: those of the machine that have one."""
+        listed = self.machine.get("gpus")
+        entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+        return {entry["device"]: entry for entry in entries if type(entry.get("device")) is int}
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bandwidth.catalog import Memory
 from bandwidth.units import format_decimal, format_rate
+
+if TYPE_CHECKING:
+    from bandwidth.theory.payload import PayloadRange  # of links; a memory's peak does without
 
 BITS_PER_BYTE = 8
 MODULE_BITS = 64
@@ -27,7 +30,8 @@ class Peak:
     """The theoretical peak of a memory, or of a link in one direction, with how it came about.
 
     `width_bits` is of one unit, `units` how many there are (channels, stacks, lanes; all sockets together).
-    `vendor_bytes_per_s` is the maker's own figure where there is one, `bidirectional_bytes_per_s` a link's both ways.
+    `vendor_bytes_per_s` is the maker's own figure where there is one, `bidirectional_bytes_per_s` a link's both ways,
+    `payload` what packets leave of a direction where that is known.
     `working` and `notes` are for people.
     """
 
@@ -49,6 +53,7 @@ class Peak:
     capacity_bytes: int | None = None
     direction: str | None = None
     bidirectional_bytes_per_s: float | None = None
+    payload: PayloadRange | None = None
     rate_text: str = ""
 
     def seconds_to_move(self, size_bytes: int) -> float:

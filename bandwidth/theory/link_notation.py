@@ -17,7 +17,7 @@ from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import MT_PER_GT, Peak
 from bandwidth.theory.link_peak import link_bytes_per_s, link_peak, link_rate_text
 from bandwidth.theory.parts import MT_S_PER_RATE_UNIT, Counts, Parts, count_units
-from bandwidth.theory.payload import PAYLOAD_SOURCE, payload_range
+from bandwidth.theory.payload import PAYLOAD_SOURCE, PayloadRange, payload_range
 from bandwidth.units import format_decimal, format_rate
 
 _KEPT = re.compile(r"(?<=[0-9])[\s-]+(?=[0-9])|[^\s-]", re.ASCII)
@@ -118,7 +118,8 @@ def link_from_parts(text: str, generation: LinkGeneration, parts: Parts, counts:
             f"{generation.name} has no x{units}", f"it comes as {', '.join(f'x{count}' for count in generation.units)}"
         )
     link = _link(generation, rate, units)
-    return link_peak(link, text, _name(generation, rate, units), _notes(generation, link))
+    payload = _payload(generation, link)
+    return link_peak(link, text, _name(generation, rate, units), _notes(generation, payload), payload)
 
 
 def _link(generation: LinkGeneration, rate_mt_s: Fraction, units: int) -> Link:
@@ -177,17 +178,17 @@ def _name(generation: LinkGeneration, rate_mt_s: Fraction, units: int) -> str:
     return f"{generation.name}{rate}{count}"
 
 
-def _notes(generation: LinkGeneration, link: Link) -> tuple[str, ...]:
-    quoted = (generation.quoted,) if generation.quoted else ()
+def _payload(generation: LinkGeneration, link: Link) -> PayloadRange | None:
     if generation.payload_bytes is None:
+        return None
+    return payload_range(link_bytes_per_s(link), generation.payload_bytes)
+
+
+def _notes(generation: LinkGeneration, payload: PayloadRange | None) -> tuple[str, ...]:
+    quoted = (generation.quoted,) if generation.quoted else ()
+    if payload is None:
         return quoted
-    left = payload_range(link_bytes_per_s(link), generation.payload_bytes)
-    low, high, most = map(format_rate, (left.write_bytes_per_s, left.read_bytes_per_s, left.most_bytes_per_s))
-    return (
-        *quoted,
-        f"after protocol, with {generation.payload_bytes}-byte payloads: about {low} (writes) to {high} GB/s (reads), "
-        f"at most {most}; an expectation, not a ceiling ({PAYLOAD_SOURCE})",
-    )
+    return (*quoted, f"after protocol, {payload.words()}; an expectation, not a ceiling ({PAYLOAD_SOURCE})")
 
 
 def _gt_s(rate_mt_s: Fraction) -> str:

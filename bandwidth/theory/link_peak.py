@@ -6,10 +6,13 @@ from fractions import Fraction
 
 from bandwidth.catalog.link import Link
 from bandwidth.theory.formula import MT_PER_GT, Peak, coding_working, peak_bytes_per_s, plural, result_working
+from bandwidth.theory.payload import PayloadRange
 from bandwidth.units import format_decimal, format_rate
 
 
-def link_peak(link: Link, query: str, name: str, notes: tuple[str, ...] = ()) -> Peak:
+def link_peak(
+    link: Link, query: str, name: str, notes: tuple[str, ...] = (), payload: PayloadRange | None = None
+) -> Peak:
     """Return the peak of a configured link: per direction, and both beside it where they run at the same time."""
     exact = link_bytes_per_s(link)
     rate = link_rate_text(link.rate_mt_s)
@@ -31,6 +34,7 @@ def link_peak(link: Link, query: str, name: str, notes: tuple[str, ...] = ()) ->
         notes=notes,
         direction=link.direction,
         bidirectional_bytes_per_s=_both_directions(link),
+        payload=payload,
         rate_text=rate,
     )
 

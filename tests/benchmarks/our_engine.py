@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.measuring.engines import make_engines
+from bandwidth.measuring.engines import ENGINES, make_engines
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
 
@@ -47,5 +48,21 @@ def our_case(size_bytes, *, wanted=lambda _: True, **options):
     try:
         engine.prepare([case], 120.0)
         yield OurCase(engine, case)
+    finally:
+        engine.close()
+
+
+@contextmanager
+def our_gpu_cases(number, make_cases):
+    """Yield the cases that are made of a GPU's facts by what `make_cases` returns for them, ready on that GPU."""
+    topology = read_topology(SystemReader())
+    found = ENGINES["cuda"].maker().find([number])
+    (engine,) = make_engines(("cuda",), topology, found).values()
+    cases = make_cases(found[0])
+    try:
+        refused = engine.prepare(cases, 120.0)
+        if refused:
+            sys.exit("\n".join(f"{name}: {reason}" for name, reason in refused.items()))
+        yield [OurCase(engine, case) for case in cases]
     finally:
         engine.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bandwidth.statistics import Interval, median, median_interval
@@ -29,9 +29,17 @@ class Ratio:
 
 def ratio_of_pairs(one: Callable[[], float], other: Callable[[], float], pairs: int) -> Ratio:
     """Return the ratios one / other of what the two give, taken in turn after one uncounted pair."""
+    return ratios_of_pairs(lambda: {"": one()}, lambda: {"": other()}, pairs)[""]
+
+
+def ratios_of_pairs(
+    one: Callable[[], Mapping[str, float]], other: Callable[[], Mapping[str, float]], pairs: int
+) -> dict[str, Ratio]:
+    """Return the same for each of several figures, by its name, of which each call gives all."""
     one(), other()
-    ratios = []
-    for _ in range(max(pairs, LEAST_PAIRS)):
-        first, second = one(), other()
-        ratios.append(first / second)
+    taken = [(one(), other()) for _ in range(max(pairs, LEAST_PAIRS))]
+    return {name: _ratio([first[name] / second[name] for first, second in taken]) for name in taken[0][0]}
+
+
+def _ratio(ratios: list[float]) -> Ratio:
     return Ratio(median(ratios), len(ratios), min(ratios), max(ratios), median_interval(ratios))

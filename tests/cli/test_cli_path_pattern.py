@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bandwidth.cli.app import run
 from bandwidth.cli.path_pattern import JOB_VARIABLES, expand
 from bandwidth.errors import UsageError
 
@@ -56,3 +57,12 @@ def test_the_folder_is_made_for_a_pattern_alone_and_one_level_deep(tmp_path):
     expand(tmp_path / "other" / "x.json")
     expand(tmp_path / "a" / "b" / "%h.json")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
+
+
+def test_every_file_that_is_kept_takes_a_pattern(tmp_path, capsys):
+    """`measure --save` and `-o` are tested with their commands."""
+    assert run(["system", "--quiet", "--save", str(tmp_path / "facts-%h.json")]) == 0
+    assert (tmp_path / "facts-n017.json").exists()
+    record = tmp_path / "facts-n017.json"
+    assert run(["check", str(record), "--baseline", "b.json", "--save", str(tmp_path / "%x.json")]) == 2
+    assert "'%x' in a file's name is not known" in capsys.readouterr().err

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from bandwidth.cli import app
+from bandwidth.findings import examine
 from bandwidth.report import figures_drawing
+from bandwidth.results import NotRun
+from bandwidth.results.files import save
 
 RECORD = Path(__file__).parents[1] / "data" / "report" / "record.json"
 draws = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="the extra `plot` is not installed")
@@ -25,6 +28,19 @@ def registered(monkeypatch):
 def undrawn(monkeypatch):
     """Return a machine without matplotlib."""
     monkeypatch.setattr(figures_drawing, "can_draw", lambda: False)
+
+
+@pytest.fixture
+def empty(tmp_path, make_record):
+    """Return what saves a record without results, of which some cases were not run."""
+
+    def build(*not_run):
+        path = tmp_path / "empty.json"
+        record = make_record(not_run=not_run)
+        save(record, examine(record), path)
+        return path
+
+    return build
 
 
 def report(*arguments):
@@ -95,7 +111,7 @@ def test_several_records_anonymised_under_a_title(capsys, tmp_path, undrawn):
         ((), "a write-up needs a place to go"),
         (("-o", "x.txt"), "does not end in .html, .md or .tex"),
         (("--format", "csv"), "not known for a write-up"),
-        (("-o", "x.html", "--flops", "many"), "--flops: 'many' is no peak of arithmetic"),
+        (("-o", "x.html", "--flops", "many"), "--flops: 'many' is not a peak of arithmetic"),
         (("-o", "x.html", "--unit", "furlongs"), "--unit 'furlongs'"),
         (("-o", "missing/x.html"), "is not a folder"),
     ],
@@ -119,6 +135,27 @@ def test_what_is_no_record_is_refused_before_anything_is_written(content, capsys
     path.write_text(content, "utf-8")
     assert "bad.json" in refused(capsys, 1, RECORD, path, "-o", tmp_path / "out.html")
     assert [found.name for found in tmp_path.iterdir()] == ["bad.json"]
+
+
+@pytest.mark.parametrize("form", [("-o", "out.html"), ("--format", "markdown")])
+def test_a_record_without_results_is_refused_as_compare_does(form, empty, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = "empty.json holds no result; measure again, or leave it out\n"
+    assert refused(capsys, 1, empty(), *form).endswith(told)
+    assert refused(capsys, 1, RECORD, empty(), *form).endswith(told)
+    assert app.run(["compare", str(RECORD), "empty.json"]) == 1
+    assert capsys.readouterr().err == f"bandwidth: {told}"
+    assert [found.name for found in tmp_path.iterdir()] == ["empty.json"]
+
+
+def test_what_kept_a_record_from_a_result_is_named(empty, capsys, tmp_path):
+    reason = "the budget of 1 s did not reach it; give a longer --budget"
+    not_run = [NotRun("host/read/native/2", reason), NotRun("host/copy/native/2", reason)]
+    err = refused(capsys, 1, empty(*not_run), "-o", tmp_path / "out.html")
+    assert f"empty.json holds no result: host/read/native/2 and 1 more not run: {reason}; measure again" in err
+    err = refused(capsys, 1, empty(NotRun("host/read/native/2", "no\nroom\x1b[31m" + "x" * 10_000)), "--format", "html")
+    assert "host/read/native/2 not run: no room?[31mxxx" in err
+    assert len(err) < 500
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")

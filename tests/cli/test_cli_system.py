@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from bandwidth.cli.app import run
-from bandwidth.machine.facts import Facts
+from bandwidth.machine.facts import Fact, Facts
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,21 @@ def test_the_theory_stands_below_the_table(capsys, monkeypatch):
     assert "93.87 GB/s for the machine, from BANDWIDTH_MEMORY DDR4-2933 x4" in capsys.readouterr().out
     assert run(["system", "--sockets", "1", "--memory", "DDR4-3200 x2"]) == 0
     assert "51.20 GB/s for the machine, from --memory DDR4-3200 x2" in capsys.readouterr().out
+
+
+def test_gpus_have_a_table_and_stay_whole_in_json(capsys, monkeypatch):
+    gpu = {"address": "0000:01:00.0", "vendor": "NVIDIA", "name": "NVIDIA H200", "ecc_enabled": True}
+    memory = {"memory_clock_mhz": 3201, "memory_width_bits": 6144}
+    facts = Facts({"gpus": Fact([gpu | memory], "NVML", "read")})
+    monkeypatch.setattr("bandwidth.machine.probe.collect", lambda reader: facts)
+    assert run(["system", "--unit", "TB/s"]) == 0
+    out, err = capsys.readouterr()
+    assert "\nGPU: NVIDIA H200\nfact " in out
+    assert "2 x 3201 MHz x 6144 bit / 8 = 4.92 TB/s\n" in out
+    assert "see --json" not in out
+    assert err == ""
+    assert run(["system", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["machine"]["gpus"] == [gpu | memory]
 
 
 def test_saved_facts_are_told_saved_whole_and_serve(capsys, tmp_path):

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth import BandwidthError
-from bandwidth.findings import EXPLANATIONS, explanation, machine_state, nodes, stores, threads, validity
+from bandwidth.findings import (
+    EXPLANATIONS,
+    explanation,
+    gpus,
+    machine_state,
+    nodes,
+    normal_range,
+    stores,
+    threads,
+    validity,
+)
 from bandwidth.results.curves import KNEE_SHARE
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE
 
@@ -27,6 +39,14 @@ def test_the_codes_come_first_and_have_no_gap():
     codes = [entry.key for entry in EXPLANATIONS if entry.key.startswith("BW")]
     assert codes == [f"BW{number:03}" for number in range(1, len(codes) + 1)]
     assert [entry.key for entry in EXPLANATIONS[: len(codes)]] == codes
+
+
+@pytest.mark.parametrize("rules", [gpus, machine_state, nodes, normal_range, stores, threads, validity])
+def test_a_text_stands_beside_the_rule_that_raises_its_code(rules):
+    texts = importlib.import_module(f"{rules.__name__}_texts").TEXTS
+    raised = set(re.findall(r'"(BW\d{3})"', Path(rules.__file__).read_text("utf-8")))
+    assert texts
+    assert {entry.key for entry in texts} <= raised
 
 
 @pytest.mark.parametrize("entry", EXPLANATIONS, ids=lambda entry: entry.key)

@@ -146,6 +146,17 @@ def test_bw037_to_bw039(record, device, link):
     assert said(record(link("h2d", 55.0), gpu={"confidential_compute": True}), "BW039") != []
 
 
+def test_bw041_is_links_that_reach_less_together_than_alone(record, link):
+    alone = (link("h2d", 50.0), link("h2d", 40.0, target="pcie:1"), link("d2h", 50.0))
+    (text,) = said(record(*alone, link("h2d", 50.0, target="pcie:0,1")), "BW041")
+    assert text.startswith(
+        "the links of devices 0, 1 reach 50.00 GB/s at once, 55.6 % of 90.00 GB/s, the sum of each alone; below 90.0 %"
+    )
+    assert said(record(*alone, link("h2d", 82.0, target="pcie:0,1")), "BW041") == []
+    # Of device 1 there is no copy from the device alone.
+    assert said(record(*alone, link("d2h", 10.0, target="pcie:0,1")), "BW041") == []
+
+
 def test_bw040_is_pageable_beside_pinned(record, link):
     (text,) = said(record(link("h2d", 55.0), link("h2d", 11.0, "pageable")), "BW040")
     assert "11.00 GB/s, 20.0 % of pinned memory's 55.00 GB/s" in text

@@ -413,6 +413,9 @@ def _gpu_wrong(make_record, make_case, make_result):
     results += [
         link_result(make_case, make_result, "h2d", gb, kind) for kind, gb in (("pinned", 20.0), ("pageable", 5.0))
     ]
+    results += [
+        link_result(make_case, make_result, "h2d", gb, target=f"pcie:{at}") for at, gb in (("1", 20), ("0,1", 22))
+    ]
     wrong = {"max_link_generation": 6, "mig_enabled": True, "confidential_compute": True}
     state = gpu_conditions(other_processes=1, throttle_reasons=["power limit"])
     return make_record(*results, machine={"gpus": [H200 | wrong]}, before=state, after=state)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from cupy_stand_in import CUDARuntimeError, Operation, OutOfMemoryError, StandIn
+from cupy_stand_in import CompileException, CUDARuntimeError, Operation, OutOfMemoryError, StandIn
 
 from bandwidth.errors import BandwidthError, HardwareError
-from bandwidth.measuring.engines import ENGINES
+from bandwidth.measuring.engines import ENGINES, cuda_contents, cuda_timing
 from bandwidth.measuring.engines.cuda import CudaEngine, devices
 from bandwidth.measuring.engines.cuda_kernels import PATHS, SHAPES
 from bandwidth.measuring.kernels import KERNELS
@@ -202,6 +202,103 @@ def test_a_single_wrong_byte_that_the_host_received_is_seen(byte):
     assert f"the first of them word {byte // 8:,}" in after_first_block(module, engine, case, flip)
 
 
+# --- without a compiler: the copies are measured all the same
+
+NO_COMPILER = {"RawModule": RuntimeError("Failed to find CUDA headers. Install them")}
+COPIES = [case for case in EVERY if case.path not in PATHS and not case.is_latency]
+
+
+@pytest.fixture
+def short_period(monkeypatch):
+    """Numbers that repeat so soon that every array holds many periods."""
+    monkeypatch.setattr(cuda_contents, "PERIOD_WORDS", 1021)
+
+
+@pytest.mark.parametrize("case", COPIES, ids=lambda case: case.id)
+def test_without_a_compiler_copies_are_filled_and_checked_by_the_host(case, short_period):
+    engine = engine_of(StandIn(devices=2, raises=NO_COMPILER), case)
+    assert engine.refused == {}
+    for calls in (1, 2, 140):
+        assert engine.run_block(case, calls).seconds > 0
+        assert [engine.verify(case, whole=whole) for whole in (False, True)] == ["", ""]
+    engine.close()
+
+
+@pytest.mark.parametrize("case", COPIES, ids=lambda case: case.id)
+@pytest.mark.parametrize("fault", ["shortened", "none"])
+def test_without_a_compiler_faults_are_seen_too(case, fault, short_period):
+    module = StandIn(devices=2, raises=NO_COMPILER)
+    engine = engine_of(module, case)
+    change = shortened if fault == "shortened" else lambda operation: None
+    wrong = after_first_block(module, engine, case, lambda o: change(o) if is_timed(o, case) else o)
+    assert "words are not what was to be there" in wrong
+
+
+@pytest.mark.parametrize("array_bytes", [16, 8160, 8176, 3 * 8168 + 8, 2 * 1024**2 + 48])
+def test_the_host_finds_each_wrong_word_and_names_the_first(array_bytes, short_period):
+    case, module = device_case("memcpy", array_bytes), StandIn(raises=NO_COMPILER)
+    engine = engine_of(module, case)
+    for word in {0, array_bytes // 16, array_bytes // 8 - 1}:
+
+        def flip(operation, word=word):
+            if operation.name != "memcpyAsync" or operation.arguments[2:] != (array_bytes, 3):
+                return operation
+
+            def act(target, source, size, kind):
+                operation.act(target, source, size, kind)
+                module.bytes_at(0, target, size)[8 * word + 5] ^= 1
+
+            return dataclasses.replace(operation, act=act)
+
+        wrong = after_first_block(module, engine, case, flip)
+        words_of_its_period = min(1021, array_bytes // 8 - word // 1021 * 1021)
+        assert wrong.startswith(f"1 of {words_of_its_period:,} words are not")
+        assert wrong.endswith(f"the first of them word {word:,}")
+
+
+def test_data_that_lands_whole_pages_away_is_seen_by_the_host():
+    case, module = device_case("memcpy", 32 * 1024**2), StandIn(raises=NO_COMPILER)
+    engine = engine_of(module, case)
+
+    def moved(operation):
+        if operation.name != "memcpyAsync" or operation.arguments[2:] != (32 * 1024**2, 3):
+            return operation
+        target, source, size, kind = operation.arguments
+        return dataclasses.replace(operation, arguments=(target, source + 4096, size - 4096, kind))
+
+    assert after_first_block(module, engine, case, moved, calls=1) != ""
+    assert engine.verify(case, whole=False) != ""
+
+
+def test_without_a_compiler_kernels_are_refused_with_what_to_install():
+    cases = [device_case(path) for path in (*PATHS, "latency", "memcpy")]
+    engine = engine_of(StandIn(raises=NO_COMPILER), *cases)
+    assert set(engine.refused) == {case.id for case in cases[:-1]}
+    assert set(engine.refused.values()) == {
+        "CUDA's compiler (NVRTC) or its headers are not found; "
+        "pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's CUDA version"
+    }
+
+
+def test_a_kernel_that_does_not_compile_takes_no_other_with_it():
+    module = StandIn()
+    compiled = module.RawModule
+
+    def fails_for_dot(code, options):
+        if "dot_4" in code:
+            raise CompileException("dot.cu(3): error: expected a ;")
+        return compiled(code, options)
+
+    module.RawModule = fails_for_dot
+    cases = [device_case(path) for path in ("dot", "triad", "latency")]
+    engine = engine_of(module, *cases)
+    assert list(engine.refused) == [cases[0].id]
+    assert "does not compile: dot.cu(3): error" in engine.refused[cases[0].id]
+    for case in cases[1:]:
+        engine.run_block(case, 1)
+        assert engine.verify(case, whole=True) == ""
+
+
 # --- time
 
 
@@ -211,6 +308,31 @@ def test_the_seconds_of_a_block_are_those_of_its_calls_alone(calls):
     module = StandIn(cost=lambda operation: 0.25 if is_timed(operation, case) else 0.75)
     engine = engine_of(module, case)
     assert engine.run_block(case, calls).seconds == pytest.approx(0.25 * calls)
+
+
+@pytest.mark.parametrize("calls", [2, 140])
+@pytest.mark.parametrize("access", ["on", "off"])
+def test_copies_that_cannot_be_part_of_a_graph_are_queued_one_by_one(calls, access):
+    case = peer_case("bidirectional", access)
+    module = StandIn(
+        devices=2,
+        cost=lambda o: 0.25 if is_timed(o, case) else 0.125,
+        not_captured=frozenset({"memcpyPeerAsync"}),
+    )
+    engine = engine_of(module, case)
+    assert engine.run_block(case, calls).seconds == pytest.approx(0.25 * calls)
+    assert engine.verify(case, whole=True) == ""
+
+
+def test_a_device_that_is_lost_while_a_graph_is_made_is_told():
+    case, module = device_case("memcpy"), StandIn()
+    engine = engine_of(module, case)
+    begin, seen = cuda_timing.MOST_DIRECT_CALLS, []
+    stream = engine._gpus[0].stream
+    stream.end_capture = lambda: seen.append(1) or (_ for _ in ()).throw(CUDARuntimeError(719))
+    with pytest.raises(BandwidthError, match="device 0 was lost at work"):
+        engine.run_block(case, begin + 1)
+    assert seen == [1]
 
 
 def test_pageable_memory_is_timed_by_the_hosts_clock():
@@ -272,13 +394,14 @@ def test_the_best_shape_is_found_and_kept(best):
 def test_a_device_is_warmed_up_before_its_first_block_and_after_a_pause():
     case, module = device_case("write"), StandIn()
     engine = engine_of(module, case)
-    fills = []
+    warm_s = []
     for pause_s in (0, 0.1, 5):
         module.host_s += pause_s
         module.log.clear()
         engine.run_block(case, 1)
-        fills.append(sum(operation.name == "fill" for operation in module.log))
-    assert fills == [2, 0, 2]  # of 0.2 s each; a write has no sources to fill
+        # A write has no sources to fill; the results are cleared without a value.
+        warm_s.append(sum(module.cost(o) for o in module.log if o.name == "memsetAsync" and o.arguments[1] == 0xA5))
+    assert warm_s == [pytest.approx(0.3, abs=0.002), 0, pytest.approx(0.3, abs=0.002)]
 
 
 # --- the link under load
@@ -298,6 +421,24 @@ def test_the_link_is_looked_at_while_copies_are_under_way():
         observed = engine.run_block(case, 1).observed
         assert engine.verify(case, whole=True) == ""
         assert observed == {"link_generation": 5.0, "link_width": 16.0}
+    assert looks == [(0, True)]
+
+
+@pytest.mark.parametrize("path", ["triad", "memcpy", "latency"])
+def test_a_device_is_looked_at_while_its_first_block_is_under_way(path):
+    module, looks = StandIn(), []
+
+    def look(device):
+        looks.append((device, module.streams[1000].seconds > module.host_s))
+        return {"memory_clock_mhz": 3201.0, "throttled": 0.0, "link_generation": 1.0}
+
+    case = device_case(path)
+    engine = engine_of(module, case, look=look)
+    for _ in range(2):
+        observed = engine.run_block(case, 1).observed
+        assert observed["memory_clock_mhz"] == 3201
+        assert ("clock_hz" in observed) == (path == "latency")
+        assert "link_generation" not in observed  # nothing goes over the link just then
     assert looks == [(0, True)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,6 +123,27 @@ def test_a_transfer_is_right(gpus, engine, path, kind, size):
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize(
+    "case",
+    [
+        device_case("memcpy", 96 * MIB),
+        device_case("memset", 96 * MIB),
+        link_case("h2d", "pinned", 64 * MIB),
+        link_case("d2h", "pageable", 64 * MIB),
+    ],
+    ids=lambda case: case.id,
+)
+def test_without_a_compiler_copies_are_checked_by_the_host(gpus, case):
+    def no_compiler(**_):
+        raise RuntimeError("Failed to find CUDA headers.")
+
+    engine = CudaEngine(SimpleNamespace(cuda=load_cupy().cuda, RawModule=no_compiler), seed=3)
+    seconds, _ = measured(engine, case)
+    show(f"{case.id}, checked by the host: {case.bytes_per_call / seconds / 1e9:.1f} GB/s")
+    engine.close()
+
+
+@pytest.mark.gpu
 @pytest.mark.parametrize("path", ["peer", "bidirectional"])
 @pytest.mark.parametrize("access", ["on", "off"])
 def test_a_copy_between_devices_is_right(gpus, engine, path, access):
@@ -166,3 +188,4 @@ def test_cupy_has_every_call_of_the_engine():
     assert all(
         hasattr(cupy.cuda.Stream, name) for name in ("begin_capture", "end_capture", "wait_event", "synchronize")
     )
+    assert all(hasattr(cupy.cuda.Graph, name) for name in ("upload", "launch"))

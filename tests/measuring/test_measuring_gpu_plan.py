@@ -9,7 +9,6 @@ from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.measuring.engines.cuda_cases import needed_bytes, refusal
 from bandwidth.measuring.engines.cuda_device import KEPT_FREE_BYTES
-from bandwidth.measuring.gpu_facts import numbers_of
 from bandwidth.measuring.gpu_plan import make_gpu_plan
 from bandwidth.measuring.gpu_theory import machine_with, with_link_theories
 from bandwidth.measuring.memory_theory import HostTheory
@@ -49,7 +48,7 @@ def test_every_case_is_one_that_the_engine_takes_and_fits_its_devices(cards, opt
     assert found.cases
     assert len(set(ids(found))) == len(found.cases)
     for case in (one.case for one in found.cases):
-        numbers = {*numbers_of(case.target), *([case.variant["peer"]] if "peer" in case.variant else [])}
+        numbers = {*case.devices, *([case.variant["peer"]] if "peer" in case.variant else [])}
         free = min(card.free_bytes for card in cards if card.number in numbers)
         assert refusal(case) == "", case.id
         assert needed_bytes(case) + KEPT_FREE_BYTES <= free, case.id

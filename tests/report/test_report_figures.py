@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bandwidth.errors import BandwidthError
 from bandwidth.measuring.kernels import KERNELS
 from bandwidth.report import figures_drawing, figures_style
 from bandwidth.report.figures import (
@@ -32,7 +31,7 @@ from bandwidth.report.figures import (
     parts_of,
 )
 from bandwidth.report.figures_inline import inline_svg
-from bandwidth.report.figures_roofline import operations, parse_flops
+from bandwidth.report.figures_roofline import operations
 from bandwidth.report.write_up import make_write_up
 from bandwidth.results import summarise
 from bandwidth.results.files import load
@@ -150,19 +149,6 @@ def test_the_roofline_has_measured_and_theory_and_the_kernels_that_calculate(fig
 )
 def test_operations_are_counted_from_the_kernels_own_formula(kernel, count):
     assert operations(KERNELS[kernel]) == count
-
-
-@pytest.mark.parametrize(
-    ("text", "flops"), [("500GFLOP/s", 5e11), ("2.5 TFLOPS", 2.5e12), ("1e12", 1e12), ("3tflop", 3e12)]
-)
-def test_a_peak_of_arithmetic(text, flops):
-    assert parse_flops(text) == flops
-
-
-@pytest.mark.parametrize("text", ["", "0", "fast", "-1G", "5GB/s", "1e999"])
-def test_what_is_no_peak_of_arithmetic(text):
-    with pytest.raises(BandwidthError, match="no peak of arithmetic"):
-        parse_flops(text)
 
 
 def test_a_caption_says_what_was_counted_and_how(figures):

@@ -55,9 +55,11 @@ h2d            pinned             55.30    55.19-55.41  55.41   63.02  87.8 %  7
 bidirectional  pinned             99.00    98.80-99.20  99.20  126.03  78.6 %  7
 h2d            pageable           11.00    10.98-11.02  11.02   63.02  17.5 %  7
 
-Link: PCIe 5.0 x16 under load, PCIe 1.0 x16 idle, at most PCIe 5.0 x16. Theory:
-  PCIe 5.0 x16 as negotiated under load: 32 GT/s x 16 x 128/130 / 8 = 63.02 GB/s
-  each way.
+Link: PCIe 5.0 x16 under load, PCIe 1.0 x16 idle, at most PCIe 5.0 x16
+  (63.02 GB/s). Theory: PCIe 5.0 x16 as negotiated under load: 32 GT/s x 16 x
+  128/130 / 8 = 63.02 GB/s each way. After protocol, with 256-byte payloads:
+  about 51.98 (writes) to 52.73 GB/s (reads), at most 58.45: an expectation, not
+  a ceiling.
 
 Counted, bytes an element: triad 16 read + 8 written, memcpy 8 read + 8 written;
   all verified.
@@ -68,7 +70,7 @@ A copy over a link counts each byte once; bidirectional both ways, over their
 
 BW040: pcie:0/h2d/cuda/1/pageable: pageable memory reaches 11.00 GB/s, 19.9 % of
   pinned memory's 55.30 GB/s; below 90.0 % it is the copy on the way; normal
-  (half or less): use pinned memory for what is copied often.
+  (often half or less): use pinned memory for what is copied often.
 """
 
 
@@ -102,7 +104,8 @@ def test_a_host_link_is_named_and_has_no_theory(text_of, link):
 
 def test_a_link_that_was_not_seen_says_so(text_of, link):
     text = text_of(link("h2d", 50.0, theory_bytes_per_s=None, theory_source=None, observed={}))
-    assert "Link: not seen under load, PCIe 1.0 x16 idle, at most PCIe 5.0 x16." in text
+    assert "Link: not seen under load, PCIe 1.0 x16 idle, at most PCIe 5.0 x16 (63.02 GB/s).\n" in text
+    assert "protocol" not in text
 
 
 def test_a_sweep_over_the_link_has_its_fit(text_of, link):

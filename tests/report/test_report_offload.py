@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from bandwidth.offload.answer import answer, line, lines
 from bandwidth.offload.figures import Figure, Figures
 from bandwidth.offload.model import Model, Work
 from bandwidth.report import render
 from bandwidth.report.figures_offload import offload_figure, offload_figures
-from bandwidth.report.offload import PLOT_COLUMNS, PLOT_ROWS, offload_document, plot, size_words
+from bandwidth.report.offload import PLOT_COLUMNS, PLOT_ROWS, offload_document, plot
 
 GB, MB = 10**9, 10**6
 
@@ -18,22 +16,6 @@ def build_answer(sizes=(100 * MB,), passes=(1, 20), work=None, **overrides):
     given = {"host": 100e9, "link": 10e9, "device": 1000e9, "link_back": 10e9}
     figures = {name: Figure(rate, "given", f"--{name}") for name, rate in given.items()}
     return answer(Figures(**(figures | overrides)), work or Work(), sizes, passes)
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [
-        (1, "1 B"),
-        (999, "999 B"),
-        (47_040_000, "47.04 MB"),
-        (140 * GB, "140 GB"),
-        (999_999_999, "1 GB"),
-        (2_411_234, "2.41 MB"),
-        (5 * 10**15, "5000 TB"),
-    ],
-)
-def test_sizes_are_decimal_as_rates_are(size, words):
-    assert size_words(size) == words
 
 
 def test_the_plot_has_both_lines_and_their_crossing():

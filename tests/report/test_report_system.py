@@ -131,9 +131,27 @@ def test_the_unit_counts_for_the_theory(facts, theory):
 def test_without_a_theory_the_reason_and_what_to_do_stand_below(facts):
     document = system_document(facts, UNKNOWN)
     assert render(document, "table").endswith(
-        "The memory's peak cannot be known here: this is a virtual machine; give\n  --memory.\n"
+        "The host memory's peak cannot be known here: this is a virtual machine; give\n  --memory.\n"
     )
     assert "Theory:" not in render(document, "table")
+
+
+def test_the_gpus_stand_below_the_host_memory_and_its_theory(facts, theory):
+    gpu = {"vendor": "NVIDIA", "name": "NVIDIA H200", "memory_clock_mhz": 3201, "memory_width_bits": 6144}
+    with_gpus = Facts({**facts, "gpus": Fact([gpu, gpu], "NVML", "read")})
+    none, below = GOLDEN.split("gpus                  none                /sys/bus/pci/devices\n")
+    text = render(system_document(with_gpus, theory, "TB/s"), "table")
+    assert text.startswith(f"{none}gpus                  2 x NVIDIA H200     NVML\n")
+    below = below.replace("46.93 GB/s for the machine", "0.05 TB/s for the machine")
+    assert text.endswith(
+        below + "\nGPUs: 2 x NVIDIA H200\n"
+        "fact            value\n"
+        "--------------  ---------------------------------------\n"
+        "memory          6144 bit wide\n"
+        "memory clock    at most 3201 MHz\n"
+        "peak            2 x 3201 MHz x 6144 bit / 8 = 4.92 TB/s\n"
+        "maker's figure  4.80 TB/s (catalog: H200)\n"
+    )
 
 
 def test_no_facts_at_all():
@@ -158,7 +176,7 @@ def test_a_module_with_gaps_has_dashes():
         ("memory_rated_mt_s", 3200, "3200 MT/s"),
         ("memory_channels_range", [1, 4], "1 to 4"),
         ("gpus", [], "none"),
-        ("gpus", [{"name": "a"}, {"name": "b"}], "2 (see --json)"),
+        ("gpus", [{"name": "a"}, {"name": "b", "vendor": "AMD"}, {"name": "a"}], "2 x a, AMD b"),
         ("governors", ["performance", "powersave"], "performance, powersave"),
         ("numa_node_memory_bytes", {"0": GIB, "1": 2 * GIB}, "0: 1 GiB, 1: 2 GiB"),
         ("cpu_quota", 1.5, "1.5"),

@@ -21,13 +21,13 @@ from bandwidth.findings import examine
 from bandwidth.report import FORMATS, render
 from bandwidth.report.anonymise import anonymised
 from bandwidth.report.measurement import measurement_document
-from bandwidth.report.write_up import NO_FINDINGS, NOTHING, make_write_up, visible
+from bandwidth.report.write_up import NO_FINDINGS, make_write_up, visible
 from bandwidth.report.write_up_html import html_page
 from bandwidth.report.write_up_latex import latex_text
 from bandwidth.report.write_up_markdown import markdown_text
 from bandwidth.results import summarise
-from bandwidth.results.curves import plain_results
 from bandwidth.results.files import load, record_to_json
+from bandwidth.results.plain_results import plain_results
 from bandwidth.units import format_percent, format_rate
 
 DATA = Path(__file__).parents[1] / "data" / "report"
@@ -173,13 +173,6 @@ def test_several_records_stand_one_after_the_other(format_name, record, make_rec
     found = make_write_up([record, other])
     assert {figure.name.split("-")[1] for figure in found.figures} == {"1", "2"}
     assert len({figure.name for figure in found.figures}) == len(found.figures)
-
-
-@pytest.mark.parametrize("format_name", WRITERS)
-def test_a_record_without_results_says_so(format_name, make_record):
-    text = plain(format_name, written(format_name, make_record()))
-    assert NOTHING in text
-    assert make_write_up([make_record()]).figures == ()
 
 
 def test_a_quiet_record_says_that_nothing_was_found(make_record, make_result):

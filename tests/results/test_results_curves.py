@@ -1,127 +1,20 @@
-"""Curves, matrices and pairs from scripted results: what belongs together, and every figure worked out by hand."""
+"""Curves from scripted results: what belongs together, and every figure worked out by hand."""
 
 from __future__ import annotations
 
 import pytest
+from curves_support import KIB, MIB, ORDINARY, STREAMING, point
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth.results import Observed
-from bandwidth.results.curves import (
-    KNEE_SHARE,
-    alone_results,
-    fit_transfer,
-    is_size_check,
-    knee,
-    loaded_latency,
-    plain_results,
-    plateaus,
-    size_check_of,
-    size_checks,
-    size_curves,
-    thread_curves,
-    zeros_pairs,
-)
-from bandwidth.results.node_matrices import node_matrices, placement
+from bandwidth.results.curves import KNEE_SHARE, knee, loaded_latency, size_curves, thread_curves
+from bandwidth.results.plain_results import alone_results, plain_results
 
-KIB, MIB = 1024, 1024**2
-CACHES = {"L1": 32 * KIB, "L2": 1 * MIB, "L3": 32 * MIB}
-STREAMING, ORDINARY = {"stores": "streaming"}, {"stores": "ordinary"}
-# Two points an octave, from 4 KiB to 384 MiB.
-SIZES = [size for power in range(12, 29) for size in (2**power, 3 * 2 ** (power - 1))]
 RATES = st.floats(0.01, 1000)
 
 
-@pytest.fixture(scope="session")
-def rate(make_case, make_result):
-    """Return a result of `rate` bytes per second; a field of Case goes into `case`."""
-
-    def build(rate, *, failure="", observed=None, **case):
-        # A billion: the rate is exact to nine digits whatever it is.
-        values = {"engine": "native", "caches": CACHES, "bytes_per_call": round(rate * 10**9)} | case
-        return make_result(make_case(**values), (1e9,) * 6, failure=failure, observed=observed or {})
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def latency(make_case, make_result):
-    """Return a latency of `ns`, with a clock of 2 GHz."""
-
-    def build(ns, **case):
-        values = {"engine": "native", "path": "latency", "caches": CACHES, "bytes_per_call": 8 * 10**9} | case
-        observed = {"clock_hz": Observed(2e9, 1.9e9, 2.1e9)} | values.pop("observed", {})
-        return make_result(make_case(**values), (float(ns),) * 6, observed=observed)
-
-    return build
-
-
-def point(size, **variant):
-    return {"working_set_bytes": size, "variant": variant | {"sweep_point": size}}
-
-
-# --- half the size
-
-
-def test_a_check_at_half_the_size_belongs_to_its_whole(rate, make_record):
-    whole = rate(100.0, variant=STREAMING, working_set_bytes=512 * MIB)
-    half = rate(110.0, **point(256 * MIB, **STREAMING))
-    record = make_record(rate(90.0, variant=ORDINARY, working_set_bytes=512 * MIB), whole, half)
-    assert size_check_of(record, whole) is half
-    assert [is_size_check(record, result) for result in record.results] == [False, False, True]
-    (check,) = size_checks(record)
-    assert (check.whole, check.half) == (whole, half)
-    assert check.ratio == pytest.approx(1.1)
-    assert size_curves(record) == ()
-    assert half not in (*plain_results(record), *alone_results(record))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"variant": ORDINARY, "working_set_bytes": 512 * MIB},
-        {"variant": STREAMING, "working_set_bytes": 512 * MIB, "threads": 2},
-        {"variant": STREAMING, "working_set_bytes": 512 * MIB, "engine": "numpy"},
-        {"variant": STREAMING, "working_set_bytes": 512 * MIB, "path": "read"},
-        {"variant": STREAMING, "working_set_bytes": 440 * MIB},
-    ],
-)
-def test_a_point_is_no_check_of_what_is_not_its_whole(rate, make_record, other):
-    half = rate(110.0, **point(256 * MIB, **STREAMING))
-    record = make_record(rate(100.0, **other), half)
-    assert not is_size_check(record, half)
-    assert size_checks(record) == ()
-    assert alone_results(record) == (half,)
-
-
-def test_half_may_be_a_little_more_than_half(rate, make_record):
-    whole = rate(1.0, working_set_bytes=100 * MIB)
-    assert size_check_of(make_record(whole, rate(1.0, **point(54 * MIB))), whole) is not None
-    assert size_check_of(make_record(whole, rate(1.0, **point(56 * MIB))), whole) is None
-
-
-def test_a_check_that_failed_has_no_ratio(rate, make_record):
-    half = rate(110.0, **point(256 * MIB), failure="element 7 is wrong")
-    (check,) = size_checks(make_record(rate(100.0, working_set_bytes=512 * MIB), half))
-    assert check.ratio is None
-
-
-# --- zeros
-
-
-def test_zeros_stand_beside_the_same_case_with_other_data(rate, make_record):
-    zeros = rate(60.0, path="write", variant=STREAMING | {"data": "zeros"})
-    other = rate(24.0, path="write", variant=STREAMING)
-    record = make_record(rate(20.0, path="write", variant=ORDINARY), zeros, other)
-    (pair,) = zeros_pairs(record)
-    assert (pair.zeros, pair.other) == (zeros, other)
-    assert pair.ratio == pytest.approx(2.5)
-    assert zeros not in plain_results(record)
-    (lone,) = zeros_pairs(make_record(zeros))
-    assert (lone.other, lone.ratio) == (None, None)
-
-
-# --- by size
+# --- by size --------------------------------------------------------------------------------------------------------
 
 
 def test_points_stand_by_size_each_case_in_a_curve_of_its_own(rate, make_record):
@@ -147,66 +40,7 @@ def test_a_point_names_its_level_and_the_size_asked_for(rate, make_record):
     assert {one.size_bytes: one.level for one in curve.points} == sizes | {8192: "L1", 24 * KIB: "L1"}
 
 
-def test_the_plateaus_of_rates_leave_out_the_shoulders(rate, make_record):
-    limits = {4 * KIB: 1.0, 26 * KIB: 200.0, 48 * KIB: 2.0, 819 * KIB: 100.0, 1536 * KIB: 3.0, 25 * MIB: 50.0}
-
-    def at(size):
-        return next((rate for limit, rate in limits.items() if size <= limit), 20.0 if size >= 256 * MIB else 4.0)
-
-    (curve,) = size_curves(make_record(*(rate(at(size), **point(size)) for size in SIZES)))
-    found = {plateau.level: plateau for plateau in plateaus(curve)}
-    assert {level: plateau.bytes_per_s for level, plateau in found.items()} == pytest.approx(
-        {"L1": 200.0, "L2": 100.0, "L3": 50.0, "memory": 20.0}
-    )
-    # L1: 6 to 24 KiB; L2: 64 to 768 KiB; L3: 2 to 24 MiB; memory: 256 and 384 MiB.
-    assert [plateau.points for plateau in found.values()] == [5, 8, 8, 2]
-    assert [plateau.size_bytes for plateau in found.values()] == [*CACHES.values(), None]
-    assert {plateau.ns for plateau in found.values()} == {None}
-
-
-def test_the_plateaus_of_latency_are_in_nanoseconds_and_cycles(latency, make_record):
-    (curve,) = size_curves(make_record(*(latency(2 if size <= 32 * KIB else 90, **point(size)) for size in SIZES)))
-    found = {plateau.level: plateau for plateau in plateaus(curve)}
-    assert (found["L1"].ns, found["L1"].cycles) == pytest.approx((2.0, 4.0))
-    assert (found["memory"].ns, found["memory"].cycles) == pytest.approx((90.0, 180.0))
-    assert found["L1"].bytes_per_s is None
-    assert curve.clock_hz == Observed(2e9, 1.9e9, 2.1e9)
-    assert curve.huge_page_share is None
-
-
-@pytest.mark.parametrize("size", [1200 * KIB, 1 * MIB, 512 * KIB])
-def test_a_cache_hardly_larger_than_the_one_before_has_no_plateau(rate, make_record, size):
-    caches = CACHES | {"L3": size}
-    (curve,) = size_curves(make_record(*(rate(10.0, **point(each), caches=caches) for each in SIZES)))
-    found = {plateau.level: plateau for plateau in plateaus(curve)}
-    assert (found["L3"].points, found["L3"].bytes_per_s) == (0, None)
-    assert found["L2"].points > 0
-    assert found["memory"].points == 2
-
-
-def test_without_known_caches_only_memory_has_a_plateau(rate, make_record):
-    (curve,) = size_curves(make_record(*(rate(10.0, **point(size), caches={}) for size in SIZES)))
-    assert [plateau.level for plateau in plateaus(curve)] == ["memory"]
-    assert {one.level for one in curve.points} == {None, "memory"}
-
-
-def test_a_point_that_failed_stays_in_its_curve_and_out_of_its_plateau(rate, make_record):
-    points = [rate(10.0, **point(size), failure="wrong" if size == 8192 else "") for size in (6144, 8192, 12288)]
-    (curve,) = size_curves(make_record(*points))
-    assert len(curve.points) == 3
-    assert plateaus(curve)[0].points == 2
-
-
-@given(st.lists(RATES, min_size=len(SIZES), max_size=len(SIZES)))
-def test_plateaus_lie_between_the_least_and_the_greatest_rate(rate, make_record, rates):
-    (curve,) = size_curves(make_record(*(rate(each, **point(size)) for each, size in zip(rates, SIZES, strict=True))))
-    shown = [one.summary.median_bytes_per_s for one in curve.points]
-    for plateau in plateaus(curve):
-        assert min(shown) <= plateau.bytes_per_s <= max(shown)
-    assert sum(plateau.points for plateau in plateaus(curve)) < len(SIZES)
-
-
-# --- by threads
+# --- by threads -----------------------------------------------------------------------------------------------------
 
 
 def test_a_thread_curve_has_shares_parts_and_a_knee(rate, make_record):
@@ -257,55 +91,7 @@ def test_the_knee_is_never_above_the_best_and_reaches_its_share(rate, make_recor
     assert all(share < KNEE_SHARE for threads, share in shares.items() if threads < found)
 
 
-# --- by node
-
-
-def nodes(cpu, memory, **others):
-    return others | {"cpu_node": cpu, "memory_node": memory}
-
-
-def test_a_matrix_has_a_cell_for_each_pair_and_the_nodes_without_processors(rate, make_record):
-    record = make_record(
-        *(
-            rate(10.0 * cpu + memory, threads=8 + cpu, variant=nodes(cpu, memory))
-            for cpu in (1, 0)
-            for memory in (2, 0, 1)
-        ),
-        rate(1.0, variant=nodes(0, 0, **STREAMING)),
-    )
-    matrix, streaming = node_matrices(record)
-    assert (matrix.cpu_nodes, matrix.memory_nodes) == ((0, 1), (0, 1, 2))
-    assert matrix.cells[1, 2].summary.median_bytes_per_s == pytest.approx(12.0)
-    assert matrix.thread_counts == (8, 9)  # nodes differ in size
-    assert len(streaming.cells) == 1
-    assert plain_results(record) == alone_results(record) == ()
-
-
-def test_several_numbers_of_threads_between_the_same_nodes_are_several_matrices(rate, make_record):
-    record = make_record(*(rate(1.0, threads=threads, variant=nodes(0, 0)) for threads in (1, 8)))
-    assert [matrix.thread_counts for matrix in node_matrices(record)] == [(1,), (8,)]
-
-
-def test_placement_is_the_worst_that_was_seen(rate, make_record):
-    def matrices(*shares):
-        seen = [{} if share is None else {"placed_share": Observed(1.0, share, 1.0)} for share in shares]
-        cells = [rate(1.0, variant=nodes(0, number), observed=one) for number, one in enumerate(seen)]
-        return node_matrices(make_record(*cells))
-
-    found = placement(matrices(1.0, 0.99, None))
-    assert (found.verified, found.cells, found.least_share, found.is_right) == (2, 3, 0.99, True)
-    assert not placement(matrices(1.0, 0.5)).is_right
-    unknown = placement(matrices(None, None))
-    assert (unknown.verified, unknown.least_share, unknown.is_right) == (0, None, False)
-
-
-def test_nodes_that_are_no_numbers_make_no_matrix(rate, make_record):
-    record = make_record(rate(1.0, variant=nodes("first", 0)))
-    assert node_matrices(record) == ()
-    assert alone_results(record) == record.results
-
-
-# --- by load
+# --- by load --------------------------------------------------------------------------------------------------------
 
 
 def test_loads_stand_by_their_share(latency, make_record):
@@ -327,40 +113,3 @@ def test_a_load_that_is_no_share_makes_no_curve(latency, make_record, load):
     record = make_record(latency(90, variant={"load": load}))
     assert loaded_latency(record) == ()
     assert alone_results(record) == record.results
-
-
-# --- a link by size -------------------------------------------------------------------------------------------------
-
-LINK_SIZES = [4096 * 2**power for power in range(19)]
-
-
-@pytest.mark.parametrize(("latency_s", "rate"), [(8e-6, 55e9), (1e-6, 3e9), (0.0, 25e9)])
-def test_a_link_is_a_latency_and_a_rate(latency_s, rate):
-    fit = fit_transfer([(size, latency_s + size / rate) for size in LINK_SIZES])
-    assert fit.latency_s == pytest.approx(latency_s, abs=1e-12)
-    assert fit.bytes_per_s == pytest.approx(rate, rel=1e-9)
-    assert fit.worst < 1e-6
-
-
-def test_a_few_points_far_off_move_a_fit_hardly():
-    times = [(size, 8e-6 + size / 55e9) for size in LINK_SIZES]
-    times[4] = (times[4][0], 3 * times[4][1])
-    times[12] = (times[12][0], 2 * times[12][1])
-    fit = fit_transfer(times)
-    assert fit.latency_s == pytest.approx(8e-6, rel=0.05)
-    assert fit.bytes_per_s == pytest.approx(55e9, rel=0.05)
-    assert fit.worst > 0.4  # they are not passed over in silence
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        [],
-        [(4096, 1e-6)] * 5,
-        [(4096, 1e-6), (8192, 2e-6)],
-        [(4096, 3e-6), (8192, 2e-6), (16384, 1e-6)],
-        [(4096, 1e-9), (8192, 1e-6), (16384, 1e-3), (32768, 1.0)],
-    ],
-)
-def test_what_is_no_line_has_no_fit(times):
-    assert fit_transfer(times) is None

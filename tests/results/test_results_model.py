@@ -27,6 +27,21 @@ def test_theory_needs_a_working_set_at_the_rule_and_a_known_rule(make_case):
     assert not make_case(dram_rule_bytes=None).meets_dram_rule
 
 
+@pytest.mark.parametrize(
+    ("target", "devices"),
+    [("host", ()), ("device:0", (0,)), ("pcie:12", (12,)), ("device:1,0", (1, 0)), ("device:x,3", (3,))],
+)
+def test_the_devices_of_a_target(make_case, target, devices):
+    assert make_case(target=target).devices == devices
+
+
+def test_the_gpus_of_a_record_are_those_that_have_a_number(make_record):
+    first, second = {"device": 0, "name": "A"}, {"device": 3, "name": "B"}
+    listed = [second, {"name": "not opened"}, first, "text", {"device": True}, {"device": "4"}]
+    assert make_record(machine={"gpus": listed}).gpus == {0: first, 3: second}
+    assert make_record(machine={"gpus": "none"}).gpus == make_record(machine={}).gpus == {}
+
+
 def test_the_figures_of_seven_samples(make_case, make_result):
     # 600 bytes a call, 2 calls a block: 1200 bytes in 1, 2, 3, 4, 5, 6 and 8 s.
     result = make_result(

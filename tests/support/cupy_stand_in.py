@@ -51,7 +51,9 @@ class Operation:
 
 class StandIn:
     """The module. `cost` gives an operation's seconds; `fault` may change an operation or drop it; `raises` are errors
-    by the name of a call. `log` is every operation that ran."""
+    by the name of a call; `not_captured` are operations that cannot be part of a graph. `log` is every operation that
+    ran.
+    """
 
     def __init__(
         self,
@@ -62,10 +64,11 @@ class StandIn:
         free_bytes: int = 8 * GIB,
         versions: tuple[int, int] = (12_080, 12_090),
         can_access: bool = True,
+        not_captured: frozenset[str] = frozenset(),
     ) -> None:
         self.count, self.free_bytes, self.versions, self.can_access = devices, free_bytes, versions, can_access
         self.cost = cost or (lambda operation: FILL_S if operation.name == "fill" else OTHER_S)
-        self.fault, self.raises = fault, raises or {}
+        self.fault, self.raises, self.not_captured = fault, raises or {}, not_captured
         self.host_s = 0.0
         self.log: list[Operation] = []
         self.current = [0]
@@ -110,6 +113,9 @@ class StandIn:
 
     def submit(self, operation: Operation, stream: Stream | None) -> None:
         if stream is not None and stream.captured is not None:
+            stream.is_invalid = operation.name in self.not_captured
+            if stream.is_invalid:
+                raise CUDARuntimeError(900)
             stream.captured.append(operation)
             return
         self.check(operation.name)
@@ -166,6 +172,7 @@ class Stream:
         assert non_blocking
         self.module, self.device, self.seconds = module, module.current[-1], 0.0
         self.captured: list[Operation] | None = None
+        self.is_invalid = False
         self.ptr = len(module.streams) + 1000
         module.streams[self.ptr] = self
 
@@ -192,6 +199,9 @@ class Stream:
 
     def end_capture(self) -> Graph:
         captured, self.captured = self.captured, None
+        if self.is_invalid:  # as the driver does once a call could not be captured
+            self.is_invalid = False
+            raise CUDARuntimeError(901)
         assert captured
         return Graph(captured)
 
@@ -199,8 +209,13 @@ class Stream:
 @dataclass
 class Graph:
     operations: list[Operation]
+    uploaded_to: Stream | None = None
+
+    def upload(self, stream: Stream) -> None:
+        self.uploaded_to = stream
 
     def launch(self, stream: Stream) -> None:
+        assert self.uploaded_to is stream, "the first launch would take the time to bring it there"
         for operation in self.operations:
             stream.module.submit(operation, stream)
 

@@ -16,6 +16,7 @@ from bandwidth.machine.reader import Reader, SystemReader, read_integer
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.engines import Block
 from bandwidth.measuring.engines.cuda_cases import PCIE, bytes_each, needed_bytes, peer_of, refusal
+from bandwidth.measuring.engines.cuda_contents import PIECE_BYTES
 from bandwidth.measuring.engines.cuda_device import Gpu, count_devices, read_facts
 from bandwidth.measuring.engines.cuda_errors import no_such_device, told
 from bandwidth.measuring.engines.cuda_kernels import PATHS
@@ -34,8 +35,8 @@ from bandwidth.measuring.engines.cuda_timing import Timing, Work, timed
 from bandwidth.measuring.engines.cuda_transfers import (
     LOOK_COPIES,
     PAGE_BYTES,
-    PIECE_BYTES,
     PINNED,
+    POISON,
     WINDOWS,
     DeviceToHost,
     HostMemory,
@@ -46,7 +47,7 @@ from bandwidth.measuring.engines.cuda_transfers import (
     fill_host,
     set_peer_access,
 )
-from bandwidth.measuring.gpu_facts import GpuFacts, numbers_of
+from bandwidth.measuring.gpu_facts import GpuFacts
 from bandwidth.measuring.kernels import KERNELS
 from bandwidth.results import Case
 
@@ -182,6 +183,9 @@ class CudaEngine:
     def _prepare_case(self, case: Case) -> dict[str, str]:
         """Make what a case needs beside the devices' memory; return why it cannot be had."""
         gpus = self._of(case)
+        reasons = [gpu.why_not(case.path) for gpu in gpus] if case.is_latency or case.path in PATHS else []
+        if any(reasons):
+            return {case.id: next(filter(None, reasons))}
         if case.is_latency:
             with gpus[0].active():
                 self._cycles[case.id] = Cycle(gpus[0], case.working_set_bytes, int(self._random.integers(2**32)))
@@ -276,7 +280,8 @@ class CudaEngine:
         if isinstance(works[0], Chase):
             with gpus[0].active():
                 works[0].read()
-            return {"clock_hz": works[0].cycles / timing.seconds} if timing.seconds > 0 else {}
+            clock = {"clock_hz": works[0].cycles / timing.seconds} if timing.seconds > 0 else {}
+            return {**self._states.get(case.id, {}), **clock}
         if not case.target.startswith(PCIE) or len(gpus) > 1:
             return dict(self._states.get(case.id, {}))
         observed = dict(self._link_under_load(case, gpus[0]))
@@ -310,7 +315,7 @@ class CudaEngine:
             return
         with gpu.active():
             while self._clock() - begin < WARM_UP_S:
-                gpu.fill(gpu.address, min(gpu.size_bytes, PIECE_BYTES), self._new_seed())
+                gpu.runtime.memsetAsync(gpu.address, POISON, min(gpu.size_bytes, PIECE_BYTES), gpu.stream.ptr)
                 gpu.stream.synchronize()
 
     def _link_under_load(self, case: Case, gpu: Gpu) -> Mapping[str, float]:
@@ -362,7 +367,7 @@ class CudaEngine:
         self._gpus.clear()
 
     def _of(self, case: Case) -> list[Gpu]:
-        return [self._gpus[number] for number in numbers_of(case.target)]
+        return [self._gpus[number] for number in case.devices]
 
     def _new_seed(self) -> int:
         return int(self._random.integers(SEEDS))
@@ -370,4 +375,4 @@ class CudaEngine:
 
 def _devices_of(case: Case) -> tuple[int, ...]:
     others = (peer_of(case),) if "peer" in case.variant else ()
-    return (*numbers_of(case.target), *others)
+    return (*case.devices, *others)

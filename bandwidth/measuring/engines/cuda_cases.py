@@ -6,7 +6,6 @@ from bandwidth.measuring.engines.cuda_device import ARRAY_ALIGNMENT, aligned
 from bandwidth.measuring.engines.cuda_kernels import PAIR_BYTES, PATHS
 from bandwidth.measuring.engines.cuda_passes import MEMCPY, MEMSET, NODE_BYTES
 from bandwidth.measuring.engines.cuda_transfers import PAGE_BYTES, PAGEABLE, PINNED, WRITE_COMBINED, Regions
-from bandwidth.measuring.gpu_facts import numbers_of
 from bandwidth.measuring.kernels import KERNELS
 from bandwidth.results import Case
 
@@ -40,7 +39,7 @@ def is_transfer(case: Case) -> bool:
 
 def bytes_each(case: Case) -> int:
     """Return the bytes of an array on each device, or of a transfer in each direction on each link."""
-    count = len(numbers_of(case.target))
+    count = len(case.devices)
     if is_transfer(case):
         return case.bytes_per_call // (count * directions(case))
     return case.working_set_bytes // (count * arrays(case))
@@ -56,7 +55,7 @@ def needed_bytes(case: Case) -> int:
 
 def refusal(case: Case) -> str:
     """Return why a case cannot be measured by this engine on any device, or ""."""
-    size_bytes, count = bytes_each(case), len(numbers_of(case.target))
+    size_bytes, count = bytes_each(case), len(case.devices)
     if is_transfer(case):
         reason = _link_refusal(case) if case.target.startswith(PCIE) else _peer_refusal(case)
     elif case.path not in {*PATHS, *_COPIES} and not case.is_latency:
@@ -79,7 +78,7 @@ def _link_refusal(case: Case) -> str:
         return f"there is no kind of host memory {kind}"
     if kind == WRITE_COMBINED and case.path != "h2d":
         return "write-combined memory is for copies to the device: reading it by the host takes ages"
-    if kind == PAGEABLE and (case.path == "bidirectional" or len(numbers_of(case.target)) > 1):
+    if kind == PAGEABLE and (case.path == "bidirectional" or len(case.devices) > 1):
         return "pageable memory is copied by the calling thread, one way and one device at a time"
     return ""
 
@@ -87,6 +86,6 @@ def _link_refusal(case: Case) -> str:
 def _peer_refusal(case: Case) -> str:
     if case.path not in _WAYS or case.variant.get("peer_access") not in {"on", "off"}:
         return f"there is no copy {case.path} between devices"
-    if numbers_of(case.target) == (peer_of(case),):
+    if case.devices == (peer_of(case),):
         return "a device is no peer of its own"
     return ""

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bandwidth.errors import BandwidthError
+from bandwidth.measuring.engines.cuda_contents import Checked, Contents, HostContents, KernelContents
 from bandwidth.measuring.engines.cuda_errors import no_such_device, out_of_memory, told
-from bandwidth.measuring.engines.cuda_kernels import OPTIONS, PAIR_BYTES, common_source, kernel_source, names_in
+from bandwidth.measuring.engines.cuda_kernels import OPTIONS, common_source, kernel_source, names_in
 from bandwidth.measuring.gpu_facts import GpuFacts
 from bandwidth.measuring.kernels import ELEMENT_BYTES, KERNELS
 
@@ -85,6 +86,8 @@ class Gpu:
         self._memory: Any = None
         self._size_bytes = 0
         self._functions: dict[str, Any] = {}
+        self._uncompiled: dict[str, str] = {}
+        self.contents: Contents = KernelContents()
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -95,13 +98,29 @@ class Gpu:
     # --- memory and code
 
     def compile(self, paths: tuple[str, ...]) -> None:
-        """Compile and load the kernels of some paths, and what fills and checks: not while a stream is captured."""
-        wanted = {"": common_source()} | {path: kernel_source(KERNELS[path]) for path in paths}
-        with self.active():
-            for path, source in wanted.items():
+        """Compile and load the kernels of some paths, and what fills and checks: not while a stream is captured.
+
+        What cannot be compiled is told by `why_not`; without what fills and checks the host does both.
+        """
+        self._load("", common_source())
+        if self.why_not(""):
+            self.contents = HostContents()
+            return
+        for path in paths:
+            self._load(path, kernel_source(KERNELS[path]))
+
+    def _load(self, path: str, source: str) -> None:
+        try:
+            with self.active():
                 self._functions[path] = self.module.RawModule(code=source, options=OPTIONS)
                 for name in names_in(source):
                     self.function(name, path)
+        except BandwidthError as error:  # the copies need none of it
+            self._uncompiled[path] = str(error)
+
+    def why_not(self, path: str) -> str:
+        """Return why the kernels of a path, "" for those that all need, could not be compiled; "" if they were."""
+        return self._uncompiled.get("") or self._uncompiled.get(path, "")
 
     def function(self, name: str, path: str = "") -> Any:
         """Return a compiled function by its name, from the module of a path or from the common one."""
@@ -159,8 +178,7 @@ class Gpu:
 
     def fill(self, address: int, size_bytes: int, seed: int, first: int = 0) -> None:
         """Queue the filling of some memory with the numbers of a seed, from word `first` of its array on."""
-        pairs = size_bytes // PAIR_BYTES
-        self.over("fill", pairs, address, pairs, first, seed)
+        self.contents.fill(self, address, size_bytes, seed, first)
 
     @property
     def result_address(self) -> int:
@@ -183,7 +201,8 @@ class Gpu:
         self.runtime.memcpy(array.ctypes.data, address, array.nbytes, self.runtime.memcpyDeviceToHost)
 
     def copy_in(self, address: int, array: NDArray[Any]) -> None:
-        """Copy an array into memory of the device, and wait: a pageable copy may return before its end."""
+        """Wait for the work before, copy an array into memory of the device, and wait: a copy may return too early."""
+        self.stream.synchronize()
         self.runtime.memcpy(address, array.ctypes.data, array.nbytes, self.runtime.memcpyHostToDevice)
         self.runtime.deviceSynchronize()
 
@@ -194,33 +213,18 @@ class Gpu:
         self.over(f"expect_{path}", count, count, 0, seed, address, path=path)
         return int(self.result()[_CHECK_OFFSET // ELEMENT_BYTES + 2])
 
-    def wrong_words(self, checked: Checked) -> str:
-        """Wait, and return what is wrong with words in memory, or ""."""
-        address, count = self.result_address + _CHECK_OFFSET, checked.size_bytes // ELEMENT_BYTES
+    def counted(self, check: str, count: int, *arguments: int | float, path: str) -> tuple[int, int]:
+        """Wait, and return how many of `count` words a check finds wrong, and the first of them."""
+        address = self.result_address + _CHECK_OFFSET
         self.runtime.memsetAsync(address, 0, ELEMENT_BYTES, self.stream.ptr)
         self.runtime.memsetAsync(address + ELEMENT_BYTES, 0xFF, ELEMENT_BYTES, self.stream.ptr)
-        given = (checked.address, count, checked.first, checked.seed, checked.scalar, address)
-        self.over(f"check_{checked.name}", count, *given, path=checked.path)
-        wrong, first = (int(word) for word in self.result()[_CHECK_OFFSET // ELEMENT_BYTES :][:2])
-        if not wrong:
-            return ""
-        return f"{wrong:,} of {count:,} words are not what was to be there, the first of them word {first:,}"
+        self.over(check, count, *arguments, address, path=path)
+        wrong, first = self.result()[_CHECK_OFFSET // ELEMENT_BYTES :][:2]
+        return int(wrong), int(first)
 
-
-@dataclass(frozen=True)
-class Checked:
-    """Words in memory and what must stand there: the check's name and module, and what it takes.
-
-    `first` is the index of the first word in the array that the seed makes.
-    """
-
-    address: int
-    size_bytes: int
-    seed: int
-    first: int = 0
-    scalar: float = 0.0
-    name: str = "copy"
-    path: str = ""
+    def wrong_words(self, checked: Checked, *, whole: bool) -> str:
+        """Wait, and return what is wrong with words in memory, of which not all are looked at if not `whole`; or ""."""
+        return self.contents.wrong_words(self, checked, whole=whole)
 
 
 def aligned(size_bytes: int) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.measuring.engines.cuda_device import Checked, Gpu, aligned
+from bandwidth.measuring.engines.cuda_contents import Checked
+from bandwidth.measuring.engines.cuda_device import Gpu, aligned
 from bandwidth.measuring.engines.cuda_kernels import LOADS_PER_CALL, NODE_WORDS, PAIR_BYTES, SHAPES, Shape
 from bandwidth.measuring.engines.cuda_timing import timed
 from bandwidth.measuring.kernels import ELEMENT_BYTES, KERNELS, XOR, Kernel
@@ -72,12 +73,13 @@ class Pass:
         path = self._kernel.name
         self.gpu.launch(self._name, self._blocks, self._shape.threads, *self._arguments, path=path)
 
-    def check(self, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked: it takes no longer than a few passes
+    def check(self, *, whole: bool) -> str:
         """Return what is wrong with the destination, or with the number that the passes made."""
         if self._kernel.reduces:
             return self._check_number()
         path = self._kernel.name
-        return self.gpu.wrong_words(Checked(self._target, self._bytes, self._seed, 0, self._scalar, path, path))
+        checked = Checked(self._target, self._bytes, self._seed, 0, self._scalar, path, path)
+        return self.gpu.wrong_words(checked, whole=whole)
 
     def _check_number(self) -> str:
         seen = int(self.gpu.result()[2])
@@ -118,9 +120,9 @@ class MemoryCopy:
         kind = self.gpu.runtime.memcpyDeviceToDevice
         self.gpu.runtime.memcpyAsync(self._target, self._source, self._bytes, kind, self.stream.ptr)
 
-    def check(self, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
+    def check(self, *, whole: bool) -> str:
         """Return what is wrong with the copy."""
-        return self.gpu.wrong_words(Checked(self._target, self._bytes, self._seed))
+        return self.gpu.wrong_words(Checked(self._target, self._bytes, self._seed), whole=whole)
 
 
 class MemorySet:
@@ -142,10 +144,10 @@ class MemorySet:
         """Queue one set."""
         self.gpu.runtime.memsetAsync(self.gpu.address, self._value, self._bytes, self.stream.ptr)
 
-    def check(self, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
+    def check(self, *, whole: bool) -> str:
         """Return what is wrong with the memory."""
         value = _real(int.from_bytes(bytes([self._value]) * ELEMENT_BYTES, "little"))
-        return self.gpu.wrong_words(Checked(self.gpu.address, self._bytes, 0, 0, value, "write"))
+        return self.gpu.wrong_words(Checked(self.gpu.address, self._bytes, 0, 0, value, "write"), whole=whole)
 
 
 class Cycle:

@@ -16,6 +16,8 @@ MS_PER_S = 1000
 # More calls than this are queued as graphs: a launch from Python takes some 10 us, one in a graph 1 or 2.
 MOST_DIRECT_CALLS = 32
 CALLS_PER_GRAPH = 100
+# driver_types.h: cudaErrorStreamCapture...: what was called cannot be part of a graph.
+_NOT_CAPTURED = range(900, 910)
 
 
 class Work(Protocol):
@@ -65,18 +67,29 @@ class _Lane:
                 self._graph = self._captured()
 
     def _captured(self) -> Any:
+        """Return calls as a graph; None where the driver captures none of their kind: they are queued one by one."""
         stream = self.work.stream
-        with stream:
-            stream.begin_capture()
-            for _ in range(self._per_graph):
-                self.work.queue()
-            return stream.end_capture()
+        try:
+            with stream:
+                stream.begin_capture()
+                try:
+                    for _ in range(self._per_graph):
+                        self.work.queue()
+                finally:
+                    graph = stream.end_capture()
+        except self.work.gpu.runtime.CUDARuntimeError as error:
+            if error.status not in _NOT_CAPTURED:
+                raise
+            return None
+        return graph
 
     def make_ready(self) -> None:
         with self.work.gpu.active():
             self.work.ready()
             self.is_ready.record(self.work.gpu.stream)
             self.work.stream.wait_event(self.is_ready)
+            if self._graph is not None:  # else its first launch brings it to the device, which would be timed
+                self._graph.upload(self.work.stream)
 
     def play(self, after: Any) -> None:
         """Queue all calls, behind an event of another stream where there is one."""

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.measuring.engines.cuda_device import Checked, Gpu, aligned
+from bandwidth.measuring.engines.cuda_contents import PIECE_BYTES, Checked, pieces, spots
+from bandwidth.measuring.engines.cuda_device import Gpu, aligned
 from bandwidth.measuring.engines.cuda_errors import PEER_ALREADY_ON, PEER_NOT_ON, told
 from bandwidth.measuring.kernels import ELEMENT_BYTES
 
@@ -22,10 +23,6 @@ PINNED, PAGEABLE, WRITE_COMBINED = "pinned", "pageable", "write_combined"
 PAGE_BYTES = 4096
 # Blocks begin at so many different pages of the host's source, one after the other.
 WINDOWS = 8
-# What the host received goes back to the device in pieces of this size, to be checked there.
-PIECE_BYTES = 64 * 1024**2
-SPOT_BYTES = 64 * 1024
-SPOTS = 16
 POISON = 0xA5
 # Copies that are under way while the state of the link is read: it trains up under load only.
 LOOK_COPIES = 40
@@ -96,9 +93,10 @@ class HostToDevice:
         source, kind = self._host.address + self._offset, self.gpu.runtime.memcpyHostToDevice
         copied(self.gpu, self._target, source, self._bytes, kind, self._host, self.stream)
 
-    def check(self, *, whole: bool) -> str:  # noqa: ARG002 -- the device checks all in less time than one copy
+    def check(self, *, whole: bool) -> str:
         """Return what is wrong with what arrived."""
-        return self.gpu.wrong_words(Checked(self._target, self._bytes, self._seed, self._offset // ELEMENT_BYTES))
+        checked = Checked(self._target, self._bytes, self._seed, self._offset // ELEMENT_BYTES)
+        return self.gpu.wrong_words(checked, whole=whole)
 
 
 class DeviceToHost:
@@ -120,7 +118,7 @@ class DeviceToHost:
 
     def check(self, *, whole: bool) -> str:
         """Return what is wrong with what the host received: it is copied elsewhere on the device and checked there."""
-        for offset, length in _whole(self._bytes) if whole else _spots(self._bytes):
+        for offset, length in pieces(self._bytes) if whole else spots(self._bytes):
             wrong = self._check_piece(offset, length)
             if wrong:
                 return f"{wrong}, counted from byte {offset:,}" if offset else wrong
@@ -133,7 +131,7 @@ class DeviceToHost:
         kind = gpu.runtime.memcpyHostToDevice
         copied(gpu, at, self._host.address + offset, length, kind, self._host, gpu.stream)
         gpu.runtime.deviceSynchronize()
-        return gpu.wrong_words(Checked(at, length, self._seed, offset // ELEMENT_BYTES))
+        return gpu.wrong_words(Checked(at, length, self._seed, offset // ELEMENT_BYTES), whole=True)
 
 
 class PeerCopy:
@@ -155,15 +153,15 @@ class PeerCopy:
         peer, own = self._peer.number, self.gpu.number
         self.gpu.runtime.memcpyPeerAsync(self._target, peer, self._source, own, self._bytes, self.stream.ptr)
 
-    def check(self, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
+    def check(self, *, whole: bool) -> str:
         """Return what is wrong with what arrived; the other device checks it."""
         with self._peer.active():
-            return self._peer.wrong_words(Checked(self._target, self._bytes, self._seed))
+            return self._peer.wrong_words(Checked(self._target, self._bytes, self._seed), whole=whole)
 
 
 def fill_host(gpu: Gpu, host: HostMemory, seed: int) -> None:
     """Write the numbers of a seed into host memory, by the device; nothing of it is read by the host. Active."""
-    for offset, length in _whole(host.size_bytes, min(PIECE_BYTES, gpu.size_bytes // PAGE_BYTES * PAGE_BYTES)):
+    for offset, length in pieces(host.size_bytes, min(PIECE_BYTES, gpu.size_bytes // PAGE_BYTES * PAGE_BYTES)):
         gpu.fill(gpu.address, length, seed, offset // ELEMENT_BYTES)
         gpu.stream.synchronize()
         kind = gpu.runtime.memcpyDeviceToHost
@@ -204,19 +202,3 @@ def beside(cpus: Collection[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def _whole(size_bytes: int, piece_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, int]]:
-    """Yield offset and length of every piece."""
-    for offset in range(0, size_bytes, piece_bytes):
-        yield offset, min(piece_bytes, size_bytes - offset)
-
-
-def _spots(size_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield offset and length of some parts, evenly spread, the first and the last bytes among them."""
-    if size_bytes <= SPOTS * SPOT_BYTES:
-        yield 0, size_bytes
-        return
-    last = (size_bytes - SPOT_BYTES) // ELEMENT_BYTES
-    for spot in range(SPOTS):
-        yield last * spot // (SPOTS - 1) * ELEMENT_BYTES, SPOT_BYTES

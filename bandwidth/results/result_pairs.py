@@ -1,0 +1,77 @@
+"""Two results that differ in one thing: a whole and the same at half its working set, zeros and other data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bandwidth.results.grouping import divided, group_key
+from bandwidth.results.model import Record, Result
+from bandwidth.results.summary import summarise
+
+# Arrays are whole pages or lines for each thread: what is planned as half, or as 4 KiB, may be a little more.
+SIZE_SLACK = 0.05
+ZEROS = "zeros"
+
+
+# --- the check at half the size -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SizeCheck:
+    """A result, the same at half its working set, and the second's median over the first's; None without both."""
+
+    whole: Result
+    half: Result
+    ratio: float | None
+
+
+def is_size_check(record: Record, result: Result) -> bool:
+    """Return whether a result only proves the size of another, its whole; a sweep's points do not."""
+    return "sweep_point" in result.case.variant and any(_is_half_of(result, whole) for whole in record.results)
+
+
+def size_check_of(record: Record, whole: Result) -> Result | None:
+    """Return the same case at half its working set, None where it was not measured."""
+    return next((result for result in record.results if _is_half_of(result, whole)), None)
+
+
+def size_checks(record: Record) -> tuple[SizeCheck, ...]:
+    """Return every result that was measured at half its size too."""
+    pairs = [(whole, size_check_of(record, whole)) for whole in record.results]
+    return tuple(SizeCheck(whole, half, _ratio(half, whole)) for whole, half in pairs if half is not None)
+
+
+def _is_half_of(half: Result, whole: Result) -> bool:
+    if "sweep_point" not in half.case.variant or "sweep_point" in whole.case.variant:
+        return False
+    off_half = abs(half.case.working_set_bytes / whole.case.working_set_bytes - 0.5)
+    return off_half <= SIZE_SLACK and group_key(half, "sweep_point") == group_key(whole)
+
+
+# --- zeros and other data -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ZerosPair:
+    """A result that wrote only zeros, the same with other data where it was measured, and the ratio of their medians.
+
+    `ratio` is that of the zeros to the other, None where one of the rates lacks.
+    """
+
+    zeros: Result
+    other: Result | None
+    ratio: float | None
+
+
+def zeros_pairs(record: Record) -> tuple[ZerosPair, ...]:
+    """Return every result of zeros beside its counterpart."""
+    found = []
+    for zeros in record.results:
+        if zeros.case.variant.get("data") == ZEROS:
+            other = next((result for result in record.results if group_key(result) == group_key(zeros, "data")), None)
+            found.append(ZerosPair(zeros, other, None if other is None else _ratio(zeros, other)))
+    return tuple(found)
+
+
+def _ratio(one: Result, other: Result) -> float | None:
+    return divided(summarise(one).median_bytes_per_s, summarise(other).median_bytes_per_s)

@@ -1,0 +1,30 @@
+"""What a rate counts, in words: one text for the table and for the captions of figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from bandwidth.report.figures_captions import caption
+from bandwidth.report.labels import counted_bytes
+from bandwidth.report.measurement import measurement_document
+from bandwidth.results import Examination
+
+
+@pytest.mark.parametrize(
+    ("paths", "counted"),
+    [
+        (["triad", "copy", "copy"], "copy 8 read + 8 written, triad 16 read + 8 written"),
+        (["memset", "read", "memcpy"], "read 8 read, memcpy 8 read + 8 written, memset 8 written"),
+        (["latency", "h2d", "of a later version"], ""),
+        ([], ""),
+    ],
+)
+def test_what_is_counted_stands_in_the_order_of_the_tables(paths, counted, make_case, make_result, make_record):
+    results = [make_result(make_case(path=path)) for path in paths]
+    assert counted_bytes(results) == counted
+    record = make_record(*results)
+    for text in (
+        caption(record, results),
+        "\n".join(map(str, measurement_document(record, Examination({}, ())).blocks)),
+    ):
+        assert (f"Counted, bytes an element: {counted}" in text) == bool(counted)

@@ -1,0 +1,89 @@
+"""The benchmarks against other tools on a GPU, run on the stand-in for CuPy beside programs that print as those do."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import stat
+import sys
+from pathlib import Path
+
+import cupy_stand_in
+import pytest
+from gpu_machine import stand_in
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+# What BabelStream prints with --csv: the device and the set-up stand before the table.
+BABELSTREAM = """BabelStream
+Version: 5.0
+Implementation: CUDA
+CUDA Driver: 13000
+CUDA Device 0: "Stand-in" 4 SMs(9,0) Memory: 3201 MHz x 6144-bit = 4916.74 GB/s PEAK, ECC is ON
+Reduction kernel config: 16 groups of (fixed) size 1024
+function,num_times,n_elements,sizeof,max_mbytes_per_sec,min_runtime,max_runtime,avg_runtime
+Copy,101,1024,8,44,0.0003,0.0005,0.0004
+Mul,101,1024,8,44,0.0003,0.0005,0.0004
+Add,101,1024,8,44,0.0003,0.0005,0.0008
+Triad,101,1024,8,44,0.0003,0.0005,{triad}
+Dot,101,1024,8,44,0.0003,0.0005,0.0004
+"""
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import a benchmark; the machine is the stand-in with one GPU of 44 MB/s behind a link of 20."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    stand_in(monkeypatch)
+    # 512 MiB go in a moment here.
+    monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 38, 1024)
+
+    def load(name):
+        for module in ("pairs", "our_engine", name):
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        return importlib.import_module(name)
+
+    return load
+
+
+@pytest.fixture
+def peer(tmp_path):
+    """A program that prints this, and its path."""
+
+    def write(text):
+        path = tmp_path / "peer"
+        path.write_text(f"#!{sys.executable}\nprint({text!r})\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize(("triad", "code"), [("0.0008", 0), ("0.0005", 1)])
+def test_babelstream_is_read_and_the_bar_held(script, peer, monkeypatch, capsys, triad, code):
+    benchmark = script("gpu_against_babelstream")
+    monkeypatch.setattr(benchmark, "CALLS", 2)
+    monkeypatch.setattr(sys, "argv", ["x", peer(BABELSTREAM.format(triad=triad)), "--elements", "1024", "--pairs", "6"])
+    assert benchmark.main() == code
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["copy", "triad", "dot", "scale", "add"]
+    # 3 x 8 KiB at 44 MB/s take 0.56 ms, and 2 us to start.
+    ratio = float(lines[1].partition("ours / BabelStream = ")[2].split()[0])
+    assert ratio == pytest.approx(float(triad) / 0.0005605, rel=0.01)
+
+
+@pytest.mark.parametrize(("gigabytes", "code"), [("0.02", 0), ("0.021", 1)])
+def test_nvbandwidth_is_read_and_the_bar_held(script, peer, monkeypatch, capsys, gigabytes, code):
+    benchmark = script("gpu_against_nvbandwidth")
+    monkeypatch.setattr(benchmark, "SIZE_MIB", 1)
+    monkeypatch.setattr(benchmark, "COPIES", 2)
+    tests = [
+        {"name": name, "status": "Passed", "bandwidth_matrix": [["N/A", gigabytes]], "sum": 1}
+        for name in ("host_to_device_memcpy_ce", "device_to_host_memcpy_ce")
+    ]
+    printed = json.dumps({"nvbandwidth": {"testcases": tests}})
+    monkeypatch.setattr(sys, "argv", ["x", peer(printed), "--device", "1", "--pairs", "6"])
+    stand_in(monkeypatch, count=2)
+    assert benchmark.main() == code
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["h2d", "d2h"]
+    assert all(line.split(": ")[1].startswith("0.02 GB/s; ours / nvbandwidth = ") for line in lines)
