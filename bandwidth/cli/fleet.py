@@ -42,7 +42,7 @@ def fleet(
     ] = 3.0,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Dask's scheduler: tcp://host:8786.", rich_help_panel=MEASURING),
+        typer.Option(metavar="ADDRESS", help="Dask's scheduler: tcp://host:8786, tls://.", rich_help_panel=MEASURING),
     ] = None,
     scheduler_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file that it wrote.", rich_help_panel=MEASURING)

@@ -1,12 +1,14 @@
 """What a worker does for a fleet: it starts the measurement in a process of its own and brings the record back.
 
 Only the standard library is used, as these functions are sent by value: a worker that lacks the package can so say
-it, and one with another version of it measures with that. Nothing else is sent but the options.
+it, and one with another version of it measures with that. Nothing else is sent but the options and attended.py's text.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
+import os
 import platform
 import subprocess
 import sys
@@ -16,9 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bandwidth.fleet import attended
+
 TICK_S = 0.1
 STOP_S = 5.0  # what a measurement may take to end when it is told to; it ends within a block
 VERSION_CODE = "import bandwidth; print(bandwidth.__version__)"
+ATTENDED_CODE = inspect.getsource(attended)
+# A worker in one of these states takes itself down: nobody hears what it measures.
+CLOSING = ("closing", "closed", "stopping", "stopped", "failed")
 
 
 def describe_host(limit_s: float) -> dict[str, str]:
@@ -46,15 +53,21 @@ def run_measurement(options: list[str], limit_s: float, must_stop: Callable[[], 
     """Run `bandwidth measure` with the worker's own interpreter in a process of its own.
 
     Return its `code`, the last line that it wrote for people, and the `record`'s text, empty where there is none. It
-    is stopped when `limit_s` is over (`code` None), or when `must_stop` says that nobody waits for it.
+    is stopped when `limit_s` is over (`code` None), or when `must_stop` says that nobody waits for it, and it ends by
+    itself when this process is gone, however that ended.
     """
     with tempfile.TemporaryDirectory(prefix="bandwidth-fleet-") as folder:
-        record, said = Path(folder) / "record.json", Path(folder) / "said"
-        command = [sys.executable, "-m", "bandwidth", "measure", *options, "--quiet", "--save", str(record)]
-        with said.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - the worker's interpreter, and options that are no shell's
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output
-            )
+        record, said, program = (Path(folder) / name for name in ("record.json", "said", "attended.py"))
+        program.write_text(ATTENDED_CODE, "utf-8")
+        measure = ["measure", *options, "--quiet", "--save", str(record)]
+        command = [sys.executable, str(program), str(os.getpid()), folder, *measure]
+        # The pipe closes with this process; none of its other children inherits it.
+        with (
+            said.open("wb") as output,
+            subprocess.Popen(  # noqa: S603 - the worker's interpreter, and options that are no shell's
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output
+            ) as process,
+        ):
             code = wait_or_stop(process, limit_s, must_stop)
         lines = said.read_text("utf-8", "replace").strip().splitlines()
         text = record.read_text("utf-8") if record.exists() else ""
@@ -85,7 +98,7 @@ def measure_as_task(options: list[str], limit_s: float) -> dict[str, Any]:
 
 
 def task_is_unwanted() -> Callable[[], bool]:
-    """Return what tells whether the task that runs here was cancelled.
+    """Return what tells whether the task that runs here was cancelled, or its worker closes.
 
     It asks the worker, by the module of Dask's that is loaded there already: elsewhere nothing is ever unwanted.
     """
@@ -99,6 +112,8 @@ def task_is_unwanted() -> Callable[[], bool]:
         return lambda: False
 
     def is_unwanted() -> bool:
+        if worker.status.name in CLOSING:
+            return True
         state = worker.state.tasks.get(key)
         return state is None or state.state in ("cancelled", "released", "forgotten")
 

@@ -201,6 +201,8 @@ def _answer(host: _Host, now: float, there: Collection[str] | None) -> tuple[dic
     if host.task.is_done():
         try:
             answer = host.task.result()
+        except BandwidthError as error:
+            return None, str(error)
         except Exception as error:  # noqa: BLE001 - whatever happened there, the other hosts go on
             return None, f"its worker failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return (answer, "") if isinstance(answer, dict) else (None, "its worker answered something else")

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
+import logging
 import queue
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.fleet import errand
+from bandwidth.fleet.mistakes import TLS_SETTINGS, explain
 
 CONNECT_S = 10.0
 # What a worker's answer to who it is may take; it starts Python once.
 DESCRIBE_S = 45.0
+SCHEDULER_GONE = "the scheduler is gone"
+FILE_HINT = "give the file that `dask scheduler --scheduler-file` wrote"
+# A terminal sends Ctrl-C to the workers on this machine as well: they are to be stopped, not to print tracebacks.
+IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 def check_installed() -> None:
@@ -28,9 +36,9 @@ def check_installed() -> None:
 def dask_cluster(scheduler: str | None, scheduler_file: Path | None) -> Iterator[DaskCluster]:
     """Yield a running cluster, by its scheduler's address or file; certificates are those of Dask's configuration.
 
-    Raises BandwidthError where it does not answer within 10 s.
+    Raises BandwidthError where it does not answer within 10 s, or its certificates and those here do not go together.
     """
-    with _client(scheduler, scheduler_file) as client:
+    with _silent_logs(), _client(scheduler, scheduler_file) as client:
         yield DaskCluster(client)
 
 
@@ -41,7 +49,13 @@ def local_cluster(count: int) -> Iterator[DaskCluster]:
 
     with (
         LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # the usual port may be another cluster's
+            silence_logs=50,
+            preload=[IGNORE_INTERRUPTS],
         ) as cluster,
         Client(cluster, timeout=CONNECT_S, set_as_default=False) as client,
     ):
@@ -52,22 +66,49 @@ def local_cluster(count: int) -> Iterator[DaskCluster]:
 def _client(scheduler: str | None, scheduler_file: Path | None) -> Iterator[Any]:
     from distributed import Client
 
-    name = scheduler or str(scheduler_file)
     if scheduler_file is not None and not scheduler_file.is_file():
-        raise BandwidthError(f"{name} does not exist", "give the file that `dask scheduler --scheduler-file` wrote")
+        raise BandwidthError(f"{scheduler_file} does not exist", FILE_HINT)
     place: dict[str, Any] = {"address": scheduler} if scheduler else {"scheduler_file": str(scheduler_file)}
     try:
         client = _within_limit(lambda: Client(**place, timeout=CONNECT_S, set_as_default=False))
-    except (OSError, TimeoutError, ValueError, TypeError, KeyError) as error:
-        told = " ".join(str(error).split())[:160]
-        raise BandwidthError(
-            f"the scheduler {name} does not answer: {told or type(error).__name__}",
-            "check its address, that it runs, and Dask's TLS settings",
-        ) from error
+    except Exception as error:
+        address = scheduler or _address_in(scheduler_file)
+        raise explain(address, _tls_settings(), error) from error
     try:
         yield client
     finally:
         client.close(timeout=2)
+
+
+def _address_in(scheduler_file: Path | None) -> str:
+    """Return the address in a scheduler's file. Raises BandwidthError where it has none."""
+    try:
+        return str(json.loads(Path(scheduler_file or "").read_text("utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BandwidthError(f"{scheduler_file} names no scheduler", FILE_HINT) from error
+
+
+def _tls_settings() -> dict[str, object]:
+    """Return what Dask's configuration says of a client's certificates, its variables and files taken together."""
+    import dask
+
+    return {name: dask.config.get(name, None) for name in TLS_SETTINGS}
+
+
+@contextlib.contextmanager
+def _silent_logs() -> Iterator[None]:
+    """Keep Dask's own words of a connection that ends off the terminal: what came of it is told in ours."""
+    import distributed  # noqa: F401 - it sets its handlers up
+
+    handlers = logging.getLogger("distributed").handlers
+    before = [(handler, handler.level) for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for handler, level in before:
+            handler.setLevel(level)
 
 
 def _within_limit(connect: Callable[[], Any]) -> Any:
@@ -104,13 +145,32 @@ class DaskTask:
         return bool(self._future.done())
 
     def result(self) -> Any:
-        """Return what it returned; raises what it raised."""
-        return self._future.result(timeout=CONNECT_S)
+        """Return what it returned; raises what it raised, BandwidthError where the cluster has dropped it."""
+        try:
+            return self._future.result(timeout=CONNECT_S)
+        except CancelledError as error:
+            is_connected = self._future.client.status == "running"
+            raise BandwidthError("the cluster dropped its task" if is_connected else SCHEDULER_GONE) from error
 
     def cancel(self) -> None:
         """Let go of it; the worker stops its measurement."""
         with contextlib.suppress(Exception):
             self._future.cancel(force=True)
+
+
+class LostTask:
+    """What could not be asked for as the scheduler is gone: it has failed."""
+
+    def is_done(self) -> bool:
+        """Return True."""
+        return True
+
+    def result(self) -> Any:
+        """Raise BandwidthError."""
+        raise BandwidthError(SCHEDULER_GONE)
+
+    def cancel(self) -> None:
+        """Do nothing."""
 
 
 class DaskCluster:
@@ -134,23 +194,30 @@ class DaskCluster:
 
     def workers(self) -> Collection[str]:
         """Return the addresses of all workers that are there now; none where the scheduler is gone."""
+        if not self._is_connected():  # it would be asked for 10 s more
+            return frozenset()
         try:
             return frozenset(self._client.nthreads())
         except (OSError, TimeoutError, RuntimeError):
             return frozenset()
 
-    def describe(self, address: str) -> DaskTask:
+    def describe(self, address: str) -> DaskTask | LostTask:
         """Ask what host a worker is on."""
         return self._submit(address, errand.describe_host, DESCRIBE_S)
 
-    def measure(self, address: str, options: Sequence[str], limit_s: float) -> DaskTask:
+    def measure(self, address: str, options: Sequence[str], limit_s: float) -> DaskTask | LostTask:
         """Let a worker measure."""
         return self._submit(address, errand.measure_as_task, list(options), limit_s)
 
-    def _submit(self, address: str, function: Any, *arguments: Any) -> DaskTask:
+    def _submit(self, address: str, function: Any, *arguments: Any) -> DaskTask | LostTask:
         # Not Client.run: it would hold the worker's event loop. Not pure: the same question has a new answer each time.
         options = {"workers": [address], "allow_other_workers": False, "pure": False, "retries": 0}
         try:
             return DaskTask(self._client.submit(function, *arguments, **options))
-        except (OSError, TimeoutError, RuntimeError) as error:
-            raise BandwidthError(f"the scheduler is gone: {error}", "what came by then is kept") from error
+        except Exception:
+            if self._is_connected():
+                raise
+            return LostTask()
+
+    def _is_connected(self) -> bool:
+        return bool(self._client.status == "running")
