@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cupy_stand_in import CUDARuntimeError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -522,7 +523,9 @@ def stand_in(room=Room):
     return SimpleNamespace(
         empty=lambda count, dtype: np.empty(count, dtype).view(room),
         cuda=SimpleNamespace(
-            Device=Here, PinnedMemory=lambda size: bytearray(size), PinnedMemoryPointer=lambda memory, offset: memory
+            Device=Here,
+            PinnedMemory=lambda size, flags: bytearray(size),
+            PinnedMemoryPointer=lambda memory, offset: memory,
         ),
     )
 
@@ -558,6 +561,16 @@ def test_end_to_end_yields_times_and_gives_the_memory_back():
 def test_more_than_the_free_memory_is_refused():
     with pytest.raises(UsageError, match="do not fit"):
         EndToEnd(10**18, module=stand_in())
+
+
+def test_page_locked_memory_that_is_refused_is_the_hosts():
+    def refuse(size, flags):
+        raise CUDARuntimeError(2)
+
+    module = stand_in()
+    module.cuda.PinnedMemory = refuse
+    with pytest.raises(BandwidthError, match="the system refused 1 MiB of page-locked host memory; give a smaller"):
+        EndToEnd(MIB, module=module)
 
 
 def test_the_result_of_the_expression_is_one_number():

@@ -83,9 +83,11 @@ class SystemNvml:
             return False, None
         # An older package lacks a function, an older driver the symbol; names may not be UTF-8 (ValueError).
         refusals = (AttributeError, TypeError, ValueError, OSError, ctypes.ArgumentError)
+        # Where the driver lacks the newest form of a function, the package raises what is no NVMLError.
+        lacking = getattr(self._library, "NVMLLibraryMismatchError", self._library.NVMLError)
         try:
             return True, getattr(self._library, function)(*arguments)
-        except (*refusals, self._library.NVMLError):
+        except (*refusals, self._library.NVMLError, lacking):
             return False, None
 
 

@@ -226,7 +226,11 @@ class Here:
 def test_measured_times_stand_beside_the_models_with_its_error(run, monkeypatch):
     module = SimpleNamespace(
         empty=lambda count, dtype: np.empty(count, dtype).view(Room),
-        cuda=SimpleNamespace(Device=Here, PinnedMemory=bytearray, PinnedMemoryPointer=lambda memory, _: memory),
+        cuda=SimpleNamespace(
+            Device=Here,
+            PinnedMemory=lambda size, flags: bytearray(size),
+            PinnedMemoryPointer=lambda memory, _: memory,
+        ),
     )
     monkeypatch.setattr(now, "check_gpu", lambda: None)
     monkeypatch.setattr(end_to_end, "load_cupy", lambda: module)

@@ -4,7 +4,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.machine.facts import Facts
@@ -153,6 +153,7 @@ def test_bytes_of_an_older_package_and_an_unknown_state():
 ANSWERS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.binary(max_size=9)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_answer_is_survived(data):
     answers = system(h100())
@@ -196,6 +197,20 @@ def test_the_real_door_wraps_every_call(monkeypatch):
     nvml.close()
     assert closed == [True]
     assert nvml.ask("nvmlDeviceGetCount") is None
+
+
+def test_a_driver_without_the_newest_form_of_a_function_refuses(monkeypatch):
+    """nvidia-ml-py then raises what is no NVMLError: `throwOnVersionMismatch` in its source."""
+    mismatch = type("NVMLLibraryMismatchError", (Exception,), {})
+
+    def processes(_):
+        raise mismatch
+
+    functions = {"nvmlInit": lambda: None, "nvmlDeviceGetComputeRunningProcesses": processes}
+    fake_library(monkeypatch, NVMLLibraryMismatchError=mismatch, **functions)
+    nvml = SystemNvml()
+    assert nvml.open()
+    assert nvml.ask("nvmlDeviceGetComputeRunningProcesses", 0) is None
 
 
 def test_no_driver_no_package_or_another_package_of_the_name(monkeypatch):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import gc
+import os
+import sys
 
 import pytest
-from cupy_stand_in import CompileException, CUDARuntimeError, Operation, OutOfMemoryError, StandIn
+from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation, OutOfMemoryError, StandIn
 
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.measuring.engines import ENGINES, cuda_contents, cuda_timing
 from bandwidth.measuring.engines.cuda import CudaEngine, devices
+from bandwidth.measuring.engines.cuda_cases import needed_bytes
+from bandwidth.measuring.engines.cuda_device import KEEP_IN_MEMORY, KEPT_FREE_BYTES
 from bandwidth.measuring.engines.cuda_kernels import PATHS, SHAPES
 from bandwidth.measuring.kernels import KERNELS
 from bandwidth.results import Case
@@ -48,6 +54,13 @@ def engine_of(module, *cases, **seams):
     engine = CudaEngine(module, clock=module.clock, seed=5, **seams)
     engine.refused = engine.prepare(cases, 1e6)
     return engine
+
+
+@pytest.fixture(autouse=True)
+def hooks(monkeypatch):
+    """Python's hooks for errors, which a lost device changes for good, as before."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
 
 EVERY = [
@@ -299,6 +312,44 @@ def test_a_kernel_that_does_not_compile_takes_no_other_with_it():
         assert engine.verify(case, whole=True) == ""
 
 
+class _NoRoom:
+    """A CuPy that cannot write what it compiles, unless it keeps it in memory."""
+
+    def __init__(self, module, *, ever):
+        self.module, self.ever = module, ever
+
+    def __call__(self, code, options):
+        compiled = type(self.module).RawModule(self.module, code, options)
+        found = compiled.get_function
+
+        def get_function(name):
+            if not self.ever or os.environ.get(KEEP_IN_MEMORY) != "1":
+                raise PermissionError(errno.EACCES, "Permission denied", "/root/.cupy/kernel_cache/x")
+            return found(name)
+
+        compiled.get_function = get_function
+        return compiled
+
+
+@pytest.mark.parametrize("ever", [True, False])
+def test_code_that_cannot_be_written_is_kept_in_memory(ever, monkeypatch):
+    monkeypatch.setenv(KEEP_IN_MEMORY, "0")
+    module = StandIn()
+    module.RawModule = _NoRoom(module, ever=ever)
+    cases = [device_case("triad"), device_case("memcpy")]
+    engine = engine_of(module, *cases)
+    assert os.environ[KEEP_IN_MEMORY] == "1"
+    if not ever:
+        assert engine.refused.pop(cases[0].id) == (
+            "CuPy cannot keep what it compiles: [Errno 13] Permission denied: '/root/.cupy/kernel_cache/x'; "
+            "set CUPY_CACHE_DIR to a folder that can be written"
+        )
+    assert engine.refused == {}
+    for case in cases if ever else cases[1:]:
+        engine.run_block(case, 1)
+        assert engine.verify(case, whole=True) == ""
+
+
 # --- time
 
 
@@ -312,12 +363,13 @@ def test_the_seconds_of_a_block_are_those_of_its_calls_alone(calls):
 
 @pytest.mark.parametrize("calls", [2, 140])
 @pytest.mark.parametrize("access", ["on", "off"])
-def test_copies_that_cannot_be_part_of_a_graph_are_queued_one_by_one(calls, access):
+@pytest.mark.parametrize("refused", ["not_captured", "not_instantiated"])
+def test_copies_that_cannot_be_part_of_a_graph_are_queued_one_by_one(calls, access, refused):
     case = peer_case("bidirectional", access)
     module = StandIn(
         devices=2,
         cost=lambda o: 0.25 if is_timed(o, case) else 0.125,
-        not_captured=frozenset({"memcpyPeerAsync"}),
+        **{refused: frozenset({"memcpyPeerAsync"})},
     )
     engine = engine_of(module, case)
     assert engine.run_block(case, calls).seconds == pytest.approx(0.25 * calls)
@@ -388,6 +440,7 @@ def test_the_best_shape_is_found_and_kept(best):
     # What is one launch for so little memory was tried once.
     assert set(tuning["tried_s"]) < {shape.name for shape in SHAPES}
     assert tuning["tried_s"][best.name] == min(tuning["tried_s"].values())
+    assert max(tuning["tried_s"].values()) < LOAD_S  # what a first launch takes is in none
     assert engine.run_block(case, 1).tuning == tuning
 
 
@@ -402,6 +455,15 @@ def test_a_device_is_warmed_up_before_its_first_block_and_after_a_pause():
         # A write has no sources to fill; the results are cleared without a value.
         warm_s.append(sum(module.cost(o) for o in module.log if o.name == "memsetAsync" and o.arguments[1] == 0xA5))
     assert warm_s == [pytest.approx(0.3, abs=0.002), 0, pytest.approx(0.3, abs=0.002)]
+
+
+def test_several_devices_are_warmed_up_at_once():
+    case, module = device_case("write", target="device:0,1,2"), StandIn(devices=3)
+    engine = engine_of(module, case)
+    begin = module.host_s
+    engine._wake([engine._gpus[number] for number in range(3)])
+    assert module.host_s - begin == pytest.approx(0.3, abs=0.002)
+    assert {operation.device for operation in module.log[-3:]} == {0, 1, 2}
 
 
 # --- the link under load
@@ -475,7 +537,24 @@ def test_no_way_between_devices_is_a_reason():
 def test_too_large_cases_say_what_is_free():
     engine = engine_of(StandIn(free_bytes=1024**3), device_case("copy", 600 * 1024**2))
     (reason,) = engine.refused.values()
-    assert reason == "device 0 has not enough memory: 1.4 GiB wanted, 1 GiB free; give a smaller --size"
+    assert reason == "device 0 has not enough memory: 1.2 GiB wanted, 1016 MiB free; give a smaller --size"
+
+
+def test_what_a_plan_leaves_free_is_enough_for_streams_and_code():
+    free_bytes = KEPT_FREE_BYTES + 64 * 1024**2
+    case = device_case("memset", 64 * 1024**2 - 512)
+    assert needed_bytes(case) + KEPT_FREE_BYTES == free_bytes
+    assert engine_of(StandIn(free_bytes=free_bytes), case).refused == {}
+
+
+@pytest.mark.parametrize("kind", ["pinned", "write_combined"])
+def test_page_locked_memory_that_the_system_refuses_is_the_hosts(kind):
+    case, good = link_case("h2d", kind), device_case("memcpy")
+    engine = engine_of(StandIn(raises={"PinnedMemory": CUDARuntimeError(2)}), case, good)
+    assert engine.refused == {
+        case.id: "the system refused 192 KiB of page-locked host memory; "
+        "give a smaller --size; a container and WSL limit such memory"
+    }
 
 
 def test_memory_that_is_refused_all_the_same_is_a_reason():
@@ -492,6 +571,32 @@ def test_a_device_that_is_lost_ends_the_case_and_no_more():
         engine.run_block(case, 1)
     assert engine.verify(case, whole=True).startswith("it could not be checked: device 0 was lost")
     engine.close()
+
+
+def test_what_is_freed_on_a_lost_device_is_silent(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(unraisable.exc_type))
+    case, module = device_case(), StandIn()
+    engine = engine_of(module, case)
+    engine.run_block(case, 1)
+    module.raises |= dict.fromkeys(("synchronize", "eventDestroy", "free"), CUDARuntimeError(719))
+    assert failure_of(engine, case).startswith("device 0 was lost at work")
+    engine.close()
+    gc.collect()
+    assert seen == []
+    module.raises["free"] = ZeroDivisionError()
+    module.cuda.PinnedMemory(16)
+    assert seen == [ZeroDivisionError]
+    module.raises.clear()
+
+
+def failure_of(engine, case):
+    """What a block raises, of which nothing is kept."""
+    try:
+        engine.run_block(case, 1)
+    except BandwidthError as error:
+        return str(error)
+    return ""
 
 
 # --- the facts
@@ -512,6 +617,16 @@ def test_the_facts_of_every_device():
 def test_an_attribute_that_the_driver_does_not_know_is_zero():
     (facts,) = devices(StandIn(raises={"deviceGetAttribute": CUDARuntimeError(1)}))
     assert facts.peak_bytes_per_s is None
+
+
+def test_only_the_devices_that_are_meant_are_opened():
+    module, case = StandIn(devices=4), device_case("triad", target="device:2")
+    devices(module, numbers=[2])
+    engine = engine_of(module, case, link_case("bidirectional", target="pcie:2"))
+    engine.run_block(case, 2)
+    assert engine.verify(case, whole=True) == ""
+    engine.close()
+    assert module.opened == {2}
 
 
 def test_a_device_that_does_not_exist():

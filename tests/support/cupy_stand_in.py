@@ -1,7 +1,10 @@
 """A stand-in for CuPy at the level of its calls: NumPy arrays are the devices' memory, and time is what a test says.
 
 Compiled kernels are worked out from the same rows of KERNELS that their source is made from. Every pointer is held
-against the allocations of the device it is used on, and every argument of a kernel must be a NumPy scalar.
+against the allocations of the device it is used on, and every argument of a kernel must be a NumPy scalar. As with
+CuPy, nothing is compiled before the first function is asked for, a kernel's first launch on a device takes long and is
+no part of a graph, streams and code take memory, a device becomes the current one again when the use of another ends,
+and what is freed may fail.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from bandwidth.measuring.kernels import KERNELS, XOR
 GIB = 1024**3
 HOST = -1
 FILL_S, OTHER_S = 0.2, 0.001
+LOAD_S = 0.05  # of a kernel's first launch on a device
+STREAM_BYTES, MODULE_BYTES = 2 * 1024**2, 2 * 1024**2
 ATTRIBUTES = {16: 4, 32: 1, 36: 3_201_000, 37: 6144, 38: 50 * 1024**2, 75: 9, 76: 0, 100: 0}
 
 
@@ -51,8 +56,8 @@ class Operation:
 
 class StandIn:
     """The module. `cost` gives an operation's seconds; `fault` may change an operation or drop it; `raises` are errors
-    by the name of a call; `not_captured` are operations that cannot be part of a graph. `log` is every operation that
-    ran.
+    by the name of a call; `not_captured` are operations that cannot be part of a graph, `not_instantiated` those with
+    which no graph can be made that runs. `log` is every operation that ran, `opened` every device that was current.
     """
 
     def __init__(
@@ -65,17 +70,21 @@ class StandIn:
         versions: tuple[int, int] = (12_080, 12_090),
         can_access: bool = True,
         not_captured: frozenset[str] = frozenset(),
+        not_instantiated: frozenset[str] = frozenset(),
     ) -> None:
         self.count, self.free_bytes, self.versions, self.can_access = devices, free_bytes, versions, can_access
         self.cost = cost or (lambda operation: FILL_S if operation.name == "fill" else OTHER_S)
         self.fault, self.raises, self.not_captured = fault, raises or {}, not_captured
+        self.not_instantiated = not_instantiated
         self.host_s = 0.0
         self.log: list[Operation] = []
         self.current = [0]
+        self.opened: set[int] = set()
+        self.loaded: set[tuple[int, str, str]] = set()  # device, source, kernel
         self.streams: dict[int, Stream] = {}
         self.memories: list[tuple[int, int, int]] = []  # device, address, size
         self.peers: set[tuple[int, int]] = set()
-        self.sources: list[str] = []
+        self.compiled: set[tuple[int, str]] = set()  # device, source
         self.stack: list[Stream] = []
         self.cuda = SimpleNamespace(
             runtime=Runtime(self),
@@ -92,12 +101,17 @@ class StandIn:
 
     def check(self, name: str) -> None:
         if name in self.raises:
-            raise self.raises[name]
+            error = self.raises[name]
+            raise CUDARuntimeError(error.status) if isinstance(error, CUDARuntimeError) else error
+
+    def taken_bytes(self, device: int) -> int:
+        """Memory of a device that is no longer free."""
+        streams = sum(stream.device == device for stream in self.streams.values())
+        modules = sum(number == device for number, _ in self.compiled)
+        return streams * STREAM_BYTES + modules * MODULE_BYTES + sum(m[2] for m in self.memories if m[0] == device)
 
     def RawModule(self, code: str, options: tuple[str, ...]) -> Module:  # noqa: N802 -- CuPy's name
-        self.check("RawModule")
         assert options == ("-std=c++17",)
-        self.sources.append(code)
         return Module(self, code)
 
     def bytes_at(self, device: int, address: Any, size: Any) -> np.ndarray:
@@ -118,6 +132,7 @@ class StandIn:
                 raise CUDARuntimeError(900)
             stream.captured.append(operation)
             return
+        assert stream is None or stream.device == operation.device
         self.check(operation.name)
         self.log.append(operation)
         if stream is None:
@@ -137,16 +152,22 @@ class Device:
     def __enter__(self) -> Device:
         if self.number >= self.module.count:
             raise CUDARuntimeError(101)
+        if self.number != self.module.current[-1]:
+            self.module.opened.add(self.number)
         self.module.current.append(self.number)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.module.current.pop()
+        self.module.opened.add(self.module.current[-1])
 
 
 class Memory:
     def __init__(self, module: StandIn, size: int) -> None:
         module.check("Memory")
+        device = module.current[-1]
+        if device != HOST and size > module.free_bytes - module.taken_bytes(device):
+            raise CUDARuntimeError(2)
         self.array = np.full(size, 0xCD, np.uint8)
         self.ptr = int(self.array.ctypes.data)
         self.entry = (module.current[-1], self.ptr, size)
@@ -156,6 +177,7 @@ class Memory:
     def __del__(self) -> None:
         if hasattr(self, "entry"):
             self.module.memories.remove(self.entry)
+            self.module.check("free")
 
 
 class PinnedMemory(Memory):
@@ -199,6 +221,8 @@ class Stream:
 
     def end_capture(self) -> Graph:
         captured, self.captured = self.captured, None
+        if any(operation.name in self.module.not_instantiated for operation in captured):
+            raise CUDARuntimeError(801)
         if self.is_invalid:  # as the driver does once a call could not be captured
             self.is_invalid = False
             raise CUDARuntimeError(901)
@@ -233,6 +257,9 @@ class Event:
     def synchronize(self) -> None:
         self.module.check("synchronize")
         self.module.host_s = max(self.module.host_s, self.seconds)
+
+    def __del__(self) -> None:
+        self.module.check("eventDestroy")
 
 
 def elapsed_ms(begin: Event, end: Event) -> float:
@@ -272,7 +299,12 @@ class Runtime:
         return f"0000:{device + 1:02X}:00.0"
 
     def memGetInfo(self) -> tuple[int, int]:  # noqa: N802
-        return self._module.free_bytes, 8 * GIB
+        taken = self._module.taken_bytes(self._module.current[-1])
+        return max(self._module.free_bytes - taken, 0), 8 * GIB
+
+    def setDevice(self, device: int) -> None:  # noqa: N802
+        self._module.current[-1] = device
+        self._module.opened.add(device)
 
     def deviceSynchronize(self) -> None:  # noqa: N802
         for stream in self._module.streams.values():
@@ -335,7 +367,9 @@ class Module:
         self.names = set(re.findall(r"__global__\s+void\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(", self.code))
 
     def get_function(self, name: str) -> Callable[..., None]:
+        self.module.check("RawModule")
         assert name in self.names, f"the source has no {name}"
+        self.module.compiled.add((self.module.current[-1], self.code))
         act = Kernels(self.module).of(name)
 
         def launch(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
@@ -344,9 +378,17 @@ class Module:
             assert 1 <= blocks < 2**31
             assert threads == 1 or (threads % 32 == 0 and threads <= 512)
             stream = self.module.stack[-1]
+            self.load(name, stream)
             self.module.submit(Operation(name, arguments, stream.device, act, blocks, threads), stream)
 
         return launch
+
+    def load(self, name: str, stream: Stream) -> None:
+        key = (stream.device, self.code, name)
+        if key not in self.module.loaded:
+            assert stream.captured is None, "the first launch brings the code to the device"
+            self.module.loaded.add(key)
+            self.module.host_s += LOAD_S
 
 
 def numbers(first: int, count: int, seed: int) -> np.ndarray:

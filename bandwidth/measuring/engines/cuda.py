@@ -5,8 +5,10 @@ This is the one module that imports CuPy, and `devices` and `cuda_engine` are al
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,8 @@ from bandwidth.machine.topology import Topology
 from bandwidth.measuring.engines import Block
 from bandwidth.measuring.engines.cuda_cases import PCIE, bytes_each, needed_bytes, peer_of, refusal
 from bandwidth.measuring.engines.cuda_contents import PIECE_BYTES
-from bandwidth.measuring.engines.cuda_device import Gpu, count_devices, read_facts
-from bandwidth.measuring.engines.cuda_errors import no_such_device, told
+from bandwidth.measuring.engines.cuda_device import KEEP_IN_MEMORY, Gpu, count_devices, read_facts
+from bandwidth.measuring.engines.cuda_errors import cannot_cache, no_such_device, told
 from bandwidth.measuring.engines.cuda_kernels import PATHS
 from bandwidth.measuring.engines.cuda_passes import (
     MEMCPY,
@@ -64,10 +66,27 @@ LINK, DEVICE = "link_", "device:"
 
 def load_cupy() -> Any:
     """Import CuPy. Raises HardwareError where it is not there or does not load."""
-    with told(None):
-        import cupy
+    _give_cache()
+    try:
+        with told(None):
+            import cupy
 
-        return cupy
+            return cupy
+    except OSError as error:
+        raise cannot_cache(error) from error
+
+
+def _give_cache() -> None:
+    """Let CuPy compile in memory where its folder cannot be made, as in a container without a home.
+
+    CuPy makes the folder as it is imported, and the import fails where that does (_compiler_cache.py of 14.2).
+    """
+    folder = os.environ.get("CUPY_CACHE_DIR", "~/.cupy/kernel_cache")
+    try:
+        Path(folder).expanduser().mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: a user who has no home at all
+        os.environ["CUPY_CACHE_DIR"] = os.sep  # one that is there: nothing is written to it
+        os.environ[KEEP_IN_MEMORY] = "1"
 
 
 def devices(
@@ -83,12 +102,24 @@ def devices(
     for number in numbers or ():
         if number >= count:
             raise no_such_device(number, count)
+    numbers = tuple(range(count)) if numbers is None else numbers
+    _stand_on(module, numbers)
 
     def node_of(address: str) -> int | None:
         node = read_integer(reader, f"/sys/bus/pci/devices/{address}/numa_node")
         return node if node is not None and node >= 0 else None
 
-    return tuple(read_facts(module, number, node_of) for number in (range(count) if numbers is None else numbers))
+    return tuple(read_facts(module, number, node_of) for number in numbers)
+
+
+def _stand_on(module: Any, numbers: Sequence[int]) -> None:
+    """Make the first of some devices the one to which CuPy returns from any other.
+
+    It would be device 0, which since CUDA 12 is thereby opened: memory is taken there, or refused where it is full.
+    """
+    for number in numbers[:1]:
+        with told(module, number):
+            module.cuda.runtime.setDevice(number)
 
 
 def cuda_engine(
@@ -218,13 +249,11 @@ class CudaEngine:
         """Run `calls` passes, copies or chains of loads. See `Engine`."""
         self._blocks += 1
         gpus = self._of(case)
-        for gpu in gpus:
-            self._wake(gpu)
+        self._wake(gpus)
         if "peer" in case.variant:
             set_peer_access(gpus[0], self._gpus[peer_of(case)], on=case.variant.get("peer_access") == "on")
         if case.path in PATHS and case.id not in self._tunings:
-            with gpus[0].active():
-                self._tunings[case.id] = tune(gpus[0], case.path, bytes_each(case))
+            self._tunings[case.id] = tune(gpus, case.path, bytes_each(case))
         works = self._works(case, gpus, calls)
         with beside(self._near.get(gpus[0].number, ()) if works[0].by_host else ()):
             timing = timed(works, self._clock, self._watch(case, gpus))
@@ -308,15 +337,17 @@ class CudaEngine:
 
         return watch
 
-    def _wake(self, gpu: Gpu) -> None:
-        """Keep a device busy until its clocks have risen, unless it just was."""
+    def _wake(self, gpus: Sequence[Gpu]) -> None:
+        """Keep devices busy until their clocks have risen, unless they just were: all at once, so that none idles."""
         begin = self._clock()
-        if begin - self._busy_until.get(gpu.number, begin - 2 * IDLE_S) < IDLE_S:
-            return
-        with gpu.active():
-            while self._clock() - begin < WARM_UP_S:
-                gpu.runtime.memsetAsync(gpu.address, POISON, min(gpu.size_bytes, PIECE_BYTES), gpu.stream.ptr)
-                gpu.stream.synchronize()
+        asleep = [gpu for gpu in gpus if begin - self._busy_until.get(gpu.number, begin - 2 * IDLE_S) >= IDLE_S]
+        while asleep and self._clock() - begin < WARM_UP_S:
+            for gpu in asleep:
+                with gpu.active():
+                    gpu.runtime.memsetAsync(gpu.address, POISON, min(gpu.size_bytes, PIECE_BYTES), gpu.stream.ptr)
+            for gpu in asleep:
+                with gpu.active():
+                    gpu.stream.synchronize()
 
     def _link_under_load(self, case: Case, gpu: Gpu) -> Mapping[str, float]:
         """Return the state of the link as it is while copies are under way; looked at once for each device.

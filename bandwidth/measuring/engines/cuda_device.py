@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from bandwidth.errors import BandwidthError
 from bandwidth.measuring.engines.cuda_contents import Checked, Contents, HostContents, KernelContents
-from bandwidth.measuring.engines.cuda_errors import no_such_device, out_of_memory, told
+from bandwidth.measuring.engines.cuda_errors import cannot_cache, no_such_device, out_of_memory, told
 from bandwidth.measuring.engines.cuda_kernels import OPTIONS, common_source, kernel_source, names_in
 from bandwidth.measuring.gpu_facts import GpuFacts
 from bandwidth.measuring.kernels import ELEMENT_BYTES, KERNELS
@@ -26,8 +27,12 @@ _WORDS = 8  # of a result
 _CHECK_OFFSET = 32  # bytes: results of passes and of checks stand beside each other
 _LINEAR_THREADS = 256
 _LINEAR_BLOCKS = 8  # for each multiprocessor: 2048 threads
-# Of the free memory this much is left: code, local memory and the driver's own want some.
+# Of the free memory a plan leaves this much: code, local memory and the driver's own want some. By the time that the
+# rest is taken, streams and code have had a part of it already, and a desktop may have taken some too.
 KEPT_FREE_BYTES = 256 * 1024**2
+LEAST_FREE_BYTES = KEPT_FREE_BYTES // 4
+# CuPy reads it with each compilation: nothing is written to disk then.
+KEEP_IN_MEMORY = "CUPY_CACHE_IN_MEMORY"
 ARRAY_ALIGNMENT = 512
 
 
@@ -112,11 +117,24 @@ class Gpu:
     def _load(self, path: str, source: str) -> None:
         try:
             with self.active():
-                self._functions[path] = self.module.RawModule(code=source, options=OPTIONS)
-                for name in names_in(source):
-                    self.function(name, path)
+                self._get_functions(path, source)
         except BandwidthError as error:  # the copies need none of it
             self._uncompiled[path] = str(error)
+
+    def _get_functions(self, path: str, source: str) -> None:
+        self._functions[path] = self.module.RawModule(code=source, options=OPTIONS)
+        try:
+            self._get_each(path, source)
+        except OSError:  # the disk is full, or the folder of compiled code is another user's
+            os.environ[KEEP_IN_MEMORY] = "1"
+            try:
+                self._get_each(path, source)
+            except OSError as error:
+                raise cannot_cache(error) from error
+
+    def _get_each(self, path: str, source: str) -> None:
+        for name in names_in(source):
+            self.function(name, path)
 
     def why_not(self, path: str) -> str:
         """Return why the kernels of a path, "" for those that all need, could not be compiled; "" if they were."""
@@ -136,8 +154,8 @@ class Gpu:
         self._memory = None
         with self.active():
             free = int(self.runtime.memGetInfo()[0])
-            if size_bytes + KEPT_FREE_BYTES > free:
-                raise out_of_memory(self.number, size_bytes + KEPT_FREE_BYTES, free)
+            if size_bytes + LEAST_FREE_BYTES > free:
+                raise out_of_memory(self.number, size_bytes + LEAST_FREE_BYTES, free)
             self._memory = self.allocate(size_bytes)
         self._size_bytes = size_bytes
 

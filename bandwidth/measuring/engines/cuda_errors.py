@@ -6,8 +6,10 @@ Errors are told apart by what they carry and by the names of their classes: noth
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 from bandwidth.errors import BandwidthError, HardwareError
@@ -15,10 +17,15 @@ from bandwidth.units import format_size
 
 EXTRAS = "pip install 'membandwidth[cuda13]', or [cuda12] for a driver of CUDA 12"
 _COMPILERS = "pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's CUDA version"
+_CACHE = "set CUPY_CACHE_DIR to a folder that can be written"
 # driver_types.h: cudaError. Those that a user can meet and do something about.
 OUT_OF_MEMORY, DRIVER_TOO_OLD, NO_DEVICE, INVALID_DEVICE = 2, 35, 100, 101
 PEER_ALREADY_ON, PEER_NOT_ON = 704, 705
 _KNOWN: dict[int, tuple[str, str]] = {
+    34: (
+        "has a stub in the place of its driver (libcuda.so of the CUDA toolkit)",
+        "take the toolkit's `stubs` folder out of LD_LIBRARY_PATH",
+    ),
     46: ("is taken by another process (exclusive mode), or is unavailable", "see `nvidia-smi` for who holds it"),
     201: ("lost its context", "see `nvidia-smi` and the kernel's log (Xid); reset it or restart the machine"),
     209: ("has no code for its architecture in this CuPy", "take a newer cupy package, or the extra for an older CUDA"),
@@ -36,9 +43,17 @@ _KNOWN: dict[int, tuple[str, str]] = {
     702: ("ended the work: it serves a display, whose watchdog allows no long work", "measure without a display on it"),
     802: ("is not ready: its fabric is not up", "start nvidia-fabricmanager, or wait until it has started"),
     803: ("has a driver whose parts are of different versions", "restart the machine after the driver's update"),
+    804: (
+        "is none for which CUDA's compatibility package (cuda-compat) can stand in for a newer driver",
+        "update the driver, or take an image or an extra of an older CUDA",
+    ),
 }
+_DRIVER_ERRORS = {"CUDARuntimeError", "CUDADriverError"}
 # The driver gave the device up, in the middle of work: 719 also stands for a fault of our own kernel.
 _LOST = {4, 700, 709, 710, 714, 715, 716, 717, 718, 719, 999}
+# After these too every later call of the process fails: "terminated and relaunched", says driver_types.h.
+_ENDS_PROCESS = _LOST | {201, 214, 702}
+UNKNOWN = 999
 
 
 def said(error: BaseException, device: int | None = None, versions: tuple[int, int] = (0, 0)) -> BandwidthError | None:
@@ -48,18 +63,18 @@ def said(error: BaseException, device: int | None = None, versions: tuple[int, i
     12090, 0 where there is none.
     """
     status = getattr(error, "status", None)
-    kind = type(error).__name__
+    kinds = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, BandwidthError):
         return error
     if isinstance(error, ImportError):
         return _of_import(error)
-    if kind == "OutOfMemoryError" or (kind == "CUDARuntimeError" and status == OUT_OF_MEMORY):
+    if "OutOfMemoryError" in kinds or lacks_memory(error):
         return out_of_memory(device)
-    if kind in {"CUDARuntimeError", "CUDADriverError"} and isinstance(status, int):
+    if _is_of_driver(error) and isinstance(status, int):
         return _of_status(status, str(error), device, versions)
-    if kind in {"CompileException", "NVRTCError"}:
-        return BandwidthError(f"a kernel of ours does not compile: {_first_line(error)}", "a bug: please report it")
-    if kind == "DynamicLibNotFoundError" or "Failed to find CUDA headers" in str(error):
+    if kinds & {"CompileException", "NVRTCError"}:
+        return _of_compiler(_first_line(error))
+    if "DynamicLibNotFoundError" in kinds or "Failed to find CUDA headers" in str(error):
         return HardwareError("CUDA's compiler (NVRTC) or its headers are not found", _COMPILERS)
     return None
 
@@ -68,6 +83,17 @@ def out_of_memory(device: int | None, needed_bytes: int = 0, free_bytes: int = 0
     """Return the error of a device without enough memory, with the sizes where they are known."""
     sizes = f": {format_size(needed_bytes)} wanted, {format_size(free_bytes)} free" if needed_bytes else ""
     return BandwidthError(f"{_name(device)} has not enough memory{sizes}", "give a smaller --size")
+
+
+def host_refused(size_bytes: int) -> BandwidthError:
+    """Return the error of a system that gives the driver no page-locked memory."""
+    hint = "give a smaller --size; a container and WSL limit such memory"
+    return BandwidthError(f"the system refused {format_size(size_bytes)} of page-locked host memory", hint)
+
+
+def cannot_cache(error: OSError) -> HardwareError:
+    """Return the error of a CuPy that can write compiled code nowhere."""
+    return HardwareError(f"CuPy cannot keep what it compiles: {_first_line(error)}", _CACHE)
 
 
 def no_such_device(device: int, count: int) -> HardwareError:
@@ -82,10 +108,62 @@ def told(module: Any, device: int | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if is_lost(error):
+            _quiet_destructors()
         ours = said(error, device, _versions(module) if _is_about_driver(error) else (0, 0))
-        if ours is None:
+        if ours is None or ours is error:
             raise
         raise ours from error
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether the driver gave a device up: every later call of this process on it fails likewise."""
+    return _is_of_driver(error) and getattr(error, "status", None) in _ENDS_PROCESS
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether the driver had not the memory that was asked for, of the device or of the host."""
+    return _is_of_driver(error) and getattr(error, "status", None) == OUT_OF_MEMORY
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether the driver refused one call and goes on."""
+    return _is_of_driver(error) and not is_lost(error)
+
+
+def _is_of_driver(error: BaseException) -> bool:
+    return any(kind.__name__ in _DRIVER_ERRORS for kind in type(error).__mro__)
+
+
+class _Quiet:
+    """Python's two hooks for errors, without those of CUDA in destructors. It lives to the end of the process.
+
+    What is freed on a lost device (events, streams, memory) says once more that it is lost, each with a traceback, of
+    which Cython prints another one by `sys.excepthook`: that shows no code of Python.
+    """
+
+    def __init__(self) -> None:
+        self._names = frozenset(_DRIVER_ERRORS)  # globals may be gone when the last of it is freed
+        self._before = sys.excepthook, sys.unraisablehook
+
+    def unraised(self, unraisable: Any) -> None:
+        if getattr(unraisable.exc_type, "__name__", "") not in self._names:
+            self._before[1](unraisable)
+
+    def printed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if kind.__name__ not in self._names or self._is_of_python(trace):
+            self._before[0](kind, error, trace)
+
+    def _is_of_python(self, trace: TracebackType | None) -> bool:
+        while trace is not None and trace.tb_frame.f_code.co_filename.endswith(".pyx"):
+            trace = trace.tb_next
+        return trace is not None
+
+
+def _quiet_destructors() -> None:
+    if not isinstance(getattr(sys.unraisablehook, "__self__", None), _Quiet):
+        quiet = _Quiet()
+        sys.excepthook, sys.unraisablehook = quiet.printed, quiet.unraised
 
 
 def _of_import(error: ImportError) -> BandwidthError:
@@ -106,10 +184,23 @@ def _of_status(status: int, text: str, device: int | None, versions: tuple[int, 
     if status in _KNOWN:
         what, hint = _KNOWN[status]
         return HardwareError(f"{_name(device)} {what}", hint)
+    if status == UNKNOWN and device is None:
+        hint = "restart the machine; after a suspend it may do to load the module nvidia_uvm anew"
+        return HardwareError("the NVIDIA driver does not answer", hint)
     if status in _LOST:
         hint = "see `nvidia-smi` and the kernel's log (Xid); try again"
         return BandwidthError(f"{_name(device)} was lost at work ({text})", hint)
     return BandwidthError(f"{_name(device)} failed ({text})", "see `nvidia-smi`; if it is well, please report this")
+
+
+def _of_compiler(line: str) -> BandwidthError:
+    """Return the error of NVRTC: what is about its own setting and not about our source it begins with its name."""
+    if "--gpu-architecture" in line:
+        hint = "take the extra for an older CUDA if the GPU is of before 2018, else newer packages"
+        return HardwareError("CUDA's compiler (NVRTC) here makes no code for this GPU's architecture", hint)
+    if line.startswith("nvrtc: error: failed to open"):
+        return HardwareError(f"CUDA's compiler (NVRTC) lacks a part of its own ({line})", _COMPILERS)
+    return BandwidthError(f"a kernel of ours does not compile: {line}", "a bug: please report it")
 
 
 def _of_driver(driver: int, runtime: int) -> BandwidthError:

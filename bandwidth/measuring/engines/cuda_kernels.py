@@ -40,7 +40,14 @@ __device__ __forceinline__ double number(u64 i, u64 seed) {
 __device__ __forceinline__ u64 joined(u64 a, u64 b) { return a ^ b; }
 __device__ __forceinline__ double joined(double a, double b) { return a + b; }
 __device__ __forceinline__ void deposit(u64* slot, u64 value) { atomicXor(slot, value); }
+#if __CUDA_ARCH__ >= 600
 __device__ __forceinline__ void deposit(u64* slot, double value) { atomicAdd((double*)slot, value); }
+#else  // before Pascal there is no such instruction for doubles
+__device__ void deposit(u64* slot, double value) {
+  u64 before, seen = *slot;
+  do { before = seen; seen = atomicCAS(slot, before, bits(real(before) + value)); } while (seen != before);
+}
+#endif
 __device__ __forceinline__ u64 credited(u64 total, u64 call, u64) { return total + call; }
 __device__ __forceinline__ u64 credited(u64 total, u64 call, double) { return bits(real(total) + real(call)); }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,18 +207,23 @@ class Chase:
         return "" if same else "the loads did not end where so many of them lead: some were not made"
 
 
-def tune(gpu: Gpu, path: str, array_bytes: int) -> Tuning:
-    """Try the shapes of a pass on its own arrays, the best few twice, and return the fastest."""
+def tune(gpus: Sequence[Gpu], path: str, array_bytes: int) -> Tuning:
+    """Try the shapes of a pass on the first device, on its own arrays, the best few twice; return the fastest.
+
+    On every device each kernel is launched once before: the first launch brings its code there, which takes its time.
+    """
     kernel, calls = KERNELS[path], 1
 
-    def seconds(shape: Shape) -> float:
+    def seconds(shape: Shape, gpu: Gpu = gpus[0]) -> float:
         work = Pass(gpu, kernel, array_bytes, calls, 1, 1.0, shape)
         return timed([work]).seconds / calls
 
-    once = seconds(SHAPES[0])  # compiled code is loaded here, untimed
+    for gpu in gpus:
+        for first in {shape.unroll: shape for shape in SHAPES}.values():
+            seconds(first, gpu)
     once = seconds(SHAPES[0])
     calls = max(min(round(TRIAL_S / once), MOST_TRIAL_CALLS), 1) if once > 0 else MOST_TRIAL_CALLS
-    pairs, sms = array_bytes // PAIR_BYTES, gpu.multiprocessors
+    pairs, sms = array_bytes // PAIR_BYTES, gpus[0].multiprocessors
     # Of a small array several shapes are the same launch.
     launches = {(shape.threads, shape.unroll, shape.blocks(pairs, sms)): shape for shape in reversed(SHAPES)}
     tried = {shape: seconds(shape) for shape in launches.values()}

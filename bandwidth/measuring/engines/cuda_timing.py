@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bandwidth.measuring.engines.cuda_device import Gpu
+from bandwidth.measuring.engines.cuda_errors import is_refusal
 
 MS_PER_S = 1000
 # More calls than this are queued as graphs: a launch from Python takes some 10 us, one in a graph 1 or 2.
 MOST_DIRECT_CALLS = 32
 CALLS_PER_GRAPH = 100
-# driver_types.h: cudaErrorStreamCapture...: what was called cannot be part of a graph.
-_NOT_CAPTURED = range(900, 910)
 
 
 class Work(Protocol):
@@ -67,7 +66,11 @@ class _Lane:
                 self._graph = self._captured()
 
     def _captured(self) -> Any:
-        """Return calls as a graph; None where the driver captures none of their kind: they are queued one by one."""
+        """Return calls as a graph; None where the driver makes none of their kind: they are queued one by one.
+
+        A call that cannot be captured fails at once (900 to 909); of some the graph that was captured is refused (1,
+        801), as of copies between devices without direct access.
+        """
         stream = self.work.stream
         try:
             with stream:
@@ -77,8 +80,8 @@ class _Lane:
                         self.work.queue()
                 finally:
                     graph = stream.end_capture()
-        except self.work.gpu.runtime.CUDARuntimeError as error:
-            if error.status not in _NOT_CAPTURED:
+        except RuntimeError as error:  # of the runtime, or of a kernel's launch, which is the driver's
+            if not is_refusal(error):
                 raise
             return None
         return graph

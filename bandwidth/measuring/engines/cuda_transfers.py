@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bandwidth.measuring.engines.cuda_contents import PIECE_BYTES, Checked, pieces, spots
 from bandwidth.measuring.engines.cuda_device import Gpu, aligned
-from bandwidth.measuring.engines.cuda_errors import PEER_ALREADY_ON, PEER_NOT_ON, told
+from bandwidth.measuring.engines.cuda_errors import PEER_ALREADY_ON, PEER_NOT_ON, host_refused, lacks_memory, told
 from bandwidth.measuring.kernels import ELEMENT_BYTES
 
 PINNED, PAGEABLE, WRITE_COMBINED = "pinned", "pageable", "write_combined"
@@ -41,14 +41,23 @@ class HostMemory:
                 self.address = int(self._array.ctypes.data)
             else:
                 flags = gpu.runtime.hostAllocWriteCombined if kind == WRITE_COMBINED else gpu.runtime.hostAllocDefault
-                # Outside CuPy's pool, which rounds up to a power of two.
-                self._pinned = gpu.module.cuda.PinnedMemory(size_bytes, flags | gpu.runtime.hostAllocPortable)
+                self._pinned = page_locked(gpu.module, size_bytes, flags | gpu.runtime.hostAllocPortable)
                 self.address = int(self._pinned.ptr)
 
     @property
     def is_pageable(self) -> bool:
         """Whether the host itself has to move the data."""
         return self.kind == PAGEABLE
+
+
+def page_locked(module: Any, size_bytes: int, flags: int = 0) -> Any:
+    """Return page-locked memory of its own: CuPy's pool rounds up to a power of two. Raises BandwidthError."""
+    try:
+        return module.cuda.PinnedMemory(size_bytes, flags)
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
+        raise host_refused(size_bytes) from error
 
 
 def copied(gpu: Gpu, target: int, source: int, size_bytes: int, kind: int, host: HostMemory, stream: Any) -> None:

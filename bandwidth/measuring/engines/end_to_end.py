@@ -16,6 +16,7 @@ import numpy as np
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.measuring.engines.cuda import devices, load_cupy
 from bandwidth.measuring.engines.cuda_errors import told
+from bandwidth.measuring.engines.cuda_transfers import page_locked
 from bandwidth.statistics import median
 
 EXPRESSION = "data.sum()"
@@ -109,7 +110,7 @@ class EndToEnd:
         return float(total)  # brings the result back, and so waits for all of it
 
     def _pinned(self, count: int) -> Any:
-        memory = self._module.cuda.PinnedMemory(count * ELEMENT_BYTES)
+        memory = page_locked(self._module, count * ELEMENT_BYTES)
         return np.frombuffer(self._module.cuda.PinnedMemoryPointer(memory, 0), np.float64, count)
 
 
