@@ -186,17 +186,19 @@ def answering():
         connection.close()
 
 
-# In a process of its own: a connection that is never answered is held by Dask until that process ends.
+# In a process of its own: a connection that is never answered is held by Dask until that process ends; as the command
+# does, it ends without waiting for it.
 CONNECT = """
-import sys
+import os, sys
 from bandwidth.errors import BandwidthError
 from bandwidth.fleet import on_dask
 on_dask.CONNECT_S = float(sys.argv[2])
 try:
     with on_dask.dask_cluster(sys.argv[1], None):
-        print("it is no scheduler")
+        sys.exit("it is no scheduler")
 except BandwidthError as error:
-    print(error)
+    print(error, flush=True)
+    os._exit(0)
 """
 
 
