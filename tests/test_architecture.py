@@ -12,7 +12,7 @@ import bandwidth
 PACKAGE = Path(bandwidth.__file__).parent
 # Rooms on one line know nothing of those below. A module that stands alone (units.py) is a room by itself.
 ORDER = (
-    {"errors", "version"},
+    {"collector", "errors", "version"},
     {"units", "statistics"},
     {"catalog"},
     {"theory"},
@@ -113,7 +113,7 @@ def test_numpy_is_imported_by_the_engines_alone(path):
 # Each of these libraries has one module that knows it, or one folder (a slash ends its name); the rest of the package
 # works without it.
 ONE_PLACE = {
-    "cupy": "measuring/engines/cuda.py",
+    "cupy": "measuring/engines/cuda_finding.py",
     "distributed": "fleet/on_dask.py",
     "llvmlite": "measuring/engines/native_code/",
     "matplotlib": "report/figures_drawing.py",
@@ -143,8 +143,8 @@ def test_a_library_that_may_lack_is_imported_in_one_place(library):
         ("llvmlite", "measuring/engines/native_code.py", "from llvmlite import ir", False),
         ("llvmlite", "measuring/engines/native_code_more/x.py", "def f():\n    from llvmlite import ir", False),
         ("llvmlite", "cli/measuring/engines/native_code/x.py", "import llvmlite", False),
-        ("cupy", "measuring/engines/cuda.py", "import cupy", True),
-        ("cupy", "measuring/engines/cuda.py/x.py", "from cupy import cuda", False),
+        ("cupy", "measuring/engines/cuda_finding.py", "import cupy", True),
+        ("cupy", "measuring/engines/cuda_finding.py/x.py", "from cupy import cuda", False),
         ("cupy", "measuring/engines/cuda_device.py", "if TYPE_CHECKING:\n    import cupy", False),
     ],
 )

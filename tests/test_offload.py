@@ -581,7 +581,7 @@ def test_without_a_gpu_it_says_what_is_missing(monkeypatch):
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install")
 
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda.load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.measuring.engines.cuda_finding.load_cupy", lacks)
     monkeypatch.setattr(end_to_end_module, "load_cupy", lacks)
     with pytest.raises(HardwareError, match="CuPy"):
         check_gpu()

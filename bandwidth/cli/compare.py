@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.collector import without_collector
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.specs_option import tell_broken, use_specs
+from bandwidth.collector import without_collector
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.collector import without_collector
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, UnitOption, option_value
 from bandwidth.cli.output import Output, emit, say
+from bandwidth.collector import without_collector
 from bandwidth.errors import BandwidthError, InterruptError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_share
 

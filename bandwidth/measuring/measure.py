@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bandwidth.collector import without_collector
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.facts import Facts
@@ -213,7 +213,7 @@ def measure_prepared(
         return lambda outcome: save(record(_joined(so_far, outcome), {}))
 
     whole = Outcome((), (), interrupted=False)
-    with machine_lock(), _without_collector():
+    with machine_lock(), without_collector():
         for plan in preparation.plans:
             whole = _joined(whole, _run(preparation, plan, make_engine, progress, saver(whole), whole))
     return record(whole, _conditions(preparation)), whole.interrupted
@@ -378,15 +378,3 @@ def _look(preparation: Preparation, plan: Plan) -> Iterator[Look | None]:
     finally:
         if driver is not None:
             driver.close()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector from running inside a block."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -59,7 +59,7 @@ def _options(target: str, asked: Asked, budget_s: float) -> MeasureOptions:
 
 def check_gpu() -> None:
     """Raise HardwareError with what to do where no GPU can be used through CuPy."""
-    from bandwidth.measuring.engines.cuda import devices
+    from bandwidth.measuring.engines.cuda_finding import devices
 
     devices(numbers=(0,))
 

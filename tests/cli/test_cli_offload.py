@@ -251,7 +251,7 @@ def test_measured_without_a_gpu_ends_with_three_before_anything_is_measured(run,
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install it")
 
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda.load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.measuring.engines.cuda_finding.load_cupy", lacks)
     found = run("--measured")
     assert (found.code, found.out) == (3, "")
     assert found.err == "bandwidth: CuPy, which drives the GPU, is not installed; pip install it\n"

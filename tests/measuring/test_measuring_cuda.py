@@ -13,9 +13,10 @@ from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation,
 
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.measuring.engines import ENGINES, cuda_contents, cuda_timing
-from bandwidth.measuring.engines.cuda import CudaEngine, devices
+from bandwidth.measuring.engines.cuda import CudaEngine
 from bandwidth.measuring.engines.cuda_cases import needed_bytes
 from bandwidth.measuring.engines.cuda_device import KEEP_IN_MEMORY, KEPT_FREE_BYTES
+from bandwidth.measuring.engines.cuda_finding import devices
 from bandwidth.measuring.engines.cuda_kernels import PATHS, SHAPES
 from bandwidth.measuring.kernels import KERNELS
 from bandwidth.results import Case

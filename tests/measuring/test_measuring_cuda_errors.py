@@ -13,8 +13,8 @@ import pytest
 from cupy_stand_in import StandIn
 
 from bandwidth.errors import BandwidthError, HardwareError
-from bandwidth.measuring.engines.cuda import devices, load_cupy
 from bandwidth.measuring.engines.cuda_errors import said, told
+from bandwidth.measuring.engines.cuda_finding import devices, load_cupy
 
 
 def errors_of(name):
@@ -192,7 +192,7 @@ def test_a_home_that_cannot_be_written_keeps_code_in_memory(monkeypatch, tmp_pat
 
 REAL = {
     "a home that is not there": """
-from bandwidth.measuring.engines.cuda import load_cupy
+from bandwidth.measuring.engines.cuda_finding import load_cupy
 load_cupy()
 """,
     "freed where the driver refuses": """

@@ -11,7 +11,8 @@ import pytest
 
 from bandwidth.errors import BandwidthError
 from bandwidth.measuring.engines import cuda
-from bandwidth.measuring.engines.cuda import CudaEngine, devices, load_cupy
+from bandwidth.measuring.engines.cuda import CudaEngine
+from bandwidth.measuring.engines.cuda_finding import devices, load_cupy
 from bandwidth.measuring.engines.cuda_kernels import PATHS
 from bandwidth.measuring.kernels import KERNELS
 from bandwidth.results import Case

@@ -12,10 +12,11 @@ from measuring_support import MIB, small_topology
 from bandwidth.errors import BandwidthError
 from bandwidth.measuring.engines import native_host
 from bandwidth.measuring.engines.host import HostEngine
+from bandwidth.measuring.engines.native_clock import CLOCK_CALLS, clock_hz
 from bandwidth.measuring.engines.native_code import timing
 from bandwidth.measuring.engines.native_code.library import Library, this_processor
 from bandwidth.measuring.engines.native_code.rows import CHASE, CLOCK, PACED_READ, function_name
-from bandwidth.measuring.engines.native_host import NativeRunner, clock_hz
+from bandwidth.measuring.engines.native_host import NativeRunner
 from bandwidth.measuring.engines.native_job import APART_BYTES, CHAIN_LENGTH, Gate, Job, Status
 from bandwidth.measuring.kernels import KERNELS, ORDINARY, STREAMING, TAKEN_BITS
 from bandwidth.measuring.workers import Team
@@ -492,7 +493,7 @@ def test_clock_counts_an_instruction_a_cycle(clock):
     def function(job):
         job.made, job.start_ns, job.end_ns = job.calls, 0, 1_000_000
 
-    assert clock_hz(function, Gate(), clock[1]) == native_host.CLOCK_CALLS * CHAIN_LENGTH / 1e-3
+    assert clock_hz(function, Gate(), clock[1]) == CLOCK_CALLS * CHAIN_LENGTH / 1e-3
 
 
 def test_clock_is_seen_in_each_native_block_and_in_no_other(host_case, host_engine):

@@ -135,7 +135,7 @@ def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 38, l2_bytes)
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 36, CLOCK_KHZ)
     monkeypatch.setitem(ENGINES, "cuda", _installed())
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda.load_cupy", lambda: module)
+    monkeypatch.setattr("bandwidth.measuring.engines.cuda_finding.load_cupy", lambda: module)
     monkeypatch.setattr("bandwidth.measuring.engines.cuda.WARM_UP_S", 0.0)
     monkeypatch.setattr("bandwidth.measuring.measure.has_nvidia", lambda reader, facts: True)
     monkeypatch.setattr("bandwidth.machine.gpus._may_have_nvidia", lambda reader, found: True)

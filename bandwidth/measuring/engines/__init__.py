@@ -154,10 +154,10 @@ def _lacks_cupy() -> str:
 
 
 def _cuda_maker() -> DeviceMaker:
-    from bandwidth.measuring.engines import cuda, cuda_cases, cuda_device, cuda_kernels, cuda_passes
+    from bandwidth.measuring.engines import cuda_cases, cuda_device, cuda_finding, cuda_kernels, cuda_passes
 
     return DeviceMaker(
-        find=lambda numbers: cuda.devices(numbers=numbers),
+        find=lambda numbers: cuda_finding.devices(numbers=numbers),
         needed_bytes=cuda_cases.needed_bytes,
         kept_free_bytes=cuda_device.KEPT_FREE_BYTES,
         loads_per_call=cuda_kernels.LOADS_PER_CALL,

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.measuring.engines.cuda import devices, load_cupy
 from bandwidth.measuring.engines.cuda_errors import told
+from bandwidth.measuring.engines.cuda_finding import devices, load_cupy
 from bandwidth.measuring.engines.cuda_transfers import page_locked
 from bandwidth.statistics import median
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bandwidth.errors import BandwidthError
 from bandwidth.measuring.engines.host import Work
+from bandwidth.measuring.engines.native_clock import clock_hz
 from bandwidth.measuring.engines.native_code.rows import (
     CLOCK,
     LARGE_BYTES,
@@ -19,7 +20,7 @@ from bandwidth.measuring.engines.native_code.rows import (
     widths_to_try,
 )
 from bandwidth.measuring.engines.native_code.rows import function_name as name_of
-from bandwidth.measuring.engines.native_job import CHAIN_LENGTH, Gate, Job, Status
+from bandwidth.measuring.engines.native_job import Gate, Job, Status
 from bandwidth.measuring.kernels import kernel_of, stores_of
 from bandwidth.measuring.sampling import calls_for_block
 from bandwidth.measuring.workers import NS_PER_S, Stamp, Team
@@ -29,15 +30,10 @@ from bandwidth.statistics import median
 if TYPE_CHECKING:
     from bandwidth.measuring.engines.native_code.library import Library
 
-# A tenth of a millisecond at 3 GHz: long beside a reading of the time, short beside a block.
-CLOCK_CALLS = 5_000
-CLOCK_TRIES = 3
 # How often each width of vectors is tried, and how long.
 TRIALS = 5
 TRIAL_S = 1e-3
 MOST_STEPS = 6
-# Any numbers with many bits set do: the compiler must not know them.
-CLOCK_OPERANDS = (0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03)
 
 
 class NativeRunner:
@@ -143,22 +139,6 @@ def compiled(cases: Sequence[Case]) -> Library:
         for width in widths(kernel, stores, processor):
             rows[name_of(kernel, stores, width)] = (kernel, stores, width)
     return Library(rows.values(), processor)
-
-
-def clock_hz(function: Callable[[Job], None], gate: Gate, team: Team) -> float | None:
-    """Return the clock of the first worker's core just now in Hz; None where the system stopped it meanwhile.
-
-    The fastest of a few tries: an interrupt can only make one look slower.
-    """
-    one, other = CLOCK_OPERANDS
-    seen = []
-    for _ in range(CLOCK_TRIES):
-        gate.open()
-        job = gate.job(threads=1, source_0=1, source_1=one, destination=other, calls=CLOCK_CALLS)
-        team.each([partial(function, job)])
-        if job.made == CLOCK_CALLS and job.end_ns > job.start_ns:
-            seen.append(CLOCK_CALLS * CHAIN_LENGTH / (job.end_ns - job.start_ns) * NS_PER_S)
-    return max(seen, default=None)
 
 
 def function_name(work: Work) -> str:

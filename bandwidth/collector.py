@@ -1,4 +1,4 @@
-"""The garbage collector, kept still where a command builds much and drops nothing."""
+"""The garbage collector, kept still where it would spoil a time, or where much is built and nothing dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Keep the garbage collector still: of thousands of records nothing is garbage, and to look takes seconds."""
+    """Keep the garbage collector still: not to run inside a block, nor to look for seconds through sound records."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
