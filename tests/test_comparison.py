@@ -152,6 +152,7 @@ def test_a_memory_stands_beside_rates_from_memory_and_a_link_beside_transfers(ma
         "h2d": make_case(target="pcie:0", path="h2d", engine="cuda", dram_rule_bytes=None),
         "both": make_case(target="pcie:0", path="bidirectional", engine="cuda", dram_rule_bytes=None),
         "peer": make_case(target="device:0", path="peer", engine="cuda", variant={"peer": 1}),
+        "two": make_case(target="device:0,1", path="copy", engine="cuda"),
     }
     record = make_record(*(make_result(case) for case in cases.values()))
     sides = side_by_side(columns(record, specs=("DDR4-2933 x4", "PCIe 4.0 x16", "H200")))
@@ -166,6 +167,7 @@ def test_a_memory_stands_beside_rates_from_memory_and_a_link_beside_transfers(ma
         "h2d": [None, 31.51, 63.02],
         "both": [None, 63.02, 126.03],
         "peer": [None, None, None],
+        "two": [None, None, None],
     }
     assert all(cell is None or cell.differs is None for row in sides.rows for cell in row.cells[1:])
 
@@ -367,19 +369,23 @@ def test_a_gpu_stands_beside_what_was_published_of_it(make_record, make_case, ma
         case = make_case(target=target, path=path, engine="cuda", bytes_per_call=10**8, payload_bytes_per_call=10**8)
         return make_result(case, (seconds,) * 6, vendor_bytes_per_s=4.8e12, theory_bytes_per_s=4.917e12, **more)
 
+    # A display without a GPU's engine stands before them on the bus.
+    gpus = [{"name": "ASPEED"}, {"device": 1, "name": "NVIDIA A100-SXM4-40GB"}, {"device": 0, "name": "NVIDIA H200"}]
+    gpus.append({"device": 2, "name": "NVIDIA H200"})
     record = make_record(
         on("device:0", "triad"),
         on("device:1", "triad", 0.01),
+        on("device:2", "triad", 0.015),  # the faster one of the two of this name
         on("device:0,1", "triad", 0.005),  # of several together nothing is published
         on("device:0", "copy", failure="wrong"),
         on("device:0", "memcpy"),
-        machine={"gpus": [{"name": "NVIDIA H200"}, {"name": "NVIDIA A100-SXM4-40GB"}]},
+        machine={"gpus": gpus},
     )
     found = placed(record)
     first = found[0]
-    assert (first.result.case.target, first.figure.name, first.kin) == ("device:0", "H200 triad", "this part")
-    assert first.share == pytest.approx(5e9 / 4.8e12)
-    assert {one.result.case.target for one in found} <= {"device:0", "device:1"}
+    assert (first.result.case.target, first.figure.name, first.kin) == ("device:2", "H200 triad", "this part")
+    assert first.share == pytest.approx(1e8 / 0.015 / 4.8e12)
+    assert {one.result.case.target for one in found} == {"device:1", "device:2"}
     assert {one.result.case.path for one in found} == {"triad"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
@@ -13,7 +14,10 @@ from bandwidth.results.plain_results import plain_results
 
 @dataclass(frozen=True)
 class Placed:
-    """A record's fastest result of one target, path and kind of host memory, and a published figure near to it."""
+    """A record's fastest result of one path and kind of host memory, and a published figure near to it.
+
+    Of several GPUs of one name that is the fastest of them.
+    """
 
     result: Result
     summary: Summary
@@ -35,11 +39,11 @@ def placed(record: Record) -> tuple[Placed, ...]:
     found = []
     for result, summary in _fastest(record):
         case = result.case
-        kind, _, number = case.target.partition(":")
+        kind = case.target.partition(":")[0]
         kin, figures = nearest_figures(
             kind,
             case.path,
-            parts=_processor_names(record) if kind == "host" else _gpu_names(record, number),
+            parts=_processor_names(record) if kind == "host" else _gpu_names(record, case.devices[:1]),
             family=_family(record) if kind == "host" else "",
             host_memory=str(case.variant.get("host_memory", "")),
             theory_bytes_per_s=result.theory_bytes_per_s,
@@ -49,14 +53,15 @@ def placed(record: Record) -> tuple[Placed, ...]:
 
 
 def _fastest(record: Record) -> list[tuple[Result, Summary]]:
-    """Return the fastest plain result of each target, path and kind of host memory."""
-    best: dict[tuple[str, str, str], tuple[Result, Summary]] = {}
+    """Return the fastest plain result of the host and of each kind of GPU by path and kind of host memory."""
+    best: dict[Hashable, tuple[Result, Summary]] = {}
     for result in plain_results(record):
         case, summary = result.case, summarise(result)
         is_outside = case.meets_dram_rule or case.target.startswith("pcie")
-        if summary.median_bytes_per_s is None or not is_outside or "," in case.target:
+        if summary.median_bytes_per_s is None or not is_outside or len(case.devices) > 1:
             continue  # nothing is published of several devices together
-        key = (case.target, case.path, str(case.variant.get("host_memory", "")))
+        names = tuple(_gpu_names(record, case.devices))
+        key = (case.target.partition(":")[0], names, case.path, str(case.variant.get("host_memory", "")))
         if key not in best or summary.median_bytes_per_s > (best[key][1].median_bytes_per_s or 0.0):
             best[key] = (result, summary)
     return list(best.values())
@@ -80,15 +85,15 @@ def _family(record: Record) -> str:
     return " ".join(str(record.machine.get(name, "")) for name in ("cpu_vendor", "cpu_family", "cpu_model_number"))
 
 
-def _gpu_names(record: Record, number: str) -> list[str]:
-    """Return the name of a GPU by its number in the record, as its driver prints it, and the catalog's."""
-    gpus = record.machine.get("gpus")
-    index = int(number) if number.isdecimal() and len(number) < 6 else 0
-    if not isinstance(gpus, list) or index >= len(gpus) or not isinstance(gpus[index], dict):
-        return []
-    name = str(gpus[index].get("name", ""))
+def _gpu_names(record: Record, numbers: Sequence[int]) -> list[str]:
+    """Return the names of GPUs by their numbers in the record, as their driver prints them, and the catalog's."""
+    names = [str(record.gpus.get(number, {}).get("name") or "") for number in numbers]
+    return [name for printed in names if printed for name in (printed, *_catalog_name(printed))]
+
+
+def _catalog_name(printed: str) -> list[str]:
     try:
-        device = find_device(name) if name else None
+        device = find_device(printed)
     except BandwidthError:
-        device = None  # several are meant
-    return [name, *([device.name] if device is not None else [])]
+        return []  # several are meant
+    return [] if device is None else [device.name]

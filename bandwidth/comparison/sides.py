@@ -41,9 +41,10 @@ class Column:
     def peak_bytes_per_s(self, case: Case) -> float | None:
         """Return the SPEC's peak that may stand beside a case: its link's beside transfers, its memory's elsewhere.
 
-        A link both ways has the peak of both; a copy between devices goes over a link that no SPEC names.
+        A link both ways has the peak of both; a copy between devices goes over a link that no SPEC names, and a SPEC is
+        of one device, not of several at once.
         """
-        if "peer" in case.variant:
+        if "peer" in case.variant or len(case.devices) > 1:
             return None
         if not case.target.startswith(LINK_TARGET):
             return None if self.memory is None else self.memory.bytes_per_s

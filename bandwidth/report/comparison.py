@@ -14,6 +14,7 @@ from bandwidth.report import document as parts
 from bandwidth.report.comparison_data import comparison_json, comparison_records
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import (
+    HOST,
     INVALID,
     UNKNOWN,
     WHOLE,
@@ -21,6 +22,7 @@ from bandwidth.report.labels import (
     path_of,
     place,
     stores_of,
+    target_words,
     variant_words,
 )
 from bandwidth.results import Case
@@ -254,7 +256,11 @@ def _share_table(sides: SideBySide, group: Sequence[Row], unit: str) -> Table:
 def _left(group: Sequence[Row]) -> tuple[tuple[parts.Column, ...], list[tuple[str, ...]]]:
     """Return the columns that say what a row is, and their cells."""
     with_stores = any("stores" in row.case.variant for row in group)
-    return _left_columns(with_stores=with_stores), [_start(row, with_stores=with_stores) for row in group]
+    with_threads = any(row.case.target == HOST for row in group)
+    words = ("path", "engine", *(["stores"] if with_stores else []))
+    counts = [parts.Column("threads", "right", two_lines=True)] if with_threads else []
+    starts = [_start(row, with_stores=with_stores, with_threads=with_threads) for row in group]
+    return (*(parts.Column(word) for word in words), *counts), starts
 
 
 def _joined(starts: Sequence[tuple[str, ...]], cells: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
@@ -316,8 +322,10 @@ def _grouped(rows: Sequence[Row]) -> list[list[Row]]:
 def _row_place(row: Row) -> tuple[Any, ...]:
     case = row.case
     size = case.working_set_bytes if row.is_detail else 0
-    kind = (case.is_latency, bool(row.level), row.is_detail, case.target)
-    return (*kind, -case.threads, str(case.variant.get("cores", "")), place(case), _load(case), size, row.level)
+    kind = (case.is_latency, bool(row.level), row.is_detail)
+    where = (case.target.partition(":")[0], len(case.devices), case.devices, case.target)
+    how = (-case.threads, str(case.variant.get("cores", "")), place(case), _load(case))
+    return (*kind, *where, *how, size, row.level)
 
 
 def _load(case: Case) -> int:
@@ -327,22 +335,18 @@ def _load(case: Case) -> int:
 
 
 def _title(row: Row, what: str = "") -> str:
-    target = row.case.target
-    kinds = ["latency"] if row.case.is_latency else []
+    case = row.case
+    kinds = ["latency"] if case.is_latency else []
     kinds += ["plateaus of sweeps by size"] if row.level else []
     kinds += ["points of sweeps and checks of size"] if row.is_detail else []
-    text = ", ".join([*([] if target == "host" else [_line(target)]), *kinds, *([what] if what else [])])
+    where = [] if case.target == HOST else [_line(target_words(case))]
+    text = ", ".join([*where, *kinds, *([what] if what else [])])
     return text[:1].upper() + text[1:]
 
 
-def _start(row: Row, *, with_stores: bool) -> tuple[str, ...]:
+def _start(row: Row, *, with_stores: bool, with_threads: bool) -> tuple[str, ...]:
     words = variant_words(row.case.variant, "stores", "sweep_point")
     size = [format_size(row.case.working_set_bytes)] if row.is_detail else []
     path = ", ".join([path_of(row.case), *words, *size, *([row.level] if row.level else [])])
     stores = [_line(stores_of(row.case))] if with_stores else []
-    return (_line(path), _line(row.case.engine), *stores, str(row.case.threads))
-
-
-def _left_columns(*, with_stores: bool) -> tuple[parts.Column, ...]:
-    words = ("path", "engine", *(["stores"] if with_stores else []))
-    return (*(parts.Column(word) for word in words), parts.Column("threads", "right", two_lines=True))
+    return (_line(path), _line(row.case.engine), *stores, *([str(row.case.threads)] if with_threads else []))

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bandwidth.report.figures import Series
-from bandwidth.report.labels import counted_bytes, thread_words
+from bandwidth.report.labels import counted_bytes, setting_words
 from bandwidth.results import Record, Result
 from bandwidth.units import format_size
 
 INTERVALS = "Whiskers: 95 % interval of the median, where there are six samples or more."
 # How many of a figure's values its description names.
 MOST_NAMED = 12
-# Numbers of threads that are all named; of more, the ends.
-MOST_COUNTS = 4
 
 
 def caption(record: Record, results: Sequence[Result], *sentences: str) -> str:
@@ -47,12 +45,8 @@ def _how(results: Sequence[Result]) -> str:
     counts = [len(result.samples.seconds) for result in results]
     sizes = [result.case.working_set_bytes for result in results]
     sized = _range(min(sizes), max(sizes), format_size)
-    return f"{_range(min(counts), max(counts), str)} samples each; {_threads(results)}; {sized} of data."
-
-
-def _threads(results: Sequence[Result]) -> str:
-    counts = sorted({result.case.threads for result in results})
-    return thread_words(counts) if len(counts) <= MOST_COUNTS else f"{counts[0]} to {counts[-1]} threads"
+    setting = setting_words(result.case for result in results)
+    return f"{_range(min(counts), max(counts), str)} samples each; {setting}; {sized} of data."
 
 
 def _range(low: int, high: int, text: Callable[[int], str]) -> str:

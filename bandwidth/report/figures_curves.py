@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from bandwidth.report.figures import Curves, Figure, Mark, Point, Series, file_name, parts_of
 from bandwidth.report.figures_captions import INTERVALS, caption, series_description
-from bandwidth.report.labels import case_words, place, thread_words
+from bandwidth.report.labels import case_words, place, setting_words, target_words, thread_words
 from bandwidth.results import Case, Record, Result, Summary
 from bandwidth.results.curves import (
     KNEE_SHARE,
@@ -43,7 +43,7 @@ def latency_figures(record: Record) -> list[Figure]:
             text = caption(record, results, "Time of one load whose address comes from the load before.", INTERVALS)
             picture = Curves("data", "ns a load", (series,), _caches(curve), x_sizes=True, y_log=True)
             told = series_description([series], format_size, "ns")
-            title = f"Latency by size, {thread_words([curve.case.threads])}"
+            title = f"Latency by size, {setting_words([curve.case])}"
             figures.append(Figure(file_name(title), title, picture, text, told))
     return figures
 
@@ -89,7 +89,7 @@ def _size_figures(record: Record, curves: Sequence[SizeCurve], unit: str) -> lis
     is_link = case.target.startswith(LINK)
     series = [one for curve in curves if (one := _size_series(curve, unit)).points]
     results = [point.result for curve in curves for point in curve.points]
-    title = f"Transfer rate by size, {case.target}" if is_link else _size_title(case)
+    title = f"Transfer rate by size, {target_words(case)}" if is_link else _size_title(case)
     what = "Median rate of a transfer by its size." if is_link else "Median rate by the size of all data together."
     figures = []
     for part in parts_of(series):
@@ -102,8 +102,7 @@ def _size_figures(record: Record, curves: Sequence[SizeCurve], unit: str) -> lis
 
 
 def _size_title(case: Case) -> str:
-    where = "" if case.target == "host" else f", {case.target}"
-    return f"Rate by size, {thread_words([case.threads])}{where}"
+    return f"Rate by size, {setting_words([case])}"
 
 
 def _size_series(curve: SizeCurve, unit: str) -> Series:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bandwidth.report.figures import STRIP_HIGH, STRIP_LOW, Bar, Bars, Figure, Heatmap, Strip, StripRow, file_name
 from bandwidth.report.figures_captions import INTERVALS, MOST_NAMED, caption
+from bandwidth.report.gpus import PCIE
 from bandwidth.report.labels import (
+    HOST,
     INVALID,
     UNKNOWN,
     case_words,
@@ -15,6 +17,7 @@ from bandwidth.report.labels import (
     place,
     rate_cell,
     rate_cells,
+    setting_words,
     stores_of,
     thread_words,
     variant_words,
@@ -23,6 +26,7 @@ from bandwidth.results import Case, Record, Result, Summary, rates_bytes_per_s, 
 from bandwidth.results.curves import loaded_latency, size_curves, thread_curves
 from bandwidth.results.grouping import NODE_KEYS, grouped, has_figure
 from bandwidth.results.node_matrices import NodeCell, NodeMatrix, node_matrices
+from bandwidth.results.peer_matrices import PeerMatrix, is_between_gpus, peer_matrices
 from bandwidth.results.plain_results import plain_results
 from bandwidth.units import format_size, rate_unit_factor
 
@@ -33,10 +37,33 @@ PERCENT = 100
 
 
 def bar_figures(record: Record, unit: str) -> list[Figure]:
-    """Return the rates that stand for themselves as bars from zero, the theory as a tick in each."""
-    results = sorted(plain_results(record), key=lambda result: (-result.case.threads, place(result.case)))
-    if not results:
-        return []
+    """Return the rates that stand for themselves as bars from zero, the theory as a tick in each.
+
+    The host's memory, that of GPUs and what goes over links have a figure each: their scales are far apart.
+    """
+    groups = grouped(_by_place(_alone(record)), lambda result: _kind(result.case))
+    return [_bar_figure(record, group, unit) for group in groups]
+
+
+def _kind(case: Case) -> tuple[str, str]:
+    """Return the name and the title of the figure that a case stands in."""
+    if case.target == HOST:
+        return "rates", "Measured rates"
+    if case.target.startswith(PCIE):
+        return "rates-of-links", "Measured rates of links"
+    return "rates-of-gpus", "Measured rates of GPU memory"
+
+
+def _alone(record: Record) -> list[Result]:
+    """Return the rates that have a bar and a strip of their own: copies between GPUs are too many for that."""
+    return [result for result in plain_results(record) if not is_between_gpus(result)]
+
+
+def _by_place(results: Iterable[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: (-result.case.threads, place(result.case)))
+
+
+def _bar_figure(record: Record, results: Sequence[Result], unit: str) -> Figure:
     engines = tuple(dict.fromkeys(result.case.engine for result in results))
     panels = tuple(
         (_panel_words(group[0].case), tuple(_bar(result, engines, unit) for result in group))
@@ -45,12 +72,11 @@ def bar_figures(record: Record, unit: str) -> list[Figure]:
     told = "Measured, beside the theory as a tick." if _has_theory(results) else "Measured; the theory is not known."
     text = caption(record, results, f"Median rates. {told}", INTERVALS)
     described = [f"{case_words(result.case)} {rate_cells(result, unit)[0]} {unit}" for result in results[:MOST_NAMED]]
-    return [Figure("rates", "Measured rates", Bars(unit, panels, engines), text, f"{'; '.join(described)}.")]
+    return Figure(*_kind(results[0].case), Bars(unit, panels, engines), text, f"{'; '.join(described)}.")
 
 
 def _panel_words(case: Case) -> str:
-    where = [] if case.target == "host" else [case.target]
-    return ", ".join([*where, thread_words([case.threads]), *variant_words(case.variant, "stores")])
+    return ", ".join([setting_words([case]), *variant_words(case.variant, "stores")])
 
 
 def _bar(result: Result, engines: Sequence[str], unit: str) -> Bar:
@@ -95,7 +121,7 @@ def strip_figures(record: Record, unit: str) -> list[Figure]:
 
 def _sample_groups(record: Record, unit: str) -> list[tuple[str, list[Result]]]:
     """Return the results that share a row, with its label; one that stands in two views has its row in the first."""
-    plain = sorted(plain_results(record), key=lambda result: (-result.case.threads, place(result.case)))
+    plain = _by_place(_alone(record))
     groups = [(f"{case_words(result.case)}\n{rate_cells(result, unit)[0]} {unit}", [result]) for result in plain]
     for threads_curve in thread_curves(record):
         inner = [point.result for point in threads_curve.points[1:-1]]
@@ -109,6 +135,9 @@ def _sample_groups(record: Record, unit: str) -> list[tuple[str, list[Result]]]:
     for matrix in node_matrices(record):
         found = [cell.result for cell in matrix.cells.values()]
         groups.append((f"{_matrix_words(matrix)}\n{len(found)} pairs of nodes", found))
+    for peers in peer_matrices(record):
+        between = list({result.case.id: result for result in peers.cells.values()}.values())
+        groups.append((f"between GPUs, {peers.words}\n{len(between)} pairs", between))
     shown = {result.case.id for _, found in groups for result in found}
     others = [result for result in record.results if result.case.id not in shown]
     return [*groups, *((_sized_words(result.case), [result]) for result in others)]
@@ -180,6 +209,34 @@ def _matrix_figure(record: Record, matrix: NodeMatrix, unit: str) -> Figure:
     return Figure(file_name(title), title, picture, text, f"{shown_unit} by memory node, CPUs of {'; '.join(rows)}.")
 
 
+def peer_figures(record: Record, unit: str) -> list[Figure]:
+    """Return each matrix between GPUs as a heat map with its numbers."""
+    return [_peer_figure(record, matrix, unit) for matrix in peer_matrices(record)]
+
+
+def _peer_figure(record: Record, matrix: PeerMatrix, unit: str) -> Figure:
+    pairs = [[matrix.cells.get((of, to)) for to in matrix.receivers] for of in matrix.senders]
+    summaries = [[None if result is None else summarise(result) for result in row] for row in pairs]
+    picture = Heatmap(
+        row_label="from device",
+        column_label="to device",
+        rows=tuple(map(str, matrix.senders)),
+        columns=tuple(map(str, matrix.receivers)),
+        values=tuple(tuple(_rate(summary, unit) for summary in row) for row in summaries),
+        texts=tuple(tuple(UNKNOWN if one is None else rate_cell(one, unit) for one in row) for row in summaries),
+        unit=unit,
+    )
+    text = caption(record, list(matrix.cells.values()), f"Median rate of copies between GPUs, {matrix.words}, {unit}.")
+    rows = [f"device {of}: {', '.join(texts)}" for of, texts in zip(picture.rows, picture.texts, strict=True)]
+    title = f"Between GPUs: {matrix.words}"
+    return Figure(file_name(title), title, picture, text, f"{unit} by device that receives, from {'; '.join(rows)}.")
+
+
+def _rate(summary: Summary | None, unit: str) -> float | None:
+    rate = None if summary is None else summary.median_bytes_per_s
+    return None if rate is None else rate / rate_unit_factor(unit)
+
+
 def _matrix_words(matrix: NodeMatrix) -> str:
     case = matrix.case
     return ", ".join(
@@ -191,9 +248,7 @@ def _value(cell: NodeCell | None, unit: str) -> float | None:
     summary: Summary | None = None if cell is None else cell.summary
     if summary is None:
         return None
-    if summary.latency is not None:
-        return summary.latency.median_ns
-    return None if summary.median_bytes_per_s is None else summary.median_bytes_per_s / rate_unit_factor(unit)
+    return _rate(summary, unit) if summary.latency is None else summary.latency.median_ns
 
 
 def _text(cell: NodeCell | None, unit: str) -> str:

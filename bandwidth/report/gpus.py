@@ -15,16 +15,19 @@ from bandwidth.units import format_rate, format_size
 DEVICE, PCIE = "device:", "pcie:"
 
 
-def gpu_blocks(record: Record, unit: str) -> list[Table | str]:
-    """Return for each device its table and what its theory is, those of several at once, and the sweeps."""
+def gpu_rate_blocks(record: Record, unit: str) -> list[Table | str]:
+    """Return for each device its table and what its theory is, and those of several at once."""
     results = [result for result in record.results if is_memory(result) and "sweep_point" not in result.case.variant]
     blocks: list[Table | str] = []
     for group in grouped(results, lambda result: result.case.target):
         blocks += [_table(group, record, unit), _theory_line(group, unit)]
-    for curve in size_curves(record):
-        if is_memory(curve.points[0].result):
-            blocks += [size_table(curve, unit), plateau_line(curve, unit)]
     return blocks
+
+
+def gpu_size_blocks(record: Record, unit: str) -> list[Table | str]:
+    """Return each sweep over the size of a device's data, with what each level gives."""
+    curves = [curve for curve in size_curves(record) if is_memory(curve.points[0].result)]
+    return [block for curve in curves for block in (size_table(curve, unit), plateau_line(curve, unit))]
 
 
 def gpu_heading(record: Record) -> list[str]:

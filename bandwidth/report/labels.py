@@ -17,6 +17,8 @@ INVALID = "INVALID"
 # What the memory can do comes before what NumPy code gets.
 _ENGINES = ("native", "numpy")
 HOST = "host"
+# Numbers of threads that are all named; of more, the ends.
+MOST_COUNTS = 4
 # The driver's own copies within a GPU, and what goes over its link.
 COUNTED_COPIES = {"memcpy": "8 read + 8 written", "memset": "8 written"}
 _PATHS = (*KERNELS, *COUNTED_COPIES, "h2d", "d2h", "bidirectional", "peer")
@@ -132,6 +134,20 @@ def target_words(case: Case) -> str:
     kind, _, numbers = case.target.partition(":")
     devices = f"{'devices' if ',' in numbers else 'device'} {numbers}" if numbers else case.target
     return f"link of {devices}" if kind == "pcie" and numbers else devices
+
+
+def setting_words(cases: Iterable[Case]) -> str:
+    """Return with how many threads, and on which devices or links, some cases ran: `2 threads; device 0`."""
+    known = list(cases)
+    targets = dict.fromkeys(target_words(case) for case in known if case.target != HOST)
+    return "; ".join([*_threads(case.threads for case in known if case.target == HOST), *targets])
+
+
+def _threads(counts: Iterable[int]) -> list[str]:
+    known = sorted(set(counts))
+    if len(known) > MOST_COUNTS:
+        return [f"{known[0]} to {known[-1]} threads"]
+    return [thread_words(known)] if known else []
 
 
 def counted_bytes(results: Iterable[Result]) -> str:

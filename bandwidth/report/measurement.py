@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from bandwidth.report.document import Document, Table
-from bandwidth.report.gpus import gpu_blocks, gpu_heading, gpu_sizes
-from bandwidth.report.labels import HOST, case_words, counted_bytes, format_ns, rate_cell, stores_of, thread_words
+from bandwidth.report.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks, gpu_sizes
+from bandwidth.report.labels import (
+    HOST,
+    case_words,
+    counted_bytes,
+    format_ns,
+    rate_cell,
+    setting_words,
+    stores_of,
+    thread_words,
+)
 from bandwidth.report.latency import latency_blocks, loaded_blocks
 from bandwidth.report.matrix import matrix_blocks
 from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
 from bandwidth.report.sweeps import size_blocks, thread_blocks
-from bandwidth.report.transfers import transfer_blocks
+from bandwidth.report.transfers import peer_blocks, transfer_rate_blocks, transfer_size_blocks
 from bandwidth.results import Examination, Finding, Record, Result, summarise
 from bandwidth.results.files import record_to_json
 from bandwidth.results.plain_results import alone_results
@@ -28,7 +37,7 @@ LATENCY_FIELDS = ("median_ns", "best_ns", "ci95_ns", "median_cycles")
 
 def measurement_document(record: Record, examination: Examination, unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of a measured record."""
-    blocks: list[Table | str] = [*_heading(record), *_views(record, unit)]
+    blocks: list[Table | str] = [*host_heading(record), *_views(record, unit)]
     if record.results:
         blocks.append("\n".join(_counted(record)))
     if record.notes:
@@ -52,8 +61,11 @@ def _views(record: Record, unit: str) -> list[Table | str]:
         *loaded_blocks(record, unit),
         *matrix_blocks(record, unit),
         *gpu_heading(record),
-        *gpu_blocks(record, unit),
-        *transfer_blocks(record, unit),
+        *gpu_rate_blocks(record, unit),
+        *gpu_size_blocks(record, unit),
+        *transfer_rate_blocks(record, unit),
+        *transfer_size_blocks(record, unit),
+        *peer_blocks(record, unit),
         *_alone(record, unit),
     ]
 
@@ -76,7 +88,7 @@ def _figure(result: Result, unit: str) -> str:
     return rate if summary.median_bytes_per_s is None else f"{rate} {unit}"
 
 
-def _heading(record: Record) -> list[str]:
+def host_heading(record: Record) -> list[str]:
     """Return what the host's tables are headed by, nothing where only GPUs were measured."""
     if record.results and not any(result.case.target == HOST for result in record.results):
         return []
@@ -141,7 +153,8 @@ def _size_checks(record: Record) -> list[str]:
 def _short_words(result: Result) -> str:
     case = result.case
     how = ", ".join([case.engine, *([stores_of(case)] if "stores" in case.variant else [])])
-    return f"{case.path} ({how}) with {thread_words([case.threads])}"
+    where = f"with {thread_words([case.threads])}" if case.target == HOST else f"on {setting_words([case])}"
+    return f"{case.path} ({how}) {where}"
 
 
 def _remarks(shown: Sequence[Result], examination: Examination) -> tuple[str, ...]:

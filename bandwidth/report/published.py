@@ -10,7 +10,7 @@ from bandwidth.comparison.sides import Column
 from bandwidth.report import document as parts
 from bandwidth.report.comparison_data import SCHEMA, column_json
 from bandwidth.report.document import Document, Table
-from bandwidth.report.labels import UNKNOWN, case_words, known_rate
+from bandwidth.report.labels import HOST, UNKNOWN, case_words, known_rate
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
 
 WIDEST_NAME = 20
@@ -39,24 +39,25 @@ def _blocks(column: Column, placed: Sequence[Placed], unit: str) -> list[Table |
     name = " ".join(str(machine.get("cpu_model") or "this machine").split())
     if not placed:
         return [f"{column.name}, {name}: no figure is published here of what it measured."]
-    figures = ("threads", f"yours {unit}", "share", f"published {unit}", "share")
+    is_host = any(one.result.case.target == HOST for one in placed)
+    figures = (*(["threads"] if is_host else []), f"yours {unit}", "share", f"published {unit}", "share")
     columns = (
         parts.Column("path"),
         *(parts.Column(head, "right", two_lines=True) for head in figures),
         parts.Column("of"),
         parts.Column("whose", wrap_at=WIDEST_NAME),
     )
-    rows = tuple(_row(one, unit) for one in placed)
+    rows = tuple(_row(one, unit, with_threads=is_host) for one in placed)
     return [Table(columns, rows, f"{column.name}, {name}, beside published figures")]
 
 
-def _row(one: Placed, unit: str) -> tuple[str, ...]:
+def _row(one: Placed, unit: str, *, with_threads: bool) -> tuple[str, ...]:
     rates, shares = one.figure.bytes_per_s, one.figure.shares
     of = "-" if shares is None else {"formula": "peak", "vendor": "maker's"}[one.figure.peak]
     kin = {"this part": "", "its family": " (family)", "any": " (any)"}[one.kin]
     return (
         one.result.case.path,
-        str(one.result.case.threads),
+        *([str(one.result.case.threads)] if with_threads else []),
         known_rate(one.summary.median_bytes_per_s, unit),
         UNKNOWN if one.share is None else format_percent(one.share),
         UNKNOWN if rates is None else _ends(*(format_rate(rate, unit) for rate in rates)),

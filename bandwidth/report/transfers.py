@@ -21,6 +21,7 @@ from bandwidth.report.labels import (
 from bandwidth.results import Record, Result, summarise
 from bandwidth.results.curves import SizeCurve, size_curves
 from bandwidth.results.grouping import grouped
+from bandwidth.results.peer_matrices import PeerMatrix, peer_matrices
 from bandwidth.results.transfer_fit import transfer_fit
 from bandwidth.theory import Peak
 from bandwidth.units import format_duration, format_percent, format_rate, format_size
@@ -29,21 +30,38 @@ MOST_COLUMNS = 8
 _KINDS = ("pinned", "pageable", "write_combined")
 
 
-def transfer_blocks(record: Record, unit: str) -> list[Table | str]:
-    """Return the tables of links, their sweeps, and the matrices between devices."""
-    links = [result for result in record.results if result.case.target.startswith(PCIE)]
-    whole = [result for result in links if "sweep_point" not in result.case.variant]
-    blocks: list[Table | str] = []
-    for group in grouped(whole, lambda result: result.case.target):
+def transfer_rate_blocks(record: Record, unit: str) -> list[Table | str]:
+    """Return for each link its table, and what the link is."""
+    links, blocks = _links(record), list[Table | str]()
+    for group in grouped(_whole(links), lambda result: result.case.target):
         blocks += [_table(group, record, unit), *_link_lines(group[0], links, record, unit)]
+    return blocks
+
+
+def transfer_size_blocks(record: Record, unit: str) -> list[Table | str]:
+    """Return each sweep over a link with what was fitted to it, and what those links are that have no table."""
+    links, blocks = _links(record), list[Table | str]()
     curves = [curve for curve in size_curves(record) if curve.case.target.startswith(PCIE)]
     for curve in curves:
         blocks += [_sweep(curve, unit), _fit_line(curve, unit)]
-    swept = [result for curve in curves for result in [curve.points[0].result]]
+    tabled = {result.case.target for result in _whole(links)}
+    swept = [curve.points[0].result for curve in curves if curve.case.target not in tabled]
     for group in grouped(swept, lambda result: result.case.target):
-        if group[0].case.target not in {result.case.target for result in whole}:
-            blocks += _link_lines(group[0], links, record, unit)
-    return [*blocks, *_matrices(record, unit)]
+        blocks += _link_lines(group[0], links, record, unit)
+    return blocks
+
+
+def peer_blocks(record: Record, unit: str) -> list[Table | str]:
+    """Return the matrices of copies between devices: one way and both ways, with and without direct access."""
+    return [table for matrix in peer_matrices(record) for table in _matrix(matrix, unit)]
+
+
+def _links(record: Record) -> list[Result]:
+    return [result for result in record.results if result.case.target.startswith(PCIE)]
+
+
+def _whole(links: Sequence[Result]) -> list[Result]:
+    return [result for result in links if "sweep_point" not in result.case.variant]
 
 
 def _table(results: Sequence[Result], record: Record, unit: str) -> Table:
@@ -140,30 +158,15 @@ def _fit_line(curve: SizeCurve, unit: str) -> str:
 # --- between devices ------------------------------------------------------------------------------------------------
 
 
-def _matrices(record: Record, unit: str) -> list[Table | str]:
-    peers = [result for result in record.results if isinstance(result.case.variant.get("peer"), int)]
-    groups = grouped(peers, lambda result: (result.case.path, result.case.variant.get("peer_access")))
-    return [table for group in groups for table in _matrix(group, unit)]
-
-
-def _matrix(results: Sequence[Result], unit: str) -> list[Table]:
+def _matrix(matrix: PeerMatrix, unit: str) -> list[Table]:
     """Return a matrix, a row for each device that sends; as several tables where there are many devices."""
-    cells = {
-        (result.case.devices[0], int(result.case.variant["peer"])): rate_cell(summarise(result), unit)
-        for result in results
-        if result.case.devices
-    }
-    path, access = results[0].case.path, results[0].case.variant.get("peer_access")
-    if path == "bidirectional":  # the same pair from either side
-        cells |= {(to, of): cell for (of, to), cell in cells.items()}
-    rows, columns = sorted({of for of, _ in cells}), sorted({to for _, to in cells})
-    ways = "both ways, summed" if path == "bidirectional" else "one way"
-    title = f"Between devices, {unit}: {ways}, direct access {access}"
+    cells = {pair: rate_cell(summarise(result), unit) for pair, result in matrix.cells.items()}
+    columns = matrix.receivers
     return [
         Table(
             (Column("from", "right"), *(Column(f"to {to}", "right") for to in part)),
-            tuple((str(of), *(cells.get((of, to), UNKNOWN) for to in part)) for of in rows),
-            title,
+            tuple((str(of), *(cells.get((of, to), UNKNOWN) for to in part)) for of in matrix.senders),
+            f"Between devices, {unit}: {matrix.words}",
         )
         for part in (columns[start : start + MOST_COLUMNS] for start in range(0, len(columns), MOST_COLUMNS))
     ]

@@ -6,6 +6,7 @@ of the terminal, so every format carries the same numbers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -15,14 +16,16 @@ from bandwidth.report.anonymise import with_texts
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures import Figure, distinct, file_name
 from bandwidth.report.figures_curves import latency_figures, loaded_figures, size_figures, thread_figures
-from bandwidth.report.figures_rates import bar_figures, matrix_figures, strip_figures
+from bandwidth.report.figures_rates import bar_figures, matrix_figures, peer_figures, strip_figures
 from bandwidth.report.figures_roofline import roofline_figures
-from bandwidth.report.labels import place, rate_cells, stores_of, variant_words
+from bandwidth.report.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks
+from bandwidth.report.labels import HOST, place, rate_cells, stores_of, variant_words
 from bandwidth.report.latency import latency_blocks, loaded_blocks
 from bandwidth.report.matrix import matrix_blocks
-from bandwidth.report.measurement import measurement_document
+from bandwidth.report.measurement import host_heading, measurement_document
 from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
 from bandwidth.report.sweeps import size_blocks, thread_blocks
+from bandwidth.report.transfers import peer_blocks, transfer_rate_blocks, transfer_size_blocks
 from bandwidth.report.write_up_provenance import provenance_tables
 from bandwidth.results import Record, Result
 from bandwidth.results.plain_results import plain_results
@@ -94,6 +97,16 @@ def make_write_up(
     return WriteUp(visible(heading), lines, tuple(sections))
 
 
+def without_figures(write_up: WriteUp) -> WriteUp:
+    """Return the write-up without its figures, and without the parts that held nothing else."""
+    kept = [
+        (section, tuple(block for block in section.blocks if not isinstance(block, Figure)))
+        for section in write_up.sections
+    ]
+    sections = tuple(replace(section, blocks=blocks) for section, blocks in kept if blocks or not section.blocks)
+    return replace(write_up, sections=sections)
+
+
 def visible(text: str) -> str:
     """Return a text with everything that does not print, or turns the direction of writing, as its escape."""
     return "".join(
@@ -103,7 +116,13 @@ def visible(text: str) -> str:
 
 
 def _machine(record: Record) -> str:
-    return str(record.machine.get("cpu_model") or record.machine.get("architecture") or "a machine")
+    """Return what was measured: the processor where the host was, and the GPUs."""
+    host = str(record.machine.get("cpu_model") or record.machine.get("architecture") or "a machine")
+    measured = {number for result in record.results for number in result.case.devices}
+    gpus = Counter(str(record.gpus.get(number, {}).get("name") or "a GPU") for number in sorted(measured))
+    names = [name if count == 1 else f"{count} x {name}" for name, count in gpus.items()]
+    is_host = any(result.case.target == HOST for result in record.results) or not names
+    return " and ".join([*([host] if is_host else []), *names])
 
 
 def _line(record: Record, number: int | None) -> str:
@@ -130,11 +149,10 @@ def _sections(record: Record, unit: str, flops: float | None, prefix: str | None
     if prefix is None:
         views = [(title, blocks, []) for title, blocks, _ in views]
     views = _with_names(views, prefix or "")
-    heading, *others = document.blocks
-    shown = [*rate_tables(record, unit), *(block for _, blocks, _ in views for block in blocks)]
+    summary = _summary(record, unit)
+    shown = [*summary, *rate_tables(record, unit), *(block for _, blocks, _ in views for block in blocks)]
     # What the terminal shows and no view here has: lines of what was counted, notes, and views of a later day.
-    rest = [block for block in others if block not in shown]
-    first = [str(heading), *_summary(record, unit)]
+    rest = [block for block in document.blocks if block not in shown]
     lines = tuple(line for block in rest if isinstance(block, str) for line in block.split("\n"))
     counted: tuple[Block, ...] = (
         *([Items(lines)] if lines else []),
@@ -142,7 +160,7 @@ def _sections(record: Record, unit: str, flops: float | None, prefix: str | None
     )
     found = Items(document.remarks) if document.remarks else NO_FINDINGS
     return [
-        Section("Summary", tuple(first)),
+        Section("Summary", tuple(summary)),
         *([Section("What was counted", counted)] if counted else []),
         Section("Findings", (found,)),
         *(Section(title, (*figures, *blocks)) for title, blocks, figures in views if blocks or figures),
@@ -155,13 +173,19 @@ def _views(record: Record, unit: str, flops: float | None) -> list[_Views]:
     return [
         ("Rates beside theory", [*mix_tables(record, unit), *zeros_table(record, unit)], bar_figures(record, unit)),
         ("By number of threads", thread_blocks(record, unit), thread_figures(record, unit)),
-        ("By size", size_blocks(record, unit), size_figures(record, unit)),
+        ("By size", _size_blocks(record, unit), size_figures(record, unit)),
         ("Latency", latency_blocks(record), latency_figures(record)),
         ("Latency under load", loaded_blocks(record, unit), loaded_figures(record, unit)),
         ("Between NUMA nodes", matrix_blocks(record, unit), matrix_figures(record, unit)),
+        ("Between GPUs", peer_blocks(record, unit), peer_figures(record, unit)),
         ("Roofline", [], roofline_figures(record, flops, unit)),
         ("All samples", [], strip_figures(record, unit)),
     ]
+
+
+def _size_blocks(record: Record, unit: str) -> list[Table | str]:
+    of_gpus = [*gpu_size_blocks(record, unit), *transfer_size_blocks(record, unit)]
+    return [*size_blocks(record, unit), *of_gpus]
 
 
 def _with_names(views: Sequence[_Views], prefix: str) -> list[_Views]:
@@ -172,19 +196,27 @@ def _with_names(views: Sequence[_Views], prefix: str) -> list[_Views]:
 
 
 def _summary(record: Record, unit: str) -> list[Table | str]:
-    """Return one table of all rates that stand for themselves: theory, median with interval, best, efficiency, n."""
-    results = sorted(plain_results(record), key=lambda result: (-result.case.threads, place(result.case)))
+    """Return all rates that stand for themselves: the host's in one table, those of each GPU and link as they are."""
+    gpus = [*gpu_heading(record), *gpu_rate_blocks(record, unit), *transfer_rate_blocks(record, unit)]
+    table = _host_table(record, unit)
+    blocks = [*host_heading(record), *table, *gpus]
+    return blocks if table or gpus else [*blocks, NO_RATES]
+
+
+def _host_table(record: Record, unit: str) -> list[Table]:
+    """Return one table of the host's rates: theory, median with interval, best, efficiency, n; none without rates."""
+    results = [result for result in plain_results(record) if result.case.target == HOST]
     if not results:
-        return [NO_RATES]
+        return []
     headers = (f"theory {unit}", f"median {unit}", "95 % interval", f"best {unit}", "efficiency", "n")
     left = (Column("threads", "right"), Column("path"), Column("engine"), Column("stores"))
     columns = (*left, *(Column(header, "right") for header in headers))
-    return [Table(columns, tuple(_summary_row(result, unit) for result in results))]
+    ordered = sorted(results, key=lambda result: (-result.case.threads, place(result.case)))
+    return [Table(columns, tuple(_summary_row(result, unit) for result in ordered))]
 
 
 def _summary_row(result: Result, unit: str) -> tuple[str, ...]:
     case = result.case
     median, interval, best, theory, share, count = rate_cells(result, unit)
-    where = [] if case.target == "host" else [case.target]
-    path = ", ".join([case.path, *where, *variant_words(case.variant, "stores")])
+    path = ", ".join([case.path, *variant_words(case.variant, "stores")])
     return (str(case.threads), path, case.engine, stores_of(case), theory, median, interval, best, share, count)

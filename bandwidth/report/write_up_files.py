@@ -12,7 +12,7 @@ from bandwidth.errors import UsageError
 from bandwidth.report import figures_drawing
 from bandwidth.report.figures import Figure
 from bandwidth.report.figures_inline import inline_svg
-from bandwidth.report.write_up import WriteUp
+from bandwidth.report.write_up import WriteUp, without_figures
 from bandwidth.report.write_up_html import html_page
 from bandwidth.report.write_up_latex import latex_text
 from bandwidth.report.write_up_markdown import markdown_text
@@ -29,7 +29,7 @@ def text_alone(write_up: WriteUp, format_name: str) -> str:
     """Return the document for a stream: a page with its figures inside, all else without any."""
     if format_name == "html":
         return html_page(write_up, _inline(write_up.figures))
-    return {"markdown": markdown_text, "latex": latex_text}[format_name](write_up, {})
+    return {"markdown": markdown_text, "latex": latex_text}[format_name](without_figures(write_up), {})
 
 
 def write_files(write_up: WriteUp, format_name: str, path: Path, folder: Path | None) -> None:

@@ -12,11 +12,13 @@ from bandwidth.measuring.memory_theory import HostTheory
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN
 from bandwidth.report.system import system_document
+from bandwidth.report.system_gpus import gpu_names
 from bandwidth.results import Record
 from bandwidth.units import format_duration
 
 # Wide texts wrap: LaTeX gives these columns a width (write_up_latex).
 _NAME, _WIDE = 22, 60
+_GPUS = "gpus"
 
 
 def provenance_tables(record: Record) -> list[Table]:
@@ -52,13 +54,13 @@ def _cpus(record: Record) -> str:
 
 
 def _gpus(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
-    gpus = machine.get("gpus")
+    gpus = machine.get(_GPUS)
     names = [str(gpu.get("name") or "a GPU") for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
     return [("GPUs", ", ".join(names))] if names else []
 
 
 def _conditions(record: Record) -> list[Table]:
-    before, after = record.conditions.before, record.conditions.after
+    before, after = (_of_each_gpu(found) for found in (record.conditions.before, record.conditions.after))
     names = list(dict.fromkeys([*before, *after]))
     if not names:
         return []
@@ -67,12 +69,25 @@ def _conditions(record: Record) -> list[Table]:
     return [Table(columns, rows, "Load and limits")]
 
 
+def _of_each_gpu(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the conditions with those of the GPUs, which stand by address, under names of their own."""
+    plain = {name: value for name, value in conditions.items() if name != _GPUS}
+    gpus = conditions.get(_GPUS)
+    listed = gpus.items() if isinstance(gpus, Mapping) else []
+    return plain | {
+        f"GPU {address}: {name}": value
+        for address, own in listed
+        if isinstance(own, Mapping)
+        for name, value in own.items()
+    }
+
+
 def _text(value: object) -> str:
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
 
 def _machine(record: Record) -> list[Table]:
@@ -81,7 +96,11 @@ def _machine(record: Record) -> list[Table]:
     try:
         blocks = system_document(Facts.from_json(dict(record.machine)), unknown).blocks
     except BandwidthError:
-        plain = [(name.replace("_", " "), _text(value)) for name, value in record.machine.items() if name != "sources"]
+        plain = [
+            (name.replace("_", " "), gpu_names(value) if name == _GPUS else _text(value))
+            for name, value in record.machine.items()
+            if name != "sources"
+        ]
         columns = (Column("fact", wrap_at=_NAME), Column("value", wrap_at=_WIDE))
         return [Table(columns, tuple(plain), "The machine")] if plain else []
     first, *others = [block for block in blocks if isinstance(block, Table)]

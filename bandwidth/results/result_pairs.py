@@ -44,6 +44,8 @@ def size_checks(record: Record) -> tuple[SizeCheck, ...]:
 def _is_half_of(half: Result, whole: Result) -> bool:
     if "sweep_point" not in half.case.variant or "sweep_point" in whole.case.variant:
         return False
+    if whole.case.dram_rule_bytes is None:  # a link: there is no cache to outgrow
+        return False
     off_half = abs(half.case.working_set_bytes / whole.case.working_set_bytes - 0.5)
     return off_half <= SIZE_SLACK and group_key(half, "sweep_point") == group_key(whole)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from gpu_machine import two_h200s
 
 from bandwidth.comparison.sides import Column, side_by_side
 from bandwidth.report import render
@@ -64,3 +65,13 @@ def test_a_difference_between_many_is_told_by_its_values(make_record, make_resul
     text = render(comparison_document(side_by_side(columns)), "table")
     assert "\n  processor: B (n0), A (n1, n2, n3 and 36 more)\n" in text
     assert "and 2 more values\n" in text
+
+
+def test_gpus_stand_in_tables_of_their_own_without_threads(make_record, make_case, make_result):
+    record = two_h200s(make_record, make_case, make_result)
+    columns = [Column("a", "a.json", record), Column("b", "b.json", record)]
+    text = render(comparison_document(side_by_side(columns)), "table")
+    titles = [line for line in text.splitlines() if line.startswith(("Device", "Link")) and "theory" not in line]
+    assert titles[:5] == ["Device 0", "Device 1", "Devices 0,1", "Link of device 0", "Link of device 1"]
+    assert "threads" not in text
+    assert max(map(len, text.splitlines())) <= 80

@@ -41,7 +41,7 @@ NAMES = (
     "rates",
     "by-threads",
     "rate-by-size-1-thread",
-    "transfer-rate-by-size-pcie-0",
+    "transfer-rate-by-size-link-of-device-0",
     "latency-by-size-1-thread",
     "loaded-latency",
     "between-nodes-read-native-4-threads",
@@ -109,11 +109,11 @@ def test_the_curve_by_size_marks_the_caches_and_the_memory(figures):
 
 
 def test_transfers_have_pinned_and_pageable_memory(figures):
-    found = series(figures["transfer-rate-by-size-pcie-0"])
+    found = series(figures["transfer-rate-by-size-link-of-device-0"])
     assert list(found) == [
         f"{path}, cuda, host memory {kind}" for path in ("h2d", "d2h") for kind in ("pinned", "pageable")
     ]
-    assert figures["transfer-rate-by-size-pcie-0"].picture.across == ()
+    assert figures["transfer-rate-by-size-link-of-device-0"].picture.across == ()
 
 
 def test_loaded_latency_is_over_what_the_others_read(figures):

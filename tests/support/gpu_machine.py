@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,8 +144,6 @@ def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams
 
 
 def _installed() -> EngineEntry:
-    from dataclasses import replace
-
     return replace(ENGINES["cuda"], lacks=lambda: "")
 
 
@@ -236,3 +235,38 @@ def _blocks(size: int, gb_s: float) -> tuple[float, ...]:
 
 def gpu_conditions(**values: Any) -> dict[str, Any]:
     return {"gpus": {ADDRESS: values}}
+
+
+def two_h200s(make_record: Any, make_case: Any, make_result: Any) -> Any:
+    """A record of two H200s behind one switch: memory, links, both at once, between them, and sweeps over size."""
+
+    def device(path: str, gb_s: float, **others: Any) -> Any:
+        return device_result(make_case, make_result, path, gb_s, **others)
+
+    def link(path: str, gb_s: float, *kind: str, **others: Any) -> Any:
+        return link_result(make_case, make_result, path, gb_s, *kind, **others)
+
+    paths = {"read": 4496.0, "write": 4700.0, "copy": 4100.0, "triad": 4428.0, "memcpy": 4300.0}
+    results = [device(path, gb_s, target=f"device:{number}") for number in (0, 1) for path, gb_s in paths.items()]
+    both = {"theory_bytes_per_s": 2 * PEAK, "vendor_bytes_per_s": 2 * SHEET}
+    results.append(device("triad", 8800.0, target="device:0,1", **both))
+    for number in (0, 1):
+        to = {"target": f"pcie:{number}"}
+        results += [link("h2d", 55.3, **to), link("d2h", 55.1, **to), link("h2d", 11.0, "pageable", **to)]
+    results.append(link("h2d", 57.0, target="pcie:0,1", theory_bytes_per_s=2 * CODED))
+    no_theory = {"theory_bytes_per_s": None, "theory_source": None, "observed": {}}
+    for access, gb_s in (("on", 380.0), ("off", 30.0)):
+        for of, to in ((0, 1), (1, 0)):
+            peer = link("peer", gb_s + of, target=f"device:{of}", **no_theory)
+            results.append(replace(peer, case=replace(peer.case, variant={"peer": to, "peer_access": access})))
+    for power in range(6):
+        size = 64 * KIB * 8**power
+        variant = {"sweep_point": size}
+        results.append(link("h2d", size / (8e-6 + size / 55e9) / 1e9, size=size, variant=variant))
+    second = {**H200, "device": 1, "address": "0000:02:00.0"}
+    values = {"gpus": [H200, second], "cpu_model": "Example", "hostname": "node7"}
+    machine = Facts({name: Fact(value, "a test", "read") for name, value in values.items()}).to_json()
+    state = {"performance_state": "P0", "memory_clock_mhz": 3201, "throttle_reasons": []}
+    before = gpu_conditions(**state, temperature_celsius=36)
+    after = gpu_conditions(**state, temperature_celsius=51)
+    return make_record(*results, machine=machine, before=before, after=after, memory={})
