@@ -21,7 +21,9 @@ def roofline_figures(record: Record, flops: float | None, unit: str) -> list[Fig
 
     None without a peak of arithmetic, or where the record has no such rate from memory.
     """
-    results = [result for result in plain_results(record) if result.case.meets_dram_rule]
+    # A peak of arithmetic is of the host or of one device, not of several at once.
+    alone = [result for result in plain_results(record) if len(result.case.devices) <= 1]
+    results = [result for result in alone if result.case.meets_dram_rule]
     roof = _memory_roof(results)
     if flops is None or roof is None:
         return []

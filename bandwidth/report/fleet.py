@@ -10,7 +10,7 @@ from bandwidth.fleet.judging import Deviation, Flagged, Fleet, GroupTarget, Judg
 from bandwidth.fleet.machines import Group, Machine, Measured
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures import Figure, Strip, StripRow
-from bandwidth.report.labels import UNKNOWN, format_ns, thread_words
+from bandwidth.report.labels import HOST, UNKNOWN, format_ns, thread_words
 from bandwidth.report.write_up import Block, Items, Section, WriteUp
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
 
@@ -170,7 +170,8 @@ def _gathered_lines(gathered: Sequence[Gathered]) -> list[str]:
 
 def _words(one: Measured) -> str:
     rest = [value for _, value in one.rest]
-    return " ".join([one.path, one.engine, *rest, thread_words([one.threads])])
+    threads = [thread_words([one.threads])] if one.target == HOST else []
+    return " ".join([one.path, one.engine, *rest, *threads])
 
 
 def _figure(one: Measured, figure: float, unit: str) -> str:

@@ -64,6 +64,15 @@ def test_memory_links_and_copies_between_gpus_have_scales_of_their_own(write_up)
     assert "2 pairs" in str(pictures["samples"])
 
 
+def test_the_roof_is_one_devices_memory(record):
+    figures = {figure.name: figure for figure in make_write_up([record], flops=34e12).figures}
+    assert "the median of read, cuda, device 0" in figures["roofline"].caption
+    assert [mark.label for mark in figures["roofline"].picture.roofs] == [
+        "measured 4,496.00 GB/s",
+        "theory 4,916.74 GB/s",
+    ]
+
+
 def test_a_host_beside_gpus_is_named_and_has_its_own_table(record, make_result, make_record):
     both = make_record(make_result(), *record.results, machine=dict(record.machine))
     found = make_write_up([both])
