@@ -45,10 +45,11 @@ def is_between_gpus(result: Result) -> bool:
 
 
 def peer_matrices(record: Record) -> tuple[PeerMatrix, ...]:
-    """Return every matrix between GPUs, in the record's order."""
+    """Return every matrix between GPUs: one way before both, and the direct way before the one over the host."""
     between = [result for result in record.results if is_between_gpus(result)]
     groups = grouped(between, lambda result: (result.case.path, str(result.case.variant.get("peer_access"))))
-    return tuple(_matrix(group) for group in groups)
+    matrices = [_matrix(group) for group in groups]
+    return tuple(sorted(matrices, key=lambda matrix: (matrix.path == BOTH_WAYS, matrix.access != "on")))
 
 
 def _matrix(results: list[Result]) -> PeerMatrix:
