@@ -48,8 +48,8 @@ def wait_until_alone(attendant: int, worker: int) -> None:
 
 
 def _read_to_end(attendant: int) -> None:
-    while os.read(attendant, 1):
-        pass
+    while os.read(attendant, 1):  # nothing is ever written to it
+        continue
 
 
 def _take_standard_input() -> int:

@@ -91,8 +91,7 @@ def _unreadable(settings: Mapping[str, object]) -> Iterator[str]:
         if not isinstance(value, str) or not value or "\n" in value:
             continue
         try:
-            with Path(value).open("rb"):
-                pass
+            Path(value).open("rb").close()
         except (OSError, ValueError) as error:
             yield f"Dask's TLS setting {name} is {value}, which cannot be read: {getattr(error, 'strerror', error)}"
 

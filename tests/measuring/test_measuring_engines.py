@@ -56,9 +56,9 @@ def test_processor_without_code_refuses_native_cases_and_leaves_numpys(
         raise BandwidthError("LLVM's package makes no code for this processor", "the NumPy rows remain")
 
     from bandwidth.measuring.engines import native_latency
-    from bandwidth.measuring.engines.native_code import library
+    from bandwidth.measuring.engines.native_code import compiled
 
-    monkeypatch.setattr(library, place, refuse)
+    monkeypatch.setattr(compiled, place, refuse)
     monkeypatch.setattr(native_latency, place, refuse)
     native = [host_case("copy"), host_case("read"), latency_case()]
     numpy = host_case("copy", "numpy")
@@ -71,7 +71,7 @@ def test_processor_without_code_refuses_native_cases_and_leaves_numpys(
 
 def test_llvm_that_fails_to_start_is_one_clear_error(monkeypatch):
     llvm = pytest.importorskip("llvmlite.binding")
-    from bandwidth.measuring.engines.native_code.library import Library, this_processor
+    from bandwidth.measuring.engines.native_code.compiled import Library, this_processor
 
     def fail(*_, **__):
         raise RuntimeError("No available targets are compatible with triple")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.measuring.engines.native_code import passes, rows
-from bandwidth.measuring.engines.native_code.library import Library, _parsed, assembly, this_processor
+from bandwidth.measuring.engines.native_code.compiled import Library, _parsed, assembly, this_processor
 from bandwidth.measuring.engines.native_code.processor import Processor, vector_bytes
 from bandwidth.measuring.engines.native_code.rows import PACED_READ, function_name
 from bandwidth.measuring.engines.native_job import CHUNK_BYTES, JOB_FIELDS, Gate, Job, Status

@@ -14,7 +14,7 @@ from bandwidth.measuring.engines import native_host
 from bandwidth.measuring.engines.host import HostEngine
 from bandwidth.measuring.engines.native_clock import CLOCK_CALLS, clock_hz
 from bandwidth.measuring.engines.native_code import timing
-from bandwidth.measuring.engines.native_code.library import Library, this_processor
+from bandwidth.measuring.engines.native_code.compiled import Library, this_processor
 from bandwidth.measuring.engines.native_code.rows import CHASE, CLOCK, PACED_READ, function_name
 from bandwidth.measuring.engines.native_host import NativeRunner
 from bandwidth.measuring.engines.native_job import APART_BYTES, CHAIN_LENGTH, Gate, Job, Status

@@ -28,7 +28,7 @@ from bandwidth.results import Case
 from bandwidth.statistics import median
 
 if TYPE_CHECKING:
-    from bandwidth.measuring.engines.native_code.library import Library
+    from bandwidth.measuring.engines.native_code.compiled import Library
 
 # How often each width of vectors is tried, and how long.
 TRIALS = 5
@@ -128,7 +128,7 @@ class NativeRunner:
 def compiled(cases: Sequence[Case]) -> Library:
     """Return the code of all kernels that some cases need. Raises BandwidthError where LLVM makes none."""
     try:
-        from bandwidth.measuring.engines.native_code.library import Library, this_processor
+        from bandwidth.measuring.engines.native_code.compiled import Library, this_processor
     except (ImportError, OSError) as error:  # its library does not load: another system's wheel, or a missing part
         raise BandwidthError(f"llvmlite does not load: {error}", "install it anew; the NumPy rows remain") from error
 

@@ -19,7 +19,7 @@ from bandwidth.machine.topology import Topology
 from bandwidth.measuring.engines import Block
 from bandwidth.measuring.engines.host_memory import PAGE_BYTES, Region, pieces
 from bandwidth.measuring.engines.native_clock import clock_hz
-from bandwidth.measuring.engines.native_code.library import Library, this_processor
+from bandwidth.measuring.engines.native_code.compiled import Library, this_processor
 from bandwidth.measuring.engines.native_code.rows import CHASE, CLOCK, PACED_READ
 from bandwidth.measuring.engines.native_job import CHAIN_LENGTH, CHUNK_BYTES, Gate, Job, Status
 from bandwidth.measuring.engines.placement import share_on_node
