@@ -65,7 +65,7 @@ def setup_of(record: Record) -> dict[str, str]:
     found |= {label: record.conditions.before.get(name) for label, name in _CONDITIONS}
     found["modules"] = _modules(record.machine.get("memory_modules"))
     found["theory"] = record.memory.get("spec")
-    found |= _gpus(record.machine.get("gpus"))
+    found |= _gpus(record.listed_gpus)
     found["bandwidth"] = record.tool_version
     return {label: one_line(value) for label, value in found.items() if value not in (None, "", [], {})}
 
@@ -82,8 +82,7 @@ def _modules(modules: object) -> str | None:
     return f"{len(modules)}" if isinstance(modules, list) and modules else None
 
 
-def _gpus(gpus: object) -> dict[str, Any]:
-    known: list[Mapping[str, Any]] = [gpu for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
+def _gpus(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "GPUs": [str(gpu["name"]) for gpu in known if "name" in gpu],
         "GPU driver": sorted({str(gpu["driver_version"]) for gpu in known if "driver_version" in gpu}),

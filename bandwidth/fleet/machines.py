@@ -142,7 +142,7 @@ def group_of(record: Record) -> Group:
     return _group(
         _name(facts.get("cpu_model")) or UNKNOWN_MODEL,
         sockets if type(sockets) is int else None,
-        tuple(sorted({_gpu_model(gpu) for gpu in _gpus(record)})),
+        tuple(sorted({_gpu_model(gpu) for gpu in record.listed_gpus})),
         options_of(record.command),
     )
 
@@ -185,11 +185,6 @@ def _by_target(record: Record) -> dict[str, list[Result]]:
 def _of_memory(results: list[Result]) -> list[Result]:
     """Return the results that meet the DRAM rule, all where none does: a cache knows nothing of a lost DIMM."""
     return [result for result in results if result.case.meets_dram_rule] or results
-
-
-def _gpus(record: Record) -> list[Mapping[str, Any]]:
-    gpus = record.machine.get("gpus")
-    return [gpu for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
 
 
 def _gpu_model(gpu: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from bandwidth.measuring.kernels import KERNELS, STORES, kernel_of
@@ -134,6 +135,16 @@ def target_words(case: Case) -> str:
     kind, _, numbers = case.target.partition(":")
     devices = f"{'devices' if ',' in numbers else 'device'} {numbers}" if numbers else case.target
     return f"link of {devices}" if kind == "pcie" and numbers else devices
+
+
+def counted_names(names: Iterable[str]) -> str:
+    """Return names with how often each stands there: `8 x NVIDIA H200, ASPEED 1a03:2000`."""
+    return ", ".join(counted_name(name, count) for name, count in Counter(names).items())
+
+
+def counted_name(name: str, count: int) -> str:
+    """Return `2 x NVIDIA H200`, or the name alone where there is one."""
+    return name if count == 1 else f"{count} x {name}"
 
 
 def setting_words(cases: Iterable[Case]) -> str:

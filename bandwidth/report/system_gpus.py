@@ -5,7 +5,6 @@ A value that is not what it should be counts as unknown, because saved facts may
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -17,7 +16,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts, Json
 from bandwidth.measuring.gpu_facts import attribute_peak_bytes_per_s, attribute_peak_working
 from bandwidth.report.document import Column, Table
-from bandwidth.report.labels import UNKNOWN
+from bandwidth.report.labels import UNKNOWN, counted_name, counted_names
 from bandwidth.theory import Counts
 from bandwidth.theory.formula import MT_PER_GT
 from bandwidth.theory.notation import notation_peak
@@ -40,7 +39,7 @@ _OWN = {
 }
 _FEW_COLUMNS = 4  # so many leave room for a link with its rate in one line
 _ONE_LINE_LINK = 33
-KHZ_PER_MHZ = 1000
+_KHZ_PER_MHZ = 1000
 # What AMD's driver calls every GPU that it asks for its parts (amdgpu_asic_name, CHIP_IP_DISCOVERY): no name.
 _NO_NAME = "ip discovery"
 _LONGEST_NAME = 69  # a title is not wrapped: "GPUs: 64 x " stands before it
@@ -52,8 +51,8 @@ def gpu_names(value: Json) -> str:
     """Return what the GPUs of the fact `gpus` are called, in brief: `8 x NVIDIA H200, ASPEED 1a03:2000`."""
     if not isinstance(value, list):
         return "unknown"
-    names = Counter(_name(gpu, _entry(gpu)) for gpu in value if isinstance(gpu, dict))
-    return ", ".join(map(_counted, names, names.values())) or ("unknown" if value else "none")
+    names = (_name(gpu, _entry(gpu)) for gpu in value if isinstance(gpu, dict))
+    return counted_names(names) or ("unknown" if value else "none")
 
 
 def gpu_tables(facts: Facts, unit: str = DEFAULT_RATE_UNIT) -> tuple[Table | str, ...]:
@@ -81,7 +80,7 @@ def _tables(name: str, group: Sequence[Mapping[str, str]]) -> Iterator[Table | s
     rows = [("PCI addresses", addresses)] if columns == [_ADDRESS] else []
     rows += [(label, text) for label, text in group[0].items() if label not in differing]
     if rows:
-        yield Table(_FACTS, tuple(rows), f"{'GPU' if len(group) == 1 else 'GPUs'}: {_counted(name, len(group))}")
+        yield Table(_FACTS, tuple(rows), f"{'GPU' if len(group) == 1 else 'GPUs'}: {counted_name(name, len(group))}")
     if columns not in ([], [_ADDRESS]):
         each = tuple(tuple(known.get(label, UNKNOWN) for label in columns) for known in group)
         yield Table(_columns(columns), each, "Where they differ")
@@ -104,10 +103,6 @@ def _held_down(group: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 def _address(known: Mapping[str, str]) -> str:
     return known.get(_ADDRESS, UNKNOWN)
-
-
-def _counted(name: str, count: int) -> str:
-    return name if count == 1 else f"{count} x {name}"
 
 
 def _notes(gpus: Sequence[Mapping[str, str]]) -> Iterator[str]:
@@ -208,7 +203,7 @@ def _peak(gpu: Mapping[str, Json], unit: str) -> str:
     clock, width = _number(gpu, "memory_clock_mhz"), _number(gpu, "memory_width_bits")
     if gpu.get("vendor") != "NVIDIA" or clock is None or width is None:
         return ""
-    attributes = (round(clock * KHZ_PER_MHZ), round(width))
+    attributes = (round(clock * _KHZ_PER_MHZ), round(width))
     rate = format_rate(attribute_peak_bytes_per_s(*attributes), unit)
     return f"{attribute_peak_working(*attributes)} = {rate} {unit}"
 

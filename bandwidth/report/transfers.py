@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bandwidth.measuring.gpu_theory import link_peak
@@ -97,26 +98,48 @@ def _link_lines(first: Result, links: Sequence[Result], record: Record, unit: st
     idle, most = _stated(facts, "current"), _stated(facts, "max")
     parts = ["not seen under load" if loaded is None else f"{loaded.name} under load"]
     parts += [] if idle is None else [f"{idle.name} idle"]
-    parts += [] if most is None else [f"at most {most.name} ({format_rate(most.bytes_per_s, unit)} {unit})"]
+    parts += [] if most is None else [f"at most {most.name}{_coded_rate(most, unit)}"]
     sentences = [f"Link: {', '.join(parts)}."]
     sentences += [f"Theory: {first.theory_source}."] if first.theory_source else []
-    if loaded is not None and loaded.payload is not None:
-        sentences.append(f"After protocol, {loaded.payload.words(unit)}: an expectation, not a ceiling.")
+    if loaded is not None and loaded.peak is not None and loaded.peak.payload is not None:
+        sentences.append(f"After protocol, {loaded.peak.payload.words(unit)}: an expectation, not a ceiling.")
     return [" ".join(sentences)]
 
 
-def _seen(result: Result) -> Peak | None:
+@dataclass(frozen=True)
+class _Link:
+    """A PCIe link as it was at some time."""
+
+    generation: int
+    width: int
+
+    @property
+    def name(self) -> str:
+        return f"PCIe {self.generation}.0 x{self.width}"
+
+    @property
+    def peak(self) -> Peak | None:
+        """Its peak, None for a link that the catalog does not know."""
+        return link_peak(self.generation, self.width)
+
+
+def _coded_rate(link: _Link, unit: str) -> str:
+    peak = link.peak
+    return "" if peak is None else f" ({format_rate(peak.bytes_per_s, unit)} {unit})"
+
+
+def _seen(result: Result) -> _Link | None:
     """Return the link as a block saw it under load, None where none did."""
     seen = [result.observed.get(name) for name in ("link_generation", "link_width")]
     generation, width = (None if value is None else round(value.median) for value in seen)
-    return None if generation is None or width is None else link_peak(generation, width)
+    return None if generation is None or width is None else _Link(generation, width)
 
 
-def _stated(facts: Mapping[str, Any], when: str) -> Peak | None:
+def _stated(facts: Mapping[str, Any], when: str) -> _Link | None:
     generation, width = facts.get(f"{when}_link_generation"), facts.get(f"{when}_link_width")
     if type(generation) is not int or type(width) is not int:
         return None
-    return link_peak(generation, width)
+    return _Link(generation, width)
 
 
 # --- by size --------------------------------------------------------------------------------------------------------

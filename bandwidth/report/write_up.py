@@ -6,7 +6,6 @@ of the terminal, so every format carries the same numbers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -19,7 +18,7 @@ from bandwidth.report.figures_curves import latency_figures, loaded_figures, siz
 from bandwidth.report.figures_rates import bar_figures, matrix_figures, peer_figures, strip_figures
 from bandwidth.report.figures_roofline import roofline_figures
 from bandwidth.report.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks
-from bandwidth.report.labels import HOST, place, rate_cells, stores_of, variant_words
+from bandwidth.report.labels import HOST, counted_names, place, rate_cells, stores_of, variant_words
 from bandwidth.report.latency import latency_blocks, loaded_blocks
 from bandwidth.report.matrix import matrix_blocks
 from bandwidth.report.measurement import host_heading, measurement_document
@@ -119,10 +118,9 @@ def _machine(record: Record) -> str:
     """Return what was measured: the processor where the host was, and the GPUs."""
     host = str(record.machine.get("cpu_model") or record.machine.get("architecture") or "a machine")
     measured = {number for result in record.results for number in result.case.devices}
-    gpus = Counter(str(record.gpus.get(number, {}).get("name") or "a GPU") for number in sorted(measured))
-    names = [name if count == 1 else f"{count} x {name}" for name, count in gpus.items()]
-    is_host = any(result.case.target == HOST for result in record.results) or not names
-    return " and ".join([*([host] if is_host else []), *names])
+    gpus = counted_names(str(record.gpus.get(number, {}).get("name") or "a GPU") for number in sorted(measured))
+    is_host = any(result.case.target == HOST for result in record.results) or not gpus
+    return " and ".join([*([host] if is_host else []), *([gpus] if gpus else [])])
 
 
 def _line(record: Record, number: int | None) -> str:
@@ -197,9 +195,9 @@ def _with_names(views: Sequence[_Views], prefix: str) -> list[_Views]:
 
 def _summary(record: Record, unit: str) -> list[Table | str]:
     """Return all rates that stand for themselves: the host's in one table, those of each GPU and link as they are."""
-    gpus = [*gpu_heading(record), *gpu_rate_blocks(record, unit), *transfer_rate_blocks(record, unit)]
     table = _host_table(record, unit)
-    blocks = [*host_heading(record), *table, *gpus]
+    gpus = [*gpu_rate_blocks(record, unit), *transfer_rate_blocks(record, unit)]
+    blocks = [*host_heading(record), *table, *gpu_heading(record), *gpus]
     return blocks if table or gpus else [*blocks, NO_RATES]
 
 

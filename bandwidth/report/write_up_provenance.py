@@ -40,7 +40,7 @@ def _run(record: Record) -> Table:
         ("CPUs used", _cpus(record)),
         ("theory", str(memory.get("working") or memory.get("reason") or UNKNOWN)),
         ("theory from", str(memory.get("source") or UNKNOWN)),
-        *_gpus(record.machine),
+        *([("GPUs", gpu_names(record.machine[_GPUS]))] if record.machine.get(_GPUS) else []),
     ]
     return Table((Column("run", wrap_at=_NAME), Column("value", wrap_at=_WIDE)), tuple(rows), "The run")
 
@@ -51,12 +51,6 @@ def _cpus(record: Record) -> str:
     if not used:
         return UNKNOWN
     return f"{len(used)} of {record.machine.get('logical_cpus', UNKNOWN)}, {'pinned' if pinned else 'not all pinned'}"
-
-
-def _gpus(machine: Mapping[str, Any]) -> list[tuple[str, str]]:
-    gpus = machine.get(_GPUS)
-    names = [str(gpu.get("name") or "a GPU") for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
-    return [("GPUs", ", ".join(names))] if names else []
 
 
 def _conditions(record: Record) -> list[Table]:

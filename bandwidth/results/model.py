@@ -171,11 +171,15 @@ class Record:
     notes: tuple[str, ...] = ()
 
     @property
+    def listed_gpus(self) -> tuple[Mapping[str, Any], ...]:
+        """The facts of each GPU and display of the machine; what is none is passed over, as a record holds anything."""
+        listed = self.machine.get("gpus")
+        return tuple(entry for entry in listed if isinstance(entry, Mapping)) if isinstance(listed, list) else ()
+
+    @property
     def gpus(self) -> dict[int, Mapping[str, Any]]:
         """The facts of each GPU that an engine opened, by its number: those of the machine that have one."""
-        listed = self.machine.get("gpus")
-        entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
-        return {entry["device"]: entry for entry in entries if type(entry.get("device")) is int}
+        return {entry["device"]: entry for entry in self.listed_gpus if type(entry.get("device")) is int}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from gpu_machine import GIB, H200, device_result, link_result
+from gpu_machine import GIB, H200, device_result, link_result, seen
 
 from bandwidth.findings import examine
 from bandwidth.report import FORMATS, render
@@ -106,6 +106,13 @@ def test_a_link_that_was_not_seen_says_so(text_of, link):
     text = text_of(link("h2d", 50.0, theory_bytes_per_s=None, theory_source=None, observed={}))
     assert "Link: not seen under load, PCIe 1.0 x16 idle, at most PCIe 5.0 x16 (63.02 GB/s).\n" in text
     assert "protocol" not in text
+
+
+def test_a_link_of_a_generation_to_come_is_named_without_a_rate(text_of, link):
+    observed = seen(link_generation=9.0, link_width=16.0)
+    later = link("h2d", 500.0, theory_bytes_per_s=None, theory_source=None, observed=observed)
+    text = " ".join(text_of(later, gpu={"max_link_generation": 9}).split())
+    assert "Link: PCIe 9.0 x16 under load, PCIe 1.0 x16 idle, at most PCIe 9.0 x16. All verified." in text
 
 
 def test_a_sweep_over_the_link_has_its_fit(text_of, link):

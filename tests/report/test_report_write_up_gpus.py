@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from gpu_machine import two_h200s
 from bandwidth.findings import examine
 from bandwidth.report.figures import Bars, Heatmap
 from bandwidth.report.measurement import measurement_document
-from bandwidth.report.write_up import make_write_up
+from bandwidth.report.write_up import NO_RATES, make_write_up
 from bandwidth.report.write_up_files import text_alone
 from bandwidth.report.write_up_markdown import markdown_text
 
@@ -62,6 +63,11 @@ def test_memory_links_and_copies_between_gpus_have_scales_of_their_own(write_up)
     assert isinstance(matrix, Heatmap)
     assert matrix.texts == (("-", "380.00"), ("381.00", "-"))
     assert "2 pairs" in str(pictures["samples"])
+
+
+def test_a_sweep_alone_has_no_rates_that_stand_for_themselves(record):
+    swept = replace(record, results=tuple(one for one in record.results if "sweep_point" in one.case.variant))
+    assert make_write_up([swept]).sections[0].blocks[-1] == NO_RATES
 
 
 def test_the_roof_is_one_devices_memory(record):

@@ -66,7 +66,7 @@ class KernelContents:
         """Count on the device. See `Contents`."""
         count = checked.size_bytes // ELEMENT_BYTES
         given = (checked.address, count, checked.first, checked.seed, checked.scalar)
-        wrong, first = gpu.counted(f"check_{checked.name}", count, *given, path=checked.path)
+        wrong, first = gpu.count_wrong(f"check_{checked.name}", count, *given, path=checked.path)
         return _words_wrong(wrong, count, first) if wrong else ""
 
 

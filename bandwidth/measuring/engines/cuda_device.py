@@ -231,7 +231,7 @@ class Gpu:
         self.over(f"expect_{path}", count, count, 0, seed, address, path=path)
         return int(self.result()[_CHECK_OFFSET // ELEMENT_BYTES + 2])
 
-    def counted(self, check: str, count: int, *arguments: int | float, path: str) -> tuple[int, int]:
+    def count_wrong(self, check: str, count: int, *arguments: int | float, path: str) -> tuple[int, int]:
         """Wait, and return how many of `count` words a check finds wrong, and the first of them."""
         address = self.result_address + _CHECK_OFFSET
         self.runtime.memsetAsync(address, 0, ELEMENT_BYTES, self.stream.ptr)
