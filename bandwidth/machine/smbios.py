@@ -43,6 +43,25 @@ MEMORY_TYPES = {
     0x24: "HBM3",
 }
 
+# Section 7.18.1, without those that say nothing of what is plugged in (Other, Unknown).
+FORM_FACTORS = {
+    0x03: "SIMM",
+    0x04: "SIP",
+    0x05: "Chip",
+    0x06: "DIP",
+    0x07: "ZIP",
+    0x08: "Proprietary Card",
+    0x09: "DIMM",
+    0x0A: "TSOP",
+    0x0B: "Row Of Chips",
+    0x0C: "RIMM",
+    0x0D: "SODIMM",
+    0x0E: "SRIMM",
+    0x0F: "FB-DIMM",
+    0x10: "Die",
+    0x11: "CAMM",
+}
+
 
 @dataclass(frozen=True)
 class Module:
@@ -55,6 +74,8 @@ class Module:
     data_width_bits: int | None = None
     rated_mt_s: int | None = None
     configured_mt_s: int | None = None
+    form_factor: str | None = None
+    ranks: int | None = None
     populated: bool = False
 
     def to_json(self) -> dict[str, Json]:
@@ -97,6 +118,8 @@ def _module(area: bytes, strings: list[bytes]) -> Module:
         data_width_bits=plausible_width_bits(_word(area, 0x0A)),
         rated_mt_s=_speed_mt_s(area, 0x15, 0x54),
         configured_mt_s=_speed_mt_s(area, 0x20, 0x58),
+        form_factor=FORM_FACTORS.get(area[0x0E]),
+        ranks=_ranks(area),
         populated=bool(size),
     )
 
@@ -117,6 +140,11 @@ def _speed_mt_s(area: bytes, offset: int, extended_offset: int) -> int | None:
     if speed == 0xFFFF:
         return plausible_mt_s((_double_word(area, extended_offset) or 0) & 0x7FFF_FFFF)
     return plausible_mt_s(speed)
+
+
+def _ranks(area: bytes) -> int | None:
+    """Return the ranks: bits 3 to 0 of the attributes (SMBIOS 2.6), 0 for unknown."""
+    return (area[0x1B] & 0x0F) or None if len(area) > 0x1B else None
 
 
 def plausible_mt_s(speed: int | None) -> int | None:
