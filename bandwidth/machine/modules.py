@@ -84,14 +84,21 @@ def read_modules(reader: Reader, machine: Facts) -> ModuleTable:
 
 
 def module_facts(reader: Reader, machine: Facts) -> dict[str, Fact]:
-    """Return the facts about the modules, or `memory_modules_reason` alone: why there are none.
+    """Return the facts about this machine's modules; see `facts_of_table`."""
+    return facts_of_table(read_modules(reader, machine), machine)
+
+
+def facts_of_table(table: ModuleTable, machine: Facts) -> dict[str, Fact]:  # noqa: ARG001 -- held against next
+    """Return the facts about the modules of a table, or `memory_modules_reason` alone: why there are none.
+
+    `machine` tells what the modules are held against: `cpu_model`, `cpu_vendor`, `cpu_family`, `cpu_model_number`
+    and `sockets`, as far as they are known.
 
     `memory_channels` counts the channels that hold a module, over all sockets, and `memory_channels_with_slots`
     those of the board; where the slots' names do not tell, `memory_channels_range` gives the least and the most.
     `memory_width_bits` is the data width of all channels together, ECC apart. `memory_modules_disagreement` says
     in words what each of two sources says, where they differ; the other facts are the SMBIOS table's then.
     """
-    table = read_modules(reader, machine)
     if not table.modules:
         return known("memory_modules_reason", table.reason, table.source or "the sources of memory modules")
     listed: Json = [module.to_json() for module in table.modules]
@@ -108,11 +115,11 @@ def module_facts(reader: Reader, machine: Facts) -> dict[str, Fact]:
 
 def _from_smbios(reader: Reader) -> ModuleTable:
     slots = parse_memory_devices(reader.data(SMBIOS_TABLE) or b"")
-    return _judged(slots, SMBIOS_TABLE)
+    return judged_table(slots, SMBIOS_TABLE)
 
 
 def _from_udev(reader: Reader) -> ModuleTable:
-    return _judged(parse_udev(reader.text(UDEV_DATABASE) or ""), UDEV_DATABASE)
+    return judged_table(parse_udev(reader.text(UDEV_DATABASE) or ""), UDEV_DATABASE)
 
 
 def _from_command(reader: Reader) -> ModuleTable:
@@ -120,7 +127,7 @@ def _from_command(reader: Reader) -> ModuleTable:
     if reader.system not in _BY_COMMAND:
         return ModuleTable((), "", f"the memory modules are not read on {reader.system or 'this system'}")
     command, parse, source = _BY_COMMAND[reader.system]
-    table = _judged(parse(reader.run(*command) or ""), source)
+    table = judged_table(parse(reader.run(*command) or ""), source)
     if table.modules or table.reason:
         return table
     return ModuleTable((), source, f"{source} tells of no memory module on this {reader.system} machine")
@@ -180,7 +187,7 @@ def _udev_module(fields: dict[str, str]) -> Module:
     )
 
 
-def _judged(slots: Sequence[Module], source: str) -> ModuleTable:
+def judged_table(slots: Sequence[Module], source: str) -> ModuleTable:
     """Return the table of the slots that are for memory modules, or the reason why it cannot be believed."""
     kept = tuple(slot for slot in slots if not slot.populated or _MODULE_TYPE.fullmatch(slot.type or ""))
     if any(slot.populated for slot in kept):

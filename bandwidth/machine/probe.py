@@ -35,18 +35,19 @@ def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
     if nvml is None and isinstance(reader, SystemReader):
         nvml = SystemNvml()
     environment = {**virtualization_facts(reader), **container_facts(reader)}
+    processor, layout = processor_facts(reader), _layout(reader)
     return Facts(
         {
             **_software(reader),
-            **processor_facts(reader),
+            **processor,
             **boost_facts(reader),
             **smt_facts(reader),
-            **_layout(reader),
+            **layout,
             **cpu_quota_facts(reader),
             **memory_facts(reader),
             **page_facts(reader),
             **environment,
-            **module_facts(reader, Facts(environment)),
+            **module_facts(reader, Facts({**environment, **processor, **layout})),
             **hmat_facts(reader),
             **gpu_facts(reader, nvml),
         }
