@@ -1,8 +1,9 @@
 """`bandwidth system`: what is in this machine, its theory, and where each fact came from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +20,13 @@ from bandwidth.cli.options import (
     expanded,
 )
 from bandwidth.cli.output import Output, emit, say
+from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
+
+if TYPE_CHECKING:
+    from bandwidth.machine.facts import Facts
+    from bandwidth.measuring.memory_theory import HostTheory
+    from bandwidth.measuring.options import MeasureOptions
 
 
 def system(
@@ -30,6 +37,17 @@ def system(
             help="Write the facts to FILE: saved once as root, they serve everyone by --facts.",
             callback=expanded,
         ),
+    ] = None,
+    dmi: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Another machine: the text of its dmidecode, or the table of dmidecode --dump-bin; - for a pipe.",
+        ),
+    ] = None,
+    cpuinfo: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The other machine's /proc/cpuinfo, or the text of its lscpu."),
     ] = None,
     memory: MemoryOption = None,
     sockets: SocketsOption = None,
@@ -45,11 +63,9 @@ def system(
     bandwidth system
 
     sudo bandwidth system --save facts.json
+
+    ssh node7 sudo dmidecode | bandwidth system --dmi -
     """
-    from bandwidth.machine.memory_theory import with_saved_modules
-    from bandwidth.machine.probe import collect
-    from bandwidth.machine.reader import SystemReader
-    from bandwidth.machine.topology import read_topology
     from bandwidth.measuring.memory_theory import host_theory, platform_peak
     from bandwidth.report.system import system_document, system_json
     from bandwidth.results.text_files import check_writable, write_atomically
@@ -58,14 +74,57 @@ def system(
     if save is not None:
         check_writable(save)
     asked = machine_options(memory, sockets, facts_path)
-    reader = SystemReader()
-    facts = collect(reader)
-    if asked.saved_facts is not None:
-        facts = with_saved_modules(facts, asked.saved_facts)
-    theory = host_theory(asked, facts, read_topology(reader))
+    if dmi is None and cpuinfo is None:
+        facts, sockets_found = _this_machine(asked)
+        theory = host_theory(asked, facts, sockets_found)
+    else:
+        asked = replace(asked, memory=memory)  # BANDWIDTH_MEMORY speaks of this machine
+        facts, sockets_found = _other_machine(dmi, cpuinfo, asked)
+        theory = _with_its_hint(host_theory(asked, facts, sockets_found), facts)
     platform = platform_peak(facts)
     if save is not None:
         write_atomically(save, json.dumps(system_json(facts, theory, platform), indent=1, allow_nan=False) + "\n")
         if not options.quiet:
             say(f"bandwidth: the facts are saved in {save}; give them by --facts {save}")
     emit(system_document(facts, theory, options.unit, platform), options)
+
+
+def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
+    """Return the facts of this machine and its number of sockets."""
+    from bandwidth.machine.memory_theory import with_saved_modules
+    from bandwidth.machine.probe import collect
+    from bandwidth.machine.reader import SystemReader
+    from bandwidth.machine.topology import read_topology
+
+    reader = SystemReader()
+    facts = collect(reader)
+    if asked.saved_facts is not None:
+        facts = with_saved_modules(facts, asked.saved_facts)
+    return facts, read_topology(reader).sockets
+
+
+def _other_machine(dmi: Path | None, cpuinfo: Path | None, asked: "MeasureOptions") -> "tuple[Facts, int]":
+    """Return the facts of the machine that the files are of. Raises BandwidthError where they are something else."""
+    from bandwidth.machine.dmi_facts import CPUINFO_HINT, facts_of_dmi
+    from bandwidth.machine.dmi_file import HINT, STANDARD_INPUT, dmi_of, read_content, text_of
+
+    if dmi is None:
+        raise UsageError("--cpuinfo goes with --dmi", "give --dmi FILE with the text of that machine's dmidecode")
+    if asked.saved_facts is not None:
+        raise UsageError("--facts and --dmi each describe a machine", "give one of the two")
+    if str(dmi) == STANDARD_INPUT == str(cpuinfo):
+        raise UsageError("--dmi and --cpuinfo cannot both be standard input", "give one of them as a file")
+    name = "standard input" if str(dmi) == STANDARD_INPUT else str(dmi)
+    found = dmi_of(read_content(dmi, "the text of dmidecode", HINT), name)
+    text = None if cpuinfo is None else text_of(read_content(cpuinfo, "the text of /proc/cpuinfo", CPUINFO_HINT))
+    facts = facts_of_dmi(found, name, text, str(cpuinfo))
+    return facts, facts.integer("sockets") or 1
+
+
+def _with_its_hint(theory: "HostTheory", facts: "Facts") -> "HostTheory":
+    """Return the theory with a hint that helps with another machine: nothing can be read there as root from here."""
+    if theory.peak is not None:
+        return theory
+    name = "" if "cpu_model" in facts else "give its /proc/cpuinfo too (--cpuinfo FILE), or "
+    at_hand = theory.hint if "--facts" not in theory.hint else 'give --memory "DDR5-4800 x12"'
+    return replace(theory, hint=f"{name}{at_hand.replace(' or BANDWIDTH_MEMORY', '')}")

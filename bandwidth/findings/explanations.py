@@ -10,6 +10,7 @@ from bandwidth.findings import (
     machine_state_texts,
     nodes_texts,
     normal_range_texts,
+    setup_texts,
     stores_texts,
     threads_texts,
     validity_texts,
@@ -26,6 +27,7 @@ _CODES = (
     *nodes_texts.TEXTS,
     *normal_range_texts.TEXTS,
     *gpus_texts.TEXTS,
+    *setup_texts.TEXTS,
 )
 EXPLANATIONS: tuple[Explanation, ...] = (*sorted(_CODES, key=lambda entry: entry.key), *TOPICS)
 

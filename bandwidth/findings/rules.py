@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bandwidth.findings import gpus, machine_state, nodes, normal_range, stores, threads, validity
+from bandwidth.findings import gpus, machine_state, nodes, normal_range, setup, stores, threads, validity
 from bandwidth.findings.reading import HOST, Rule, kind_of
 from bandwidth.results import Examination, Finding, Record
 
@@ -53,8 +53,8 @@ RULES: tuple[Rule, ...] = (
     machine_state.small_pages,
     validity.not_pinned,
     nodes.placement_not_verified,
-    validity.modules_disagree,
-    validity.theory_unknown,
+    setup.set_up,
+    setup.theory_unknown,
     normal_range.below_normal,
     gpus.below_normal,
     gpus.link_below_its_maximum,

@@ -166,22 +166,6 @@ def not_pinned(record: Record) -> Iterator[Raised]:
         yield Raised(None, Finding("BW007", text, hint))
 
 
-def theory_unknown(record: Record) -> Iterator[Raised]:
-    """Yield where no theory could be put beside the measurement."""
-    reason = record.memory.get("reason")
-    if record.memory.get("bytes_per_s") is None and isinstance(reason, str) and record.results:
-        hint = str(record.memory.get("hint") or 'give --memory "DDR5-4800 x12"')
-        yield Raised(None, Finding("BW010", f"the memory's peak is not known here: {reason}", hint))
-
-
-def modules_disagree(record: Record) -> Iterator[Raised]:
-    """Yield where the sources of the memory modules say different things: the theory may rest on the wrong one."""
-    words = record.machine.get("memory_modules_disagreement")
-    if isinstance(words, str):
-        hint = "the theory follows the first; look at the modules, and give --memory"
-        yield Raised(None, Finding("BW014", f"the sources of the memory modules disagree: {words}", hint))
-
-
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 

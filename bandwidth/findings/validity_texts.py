@@ -85,17 +85,6 @@ What to try: a larger --size makes longer blocks; a machine without other work w
 """,
     ),
     Explanation(
-        "BW010",
-        "The memory's peak is not known",
-        """
-Without the type, speed and number of channels there is no theory to compare with, and none is guessed. In a virtual
-machine or a container the modules cannot be seen; on some machines only root may read them.
-
-What to try: name the memory of one socket, --memory "DDR5-4800 x12", or set BANDWIDTH_MEMORY to it. Or save the facts
-once as root (`bandwidth system --save facts.json`) and give --facts facts.json from then on.
-""",
-    ),
-    Explanation(
         "BW011",
         "The caches are not known",
         """
@@ -123,17 +112,6 @@ that changes. The median is hardly moved by it, but the spread is real and stays
 Of each case all data of the first and of the last timed block is checked, and a part of every block between: one
 element in eight pages and both ends of every thread's part. This case was stopped before its last block came, by
 Ctrl-C or by the hard stop of the budget, so what its last block left was checked in part only.
-""",
-    ),
-    Explanation(
-        "BW014",
-        "The sources of the memory modules disagree",
-        """
-The firmware's table (SMBIOS) and the udev database, which was filled from it when the machine started, state different
-speeds or numbers of modules. The theory follows the firmware's table. One of the two is stale or wrong, so the share of
-the theory may be.
-
-What to try: read the modules' labels or the firmware's setup, and name what is there with --memory.
 """,
     ),
 )

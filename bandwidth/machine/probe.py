@@ -16,6 +16,7 @@ from bandwidth.machine.pages import page_facts
 from bandwidth.machine.processor import (
     boost_facts,
     container_facts,
+    device_tree_facts,
     processor_facts,
     smt_facts,
     virtualization_facts,
@@ -40,6 +41,7 @@ def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
         {
             **_software(reader),
             **processor,
+            **device_tree_facts(reader),
             **boost_facts(reader),
             **smt_facts(reader),
             **layout,
@@ -81,7 +83,7 @@ def _layout(reader: Reader) -> dict[str, Fact]:
     topology = read_topology(reader)
     source, confidence = _layout_source(reader)
     facts = {
-        **known("sockets", topology.sockets, source, confidence),
+        **_sockets(topology, source, confidence),
         **known("physical_cores", topology.cores_online, source, confidence),
         **_core_kinds(reader, topology),
         **known("logical_cpus", topology.cpus_online, source),
@@ -95,6 +97,13 @@ def _layout(reader: Reader) -> dict[str, Fact]:
     if topology.cpus_present > topology.cpus_online:
         facts |= known("cpus_offline", topology.cpus_present - topology.cpus_online, source)
     return facts
+
+
+def _sockets(topology: Topology, source: str, confidence: str) -> dict[str, Fact]:
+    found = topology.sockets_taken
+    if found is None:
+        return known("sockets", topology.sockets, source, confidence)
+    return known("sockets", found.count, found.source, found.confidence)
 
 
 def _core_kinds(reader: Reader, topology: Topology) -> dict[str, Fact]:

@@ -4,55 +4,16 @@ from __future__ import annotations
 
 import re
 
-from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, known
+from bandwidth.machine.cpuinfo import CPUINFO, facts_of_cpuinfo, flags_of_cpuinfo
+from bandwidth.machine.facts import ASSUMED, DERIVED, Fact, known
 from bandwidth.machine.reader import Reader, read_integer, read_line, whole_number
 
 NO_VIRTUALIZATION = "none"
 NO_CONTAINER = "none"
 
-_CPUINFO = "/proc/cpuinfo"
 _CPU_FOLDER = "/sys/devices/system/cpu"
 _DMI_FOLDER = "/sys/class/dmi/id"
 
-# MIDR_EL1.Implementer, as in the kernel's arch/arm64/include/asm/cputype.h.
-_ARM_VENDORS = {
-    0x41: "ARM",
-    0x42: "Broadcom",
-    0x43: "Cavium",
-    0x46: "Fujitsu",
-    0x48: "HiSilicon",
-    0x4E: "NVIDIA",
-    0x50: "APM",
-    0x51: "Qualcomm",
-    0x61: "Apple",
-    0x6D: "Microsoft",
-    0xC0: "Ampere",
-}
-# MIDR_EL1.PartNum of the same file, and util-linux sys-utils/lscpu-arm.c.
-_ARM_MODELS = {
-    (0x41, 0xD03): "Cortex-A53",
-    (0x41, 0xD05): "Cortex-A55",
-    (0x41, 0xD07): "Cortex-A57",
-    (0x41, 0xD08): "Cortex-A72",
-    (0x41, 0xD09): "Cortex-A73",
-    (0x41, 0xD0A): "Cortex-A75",
-    (0x41, 0xD0B): "Cortex-A76",
-    (0x41, 0xD0C): "Neoverse-N1",
-    (0x41, 0xD0D): "Cortex-A77",
-    (0x41, 0xD40): "Neoverse-V1",
-    (0x41, 0xD41): "Cortex-A78",
-    (0x41, 0xD42): "Cortex-A78AE",
-    (0x41, 0xD49): "Neoverse-N2",
-    (0x41, 0xD4A): "Neoverse-E1",
-    (0x41, 0xD4F): "Neoverse-V2",
-    (0x41, 0xD84): "Neoverse-V3",
-    (0x41, 0xD8E): "Neoverse-N3",
-    (0x43, 0x0AF): "ThunderX2",
-    (0x46, 0x001): "A64FX",
-    (0x48, 0xD01): "TaiShan v110",
-    (0xC0, 0xAC3): "Ampere-1",
-    (0xC0, 0xAC4): "Ampere-1a",
-}
 # What a hypervisor's firmware calls the machine (sys_vendor and product_name), in systemd's src/basic/virt.c too.
 _VIRTUAL_PRODUCTS = (
     ("kvm", "KVM"),
@@ -66,13 +27,28 @@ _VIRTUAL_PRODUCTS = (
     ("bochs", "Bochs"),
     ("bhyve", "bhyve"),
     ("apple virtualization", "Apple Virtualization"),
+    ("openstack nova", "OpenStack"),
+    ("kubevirt", "KubeVirt"),
+    ("nutanix ahv", "Nutanix AHV"),
+    ("ovirt", "oVirt"),
+    ("rhev hypervisor", "RHEV"),
+    ("digitalocean", "DigitalOcean"),
+    ("hetzner vserver", "Hetzner"),
 )
 # These lend whole machines under the same names: they count unless the processor says that it is a real one.
 _CLOUD_PRODUCTS = (
     ("openstack", "OpenStack"),
     ("google compute engine", "Google Compute Engine"),
     ("amazon ec2", "Amazon EC2"),
+    ("alibaba cloud", "Alibaba Cloud"),
+    ("tencent cloud", "Tencent Cloud"),
 )
+# Boards that exist in hypervisors only, by the device tree's compatible.
+_VIRTUAL_BOARDS = {"linux,dummy-virt": "QEMU", "riscv-virtio": "QEMU", "qemu,pseries": "QEMU"}
+_DEVICE_TREES = ("/proc/device-tree", "/sys/firmware/devicetree/base")
+# Names at the end of `compatible` that stand for a family and no chip.
+_NO_CHIPS = frozenset({"apple,arm-platform", *_VIRTUAL_BOARDS})
+_LONGEST_NAME = 100
 # The kernel's Documentation/ABI/testing/sysfs-devices-system-cpu; "notimplemented" says nothing.
 _SMT_SETTINGS = ("on", "off", "forceoff", "notsupported")
 _CONTAINER_FILES = (("/.dockerenv", "docker"), ("/run/.containerenv", "podman"))
@@ -96,26 +72,44 @@ def processor_facts(reader: Reader) -> dict[str, Fact]:
         return _from_sysctl(reader)
     if reader.system == "Windows":
         return _from_identifier(reader.environment("PROCESSOR_IDENTIFIER") or "")
-    fields = _first_processor(reader.text(_CPUINFO) or "")
-    if "CPU implementer" in fields:
-        return _from_arm(fields)
-    return _from_x86(fields) if "vendor_id" in fields or "model name" in fields else _from_power(fields)
+    return facts_of_cpuinfo(reader.text(CPUINFO) or "")
+
+
+def device_tree_facts(reader: Reader) -> dict[str, Fact]:
+    """Return `chip` (`rockchip,rk3588`) and `board` (`Radxa ROCK 5B`) where the firmware hands over a device tree.
+
+    The board's names stand first in `compatible` and the chip's after them, the general ones last.
+    """
+    for folder in _DEVICE_TREES:
+        names = [
+            name for name in (reader.text(f"{folder}/compatible") or "").split("\0") if name.isprintable() and name
+        ]
+        chips = [name for name in names if name not in _NO_CHIPS]
+        board = (reader.text(f"{folder}/model") or "").strip("\0\n ")
+        if names or board:
+            chip = chips[-1][:_LONGEST_NAME] if chips else None
+            return {
+                **known("chip", chip, f"{folder}/compatible"),
+                **known("board", board[:_LONGEST_NAME] if board.isprintable() else None, f"{folder}/model"),
+            }
+    return {}
 
 
 def virtualization_facts(reader: Reader) -> dict[str, Fact]:
     """Return `virtualization`: the hypervisor, `hypervisor` where it is not known which, `none` on bare metal."""
     if reader.system == "Darwin":
         return _darwin_virtualization(reader)
-    flags = _first_processor(reader.text(_CPUINFO) or "").get("flags")
-    present = None if flags is None else "hypervisor" in flags.split()
+    flags = flags_of_cpuinfo(reader.text(CPUINFO) or "")
+    present = None if flags is None else "hypervisor" in flags
     for source, name in (
         *_hypervisor_by_file(reader),
         *_hypervisor_by_product(reader, may_be_cloud=present is not False),
+        *_hypervisor_by_device_tree(reader),
     ):
         return known("virtualization", name, source)
     if present is None:  # Arm has no such flag: without DMI nothing tells
         return {}
-    return known("virtualization", "hypervisor" if present else NO_VIRTUALIZATION, f"{_CPUINFO} flags")
+    return known("virtualization", "hypervisor" if present else NO_VIRTUALIZATION, f"{CPUINFO} flags")
 
 
 def container_facts(reader: Reader) -> dict[str, Fact]:
@@ -153,50 +147,6 @@ def smt_facts(reader: Reader) -> dict[str, Fact]:
     setting = read_line(reader, path)
     told = setting is not None and (setting in _SMT_SETTINGS or re.fullmatch(r"[0-9]{1,2}", setting, re.ASCII))
     return known("smt_control", setting if told else None, path)
-
-
-def _first_processor(cpuinfo: str) -> dict[str, str]:
-    """Return the fields of the first processor; POWER's and Arm's closing block on the board is left out."""
-    fields: dict[str, str] = {}
-    for line in cpuinfo.splitlines():
-        if not line.strip() and fields:
-            break
-        name, colon, value = line.partition(":")
-        if colon:
-            fields.setdefault(name.strip(), value.strip())
-    return fields
-
-
-def _from_x86(fields: dict[str, str]) -> dict[str, Fact]:
-    return {
-        **known("cpu_vendor", fields.get("vendor_id") or None, _CPUINFO),
-        **known("cpu_family", whole_number(fields.get("cpu family")), _CPUINFO),
-        **known("cpu_model_number", whole_number(fields.get("model")), _CPUINFO),
-        **known("cpu_model", fields.get("model name") or None, _CPUINFO),
-    }
-
-
-def _from_arm(fields: dict[str, str]) -> dict[str, Fact]:
-    implementer, part = _hexadecimal(fields.get("CPU implementer")), _hexadecimal(fields.get("CPU part"))
-    if implementer is None:
-        return {}
-    vendor = _ARM_VENDORS.get(implementer)
-    model = _ARM_MODELS.get((implementer, part)) if part is not None else None
-    named = f"{vendor} {model}" if vendor and model else None
-    return {
-        **known("cpu_vendor", vendor, f"{_CPUINFO} CPU implementer"),
-        **known("cpu_model_number", part, f"{_CPUINFO} CPU part"),
-        **known("cpu_model", fields.get("model name") or named, _CPUINFO, READ if "model name" in fields else DERIVED),
-    }
-
-
-def _from_power(fields: dict[str, str]) -> dict[str, Fact]:
-    model = fields.get("cpu") or fields.get("uarch")  # POWER, and RISC-V since Linux 5.18
-    vendor = "IBM" if (model or "").upper().startswith("POWER") else None
-    return {
-        **known("cpu_vendor", vendor, f"{_CPUINFO} cpu", DERIVED),
-        **known("cpu_model", model or None, f"{_CPUINFO} cpu"),
-    }
 
 
 def _from_sysctl(reader: Reader) -> dict[str, Fact]:
@@ -240,12 +190,25 @@ def _hypervisor_by_file(reader: Reader) -> tuple[tuple[str, str], ...]:
 
 def _hypervisor_by_product(reader: Reader, *, may_be_cloud: bool) -> tuple[tuple[str, str], ...]:
     names = [read_line(reader, f"{_DMI_FOLDER}/{name}") or "" for name in ("sys_vendor", "product_name")]
-    product = " ".join(names).lower()
-    if product.endswith(".metal") or "-metal" in product:  # Amazon's m6i.metal is a whole machine
-        return ()
+    named = hypervisor_of(*names, may_be_cloud=may_be_cloud)
+    return ((f"{_DMI_FOLDER}/product_name", named),) if named else ()
+
+
+def _hypervisor_by_device_tree(reader: Reader) -> tuple[tuple[str, str], ...]:
+    for folder in _DEVICE_TREES:
+        for name in (reader.text(f"{folder}/compatible") or "").split("\0"):
+            if name in _VIRTUAL_BOARDS:
+                return ((f"{folder}/compatible", _VIRTUAL_BOARDS[name]),)
+    return ()
+
+
+def hypervisor_of(vendor: str, product: str, *, may_be_cloud: bool) -> str | None:
+    """Return the hypervisor that firmware with these names stands for, None where it is a real machine's.
+
+    `may_be_cloud`: whether names that are lent to whole machines too count.
+    """
+    names = f"{vendor} {product}".lower()
+    if names.endswith(".metal") or "-metal" in names:  # Amazon's m6i.metal is a whole machine
+        return None
     table = (*_VIRTUAL_PRODUCTS, *_CLOUD_PRODUCTS) if may_be_cloud else _VIRTUAL_PRODUCTS
-    return tuple((f"{_DMI_FOLDER}/product_name", name) for needle, name in table if needle in product)
-
-
-def _hexadecimal(text: str | None) -> int | None:
-    return int(text, 16) if text and re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text, re.ASCII) else None
+    return next((name for needle, name in table if needle in names), None)

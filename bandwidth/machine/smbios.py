@@ -1,19 +1,19 @@
-"""The raw SMBIOS table, as far as it describes memory: DMTF DSP0134 (3.8), section 7.18, Memory Device (type 17).
+"""The raw SMBIOS table and its memory devices: DMTF DSP0134 (3.8), section 7.18, Memory Device (type 17).
 
 The table comes from firmware and may be truncated or wrong: whatever it holds, reading it ends and raises nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from bandwidth.machine.facts import Json
 from bandwidth.units import KIBI
 
 _HEADER_BYTES = 4  # type, length of the formatted area, handle
-_MEMORY_DEVICE = 17
-_END_OF_TABLE = 127
+MEMORY_DEVICE = 17
+END_OF_TABLE = 127
 _SHORTEST_MEMORY_DEVICE = 0x15  # SMBIOS 2.1: up to and with the type's detail
 _MOST_STRUCTURES = 65_536  # a handle has 16 bits
 
@@ -86,36 +86,39 @@ class Module:
 def parse_memory_devices(table: bytes) -> tuple[Module, ...]:
     """Return every memory device of an SMBIOS table in its order, empty slots among them; none of a broken table."""
     return tuple(
-        _module(formatted, strings)
-        for kind, formatted, strings in _structures(table)
-        if kind == _MEMORY_DEVICE and len(formatted) >= _SHORTEST_MEMORY_DEVICE
+        memory_device(formatted, strings)
+        for kind, formatted, strings in structures(table)
+        if kind == MEMORY_DEVICE and len(formatted) >= _SHORTEST_MEMORY_DEVICE
     )
 
 
-def _structures(table: bytes) -> Iterator[tuple[int, bytes, list[bytes]]]:
-    """Yield type, formatted area and strings of each structure, up to the first that does not fit the table."""
+def structures(table: bytes) -> Iterator[tuple[int, bytes, list[bytes]]]:
+    """Yield type, formatted area and strings of each structure up to the end marker, or the first that does not fit."""
     start = 0
     for _ in range(_MOST_STRUCTURES):
         if start + _HEADER_BYTES > len(table):
             return
         kind, length = table[start], table[start + 1]
-        if kind == _END_OF_TABLE or length < _HEADER_BYTES or start + length > len(table):
+        if length < _HEADER_BYTES or start + length > len(table):
             return
         end = table.find(b"\0\0", start + length)
         if end < 0:
             return
         yield kind, table[start : start + length], table[start + length : end].split(b"\0")
+        if kind == END_OF_TABLE:
+            return
         start = end + 2
 
 
-def _module(area: bytes, strings: list[bytes]) -> Module:
+def memory_device(area: bytes, strings: list[bytes]) -> Module:
+    """Return the module of a type 17 structure; fields beyond its formatted area are not known."""
     size = _size_bytes(area)
     return Module(
-        locator=_string(area[0x10], strings),
-        bank_locator=_string(area[0x11], strings),
+        locator=string_of(area[0x10], strings),
+        bank_locator=string_of(area[0x11], strings),
         type=MEMORY_TYPES.get(area[0x12]),
         size_bytes=size or None,
-        data_width_bits=plausible_width_bits(_word(area, 0x0A)),
+        data_width_bits=plausible_width_bits(word(area, 0x0A)),
         rated_mt_s=_speed_mt_s(area, 0x15, 0x54),
         configured_mt_s=_speed_mt_s(area, 0x20, 0x58),
         form_factor=FORM_FACTORS.get(area[0x0E]),
@@ -126,19 +129,19 @@ def _module(area: bytes, strings: list[bytes]) -> Module:
 
 def _size_bytes(area: bytes) -> int | None:
     """Return the size, 0 for an empty slot, None where it is not known. Bit 15 says KiB instead of MiB."""
-    code = _word(area, 0x0C)
+    code = word(area, 0x0C)
     if code is None or code == 0xFFFF:
         return None
     if code == 0x7FFF:
-        return ((_double_word(area, 0x1C) or 0) & 0x7FFF_FFFF) * KIBI**2 or None
+        return ((double_word(area, 0x1C) or 0) & 0x7FFF_FFFF) * KIBI**2 or None
     return (code & 0x7FFF) * (KIBI if code & 0x8000 else KIBI**2)
 
 
 def _speed_mt_s(area: bytes, offset: int, extended_offset: int) -> int | None:
     """Return a speed; 0xFFFF refers to the extended field (bit 31 reserved), which DDR5 will not need for long."""
-    speed = _word(area, offset)
+    speed = word(area, offset)
     if speed == 0xFFFF:
-        return plausible_mt_s((_double_word(area, extended_offset) or 0) & 0x7FFF_FFFF)
+        return plausible_mt_s((double_word(area, extended_offset) or 0) & 0x7FFF_FFFF)
     return plausible_mt_s(speed)
 
 
@@ -157,15 +160,17 @@ def plausible_width_bits(width: int | None) -> int | None:
     return width if width is not None and 8 <= width <= 4096 else None
 
 
-def _word(area: bytes, offset: int) -> int | None:
+def word(area: bytes, offset: int) -> int | None:
+    """Return the 16 bits at an offset, None beyond the end."""
     return int.from_bytes(area[offset : offset + 2], "little") if offset + 2 <= len(area) else None
 
 
-def _double_word(area: bytes, offset: int) -> int | None:
+def double_word(area: bytes, offset: int) -> int | None:
+    """Return the 32 bits at an offset, None beyond the end."""
     return int.from_bytes(area[offset : offset + 4], "little") if offset + 4 <= len(area) else None
 
 
-def _string(number: int, strings: list[bytes]) -> str | None:
+def string_of(number: int, strings: Sequence[bytes]) -> str | None:
     """Return the string of a 1-based number, 0 for none, what cannot be printed removed."""
     if not 1 <= number <= len(strings):
         return None

@@ -10,6 +10,7 @@ from bandwidth.machine.core_kinds import count_kinds, kind_rank, read_core_kinds
 from bandwidth.machine.cpu_list import read_cpu_list
 from bandwidth.machine.numa import NumaNode, memory_only, processor_only, read_allowed_memory_nodes, read_numa_nodes
 from bandwidth.machine.reader import Reader, read_integer, whole_number
+from bandwidth.machine.sockets import Sockets, sockets_of
 from bandwidth.units import KIBI
 
 _CPU_FOLDER = "/sys/devices/system/cpu"
@@ -50,7 +51,8 @@ class Topology:
     whether a thread can be bound to a CPU here; where it cannot, CPU numbers are ordinals.
 
     `numa_nodes` is empty where the system describes no node, and `memory_nodes_allowed`, the nodes with memory that
-    this process may use, too. `cores_by_kind` is empty unless the processor is a hybrid.
+    this process may use, too. `cores_by_kind` is empty unless the processor is a hybrid. `sockets_taken` says what the
+    number of sockets rests on, None where it was only counted.
     """
 
     cores: tuple[Core, ...]
@@ -66,6 +68,7 @@ class Topology:
     numa_nodes: tuple[NumaNode, ...] = ()
     memory_nodes_allowed: tuple[int, ...] = ()
     cores_by_kind: tuple[tuple[str, int], ...] = ()
+    sockets_taken: Sockets | None = None
 
     def physical_core_cpus(self) -> tuple[int, ...]:
         """Return the first allowed CPU of each core, ordered by kind (the fastest first), socket, node and CPU."""
@@ -127,7 +130,9 @@ class Topology:
         return sizes
 
     def sockets_of(self, cpus: Iterable[int]) -> frozenset[int]:
-        """Return the sockets of the cores that these CPUs belong to."""
+        """Return the sockets of the cores that these CPUs belong to, all where they cannot be told apart."""
+        if self.sockets_taken is not None and not self.sockets_taken.are_told_apart:
+            return frozenset(range(self.sockets))
         wanted = set(cpus)
         return frozenset(core.socket for core in self.cores if wanted.intersection(core.cpus))
 
@@ -162,16 +167,17 @@ def _online_cpus(reader: Reader) -> tuple[int, ...]:
 def _from_sysfs(reader: Reader, online: tuple[int, ...]) -> Topology:
     nodes = read_numa_nodes(reader)
     node_of = {cpu: node.number for node in nodes for cpu in node.cpus}
-    socket_of = {cpu: _socket(reader, cpu) for cpu in online}
+    packages = {cpu: _package(reader, cpu) for cpu in online}
+    sockets = sockets_of(reader, packages, nodes)
     allowed = _allowed(reader, online)
-    cores = _with_kinds(_cores(reader, online, socket_of, node_of), read_core_kinds(reader, online))
+    cores = _with_kinds(_cores(reader, online, packages, sockets.of_cpu, node_of), read_core_kinds(reader, online))
     present = read_cpu_list(reader, f"{_CPU_FOLDER}/present")
     return Topology(
         cores=_restricted(cores, set(allowed)),
         caches=_sysfs_caches(reader, online),
         cpus_present=max(len(present), len(online)),
         cpus_allowed=allowed,
-        sockets=len(set(socket_of.values())),
+        sockets=sockets.count,
         nodes=tuple(node.number for node in nodes) or (0,),
         can_pin=reader.allowed_cpus() is not None,
         cpus_online=len(online),
@@ -180,6 +186,7 @@ def _from_sysfs(reader: Reader, online: tuple[int, ...]) -> Topology:
         numa_nodes=nodes,
         memory_nodes_allowed=read_allowed_memory_nodes(reader, nodes),
         cores_by_kind=_cores_by_kind(cores),
+        sockets_taken=sockets,
     )
 
 
@@ -190,13 +197,17 @@ def _allowed(reader: Reader, online: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(online).intersection(affinity) or affinity or online))
 
 
-def _socket(reader: Reader, cpu: int) -> int:
+def _package(reader: Reader, cpu: int) -> int:
     # Older Arm kernels say -1 where the firmware does not tell.
     return max(read_integer(reader, f"{_CPU_FOLDER}/cpu{cpu}/topology/physical_package_id") or 0, 0)
 
 
 def _cores(
-    reader: Reader, online: tuple[int, ...], socket_of: Mapping[int, int], node_of: Mapping[int, int]
+    reader: Reader,
+    online: tuple[int, ...],
+    packages: Mapping[int, int],
+    socket_of: Mapping[int, int],
+    node_of: Mapping[int, int],
 ) -> list[Core]:
     """Return every core of the machine with all its online CPUs."""
     cores: dict[tuple[object, ...], list[int]] = {}
@@ -209,7 +220,7 @@ def _cores(
         if len(siblings) > 1:
             cores[("siblings", cpu)] = sorted(siblings)
         else:
-            cores.setdefault(_core_key(reader, cpu, socket_of[cpu]), []).append(cpu)
+            cores.setdefault(_core_key(reader, cpu, packages[cpu]), []).append(cpu)
     return [Core(tuple(cpus), socket_of[cpus[0]], node_of.get(cpus[0], 0)) for cpus in cores.values()]
 
 
@@ -235,12 +246,12 @@ def _siblings(reader: Reader, cpu: int) -> set[int]:
     return set()
 
 
-def _core_key(reader: Reader, cpu: int, socket: int) -> tuple[object, ...]:
-    """Return what tells cores apart where siblings are not listed: core_id counts anew in each socket."""
+def _core_key(reader: Reader, cpu: int, package: int) -> tuple[object, ...]:
+    """Return what tells cores apart where siblings are not listed: core_id counts anew in each package."""
     folder = f"{_CPU_FOLDER}/cpu{cpu}/topology"
     listed = any(reader.text(f"{folder}/{name}") for name in ("core_cpus_list", "thread_siblings_list"))
     core = None if listed else read_integer(reader, f"{folder}/core_id")
-    return ("alone", cpu) if core is None or core < 0 else ("core_id", socket, core)
+    return ("alone", cpu) if core is None or core < 0 else ("core_id", package, core)
 
 
 def _restricted(cores: list[Core], allowed: set[int]) -> tuple[Core, ...]:

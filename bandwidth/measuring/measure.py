@@ -120,7 +120,7 @@ def _gpu_plan(options: MeasureOptions, reader: Reader, facts: Facts, topology: T
     entry = next(ENGINES[name] for name in engines_of(target) if name in names or is_asked)
     try:
         found = _found(options, entry)
-        return make_gpu_plan(options, facts, entry, found, host_theory(options, facts, topology)), ""
+        return make_gpu_plan(options, facts, entry, found, host_theory(options, facts, topology.sockets)), ""
     except BandwidthError as error:
         if is_asked or options.engines is not None or isinstance(error, UsageError):
             raise

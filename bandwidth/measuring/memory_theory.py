@@ -8,34 +8,45 @@ from typing import Any
 
 from bandwidth.catalog.search import find_processor
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.machine.facts import Facts
+from bandwidth.machine.facts import GIVEN, Facts
 from bandwidth.machine.memory_theory import configured_memory
-from bandwidth.machine.topology import Topology
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.theory import Peak, peak
 
 
 @dataclass(frozen=True)
 class HostTheory:
-    """The memory of the whole machine: its peak, None where it is not known, and then the `reason` and a `hint`."""
+    """The memory of the whole machine: its peak, None where it is not known, and then the `reason` and a `hint`.
+
+    `sockets` have this memory; `sockets_found` is how many the machine was found to have, where that is another number
+    because the user said so. `confidence` is a fact's, empty where the peak is not known.
+    """
 
     peak: Peak | None
     sockets: int
     source: str
     reason: str = ""
     hint: str = ""
+    confidence: str = ""
+    sockets_found: int | None = None
 
     def bytes_per_s(self, sockets_used: Iterable[int]) -> float | None:
         """Return the peak of the sockets whose memory a case uses, in bytes per second, None where unknown."""
-        if self.peak is None:
-            return None
-        return self.peak.bytes_per_s * min(len(set(sockets_used)), self.sockets) / self.sockets
+        return None if self.peak is None else self.peak.bytes_per_s * self._share(sockets_used)
 
     def vendor_bytes_per_s(self, sockets_used: Iterable[int]) -> float | None:
         """Return the maker's figure for the sockets that a case uses, None where the memory is no device with one."""
         if self.peak is None or self.peak.vendor_bytes_per_s is None:
             return None
-        return self.peak.vendor_bytes_per_s * min(len(set(sockets_used)), self.sockets) / self.sockets
+        return self.peak.vendor_bytes_per_s * self._share(sockets_used)
+
+    def _share(self, sockets_used: Iterable[int]) -> float:
+        """Return the share of the machine's memory that is on these sockets.
+
+        Where fewer sockets were found than have this memory (a virtual machine hides them), they hold equal parts.
+        """
+        whole = min(self.sockets_found or self.sockets, self.sockets)
+        return min(len(set(sockets_used)), whole) / whole
 
     def to_json(self) -> dict[str, Any]:
         """Return what a record says of it."""
@@ -64,26 +75,28 @@ def platform_peak(facts: Facts) -> Peak | None:
     return None if device is None else peak(device.name)
 
 
-def host_theory(options: MeasureOptions, facts: Facts, topology: Topology) -> HostTheory:
+def host_theory(options: MeasureOptions, facts: Facts, sockets_found: int) -> HostTheory:
     """Return the theory of host memory: --memory or BANDWIDTH_MEMORY for each socket, else what the modules say.
 
+    `sockets_found` is how many sockets the machine has: a given SPEC is one socket's.
     Raises UsageError for a SPEC that is no memory, or --sockets without a SPEC.
     """
     if options.memory is not None:
-        sockets = options.sockets or topology.sockets
-        return HostTheory(_memory_peak(options, sockets), sockets, f"{options.memory_source} {options.memory}")
+        sockets = options.sockets or sockets_found
+        given = _memory_peak(options, sockets)
+        source = f"{options.memory_source} {options.memory}"
+        return HostTheory(given, sockets, source, confidence=GIVEN, sockets_found=sockets_found)
     if options.sockets is not None:
         raise UsageError("--sockets multiplies --memory", 'give both, such as --memory "DDR5-4800 x12" --sockets 2')
     found = configured_memory(facts)
     if found.spec is None:
-        return HostTheory(None, topology.sockets, "", found.reason, found.hint)
+        return HostTheory(None, sockets_found, "", found.reason, found.hint)
     try:
-        return HostTheory(peak(found.spec), topology.sockets, f"{found.source} ({found.confidence})")
+        source = f"{found.source} ({found.confidence})"
+        return HostTheory(peak(found.spec), sockets_found, source, found.reason, confidence=found.confidence)
     except BandwidthError as error:
         # Firmware that states a speed which no module has: better no theory than a wrong one, and the reason is shown.
-        return HostTheory(
-            None, topology.sockets, "", f"the firmware's memory makes no sense: {error.message}", error.hint
-        )
+        return HostTheory(None, sockets_found, "", f"the firmware's memory makes no sense: {error.message}", error.hint)
 
 
 def _memory_peak(options: MeasureOptions, sockets: int) -> Peak:

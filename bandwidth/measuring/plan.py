@@ -43,7 +43,7 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
     engines, notes = choose_engines(options.engines)
     check_stores(options.stores, engines)
     allowed = restricted(topology, options.cpus)
-    theory = host_theory(options, facts, topology)
+    theory = host_theory(options, facts, topology.sockets)
     bench = Bench(allowed, engines, choose_kernels(options.kernels, engines), options.stores)
     study = studies_of(options, bench) if options.is_study else _table(options, bench)
     wanted = sizings_of(options.size_bytes, allowed, study.cpu_sets)
@@ -143,7 +143,7 @@ def _memory_of(case: Case, topology: Topology) -> tuple[frozenset[int], float | 
     node = case.variant.get("memory_node")
     if node is None:
         return topology.sockets_of(case.cpus), 1.0
-    sockets = frozenset(core.socket for core in topology.cores if core.node == node)
+    sockets = topology.sockets_of(core.cpus[0] for core in topology.cores if core.node == node)
     if topology.memory_only_nodes or topology.processor_only_nodes or len(sockets) != 1:
         return sockets, None
     nodes = {core.node for core in topology.cores if core.socket in sockets}

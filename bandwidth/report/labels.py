@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bandwidth.measuring.kernels import KERNELS, STORES, kernel_of
 from bandwidth.report.document import Column
-from bandwidth.results import Case, Latency, Result, Summary, summarise
+from bandwidth.results import Case, Finding, Latency, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_percent, format_rate
 
@@ -171,6 +171,11 @@ def counted_bytes(results: Iterable[Result]) -> str:
     words = [f"{name} {kernel.counted}" for name, kernel in KERNELS.items() if name in names]
     paths = {case.path for case in cases}
     return ", ".join([*words, *(f"{name} {counted}" for name, counted in COUNTED_COPIES.items() if name in paths)])
+
+
+def finding_line(finding: Finding) -> str:
+    """Return a finding that is about no single result as one line."""
+    return f"{finding.code}: {finding.text}; {finding.hint}."
 
 
 def place(case: Case) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from bandwidth.report.labels import (
     HOST,
     case_words,
     counted_bytes,
+    finding_line,
     format_ns,
     rate_cell,
     setting_words,
@@ -165,7 +166,7 @@ def _remarks(shown: Sequence[Result], examination: Examination) -> tuple[str, ..
             by_code.setdefault(finding.code, []).append((case_id, finding))
     ids = {result.case.id for result in shown}
     lines = [_grouped(code, group, ids) for code, group in by_code.items()]
-    lines += [f"{finding.code}: {finding.text}; {finding.hint}." for finding in examination.general]
+    lines += [finding_line(finding) for finding in examination.general]
     return tuple(lines)
 
 

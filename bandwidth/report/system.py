@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bandwidth.findings.setup import examine_facts, examine_memory
 from bandwidth.machine.facts import READ, Fact, Facts, Json
 from bandwidth.measuring.memory_theory import HostTheory
 from bandwidth.report.document import Column, Document, Table
+from bandwidth.report.labels import finding_line
 from bandwidth.report.system_gpus import gpu_names, gpu_tables
+from bandwidth.results import Finding
+from bandwidth.results.files import finding_to_json
 from bandwidth.theory import Peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
@@ -31,7 +35,29 @@ def system_json(facts: Facts, theory: HostTheory, platform: Peak | None = None) 
     most = None
     if platform is not None:
         most = {"name": platform.name, "bytes_per_s_per_socket": platform.bytes_per_s, "source": platform.source}
-    return {"schema": SCHEMA, "machine": facts.to_json(), "memory": theory.to_json(), "platform_maximum": most}
+    return {
+        "schema": SCHEMA,
+        "machine": facts.to_json(),
+        "memory": theory.to_json(),
+        "platform_maximum": most,
+        "theory": _theory_json(theory),
+        "findings": [finding_to_json(finding) for finding in _findings(facts, theory)],
+    }
+
+
+def _theory_json(theory: HostTheory) -> dict[str, Any]:
+    """Return the memory's peak in short; `reason` says why there is none, or what had to be assumed."""
+    peak = theory.peak
+    return {
+        "spec": None if peak is None else peak.name,
+        "peak_bytes_per_s": None if peak is None else peak.bytes_per_s,
+        "confidence": theory.confidence or None,
+        "reason": theory.reason or None,
+    }
+
+
+def _findings(facts: Facts, theory: HostTheory) -> tuple[Finding, ...]:
+    return (*examine_facts(facts.to_json()), *examine_memory(theory.to_json()))
 
 
 def system_document(
@@ -58,7 +84,7 @@ def system_document(
         ),
         system_json(facts, theory, platform),
         records,
-        _unknown(theory),
+        tuple(finding_line(finding) for finding in _findings(facts, theory)),
     )
 
 
@@ -171,9 +197,3 @@ def _platform(platform: Peak | None, unit: str) -> tuple[str, ...]:
         return ()
     figure = "" if unit == DEFAULT_RATE_UNIT else f" ({format_rate(platform.bytes_per_s, unit)} {unit})"
     return (f"Platform maximum, not these modules: {platform.name}: {platform.short_working}{figure} a socket.",)
-
-
-def _unknown(theory: HostTheory) -> tuple[str, ...]:
-    if theory.peak is not None:
-        return ()
-    return (f"The host memory's peak cannot be known here: {theory.reason}; {theory.hint}.",)

@@ -55,7 +55,7 @@ def record_to_json(record: Record, examination: Examination) -> dict[str, Any]:
         "results": [_result_to_json(result, examination.of(result.case.id)) for result in record.results],
         "not_run": [{"id": skipped.id, "reason": skipped.reason} for skipped in record.not_run],
         "notes": list(record.notes),
-        "findings": [_finding_to_json(finding) for finding in examination.general],
+        "findings": [finding_to_json(finding) for finding in examination.general],
     }
 
 
@@ -135,7 +135,8 @@ def _upgraded(content: dict[str, Any], name: str) -> dict[str, Any]:
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
-def _finding_to_json(finding: Finding) -> dict[str, str]:
+def finding_to_json(finding: Finding) -> dict[str, str]:
+    """Return a finding as the contract's JSON object."""
     return {"code": finding.code, "text": finding.text, "hint": finding.hint}
 
 
@@ -175,7 +176,7 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         **_latency_to_json(summary.latency),
         "tuning": dict(result.tuning),
         "observed": {name: dataclasses.asdict(observed) for name, observed in result.observed.items()},
-        "findings": [_finding_to_json(finding) for finding in findings],
+        "findings": [finding_to_json(finding) for finding in findings],
     }
 
 

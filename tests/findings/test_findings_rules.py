@@ -20,6 +20,7 @@ from bandwidth.findings import (
     nodes,
     normal_range,
     rules,
+    setup,
     stores,
     threads,
     validity,
@@ -36,12 +37,13 @@ ODD = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=5,
 )
-THEMES = (gpus, machine_state, nodes, normal_range, stores, threads, validity)
+THEMES = (gpus, machine_state, nodes, normal_range, setup, stores, threads, validity)
 MACHINE_KEYS = (
     *("logical_cpus", "cpus_allowed", "cpus_isolated", "cpus_offline", "cpu_quota", "operating_system"),
     *("physical_cores", "smt_control", "boost", "core_kinds", "cpu_model", "cpu_vendor", "cpu_family"),
     *("c_library", "c_library_streaming_threshold_bytes", "transparent_huge_pages", "page_bytes"),
     *("numa_memory_only_nodes", "memory_nodes_allowed", "memory_channels", "memory_channels_with_slots"),
+    *("memory_channels_possible", "memory_modules", "memory_type"),
     *("memory_configured_mt_s", "memory_rated_mt_s", "last_level_cache_instances", "virtualization", "gpus"),
 )
 CONDITION_KEYS = (
@@ -389,6 +391,11 @@ def everything_wrong(make_record, make_case, make_result, steady):
             "cpus_allowed": "0-3",
             "cpu_quota": 1.5,
             "memory_modules_disagreement": "one says 4800 MT/s; the other 5200 MT/s",
+            "memory_channels": 3,
+            "memory_channels_possible": 4,
+            "memory_configured_mt_s": 4000,
+            "memory_rated_mt_s": 4800,
+            "memory_modules": [{"size_bytes": 2**33}, {"size_bytes": 2**34}, {"size_bytes": 2**34}],
             "core_kinds": {"performance": 4, "efficiency": 4},
             "numa_memory_only_nodes": [2],
             "transparent_huge_pages": "never",

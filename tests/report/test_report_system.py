@@ -62,7 +62,7 @@ def facts():
 
 @pytest.fixture(scope="module")
 def theory(facts):
-    return host_theory(MeasureOptions(), facts, read_topology(captured()))
+    return host_theory(MeasureOptions(), facts, read_topology(captured()).sockets)
 
 
 UNKNOWN = HostTheory(None, 1, "", "this is a virtual machine", "give --memory")
@@ -116,6 +116,10 @@ DIMM 2 (P0 CHANNEL B)  DDR4  16 GiB  3200 MT/s  2933 MT/s
 Theory: DDR4-2933 x2: (1466.67 MHz x 2) x 8 bytes x 2 channels = 46,933.33 MB/s
   = 46.93 GB/s
   46.93 GB/s for the machine, from /run/udev/data/+dmi:id (derived)
+
+BW051: DDR4-3200 runs at 2933 MT/s: 91.7 % of what the modules are rated for;
+  XMP or EXPO is off, two modules share a channel, or the processor takes no
+  more: see the firmware's setup.
 """
 
 
@@ -131,7 +135,7 @@ def test_the_unit_counts_for_the_theory(facts, theory):
 def test_without_a_theory_the_reason_and_what_to_do_stand_below(facts):
     document = system_document(facts, UNKNOWN)
     assert render(document, "table").endswith(
-        "The host memory's peak cannot be known here: this is a virtual machine; give\n  --memory.\n"
+        "BW010: the memory's peak is not known here: this is a virtual machine; give\n  --memory.\n"
     )
     assert "Theory:" not in render(document, "table")
 
@@ -142,7 +146,7 @@ def test_the_gpus_stand_below_the_host_memory_and_its_theory(facts, theory):
     none, below = GOLDEN.split("gpus                  none                /sys/bus/pci/devices\n")
     text = render(system_document(with_gpus, theory, "TB/s"), "table")
     assert text.startswith(f"{none}gpus                  2 x NVIDIA H200     NVML\n")
-    below = below.replace("46.93 GB/s for the machine", "0.05 TB/s for the machine")
+    below, finding = below.replace("46.93 GB/s for the machine", "0.05 TB/s for the machine").split("\nBW051")
     assert text.endswith(
         below + "\nGPUs: 2 x NVIDIA H200\n"
         "fact            value\n"
@@ -150,7 +154,7 @@ def test_the_gpus_stand_below_the_host_memory_and_its_theory(facts, theory):
         "memory          6144 bit wide\n"
         "memory clock    at most 3201 MHz\n"
         "peak            2 x 3201 MHz x 6144 bit / 8 = 4.92 TB/s\n"
-        "maker's figure  4.80 TB/s (catalog: H200)\n"
+        f"maker's figure  4.80 TB/s (catalog: H200)\n\nBW051{finding}"
     )
 
 
