@@ -9,10 +9,13 @@ from typing import Literal
 from bandwidth.comparison.setups import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
 from bandwidth.errors import BandwidthError
+from bandwidth.findings.setup import in_short
 from bandwidth.results import Record
 from bandwidth.results.curves import FEWEST_POINTS
 
 Verdict = Literal["ok", "within noise", "below", "not verified", "missing"]
+# The difference of set-ups that a finding about the set-up says too, and in better words.
+_DIFFERENCE_OF = {"BW050": "memory channels", "BW051": "memory MT/s"}
 FAILING: tuple[Verdict, ...] = ("below", "not verified", "missing")
 
 
@@ -35,11 +38,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class Check:
-    """All judged rows, the slowest first, and what differs between the two set-ups."""
+    """All judged rows, the slowest first, and what differs between the two set-ups.
+
+    `set_up` is what the record's machine gives away whatever its rates, in a few words each: empty channels.
+    """
 
     judged: tuple[Judged, ...]
     differences: tuple[Difference, ...]
     least: float
+    set_up: tuple[str, ...] = ()
 
     @property
     def failing(self) -> tuple[Judged, ...]:
@@ -74,7 +81,10 @@ def check(
     if all(one.verdict == "missing" for one in judged):
         raise BandwidthError("the record and the baseline have no result in common", "measure with the same options")
     ordered = sorted(judged, key=lambda one: -1.0 if one.speed is None else one.speed)
-    return Check(tuple(ordered), sides.differences, least)
+    set_up = in_short(record.machine)
+    said = {_DIFFERENCE_OF[code] for code in set_up}
+    differences = tuple(one for one in sides.differences if one.name not in said)
+    return Check(tuple(ordered), differences, least, tuple(set_up.values()))
 
 
 def other_hardware(record: Record, baseline: Record) -> str:

@@ -24,9 +24,9 @@ def examine_facts(machine: Mapping[str, Any]) -> tuple[Finding, ...]:
     return tuple(finding for rule in _RULES for finding in rule(machine))
 
 
-def short_texts(machine: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what is seen in a few words each, for a line that says other things too."""
-    return tuple(finding.text.partition(":")[0] for finding in examine_facts(machine) if finding.code in _FOR_A_LINE)
+def in_short(machine: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is seen in a few words each, by code, for a line that says other things too."""
+    return {one.code: one.text.partition(":")[0] for one in examine_facts(machine) if one.code in _FOR_A_LINE}
 
 
 def set_up(record: Record) -> Iterator[Raised]:

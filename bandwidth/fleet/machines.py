@@ -14,7 +14,8 @@ from typing import Any
 
 from bandwidth.comparison.pairs import figure_of
 from bandwidth.comparison.setups import setup_of
-from bandwidth.results import Case, Record, Result, summarise
+from bandwidth.findings.setup import examine_facts
+from bandwidth.results import Case, Finding, Record, Result, summarise
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they
 # leave out names, as it begins with `hostname`.
@@ -80,7 +81,7 @@ class Machine:
     """One machine by one record: bytes per second, or nanoseconds of a latency, for each thing that was measured.
 
     `source` is the file, `taken_at` in UTC. `failed` are the ids whose data was wrong, by target; `setup` is what is
-    known of its configuration, a text by name.
+    known of its configuration, a text by name; `findings` is what its set-up gives away whatever its rates.
     """
 
     hostname: str
@@ -91,6 +92,7 @@ class Machine:
     figures: Mapping[Measured, float]
     failed: tuple[tuple[str, str], ...]
     setup: Mapping[str, str]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def name(self) -> str:
@@ -112,7 +114,14 @@ def machine_of(record: Record, source: str) -> Machine:
         figures={measured(one.case): figure for one, figure in known if figure},
         failed=tuple((one.case.target, one.case.id) for one in record.results if not one.is_verified),
         setup={name: sys.intern(text) for name, text in {**setup_of(record), **_links(record)}.items()},
+        findings=tuple(map(_same, examine_facts(facts))),
     )
+
+
+@lru_cache(maxsize=4096)
+def _same(finding: Finding) -> Finding:
+    """Return one object for equal findings: thousands of machines of a kind have the same."""
+    return finding
 
 
 def measured(case: Case) -> Measured:

@@ -37,6 +37,7 @@ def check_document(check: Check, name: str, baseline: str, unit: str = DEFAULT_R
             {"name": difference.name, "baseline": difference.values[0], "record": difference.values[1]}
             for difference in check.differences
         ],
+        "set_up": list(check.set_up),
     }
     return Document(tuple(blocks), data, records)
 
@@ -53,6 +54,7 @@ def check_line(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_
         start = f"FAILED: {name}: {_failures(check)} of {count} {_results(count)}, at least {least} of {baseline}"
         told = [_several(check.failing, unit)]
     told += [f"within noise {_several(check.within_noise, unit)}"] if check.within_noise else []
+    told += check.set_up
     told += [_differs(check)] if check.differences else []
     line = " ".join("; ".join([start, *told]).split())
     return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -12,6 +12,8 @@ from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures import Figure, Strip, StripRow
 from bandwidth.report.labels import HOST, UNKNOWN, format_ns, thread_words
 from bandwidth.report.write_up import Block, Items, Section, WriteUp
+from bandwidth.results import Finding
+from bandwidth.results.files import finding_to_json
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
 
 SCHEMA = "bandwidth/fleet/1"
@@ -34,7 +36,8 @@ def fleet_document(fleet: Fleet, unit: str = DEFAULT_RATE_UNIT, gathered: Sequen
     blocks += [_flagged_table(fleet.flagged, unit)] if fleet.flagged else []
     blocks += ["\n".join(_explanations(fleet.flagged))] if fleet.flagged else []
     blocks += [_groups_table(fleet)]
-    blocks += ["\n".join(lines) for lines in (_not_judged_lines(fleet), _not_read_lines(fleet), fleet.notes) if lines]
+    told = (_finding_lines(fleet), _not_judged_lines(fleet), _not_read_lines(fleet), fleet.notes)
+    blocks += ["\n".join(lines) for lines in told if lines]
     return Document(tuple(blocks), fleet_json(fleet, gathered), _records(fleet), (_method(fleet),))
 
 
@@ -144,6 +147,24 @@ def group_words(group: Group) -> str:
     return ", ".join([cpu, *group.gpu_models])
 
 
+def _finding_lines(fleet: Fleet) -> list[str]:
+    """Return what the machines' set-ups give away, flagged or not: the hosts of one finding stand on one line."""
+    lines = []
+    for finding, machines in _findings(fleet).items():
+        names = list(dict.fromkeys(machine.name for machine in machines))
+        lines.append(f"{finding.code}: {_several(names)}: {finding.text}; {finding.hint}.")
+    return lines
+
+
+def _findings(fleet: Fleet) -> dict[Finding, list[Machine]]:
+    found: dict[Finding, list[Machine]] = {}
+    for group in fleet.groups:
+        for machine in group.machines:
+            for finding in machine.findings:
+                found.setdefault(finding, []).append(machine)
+    return found
+
+
 def _not_judged_lines(fleet: Fleet) -> list[str]:
     """Return what could not be judged, by reason: the hosts of one reason stand on one line."""
     by_reason: dict[str, list[str]] = {}
@@ -207,6 +228,10 @@ def fleet_json(fleet: Fleet, gathered: Sequence[Gathered] = ()) -> dict[str, Any
             {**_host(one.machine), "target": one.target or None, "reason": one.reason} for one in fleet.not_judged
         ],
         "not_read": [{"file": one.source, "reason": one.reason} for one in fleet.not_read],
+        "findings": [
+            {**finding_to_json(finding), "machines": [_host(machine) for machine in machines]}
+            for finding, machines in _findings(fleet).items()
+        ],
         **(hosts if gathered else {}),
         "notes": list(fleet.notes),
     }
