@@ -43,6 +43,7 @@ MEMORY_FILE = "memory.toml"
 LINKS_FILE = "links.toml"
 NORMAL_FILE = "normal.toml"
 REFERENCE_FILE = "reference.toml"
+FAMILIES_FILE = "processor_families.tsv"
 DEVICES_FOLDER = "devices"
 
 

@@ -23,6 +23,8 @@ class MemoryFamily:
     exact_bins: bool = False
     clock_transfers: int | None = None
     speeds_mt_s: tuple[int, ...] = ()
+    slowest_sold_mt_s: int | None = None
+    fastest_sold_mt_s: int | None = None
     coding: str = "1/1"
     module_prefix: str | None = None
     module_label_up_to_mt_s: int | None = None

@@ -1,73 +1,172 @@
-"""Which memory channel a module sits on, read from the names that boards print beside their slots.
+"""How many memory channels hold a module: the names of the slots, held against what the processor has.
 
-SMBIOS never states channels. The names do, where a board's maker used them that way; where they do not tell for
-every module beyond doubt, nothing is said here.
+SMBIOS never states channels. Each way to read the slots' names is believed where it gives as many channels as the
+processor has; what follows without names (one module, every slot filled, a processor with one channel) is said in
+words. Where neither tells beyond doubt, there is no count, and the reason.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from bandwidth.machine.slot_names import MOST_SLOTS_A_CHANNEL, Reading, customs, readings, upper
 from bandwidth.machine.smbios import Module
 
-# A channel of DDR holds at most three modules; a letter with more slots names a socket (Dell's A1 to A12).
-_MOST_SLOTS_A_CHANNEL = 3
-
-# "P0_Node0_Channel3_Dimm0" (EPYC boards), "P0 CHANNEL A" (AM4), "ChannelA-DIMM0" (Intel), "MC0_CH1"
-_CHANNEL_WORD = re.compile(r"(?<![A-Z])CH(?:AN(?:NEL)?)?[ _-]*([0-9]{1,2}|[A-Z])(?![A-Z])")
-# "DIMM_A1", "DIMMA1", "CPU1_DIMM_C2", "P1-DIMMA1", "DIMM_P0_A0"
-_DIMM_LETTER = re.compile(r"DIMM[ _-]*(?:(?:P|CPU)[0-9]{1,2}[ _-]*)?([A-Z])[ _-]?([0-9]{1,2})?$")
-# "CPU0_A0"
-_SOCKET_LETTER = re.compile(r"^(?:CPU|P|PROC|SOCKET|NODE)[ _]?[0-9]{1,2}[ _-]+([A-Z])([0-9]{1,2})$")
-_SOCKET = re.compile(r"(?<![A-Z])(?:CPU|PROC|SOCKET|NODE|P)[ _]?([0-9]{1,2})(?![0-9])")
+# Slots that one module plugs into; a soldered entry may stand for several chips on several channels.
+_PLUGGED = (None, "DIMM", "SODIMM", "RIMM")
+# JESD318 (CAMM2): both channels of a processor lie on one module. Dell's, its forerunner, is a "Proprietary Card".
+CAMM_FORMS = ("CAMM", "Proprietary Card")
+_CAMM_CHANNELS = 2
 
 
-def count_channels(slots: Sequence[Module]) -> tuple[int, int] | None:
-    """Return how many channels hold a module and how many have a slot, None where the names do not tell.
+@dataclass(frozen=True)
+class Channels:
+    """Channels of 64 data bits over all sockets: how many hold a module, and how many have a slot; None where unknown.
 
-    `slots` are all of the board, the empty ones among them: they show what a name's parts mean.
+    `note` says what was taken beside the plain names; `doubt` why the count is unknown, in words or empty.
     """
-    populated = [slot for slot in slots if slot.populated]
-    if not populated or _repeat(slots):
+
+    used: int | None = None
+    with_slots: int | None = None
+    note: str = ""
+    doubt: str = ""
+
+
+def count_channels(
+    slots: Sequence[Module], per_socket: int | None = None, sockets: int = 1, *, lists_empty_slots: bool = True
+) -> Channels:
+    """Return the channels of a board's slots; `per_socket` is what the processor has, None where that is unknown.
+
+    `slots` are all of the board, the empty ones among them where `lists_empty_slots`.
+    """
+    modules = [slot for slot in slots if slot.populated]
+    possible = None if per_socket is None else per_socket * sockets
+    if not modules:
+        return Channels()
+    if all(module.form_factor in CAMM_FORMS for module in modules):
+        return _on_camms(modules, possible)
+    if possible == 1:
+        return Channels(1, 1, "the processor has one channel" if len(modules) > 1 else "")
+    named = _named(slots) if per_socket is None else _fitting(slots, per_socket, sockets)
+    if named.used is not None:
+        return named
+    if len(modules) == 1 and modules[0].form_factor in _PLUGGED:
+        return Channels(1, named.with_slots, "one module is on one channel")
+    if possible is None:
+        return named
+    return _without_fitting_names(slots, possible, named.doubt, lists_empty_slots=lists_empty_slots)
+
+
+def _on_camms(modules: Sequence[Module], possible: int | None) -> Channels:
+    """Return both channels for each CAMM; a card of a maker's own is believed only beside a known processor."""
+    channels = _CAMM_CHANNELS * len(modules)
+    known = possible is not None or all(module.form_factor == "CAMM" for module in modules)
+    if not known or (possible is not None and channels > possible):
+        return Channels(doubt="the modules are cards of several channels, and how many is not stated")
+    return Channels(channels, possible, "a CAMM carries both channels")
+
+
+def _named(slots: Sequence[Module]) -> Channels:
+    """Return what the names say beside an unknown processor: the plainest reading, with channels of one size if any."""
+    if _repeat(slots):
+        return Channels()
+    plain = [reading for reading in readings(slots) if not reading.bare and _plausible(reading)]
+    even = [reading for reading in plain if len(set(Counter(reading.labels).values())) == 1]
+    if not plain:
+        return Channels()
+    channels = len(_channels((even or plain)[0]))
+    banks = {upper(slot.bank_locator) for slot in slots}
+    if channels == 1 < len(slots) and len(banks) == 1 and banks != {""}:
+        # "ChannelA" or "Channel 0 Slot 0" beside every slot: one channel, or a firmware that never filled in the other.
+        return Channels(doubt="all slots are said to be on one channel")
+    return Channels(_used(slots, (even or plain)[0]), channels)
+
+
+def _fitting(slots: Sequence[Module], per_socket: int, sockets: int) -> Channels:
+    """Return what those readings say that give as many channels as the processors have; a doubt where they differ.
+
+    A maker's order of slots counts where no reading of the names does.
+    """
+    for tried in (readings(slots), customs(slots, per_socket)):
+        found: dict[int, Channels] = {}
+        for reading in tried:
+            if _plausible(reading) and _fits(slots, reading, per_socket, sockets):
+                used = _used(slots, reading)
+                with_slots = min(len(_channels(reading)), per_socket * sockets)
+                found.setdefault(used, Channels(used, with_slots, reading.custom))
+        if len(found) == 1:
+            return next(iter(found.values()))
+        if found:
+            return Channels(doubt=f"the names of the slots can be read as {_words(sorted(found))} channels")
+    return Channels()
+
+
+def _fits(slots: Sequence[Module], reading: Reading, per_socket: int, sockets: int) -> bool:
+    """Return whether a reading gives the processors' channels: of all sockets, or of those whose slots hold modules."""
+    channels = _channels(reading)
+    if len(channels) == per_socket * sockets:
+        return True
+    filled = {label[0] for slot, label in zip(slots, reading.labels, strict=True) if slot.populated and label}
+    named = "" not in {socket for socket, _ in channels}
+    of_filled = Counter(socket for socket, _ in channels if socket in filled)
+    return named and len(filled) <= sockets and set(of_filled.values()) == {per_socket}
+
+
+def _without_fitting_names(slots: Sequence[Module], possible: int, doubt: str, *, lists_empty_slots: bool) -> Channels:
+    """Return what follows although no reading of the names gives the processor's channels."""
+    fewer = _clean_with_fewer(slots, possible)
+    is_full = lists_empty_slots and len(slots) % possible == 0 and all(slot.populated for slot in slots)
+    if is_full and fewer is None:
+        return Channels(possible, possible, f"every slot holds a module, so all {possible} channels do")
+    if fewer is not None and not is_full:
+        used, with_slots = fewer
+        return Channels(
+            used, with_slots, f"the board has slots for {with_slots} of the processor's {possible} channels"
+        )
+    if doubt:
+        return Channels(doubt=doubt)
+    named = {len(_channels(reading)) for reading in readings(slots) if not reading.bare and _plausible(reading)}
+    if not named:
+        return Channels()
+    text = f"the names of the slots give {_words(sorted(named))} channels, and the processor has {possible}"
+    return Channels(doubt=text)
+
+
+def _clean_with_fewer(slots: Sequence[Module], possible: int) -> tuple[int, int] | None:
+    """Return the channels of names that are beyond reproach and fewer than the processor's, None without such names.
+
+    Some boards have fewer channels than their processor. Names that repeat, or give channels of unlike size, are a
+    firmware's carelessness rather than such a board.
+    """
+    if _repeat(slots):
         return None
-    for names in (_by_channel_word, _by_letter):
-        channels = [names(slot) for slot in slots]
-        used = {channel for slot, channel in zip(slots, channels, strict=True) if slot.populated}
-        if None in used or not _plausible(channels):
-            continue
-        return len(used), len({channel for channel in channels if channel is not None})
+    for reading in readings(slots):
+        counts = Counter(reading.labels)
+        if not reading.bare and None not in counts and 2 <= len(counts) < possible and len(set(counts.values())) == 1:
+            return (_used(slots, reading), len(counts)) if _plausible(reading) else None
     return None
 
 
-def _by_channel_word(slot: Module) -> tuple[str, ...] | None:
-    bank, locator = _upper(slot.bank_locator), _upper(slot.locator)
-    for text, other in ((bank, locator), (locator, bank)):
-        match = _CHANNEL_WORD.search(text)
-        if match is not None:
-            return (text[: match.start()], match[1], *_SOCKET.findall(other))
-    return None
+def _used(slots: Sequence[Module], reading: Reading) -> int:
+    return len({label for slot, label in zip(slots, reading.labels, strict=True) if slot.populated})
 
 
-def _by_letter(slot: Module) -> tuple[str, ...] | None:
-    text = _upper(slot.locator)
-    match = _SOCKET_LETTER.search(text) or _DIMM_LETTER.search(text)
-    return None if match is None else (text[: match.start(1)], match[1], *_SOCKET.findall(_upper(slot.bank_locator)))
+def _channels(reading: Reading) -> set[tuple[str, str]]:
+    return {label for label in reading.labels if label is not None}
 
 
-def _plausible(channels: Sequence[tuple[str, ...] | None]) -> bool:
-    counts = Counter(channel for channel in channels if channel is not None)
-    return bool(counts) and max(counts.values()) <= _MOST_SLOTS_A_CHANNEL
+def _plausible(reading: Reading) -> bool:
+    counts = Counter(label for label in reading.labels if label is not None)
+    return bool(counts) and max(counts.values()) <= MOST_SLOTS_A_CHANNEL
 
 
 def _repeat(slots: Sequence[Module]) -> bool:
     """Return whether two slots have one name: coreboot has called every slot `Channel-0-DIMM-0`."""
-    seen: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for slot in slots:
-        seen[_upper(slot.locator), _upper(slot.bank_locator)] += 1
+    seen = Counter((upper(slot.locator), upper(slot.bank_locator)) for slot in slots)
     return max(seen.values(), default=0) > 1
 
 
-def _upper(text: str | None) -> str:
-    return (text or "").strip().upper()
+def _words(numbers: Iterable[int]) -> str:
+    return " or ".join(map(str, numbers))

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import GIVEN, Fact, Facts
-from bandwidth.machine.modules import DDR_WIDTH_BITS
+from bandwidth.machine.module_widths import DDR_WIDTH_BITS
 from bandwidth.machine.processor import NO_VIRTUALIZATION
 
-VIRTUAL_HINT = 'give --memory "DDR5-4800 x12" or BANDWIDTH_MEMORY'  # root sees no more inside a virtual machine
+# Inside a virtual machine no saved facts help: what its table says, if anything, is said of the host.
+VIRTUAL_HINT = 'give --memory "DDR5-4800 x12" or BANDWIDTH_MEMORY'
 HINT = f"{VIRTUAL_HINT}, or save the facts once as root with `bandwidth system --save FILE` and give --facts FILE"
 _CHANNELS_HINT = 'give --memory "{} xN", N being the number of channels'
 _WIDTH_HINT = 'give --memory "{} N-bit", N being the width of all packages together'
 _FASTEST_LPDDR5_MT_S = 6400  # JESD209-5; faster parts are LPDDR5X (JESD209-5B), which SMBIOS has no code for
+_OF_MODULES = (
+    "memory_type",
+    "memory_rated_mt_s",
+    "memory_configured_mt_s",
+    "memory_ranks",
+    "memory_notes",
+    "memory_doubt",
+)
 _NOTATION = re.compile(r"DDR[2-5]?|LPDDR[2-5]?|LPDDR[45]X")
 
 
@@ -24,7 +33,8 @@ class ConfiguredMemory:
     """The memory of the whole machine in the notation (`DDR5-4800 x8`), and what that rests on.
 
     `spec` is None where it is not known; `reason` then says why and `hint` what to do. With a `spec`, `reason`
-    names what had to be assumed, and is empty where nothing had to be.
+    says what was taken beside the firmware's plain words (a clock for a rate, channels without names, the rated speed),
+    and is empty where nothing was.
     """
 
     spec: str | None
@@ -48,14 +58,16 @@ def configured_memory(facts: Facts) -> ConfiguredMemory:
         return _unknown(f"the memory is {kind}: the firmware does not tell what its bandwidth rests on")
     stated = any(isinstance(module, dict) and "configured_mt_s" in module for module in _modules(facts))
     if rate is None and (rated is None or stated):
-        return _unknown("the memory modules' speed is not stated, or differs between them")
-    reason = "" if rate is not None else "the speed is the modules' rated one: the firmware does not state the real one"
+        doubt = facts.text("memory_doubt")
+        return _unknown(doubt or "the memory modules' speed is not stated, or differs between them")
     family_rate = _family_rate(kind, rate or rated or 0)
     amount = _amount(facts, kind)
     if amount is None:
         hint = _WIDTH_HINT if kind.startswith("LPDDR") else _CHANNELS_HINT
         return _unknown(_channel_reason(facts, len(_modules(facts))), hint.format(family_rate))
-    return ConfiguredMemory(f"{family_rate} {amount}", *_origin(facts, assumed=rate is None), reason, "")
+    return ConfiguredMemory(
+        f"{family_rate} {amount}", *_origin(facts, assumed=rate is None), _taken(facts, assumed=rate is None), ""
+    )
 
 
 def with_saved_modules(facts: Facts, saved: Facts) -> Facts:
@@ -76,7 +88,7 @@ def with_saved_modules(facts: Facts, saved: Facts) -> Facts:
         name: Fact(fact.value, f"saved facts: {fact.source}", GIVEN)
         for name, fact in saved.items()
         if name.startswith(("memory_modules", "memory_slots", "memory_channels", "memory_width_bits"))
-        or name in ("memory_type", "memory_rated_mt_s", "memory_configured_mt_s")
+        or name in _OF_MODULES
     }
     return Facts({**kept, **added})
 
@@ -94,14 +106,21 @@ def _amount(facts: Facts, kind: str) -> str | None:
     return f"{width}-bit" if kind.startswith("LPDDR") else f"x{width // DDR_WIDTH_BITS}"
 
 
+def _taken(facts: Facts, *, assumed: bool) -> str:
+    """Return in words what was taken beside what the firmware plainly says."""
+    notes = facts.value("memory_notes")
+    words = [str(note) for note in notes] if isinstance(notes, list) else []
+    if assumed:
+        words.append("the speed is the modules' rated one: the firmware does not state the real one")
+    return "; ".join(words)
+
+
 def _channel_reason(facts: Facts, modules: int) -> str:
-    channels = facts.value("memory_channels_range")
-    if isinstance(channels, list) and len(channels) == 2:
-        return (
-            f"the names of the slots do not tell the channels: {channels[0]} to {channels[1]} for {modules} "
-            f"{'module' if modules == 1 else 'modules'}"
-        )
-    return "the widths that the firmware states for the modules leave a doubt"
+    doubt, channels = facts.text("memory_doubt"), facts.value("memory_channels_range")
+    if not isinstance(channels, list) or len(channels) != 2:
+        return doubt or "the widths that the firmware states for the modules leave a doubt"
+    count = f"{modules} {'module' if modules == 1 else 'modules'}"
+    return f"{doubt or 'the names of the slots do not tell the channels'}: {channels[0]} to {channels[1]} for {count}"
 
 
 def _origin(facts: Facts, *, assumed: bool) -> tuple[str, str]:

@@ -11,8 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from bandwidth.catalog.files import FAMILIES_FILE
+from bandwidth.catalog.processor_families import ProcessorFamily, processor_family
 from bandwidth.machine.channels import count_channels
-from bandwidth.machine.facts import DERIVED, Fact, Facts, Json, known
+from bandwidth.machine.facts import DERIVED, READ, Fact, Facts, Json, known
+from bandwidth.machine.module_speeds import Speed, configured_speed, rated_speed
+from bandwidth.machine.module_widths import ddr_width, lpddr_width
 from bandwidth.machine.modules_by_command import (
     PHYSICAL_MEMORY,
     SYSTEM_PROFILER,
@@ -30,8 +34,10 @@ _BY_COMMAND = {
     "Darwin": (SYSTEM_PROFILER, parse_system_profiler, "system_profiler SPMemoryDataType"),
     "Windows": (PHYSICAL_MEMORY, parse_physical_memory, "Win32_PhysicalMemory"),
 }
+# Amazon fills in the type and rated speed of its hosts' modules; Azure, Google, Alibaba and others state nothing.
+TELLS_OF_ITS_HOST = "Amazon EC2"
+_ANY_SOURCE = "the sources of memory modules"
 _BOTH_SOURCES = f"{SMBIOS_TABLE}, {UDEV_DATABASE}"
-DDR_WIDTH_BITS = 64  # a channel of DDR to DDR5, without ECC; DDR5's two halves together
 
 T = TypeVar("T")
 
@@ -39,10 +45,6 @@ _NAME = re.compile(r"E:MEMORY_DEVICE_([0-9]{1,4})_([A-Z_]{1,64})=(.{0,200})", re
 _MODULE_TYPE = re.compile(r"(?:LP)?DDR[2-9]?|LPDDR[4-9]X|DDR2 FB-DIMM|FBD2|HBM[2-9]?")
 # systemd's table of types may end at HBM2: it writes this for DDR5, LPDDR5 and HBM3.
 _UNKNOWN_TO_UDEV = "<OUT OF SPEC>"
-# Below this no computer has run its DDR in use: a smaller figure that is half the rated speed is the clock in MHz.
-_SLOWEST_MT_S = {"DDR3": 1066, "DDR4": 1866, "DDR5": 3600}
-# LPDDR is listed by package; wider sums are a firmware that gives each package the width of all.
-_WIDEST_LPDDR_BITS = 256
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,8 @@ class ModuleTable:
 def read_modules(reader: Reader, machine: Facts) -> ModuleTable:
     """Return the modules; `machine` tells whether this is a virtual machine, whose table is its hypervisor's idea."""
     virtual = machine.text("virtualization") or NO_VIRTUALIZATION
-    if virtual != NO_VIRTUALIZATION:
-        named = "" if virtual == "hypervisor" else f" ({virtual})"
-        return ModuleTable((), "", f"this is a virtual machine{named}: its memory modules cannot be seen")
+    if virtual not in (NO_VIRTUALIZATION, TELLS_OF_ITS_HOST):
+        return ModuleTable((), "", _virtual_reason(virtual))
     if reader.system != "Linux":
         return _from_command(reader)
     raw, udev = _from_smbios(reader), _from_udev(reader)
@@ -88,29 +89,58 @@ def module_facts(reader: Reader, machine: Facts) -> dict[str, Fact]:
     return facts_of_table(read_modules(reader, machine), machine)
 
 
-def facts_of_table(table: ModuleTable, machine: Facts) -> dict[str, Fact]:  # noqa: ARG001 -- held against next
+def facts_of_table(table: ModuleTable, machine: Facts) -> dict[str, Fact]:
     """Return the facts about the modules of a table, or `memory_modules_reason` alone: why there are none.
 
     `machine` tells what the modules are held against: `cpu_model`, `cpu_vendor`, `cpu_family`, `cpu_model_number`
     and `sockets`, as far as they are known.
 
-    `memory_channels` counts the channels that hold a module, over all sockets, and `memory_channels_with_slots`
-    those of the board; where the slots' names do not tell, `memory_channels_range` gives the least and the most.
-    `memory_width_bits` is the data width of all channels together, ECC apart. `memory_modules_disagreement` says
+    `memory_channels` counts the channels of DDR that hold a module, over all sockets, `memory_channels_with_slots`
+    those of the board and `memory_channels_possible` those of the processors; where nothing tells beyond doubt,
+    `memory_channels_range` gives the least and the most. `memory_width_bits` is the data width of all channels
+    together, ECC apart. `memory_notes` says what was taken beside the firmware's plain words, `memory_doubt` why a
+    figure is not given. Of a virtual machine there are no modules: on EC2 `memory_type` and `memory_rated_mt_s` are
+    the host's. `memory_modules_disagreement` says
     in words what each of two sources says, where they differ; the other facts are the SMBIOS table's then.
     """
+    virtual = machine.text("virtualization") or NO_VIRTUALIZATION
+    if virtual != NO_VIRTUALIZATION:
+        return _facts_of_guest(table, virtual)
     if not table.modules:
-        return known("memory_modules_reason", table.reason, table.source or "the sources of memory modules")
+        return known("memory_modules_reason", table.reason, table.source or _ANY_SOURCE)
     listed: Json = [module.to_json() for module in table.modules]
     return {
         **known("memory_modules", listed, table.source),
         **known("memory_modules_disagreement", table.disagreement or None, _BOTH_SOURCES, DERIVED),
         **known("memory_slots", len(table.slots) if table.lists_empty_slots else None, table.source),
         **known("memory_type", _common([module.type for module in table.modules]), table.source),
-        **known("memory_rated_mt_s", _common([module.rated_mt_s for module in table.modules]), table.source),
-        **_configured_speed(table),
-        **_channels(table),
+        **known("memory_ranks", _common([module.ranks for module in table.modules]), table.source),
+        **_speeds_and_amount(table, machine),
     }
+
+
+def _facts_of_guest(table: ModuleTable, virtual: str) -> dict[str, Fact]:
+    """Return why a virtual machine's modules cannot be known; on EC2 with what the table says of the host's memory."""
+    source = table.source or _ANY_SOURCE
+    if virtual != TELLS_OF_ITS_HOST:
+        return known("memory_modules_reason", _virtual_reason(virtual), source)
+    kind = _common([module.type for module in table.modules])
+    rated = rated_speed(table.modules, None).mt_s
+    if not table.modules or kind is None:
+        lack = f": {table.reason}" if table.reason else ""
+        return known("memory_modules_reason", f"{_virtual_reason(virtual)}{lack}", source)
+    words = kind if rated is None else f"{kind}-{rated}"
+    reason = f"this is a virtual machine ({virtual}): its table says {words}, its host's memory, not how many channels"
+    return {
+        **known("memory_modules_reason", reason, source),
+        **known("memory_type", kind, f"{source}, of the instance's host"),
+        **known("memory_rated_mt_s", rated, f"{source}, of the instance's host"),
+    }
+
+
+def _virtual_reason(virtual: str) -> str:
+    named = "" if virtual == "hypervisor" else f" ({virtual})"
+    return f"this is a virtual machine{named}: its memory modules cannot be seen"
 
 
 def _from_smbios(reader: Reader) -> ModuleTable:
@@ -183,6 +213,8 @@ def _udev_module(fields: dict[str, str]) -> Module:
         data_width_bits=plausible_width_bits(whole_number(fields.get("DATA_WIDTH"))),
         rated_mt_s=plausible_mt_s(whole_number(fields.get("SPEED_MTS"))),
         configured_mt_s=plausible_mt_s(whole_number(fields.get("CONFIGURED_SPEED_MTS"))),
+        form_factor=None if (form := fields.get("FORM_FACTOR")) in ("Unknown", "Other") else form,
+        ranks=whole_number(fields.get("RANK")) or None,
         populated=bool(size) and fields.get("PRESENT") != "0",
     )
 
@@ -212,48 +244,74 @@ def _why_not(reader: Reader, machine: Facts) -> str:
     return "the firmware of this machine has no table of its memory modules"
 
 
-def _configured_speed(table: ModuleTable) -> dict[str, Fact]:
-    """Return the speed the modules run at; MHz are turned into MT/s where firmware wrote the clock.
-
-    Before SMBIOS 3.1 the field was in MHz, and some firmware keeps to that: half the rated speed and below what
-    the type runs at is the clock.
-    """
-    configured = _common([module.configured_mt_s for module in table.modules])
-    rated = _common([module.rated_mt_s for module in table.modules])
-    if configured is None:
-        return {}
-    slowest = _SLOWEST_MT_S.get(_common([module.type for module in table.modules]) or "", 0)
-    if configured < slowest and rated is not None and abs(2 * configured - rated) <= 2:
-        return known("memory_configured_mt_s", rated, f"{table.source}, its MHz taken twice", DERIVED)
-    return known("memory_configured_mt_s", configured, table.source)
-
-
-def _channels(table: ModuleTable) -> dict[str, Fact]:
-    if not any(slot.locator for slot in table.slots):
-        return {}  # Apple silicon: one entry for all packages
-    counted = count_channels(table.slots)
-    source = f"{table.source}, names of the slots"
-    if counted is None:
-        return known("memory_channels_range", [1, len(table.modules)], source, DERIVED)
-    used, with_slots = counted
+def _speeds_and_amount(table: ModuleTable, machine: Facts) -> dict[str, Fact]:
+    """Return how fast the modules run and how wide they are, held against the processor, with the words for both."""
+    family = processor_family(machine.text("cpu_model") or "")
+    sockets = max(machine.integer("sockets") or 1, 1)
+    rated, configured = rated_speed(table.modules, family), configured_speed(table.modules, family)
+    kinds = [module.type or "" for module in table.modules]
+    if not any(slot.locator or slot.data_width_bits for slot in table.slots):
+        amount = _Amount({})  # Apple silicon: one entry for all packages
+    elif all(kind.startswith("LPDDR") for kind in kinds):
+        amount = _lpddr(table, family, sockets)
+    else:
+        amount = _channels(table, family, sockets)
+    notes: list[Json] = [note for note in (rated.note, configured.note, *amount.notes) if note]
+    doubts = [doubt for doubt in (configured.doubt, amount.doubt) if doubt]
     return {
-        **known("memory_channels", used, source, DERIVED),
-        **known("memory_channels_with_slots", with_slots if table.lists_empty_slots else None, source, DERIVED),
-        **known("memory_width_bits", _width_bits(table.modules, used), source, DERIVED),
+        **_speed("memory_rated_mt_s", rated, table),
+        **_speed("memory_configured_mt_s", configured, table),
+        **amount.facts,
+        **known("memory_notes", list(dict.fromkeys(notes)) or None, table.source, DERIVED),
+        **known("memory_doubt", "; ".join(doubts) or None, table.source, DERIVED),
     }
 
 
-def _width_bits(modules: Sequence[Module], channels: int) -> int | None:
-    """Return the data width of all channels, None where the modules' widths leave a doubt."""
-    widths = {module.data_width_bits for module in modules}
-    kinds = {module.type or "" for module in modules}
-    if all(kind.startswith("DDR") for kind in kinds):
-        return channels * DDR_WIDTH_BITS if widths <= {DDR_WIDTH_BITS, None} else None
-    total = sum(width or 0 for width in (module.data_width_bits for module in modules))
-    sure = channels == len(modules) and widths <= {16, 32, DDR_WIDTH_BITS} and total <= _WIDEST_LPDDR_BITS
-    # Four packages of 64 bits may be one 64-bit bus each, or one width written four times.
-    doubtful = DDR_WIDTH_BITS in widths and len(modules) > 2
-    return total if all(kind.startswith("LPDDR") for kind in kinds) and sure and not doubtful else None
+@dataclass(frozen=True)
+class _Amount:
+    """The facts about channels and width, what was taken for them, and why they may be in doubt."""
+
+    facts: dict[str, Fact]
+    notes: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+def _speed(name: str, speed: Speed, table: ModuleTable) -> dict[str, Fact]:
+    source = f"{table.source}; {speed.note}" if speed.note else table.source
+    return known(name, speed.mt_s, source, DERIVED if speed.note else READ)
+
+
+def _channels(table: ModuleTable, family: ProcessorFamily | None, sockets: int) -> _Amount:
+    per_socket = None if family is None else family.channels
+    counted = count_channels(table.slots, per_socket, sockets, lists_empty_slots=table.lists_empty_slots)
+    source = f"{table.source}, {counted.note or 'names of the slots'}"
+    facts = _possible(family, sockets)
+    if counted.used is None:
+        most = len(table.modules) if per_socket is None else min(len(table.modules), per_socket * sockets)
+        facts |= known("memory_channels_range", [1, most], f"{table.source}, names of the slots", DERIVED)
+        return _Amount(facts, doubt=counted.doubt)
+    width = ddr_width(table.modules, counted.used)
+    with_slots = counted.with_slots if table.lists_empty_slots else None
+    facts |= {
+        **known("memory_channels", counted.used, source, DERIVED),
+        **known("memory_channels_with_slots", with_slots, source, DERIVED),
+        **known("memory_width_bits", width.bits, source, DERIVED),
+    }
+    return _Amount(facts, (counted.note,), width.doubt)
+
+
+def _possible(family: ProcessorFamily | None, sockets: int) -> dict[str, Fact]:
+    if family is None or family.channels is None:
+        return {}
+    source = f"specs/{FAMILIES_FILE} ({family.source}): {family.channels} a socket, {sockets} x"
+    return known("memory_channels_possible", family.channels * sockets, source, DERIVED)
+
+
+def _lpddr(table: ModuleTable, family: ProcessorFamily | None, sockets: int) -> _Amount:
+    """Return the width of LPDDR; its channels of 16 or 32 bits are not counted: no module can be added to them."""
+    width = lpddr_width(table.modules, family, sockets)
+    source = f"{table.source}, {width.note or 'the widths stated for all packages'}"
+    return _Amount(known("memory_width_bits", width.bits, source, DERIVED), (width.note,), width.doubt)
 
 
 def _common(values: Sequence[T | None]) -> T | None:

@@ -233,7 +233,7 @@ def test_facts_saved_as_root_serve_a_user(build):
     [
         (["DIMM_A1", "DIMM_A2", "DIMM_B1", "DIMM_B2"], (2, 2)),
         (["DIMMA1", "DIMMB1"], (2, 2)),
-        (["DIMM A", "DIMM B"], (2, 2)),
+        (["DIMM A", "DIMM B"], None),  # Dell's four slots A to D are two channels
         (["ChannelA-DIMM0", "ChannelA-DIMM1"], (1, 1)),
         (["Controller0-ChannelA-DIMM0", "Controller1-ChannelA-DIMM0"], (2, 2)),
         (["CPU1_DIMM_C2", "CPU2_DIMM_C2"], (2, 2)),
@@ -251,12 +251,14 @@ def test_facts_saved_as_root_serve_a_user(build):
     ],
 )
 def test_channels_from_names(names, expected):
-    assert count_channels([Module(locator=name, populated=True) for name in names]) == expected
+    counted = count_channels([Module(locator=name, populated=True) for name in names])
+    assert (counted.used, counted.with_slots) == (expected or (None, None))
 
 
 def test_channels_of_two_sockets_named_in_the_other_string():
     slots = [Module(f"CPU{cpu} DIMM {number}", "CHANNEL A", populated=True) for cpu in (1, 2) for number in (1, 2)]
-    assert count_channels(slots) == (2, 2)
+    counted = count_channels(slots)
+    assert (counted.used, counted.with_slots) == (2, 2)
 
 
 def test_extended_size_and_speed(build):
@@ -315,9 +317,17 @@ def test_any_udev_text_is_survived(text):
     parse_udev(text)
 
 
-@given(st.lists(st.builds(Module, st.text(max_size=20), st.text(max_size=20), populated=st.booleans()), max_size=8))
-def test_channels_never_exceed_the_modules(slots):
-    counted = count_channels(slots)
-    if counted is not None:
-        assert 1 <= counted[0] <= sum(slot.populated for slot in slots)
-        assert counted[0] <= counted[1]
+NAMES = st.text(max_size=20) | st.from_regex(r"(CPU[01]_)?(DIMM_?|Channel)[A-D][0-9]?", fullmatch=True)
+
+
+@given(
+    st.lists(st.builds(Module, NAMES, NAMES, populated=st.booleans()), max_size=12),
+    st.none() | st.integers(1, 12),
+    st.integers(1, 4),
+)
+def test_channels_never_exceed_the_modules_or_the_processors(slots, per_socket, sockets):
+    counted = count_channels(slots, per_socket, sockets)
+    if counted.used is not None:
+        assert 1 <= counted.used <= sum(slot.populated for slot in slots)
+        assert counted.with_slots is None or counted.used <= counted.with_slots
+        assert per_socket is None or counted.used <= per_socket * sockets

@@ -69,6 +69,7 @@ def test_a_two_socket_server(build):
         "memory_type": "DDR5",
         "memory_rated_mt_s": 5600,
         "memory_configured_mt_s": 4800,
+        "memory_channels_possible": 24,
         "memory_channels": 24,
         "memory_channels_with_slots": 24,
         "memory_width_bits": 1536,
