@@ -8,7 +8,7 @@ from bandwidth.machine.dmi import Dmi, ProcessorSocket
 from bandwidth.machine.facts import ASSUMED, DERIVED, Fact, Facts, known
 from bandwidth.machine.lscpu import facts_of_lscpu, is_lscpu
 from bandwidth.machine.modules import ModuleTable, facts_of_table, judged_table
-from bandwidth.machine.processor import NO_VIRTUALIZATION, hypervisor_of
+from bandwidth.machine.processor import hypervisor_of
 
 CPUINFO_HINT = "give that machine's /proc/cpuinfo, or the text of its lscpu"
 # Firmware that exists in hypervisors only, by type 0's vendor.
@@ -38,17 +38,14 @@ def facts_of_dmi(dmi: Dmi, source: str, cpuinfo: str | None = None, cpuinfo_sour
         **virtual,
         **known("memory_interleave_depth", dmi.interleave_depth, f"{source}, type 20"),
     }
-    return Facts({**machine, **facts_of_table(_table(dmi, source, Facts(machine)), Facts(machine))})
+    return Facts({**machine, **facts_of_table(_table(dmi, source), Facts(machine))})
 
 
-def _table(dmi: Dmi, source: str, machine: Facts) -> ModuleTable:
+def _table(dmi: Dmi, source: str) -> ModuleTable:
     """Return the slots, or the reason why they tell nothing."""
     if dmi.doubt:
         return ModuleTable((), source, f"{dmi.doubt}: give the whole of it")
     table = judged_table(dmi.slots, source)
-    virtual = machine.text("virtualization") or NO_VIRTUALIZATION
-    if virtual != NO_VIRTUALIZATION:
-        return ModuleTable((), source, f"this is a virtual machine ({virtual}): its table is made up by the hypervisor")
     if table.modules or table.reason:
         return table
     return ModuleTable((), source, _why_none(dmi))
