@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from bandwidth.machine.dmi import Dmi, ProcessorSocket, family_and_model, processor_name, processor_vendor, stated
 from bandwidth.machine.smbios import END_OF_TABLE, double_word, parse_memory_devices, string_of, structures, word
@@ -22,20 +23,23 @@ _DEPTH_UNKNOWN = 0xFF
 
 
 def is_table(content: bytes) -> bool:
-    """Return whether bytes are a table or begin with an entry point: a chain of structures that ends as it should."""
+    """Return whether bytes begin with an entry point, or with two structures at least; no text has two zeros."""
     if content.startswith(_ANCHORS):
         return True
-    kinds = [kind for kind, _, _ in structures(content)]
-    return (
-        len(kinds) > 1 and kinds[0] < END_OF_TABLE and (kinds[-1] == END_OF_TABLE or _length(content) == len(content))
-    )
+    kinds = [kind for kind, _, _ in islice(structures(content), 2)]
+    return len(kinds) > 1 and kinds[0] < END_OF_TABLE
 
 
 def dmi_of_dump(content: bytes) -> Dmi:
-    """Return the contents of a table that may have an entry point before it; what cannot be read is not there."""
-    table = _table(content)
+    """Return the contents of a table that may have an entry point before it; what cannot be read is not there.
+
+    A table that ends before its end marker may lack modules, unless it is as long as its structures and as its entry
+    point says: before SMBIOS 2.2 there was no marker.
+    """
+    table, declared = _table(content)
     found = dmi_of_table(table)
-    is_whole = _length(table) == len(table) or any(kind == END_OF_TABLE for kind, _, _ in structures(table))
+    has_end = any(kind == END_OF_TABLE for kind, _, _ in structures(table))
+    is_whole = has_end or (_length(table) == len(table) and (declared is None or declared <= len(table)))
     return found if is_whole or found.is_empty else replace(found, doubt="the table is cut: its end marker is missing")
 
 
@@ -64,8 +68,11 @@ def dmi_of_table(table: bytes) -> Dmi:
     return replace(found, sockets=tuple(sockets))
 
 
-def _table(content: bytes) -> bytes:
-    """Return the table behind an entry point: where it says, or right behind where its address is the memory's."""
+def _table(content: bytes) -> tuple[bytes, int | None]:
+    """Return the table behind an entry point, and how long that says it is.
+
+    It lies where the entry point says, or right behind it where the address is the memory's.
+    """
     if content.startswith(b"_SM3_"):
         start, length, size = double_word(content, 0x10) or 0, double_word(content, 0x0C), content[6:7]
     elif content.startswith(b"_SM_"):
@@ -73,10 +80,10 @@ def _table(content: bytes) -> bytes:
     elif content.startswith(b"_DMI_"):
         start, length, size = double_word(content, 0x08) or 0, word(content, 0x06), b"\x0f"
     else:
-        return content
+        return content, None
     entry = size[0] if size and size[0] >= 0x0F else 0x1F
     begin = start if entry <= start < len(content) else entry
-    return content[begin : begin + length] if length else content[begin:]
+    return (content[begin : begin + length] if length else content[begin:]), length
 
 
 def _socket(area: bytes, strings: Sequence[bytes]) -> ProcessorSocket:

@@ -12,8 +12,8 @@ from bandwidth.machine.dmi import Dmi
 from bandwidth.machine.dmi_binary import dmi_of_dump, is_table
 from bandwidth.machine.dmi_text import dmi_of_text
 
-# A table has at most 65,535 structures and is some kB; its text with all that a forum's page adds is below this.
-LARGEST_BYTES = 32 * 1024 * 1024
+# Of a thousand modules it is half a megabyte.
+LARGEST_BYTES = 8 * 1024 * 1024
 STANDARD_INPUT = "-"
 HINT = "give the text of `dmidecode` (whole, or -t memory), or what `dmidecode --dump-bin FILE` wrote"
 _BYTE_ORDER_MARKS = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bandwidth.units import KIBI
 
-_MOST_STRUCTURES = 65_536  # a handle has 16 bits
+MOST_STRUCTURES = 65_536  # a handle has 16 bits
 _LONGEST_LINE = 1000
 
 INACTIVE, END_OF_TABLE = 126, 127
@@ -91,7 +91,7 @@ def structures_of(text: str) -> list[Structure]:
     for line in lines_of(text):
         handle, title = _HANDLE.search(line), _TITLES.get(line.removesuffix(" Block"))
         is_new = handle is not None or (title is not None and not _begins(found, title))
-        if is_new and len(found) < _MOST_STRUCTURES:
+        if is_new and len(found) < MOST_STRUCTURES:
             found.append(_begun(handle, title))
         elif found and title is None:
             _put(found[-1], line)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from bandwidth.machine.dmi import Dmi, ProcessorSocket, family_and_model, processor_name, processor_vendor, stated
 from bandwidth.machine.dmi_doubt import doubt_of
-from bandwidth.machine.dmi_lines import DEVICE, Structure, size_of, structures_of, untitled_devices
+from bandwidth.machine.dmi_lines import DEVICE, MOST_STRUCTURES, Structure, size_of, structures_of, untitled_devices
 from bandwidth.machine.smbios import Module, plausible_mt_s, plausible_width_bits
 
 _SPEED = re.compile(r"([0-9]{1,6})(?:\.[0-9]+)? ?(?:MHz|MT/s)", re.ASCII | re.IGNORECASE)
@@ -25,7 +26,7 @@ def dmi_of_text(text: str) -> Dmi:
     structures = structures_of(text)
     devices = [found.fields for found in structures if found.kind == DEVICE]
     if not devices and not structures:
-        devices = list(untitled_devices(text))
+        devices = list(islice(untitled_devices(text), MOST_STRUCTURES))
     machine = _machine(structures)
     return replace(
         machine,

@@ -187,9 +187,10 @@ def _theory(theory: HostTheory, unit: str) -> tuple[str, ...]:
     if theory.peak is None:
         return ()
     rate = format_rate(theory.peak.bytes_per_s, unit)
-    return (
-        f"Theory: {theory.peak.name}: {theory.peak.working}\n  {rate} {unit} for the machine, from {theory.source}",
-    )
+    lines = [f"Theory: {theory.peak.name}: {theory.peak.working}"]
+    lines += [f"  {rate} {unit} for the machine, from {theory.source}"]
+    lines += [f"  {theory.reason}"] if theory.reason else []  # what was taken beside the firmware's plain words
+    return ("\n".join(lines),)
 
 
 def _platform(platform: Peak | None, unit: str) -> tuple[str, ...]:
