@@ -102,8 +102,8 @@ def _twice(speed: int, rated: int | None, sold: _Sold) -> Speed:
 
 
 def _bin(twice: int, rated: int | None, sold: _Sold) -> int | None:
-    """Return the speed that twice a clock is: the rated one or a standard one (2 x 933 is 1866), None for neither."""
-    for speed in (rated, *sold.bins):
+    """Return the speed that twice a clock is: a standard one (2 x 933 is 1866) or the rated one, None for neither."""
+    for speed in (*sold.bins, rated):
         if speed is not None and abs(twice - speed) <= _ROUNDING_MT_S:
             return speed
     return None

@@ -70,7 +70,7 @@ def readings(slots: Sequence[Module]) -> Iterator[Reading]:
     """Yield every way in which all slots that hold a module have a channel, the plainest first."""
     with_node = [_letter(pattern, with_node=True) for pattern in _LETTERS]
     plain = [_letter(pattern, with_node=False) for pattern in _LETTERS]
-    bare = [_letter(pattern, with_node=False) for pattern in _BARE_LETTERS]
+    bare = [_bare(pattern) for pattern in _BARE_LETTERS]
     for label in (_by_bank, _by_locator, _by_controller, *with_node, *plain, _letter_of_bank, *bare):
         labels = tuple(label(slot) for slot in slots)
         if all(found is not None for slot, found in zip(slots, labels, strict=True) if slot.populated):
@@ -154,9 +154,19 @@ def _letter(pattern: re.Pattern[str], *, with_node: bool) -> Label:
         match, node = pattern.search(text), _NODE.search(bank)
         if match is None:
             return None
-        return _socket(text) or _socket(bank), text[: match.end(1)] + (
-            f" {node[0]}" if node is not None and with_node else ""
-        )
+        channel = text[: match.end(1)] + (f" {node[0]}" if node is not None and with_node else "")
+        return _socket(text) or _socket(bank), channel
+
+    return label
+
+
+def _bare(pattern: re.Pattern[str]) -> Label:
+    """Return the reading by the letter or number alone, whatever stands before it."""
+
+    def label(slot: Module) -> tuple[str, str] | None:
+        text = upper(slot.locator)
+        match = pattern.search(text)
+        return None if match is None else (_socket(text) or _socket(upper(slot.bank_locator)), match[1])
 
     return label
 

@@ -12,6 +12,7 @@ from bandwidth.machine.channels import count_channels
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.memory_theory import configured_memory, with_saved_modules
 from bandwidth.machine.modules import SMBIOS_TABLE, UDEV_DATABASE, module_facts, parse_udev
+from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.smbios import Module, parse_memory_devices
 
@@ -184,6 +185,65 @@ def test_a_virtual_machine_never_has_modules(build, kind):
     assert "virtual machine" in memory.reason
     assert "root" not in memory.hint
     assert ("(hypervisor)" in memory.reason) is False
+
+
+EC2 = Facts({"virtualization": Fact("Amazon EC2", "product_name", "read")})
+
+
+def test_ec2_tells_its_hosts_type_and_rated_speed_and_never_a_configured_memory(build):
+    slots = [build.Slot("DIMM 0", "", 0x22, "DDR5", 64 * GIB, 4800, 0)] * 2
+    for files in ({SMBIOS_TABLE: build.smbios(slots)}, {UDEV_DATABASE: build.udev(slots)}):
+        facts = facts_of(files, EC2)
+        assert (facts.value("memory_type"), facts.value("memory_rated_mt_s")) == ("DDR5", 4800)
+        assert "host" in facts["memory_rated_mt_s"].source
+        assert "memory_modules" not in facts
+        memory = configured_memory(facts)
+        assert memory.spec is None
+        assert "its table says DDR5-4800, its host's memory, not how many channels" in memory.reason
+        assert "--memory" in memory.hint
+
+
+def test_ec2_without_a_readable_table_says_what_reading_it_needs(build):
+    unread = configured_memory(facts_of({"/sys/class/dmi/id/product_name": "m7i.large"}, EC2))
+    assert "Amazon EC2" in unread.reason
+    assert "needs root" in unread.reason
+    xen = configured_memory(facts_of({SMBIOS_TABLE: build.smbios([build.Slot("DIMM 0", "", 7, "RAM", GIB)])}, EC2))
+    assert "RAM" in xen.reason
+
+
+def test_slots_named_like_channels_are_held_against_the_processor(build):
+    """Dell's DIMM A to D on a processor with two channels, as the machine's own files tell it."""
+    names = ("DIMM B", "DIMM C", "DIMM A", "DIMM D")
+    slots = [build.Slot(name, "", 0x18, "DDR3", 8 * GIB, 1600, 1600) for name in names]
+    cpuinfo = build.cpuinfo("GenuineIntel", 6, 60, "Intel(R) Core(TM) i7-4810MQ CPU @ 2.80GHz")
+    files = {SMBIOS_TABLE: build.smbios(slots), "/proc/cpuinfo": cpuinfo}
+    facts = collect(CapturedReader(files))
+    assert configured_memory(facts).spec == "DDR3-1600 x2"
+    assert facts.value("memory_channels_possible") == 2
+    assert facts["memory_channels_possible"].confidence == "derived"
+    half = [slots[0], replace(slots[1], size_bytes=0), slots[2], replace(slots[3], size_bytes=0)]
+    doubtful = configured_memory(collect(CapturedReader({**files, SMBIOS_TABLE: build.smbios(half)})))
+    assert doubtful.spec is None
+    assert doubtful.reason == "the names of the slots do not tell the channels: 1 to 2 for 2 modules"
+
+
+def test_what_was_taken_goes_along_with_saved_facts(build):
+    slots = [build.Slot(f"DIMM_{letter}1", size_bytes=8 * GIB, rated=1200, configured=1200) for letter in "AB"]
+    root = facts_of({SMBIOS_TABLE: build.smbios(slots)})
+    memory = configured_memory(with_saved_modules(facts_of({"/sys/class/dmi/id/product_name": "x"}), root))
+    assert (memory.spec, memory.confidence) == ("DDR4-2400 x2", "given")
+    assert "a clock in MHz, taken twice" in memory.reason
+
+
+def test_ranks_and_forms_are_facts(build):
+    area = bytearray(build.memory_device(ddr5(build, "DIMM_A1")))
+    area[0x0E], area[0x1B] = 0x0D, 2
+    facts = facts_of({SMBIOS_TABLE: bytes(area)})
+    assert facts.value("memory_ranks") == 2
+    assert facts.value("memory_modules")[0]["form_factor"] == "SODIMM"
+    database = build.udev([ddr5(build, "DIMM_A1")])
+    [module] = parse_udev(f"{database}E:MEMORY_DEVICE_0_FORM_FACTOR=Die\nE:MEMORY_DEVICE_0_RANK=1\n")
+    assert (module.form_factor, module.ranks) == ("Die", 1)
 
 
 def test_a_made_up_table_is_not_believed(build):
