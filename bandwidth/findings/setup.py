@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+from bandwidth.errors import BandwidthError
 from bandwidth.findings.reading import Raised, positive
 from bandwidth.results import Finding, Record
+from bandwidth.theory import peak
 from bandwidth.units import format_percent, format_rate, format_size
 
 # Firmware rounds a speed (2666, 2667), so up to this share below the rated one is none below it.
 SPEED_MARGIN = 0.01
-_CHANNEL_BYTES = 8  # of DDR to DDR5; LPDDR is soldered, nothing can be filled there
-_MEGA = 1e6
 
 
 def examine_facts(machine: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -72,7 +73,7 @@ def _empty_channels(machine: Mapping[str, Any]) -> Iterator[Finding]:
     verb = "holds" if used == 1 else "hold"
     seen = f"{used:.0f} of {there:.0f} memory channels {verb} a module{_rates(machine, used, there)}"
     if with_slots is not None and used >= with_slots:
-        yield Finding("BW050", seen, "the board has no slots on the others")
+        yield Finding("BW050", seen, "the firmware lists no slots of the others: the board may have none there")
         return
     yield Finding("BW050", seen, "put a module of the same kind into a slot of each empty channel")
 
@@ -80,10 +81,22 @@ def _empty_channels(machine: Mapping[str, Any]) -> Iterator[Finding]:
 def _rates(machine: Mapping[str, Any], used: float, there: float) -> str:
     """Return what the channels in use can reach, and what all could; nothing where the speed is not known."""
     speed = positive(machine.get("memory_configured_mt_s")) or positive(machine.get("memory_rated_mt_s"))
-    if speed is None or not str(machine.get("memory_type", "")).startswith("DDR"):
+    kind = machine.get("memory_type")
+    if speed is None or not isinstance(kind, str) or not kind.startswith("DDR"):
+        return ""  # LPDDR is soldered, and its channels are narrower
+    reached, possible = (_peak_bytes_per_s(f"{kind}-{speed:.0f} x{channels:.0f}") for channels in (used, there))
+    if reached is None or possible is None:
         return ""
-    channel = speed * _MEGA * _CHANNEL_BYTES
-    return f": {format_rate(used * channel)} of {format_rate(there * channel)} GB/s are possible"
+    return f": {format_rate(reached)} of {format_rate(possible)} GB/s are possible"
+
+
+@lru_cache(maxsize=1024)
+def _peak_bytes_per_s(spec: str) -> float | None:
+    """Return the peak of a SPEC, None where the facts make up one that no memory has."""
+    try:
+        return float(peak(spec).bytes_per_s)
+    except BandwidthError:
+        return None
 
 
 def _modules_slow(machine: Mapping[str, Any]) -> Iterator[Finding]:

@@ -106,8 +106,10 @@ def _fitting(slots: Sequence[Module], per_socket: int, sockets: int) -> Channels
 def _fits(slots: Sequence[Module], reading: Reading, per_socket: int, sockets: int) -> bool:
     """Return whether a reading gives the processors' channels: of all sockets, or of those whose slots hold modules."""
     channels = _channels(reading)
+    of_each = Counter(socket for socket, _ in channels)
     if len(channels) == per_socket * sockets:
-        return True
+        # Seven channels on one socket and five on the other are a firmware's slip, and no reading.
+        return "" in of_each or max(of_each.values()) <= per_socket
     filled = {label[0] for slot, label in zip(slots, reading.labels, strict=True) if slot.populated and label}
     named = "" not in {socket for socket, _ in channels}
     of_filled = Counter(socket for socket, _ in channels if socket in filled)

@@ -105,6 +105,23 @@ def test_a_slow_machine_is_one_line_and_exit_1(run, keep, sound):
     assert run(*TODAY) == Ran(1, FAILED, "")
 
 
+def test_empty_channels_and_slow_modules_are_said_of_a_sound_machine_too(run, keep, sound):
+    channels = {"memory_channels": 7, "memory_channels_possible": 8}
+    speeds = {"memory_type": "DDR5", "memory_configured_mt_s": 4400, "memory_rated_mt_s": 4800}
+    keep("today.json", copy=(39.2,) * 6, read=(30.0,) * 6, machine=channels | speeds)
+    told = "; 7 of 8 memory channels hold a module; DDR5-4800 runs at 4400 MT/s\n"
+    assert run(*TODAY) == Ran(0, OK.replace("\n", told), "")
+    assert json.loads(run(*TODAY, "--json").out)["set_up"] == told.strip("; \n").split("; ")
+
+
+def test_a_channel_that_was_lost_is_said_once(run, keep):
+    keep("sound.json", copy=(40.0,) * 6, machine={"memory_channels": 8, "memory_channels_possible": 8})
+    keep("today.json", copy=(20.0,) * 6, machine={"memory_channels": 4, "memory_channels_possible": 8})
+    ran = run(*TODAY)
+    assert (ran.code, ran.out.count("channels")) == (1, 1)
+    assert "4 of 8 memory channels hold a module" in ran.out
+
+
 def test_below_but_within_noise_passes_and_is_named(run, keep, sound):
     keep("today.json", copy=(35.0, 36.0, 36.0, 36.0, 36.0, 41.0), read=(30.0,) * 6)
     assert run(*TODAY) == Ran(0, NOISE, "")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bandwidth.cli.app import run
 from bandwidth.machine.facts import Fact, Facts
+
+CAPTURED = Path(__file__).parents[1] / "machine" / "captured"
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +145,94 @@ def test_facts_that_cannot_be_used_are_refused(capsys, tmp_path):
     (tmp_path / "foreign.json").write_text('{"machine": 1}')
     assert "holds no facts" in refused(capsys, 1, "--facts", str(tmp_path / "foreign.json"))
     assert "does not exist" in refused(capsys, 1, "--facts", str(tmp_path / "none.json"))
+
+
+# --- another machine ------------------------------------------------------------------------------------------------
+
+DESKTOP = CAPTURED / "ryzen_7950x_two_of_four.txt"
+
+
+def asked(capsys, *arguments):
+    assert run(["system", "--json", *map(str, arguments)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return json.loads(out)
+
+
+def test_another_machine_is_answered_as_this_one(capsys, monkeypatch):
+    monkeypatch.setenv("BANDWIDTH_MEMORY", "DDR4-2933 x4")  # speaks of this machine
+    content = asked(capsys, "--dmi", DESKTOP)
+    assert set(content) == set(asked(capsys))
+    assert content["theory"] == {
+        "spec": "DDR5-6000 x2",
+        "peak_bytes_per_s": pytest.approx(96e9),
+        "confidence": "derived",
+        "reason": None,
+    }
+    assert content["machine"]["cpu_model"] == "AMD Ryzen 9 7950X 16-Core Processor"
+    assert "hostname" not in content["machine"]
+    assert content["findings"] == []
+    assert run(["system", "--dmi", str(DESKTOP)]) == 0
+    assert "96.00 GB/s for the machine" in capsys.readouterr().out
+
+
+def test_another_machine_s_empty_channels_are_found(capsys, tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    name = "Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz"
+    cpuinfo.write_text(
+        f"processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t: 85\nmodel name\t: {name}\n"
+    )
+    content = asked(capsys, "--dmi", CAPTURED / "hr630x_eleven_modules_crlf.txt", "--cpuinfo", cpuinfo)
+    (finding,) = [one for one in content["findings"] if one["code"] == "BW050"]
+    assert finding["text"] == "11 of 12 memory channels hold a module: 234.67 of 256.00 GB/s are possible"
+
+
+@pytest.mark.parametrize("format_name", ["table", "markdown", "csv", "json", "latex", "html"])
+def test_another_machine_in_every_format_and_to_a_file(capsys, tmp_path, format_name):
+    path = tmp_path / "out"
+    assert run(["system", "--dmi", str(DESKTOP), "--format", format_name, "-o", str(path)]) == 0
+    assert "7950X" in path.read_text("utf-8")
+    assert capsys.readouterr().out == ""
+
+
+def test_the_processor_and_the_table_may_come_from_two_files_and_a_pipe(capsys, tmp_path, monkeypatch):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t: 97\nmodel name\t: Mine\n")
+    content = asked(capsys, "--dmi", DESKTOP, "--cpuinfo", cpuinfo)
+    assert content["machine"]["sources"]["cpu_model"]["source"] == str(cpuinfo)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(DESKTOP.read_bytes())))
+    assert asked(capsys, "--dmi", "-")["theory"]["spec"] == "DDR5-6000 x2"
+
+
+def test_memory_that_is_named_counts_for_another_machine_too(capsys):
+    content = asked(
+        capsys, "--dmi", CAPTURED / "two_sockets_markdown.txt", "--memory", "DDR4-3200 x6", "--sockets", "2"
+    )
+    assert content["theory"]["peak_bytes_per_s"] == pytest.approx(307.2e9)
+    assert content["theory"]["confidence"] == "given"
+
+
+def test_what_is_not_known_of_another_machine_has_a_hint_that_helps(capsys, tmp_path):
+    path = tmp_path / "cut.txt"
+    path.write_bytes(DESKTOP.read_bytes()[:1500])
+    content = asked(capsys, "--dmi", path)
+    assert content["theory"]["peak_bytes_per_s"] is None
+    assert content["theory"]["reason"].endswith("give the whole of it")
+    (finding,) = content["findings"]
+    assert finding["code"] == "BW010"
+    assert "--facts" not in finding["hint"]
+
+
+def test_files_that_are_none_of_another_machine_are_refused(capsys, tmp_path):
+    (tmp_path / "record.json").write_text('{"schema": "bandwidth/record/1"}')
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(300 * 1024**2)
+    for name, words in (("record.json", "is a file of this tool"), ("large", "too large"), ("none", "does not exist")):
+        assert words in refused(capsys, 1, "--dmi", str(tmp_path / name))
+    assert "cannot be read" in refused(capsys, 1, "--dmi", str(tmp_path))
+    assert "too large" in refused(capsys, 1, "--dmi", str(DESKTOP), "--cpuinfo", str(tmp_path / "large"))
+    for arguments in (("--cpuinfo", "x"), ("--dmi", "-", "--cpuinfo", "-"), ("--dmi", "x", "--facts", "y")):
+        refused(capsys, 1 if "--facts" in arguments else 2, *arguments)
 
 
 def test_no_output_on_a_pipe_has_escapes():

@@ -8,6 +8,7 @@ from simulated_fleet import Fault, Spread, simulated_machines
 
 from bandwidth.fleet import judge
 from bandwidth.fleet.judging import NotRead
+from bandwidth.fleet.machines import machine_of
 from bandwidth.report import render
 from bandwidth.report.fleet import MOST_NAMED, fleet_document, fleet_figures
 
@@ -27,6 +28,18 @@ def test_the_table_names_the_host_its_share_and_its_slowest_result():
     assert "Not read: x.json: it is cut short\n" in text
     assert "Differs: nothing that is known." in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_a_set_up_gives_away_is_told_of_machines_that_are_not_flagged(make_record, make_result):
+    facts = {"memory_channels": 7, "memory_channels_possible": 8}
+    records = [make_record(make_result(), machine={"hostname": f"n{at}", **facts}) for at in range(3)]
+    records.append(make_record(make_result(), machine={"hostname": "whole"}))
+    document = fleet_document(judge([machine_of(record, f"{at}.json") for at, record in enumerate(records)]))
+    text = " ".join(render(document, "table").split())
+    assert "none flagged" in text
+    assert "BW050: n0, n1, n2: 7 of 8 memory channels hold a module; put a module" in text
+    (finding,) = document.data["findings"]
+    assert (finding["code"], len(finding["machines"])) == ("BW050", 3)
 
 
 def test_long_lists_are_cut_and_say_so():
