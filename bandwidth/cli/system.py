@@ -78,8 +78,9 @@ def system(
         facts, sockets_found = _this_machine(asked)
         theory = host_theory(asked, facts, sockets_found)
     else:
-        asked = replace(asked, memory=memory)  # BANDWIDTH_MEMORY speaks of this machine
         facts, sockets_found = _other_machine(dmi, cpuinfo, asked)
+        # BANDWIDTH_MEMORY speaks of this machine; the number of sockets stands among the facts.
+        asked = replace(asked, memory=memory, sockets=None)
         theory = _with_its_hint(host_theory(asked, facts, sockets_found), facts)
     platform = platform_peak(facts)
     if save is not None:
@@ -117,7 +118,7 @@ def _other_machine(dmi: Path | None, cpuinfo: Path | None, asked: "MeasureOption
     name = "standard input" if str(dmi) == STANDARD_INPUT else str(dmi)
     found = dmi_of(read_content(dmi, "the text of dmidecode", HINT), name)
     text = None if cpuinfo is None else text_of(read_content(cpuinfo, "the text of /proc/cpuinfo", CPUINFO_HINT))
-    facts = facts_of_dmi(found, name, text, str(cpuinfo))
+    facts = facts_of_dmi(found, name, text, str(cpuinfo), asked.sockets)
     return facts, facts.integer("sockets") or 1
 
 
@@ -126,5 +127,6 @@ def _with_its_hint(theory: "HostTheory", facts: "Facts") -> "HostTheory":
     if theory.peak is not None:
         return theory
     name = "" if "cpu_model" in facts else "give its /proc/cpuinfo too (--cpuinfo FILE), or "
+    name = name if "sockets" in facts or "cpu_model" not in facts else "give its number of sockets (--sockets N), or "
     at_hand = theory.hint if "--facts" not in theory.hint else 'give --memory "DDR5-4800 x12"'
     return replace(theory, hint=f"{name}{at_hand.replace(' or BANDWIDTH_MEMORY', '')}")

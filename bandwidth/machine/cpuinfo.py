@@ -73,8 +73,13 @@ def facts_of_cpuinfo(text: str, source: str = CPUINFO) -> dict[str, Fact]:
 
 
 def sockets_of_cpuinfo(text: str) -> int | None:
-    """Return how many values `physical id` has over all blocks, whatever their order; None where none has it."""
-    return len({block["physical id"] for block in blocks_of(text) if block.get("physical id", "").isdigit()}) or None
+    """Return how many values `physical id` has over all blocks, whatever their order.
+
+    None where none has it, or where fewer CPUs are listed than one socket has: people paste the first block only.
+    """
+    blocks = [block for block in blocks_of(text) if block.get("physical id", "").isdigit()]
+    siblings = max((whole_number(block.get("siblings")) or 0 for block in blocks), default=0)
+    return None if len(blocks) < siblings else len({block["physical id"] for block in blocks}) or None
 
 
 def flags_of_cpuinfo(text: str) -> frozenset[str] | None:

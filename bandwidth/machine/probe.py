@@ -6,6 +6,7 @@ from bandwidth.machine.c_library import streaming_threshold_facts
 from bandwidth.machine.core_kinds import core_kinds_source
 from bandwidth.machine.cpu_list import format_cpu_list, read_cpu_list
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, Json, known
+from bandwidth.machine.firmware import firmware_facts
 from bandwidth.machine.gpus import gpu_facts
 from bandwidth.machine.hmat import hmat_facts
 from bandwidth.machine.memory import cpu_quota_facts, memory_facts
@@ -40,6 +41,7 @@ def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
     return Facts(
         {
             **_software(reader),
+            **firmware_facts(reader),
             **processor,
             **device_tree_facts(reader),
             **boost_facts(reader),

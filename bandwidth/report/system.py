@@ -156,16 +156,12 @@ def _modules(facts: Facts) -> tuple[Table, ...]:
     modules = facts.value("memory_modules")
     if not isinstance(modules, list) or not modules:
         return ()
-    columns = (
-        Column("module"),
-        Column("type"),
-        Column("size", "right"),
-        Column("rated", "right"),
-        Column("runs at", "right"),
-    )
+    with_ranks = any(isinstance(module, dict) and module.get("ranks") for module in modules)
+    numbers = ("size", "rated", "runs at", *(["ranks"] if with_ranks else []))
+    columns = (Column("module"), Column("type"), *(Column(head, "right") for head in numbers))
     names = [module.get("locator") for module in modules if isinstance(module, dict)]
     rows = tuple(
-        _module_row(module, with_bank=names.count(module.get("locator")) > 1)
+        (*_module_row(module, with_bank=names.count(module.get("locator")) > 1), *_ranks(module, shown=with_ranks))
         for module in modules
         if isinstance(module, dict)
     )
@@ -181,6 +177,10 @@ def _module_row(module: dict[str, Json], *, with_bank: bool) -> tuple[str, ...]:
         format_size(size) if isinstance(size, int) else "-",
         *(f"{module[name]} MT/s" if module.get(name) else "-" for name in ("rated_mt_s", "configured_mt_s")),
     )
+
+
+def _ranks(module: dict[str, Json], *, shown: bool) -> tuple[str, ...]:
+    return (str(module.get("ranks") or "-"),) if shown else ()
 
 
 def _theory(theory: HostTheory, unit: str) -> tuple[str, ...]:

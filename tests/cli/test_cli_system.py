@@ -212,6 +212,20 @@ def test_memory_that_is_named_counts_for_another_machine_too(capsys):
     assert content["theory"]["confidence"] == "given"
 
 
+def test_the_number_of_sockets_may_be_given_for_another_machine(capsys, tmp_path):
+    device = (
+        "Memory Device\n\tSize: 16 GB\n\tLocator: DIMM{0}\n\tBank Locator: BANK {0}\n\tType: DDR4\n\tSpeed: 2400 MT/s\n"
+    )
+    (tmp_path / "dmi").write_text("\n".join(device.format(number) for number in range(8)))
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Intel(R) Xeon(R) CPU E5-2690 v4 @ 2.60GHz\n")
+    files = ("--dmi", tmp_path / "dmi", "--cpuinfo", tmp_path / "cpuinfo")
+    (finding,) = asked(capsys, *files)["findings"]
+    assert finding["hint"].startswith("give its number of sockets (--sockets N), or ")
+    content = asked(capsys, *files, "--sockets", "2")
+    assert content["theory"]["spec"] == "DDR4-2400 x8"
+    assert content["machine"]["sources"]["sockets"] == {"source": "--sockets", "confidence": "given"}
+
+
 def test_what_is_not_known_of_another_machine_has_a_hint_that_helps(capsys, tmp_path):
     path = tmp_path / "cut.txt"
     path.write_bytes(DESKTOP.read_bytes()[:1500])

@@ -237,8 +237,10 @@ def test_what_is_no_smbios_is_refused_in_one_line(content, words):
 
 
 def test_a_thousand_modules_and_nothing_but_unknown():
-    many = DESKTOP | {"cpu": None, "cpuid": None, "devices": [device(f"DIMM{number}") for number in range(1000)]}
-    assert gb_s(machine_text(many)) is None
+    many = DESKTOP | {"devices": [device(f"Node0_Channel{number % 500}_Dimm{number // 500}") for number in range(1000)]}
+    for whole in (True, False):
+        facts, theory = answer(machine_text(many, whole=whole))
+        assert (theory.peak, "1000 memory devices" in facts.text("memory_modules_reason")) == (None, True)
     unknown = dict.fromkeys(("type", "size", "speed", "configured", "data_width"), "Unknown")
     facts, theory = answer(machine_text(DESKTOP | {"devices": [device("A", **unknown)] * 2}))
     assert (theory.peak, facts.text("memory_modules_reason")) == (None, "none of the memory devices has a size")
@@ -322,3 +324,33 @@ def test_every_shared_machine_by_its_text():
     assert sum(count for (_, _, verdict), count in verdicts.items() if verdict in ("wrong", "invented")) < 0.005 * 900
     assert not [key for key in verdicts if key[0] == "sound" and key[1] and key[2] != "right"]
     assert not [key for key in verdicts if key[2] == "invented"]
+
+
+XEON = {"cpu": "Intel(R) Xeon(R) CPU E5-2690 v4 @ 2.60GHz", "cpuid": ["GenuineIntel", 6, 79], "sockets": 2}
+BY_NUMBER = {"devices": [device(f"DIMM{number}", bank=f"BANK {number}", speed="2400 MT/s") for number in range(8)]}
+BY_SOCKET = {"devices": [device(f"CPU{number // 4}_{'ABCD'[number % 4]}0", speed="2400 MT/s") for number in range(8)]}
+
+
+def cpuinfo_of(physical_ids, siblings=1):
+    return "\n".join(
+        f"processor\t: {cpu}\nmodel name\t: {XEON['cpu']}\nphysical id\t: {socket}\nsiblings\t: {siblings}\n"
+        for cpu, socket in enumerate(physical_ids)
+    )
+
+
+@pytest.mark.parametrize(
+    ("slots", "whole", "cpuinfo", "sockets", "expected"),
+    [
+        (BY_NUMBER, True, None, 2, 153.6),
+        (BY_NUMBER, False, cpuinfo_of([0, 1, 0, 1]), 2, 153.6),
+        (BY_NUMBER, False, cpuinfo_of([0], siblings=28), None, None),  # the first block alone
+        (BY_NUMBER, False, f"model name\t: {XEON['cpu']}\n", None, None),
+        (BY_SOCKET, False, f"model name\t: {XEON['cpu']}\n", 2, 153.6),
+    ],
+)
+def test_a_processor_that_may_stand_beside_others_is_not_taken_for_the_only_one(
+    slots, whole, cpuinfo, sockets, expected
+):
+    text = machine_text(XEON | slots, whole=whole)
+    assert answer(text, cpuinfo)[0].value("sockets") == sockets
+    assert gb_s(text, cpuinfo) == (None if expected is None else pytest.approx(expected))

@@ -194,3 +194,12 @@ def test_the_room_needs_neither_numpy_nor_psutil_to_be_imported():
     code = f"import sys, bandwidth.machine.probe; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_who_made_the_machine_is_told_unless_nobody_filled_it_in():
+    folder = "/sys/class/dmi/id"
+    files = {f"{folder}/sys_vendor": "Amazon EC2\n", f"{folder}/product_name": "m7i.large\n"}
+    files |= {f"{folder}/board_vendor": "To Be Filled By O.E.M.\n", f"{folder}/board_name": "Default string\n"}
+    facts = collect(CapturedReader(files))
+    assert (facts.text("system_vendor"), facts.text("product_name")) == ("Amazon EC2", "m7i.large")
+    assert not {"board_vendor", "board_name"} & set(facts)

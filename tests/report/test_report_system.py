@@ -167,6 +167,13 @@ def test_what_saved_facts_say_is_marked(facts, theory):
     assert re.search(r"memory type +DDR4 +saved facts: udev \(given\)", render(system_document(given, theory), "table"))
 
 
+def test_ranks_have_a_column_where_any_is_known():
+    modules = Facts({"memory_modules": Fact([{"locator": "A1", "ranks": 2}, {"locator": "B1"}], "a file", "read")})
+    table = next(block for block in system_document(modules, UNKNOWN).blocks if getattr(block, "title", ""))
+    assert table.columns[-1].header == "ranks"
+    assert [row[-1] for row in table.rows] == ["2", "-"]
+
+
 def test_a_module_with_gaps_has_dashes():
     modules = Facts({"memory_modules": Fact([{"locator": "A1", "size_bytes": 8 * GIB}, {}, "odd"], "a file", "read")})
     table = next(block for block in system_document(modules, UNKNOWN).blocks if getattr(block, "title", ""))
