@@ -106,8 +106,10 @@ def _fitting(slots: Sequence[Module], per_socket: int, sockets: int) -> Channels
 def _fits(slots: Sequence[Module], reading: Reading, per_socket: int, sockets: int) -> bool:
     """Return whether a reading gives the processors' channels: of all sockets, or of those whose slots hold modules."""
     channels = _channels(reading)
+    of_each = Counter(socket for socket, _ in channels)
     if len(channels) == per_socket * sockets:
-        return True
+        # Seven channels on one socket and five on the other are a firmware's slip, and no reading.
+        return "" in of_each or max(of_each.values()) <= per_socket
     filled = {label[0] for slot, label in zip(slots, reading.labels, strict=True) if slot.populated and label}
     named = "" not in {socket for socket, _ in channels}
     of_filled = Counter(socket for socket, _ in channels if socket in filled)
@@ -117,7 +119,8 @@ def _fits(slots: Sequence[Module], reading: Reading, per_socket: int, sockets: i
 def _without_fitting_names(slots: Sequence[Module], possible: int, doubt: str, *, lists_empty_slots: bool) -> Channels:
     """Return what follows although no reading of the names gives the processor's channels."""
     fewer = _clean_with_fewer(slots, possible)
-    is_full = lists_empty_slots and len(slots) % possible == 0 and all(slot.populated for slot in slots)
+    each, rest = divmod(len(slots), possible)
+    is_full = lists_empty_slots and rest == 0 and each <= MOST_SLOTS_A_CHANNEL and all(slot.populated for slot in slots)
     if is_full and fewer is None:
         return Channels(possible, possible, f"every slot holds a module, so all {possible} channels do")
     if fewer is not None and not is_full:
@@ -127,11 +130,14 @@ def _without_fitting_names(slots: Sequence[Module], possible: int, doubt: str, *
         )
     if doubt:
         return Channels(doubt=doubt)
-    named = {len(_channels(reading)) for reading in readings(slots) if not reading.bare and _plausible(reading)}
+    counts = [(len(_channels(reading)), reading.bare) for reading in readings(slots) if _plausible(reading)]
+    named = {count for count, bare in counts if count > possible or not bare}
     if not named:
         return Channels()
-    text = f"the names of the slots give {_words(sorted(named))} channels, and the processor has {possible}"
-    return Channels(doubt=text)
+    word = "channel" if named == {1} else "channels"
+    return Channels(
+        doubt=f"the names of the slots give {_words(sorted(named))} {word}, and the processor has {possible}"
+    )
 
 
 def _clean_with_fewer(slots: Sequence[Module], possible: int) -> tuple[int, int] | None:

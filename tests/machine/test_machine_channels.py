@@ -74,6 +74,8 @@ def test_channels_of_a_known_processor(names, empty, per_socket, sockets, expect
         ([f"DIMM_{letter}1" for letter in "ABCD"] * 2, [], None, ""),  # names that repeat
         ([f"DIMM_{letter}{slot}" for letter in "ABCD" for slot in (1, 2)], [], 8, ""),  # half the channels, or all
         (["A1", "A2", "A3"], [0], 2, ""),  # three slots on two channels, and which is the second?
+        (["DIMM A", "DIMM B", "DIMM C", "DIMM D"], [2, 3], 2, "give 4 channels, and the processor has 2"),
+        (["1", "2", "3", "4", "5", "6", "7", "8"], [], 2, ""),  # four modules on a channel: it is no such board
     ],
 )
 def test_what_the_processor_contradicts_is_no_count(names, empty, per_socket, doubt):
