@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bandwidth.machine.slot_names import MOST_SLOTS_A_CHANNEL, Reading, customs, readings, upper
+from bandwidth.machine.slot_names import MOST_SLOTS_A_CHANNEL, Reading, customs, readings, sockets_with_modules, upper
 from bandwidth.machine.smbios import Module
 
 # Slots that one module plugs into; a soldered entry may stand for several chips on several channels.
@@ -49,6 +49,11 @@ def count_channels(
         return _on_camms(modules, possible)
     if possible == 1:
         return Channels(1, 1, "the processor has one channel" if len(modules) > 1 else "")
+    filled = sockets_with_modules(slots)
+    if per_socket is not None and filled > sockets:
+        return Channels(
+            doubt=f"the names of the slots tell {filled} sockets with modules, and the machine has {sockets}"
+        )
     named = _named(slots) if per_socket is None else _fitting(slots, per_socket, sockets)
     if named.used is not None:
         return named

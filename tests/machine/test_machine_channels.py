@@ -91,6 +91,12 @@ def test_what_is_taken_without_names_is_said():
     assert "Dell" in count_channels(slots("A1", "A2", "A3", "A4", empty={"A4"}), 4).note
 
 
+def test_more_sockets_with_modules_than_the_machine_has_are_a_doubt():
+    names = [f"CPU{cpu}-DIMM{number}" for cpu in (0, 1) for number in range(4)]
+    assert counted(count_channels(slots(*names), 4, 2)) == (8, 8)
+    assert "2 sockets with modules, and the machine has 1" in count_channels(slots(*names), 4, 1).doubt
+
+
 def test_full_slots_tell_nothing_where_empty_ones_are_not_listed():
     assert count_channels(slots("1", "2"), 2, lists_empty_slots=False).used is None
 
