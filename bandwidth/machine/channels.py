@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bandwidth.machine.slot_names import MOST_SLOTS_A_CHANNEL, Reading, customs, readings, upper
+from bandwidth.machine.slot_names import MOST_SLOTS_A_CHANNEL, Reading, customs, readings, sockets_with_modules, upper
 from bandwidth.machine.smbios import Module
 
 # Slots that one module plugs into; a soldered entry may stand for several chips on several channels.
@@ -49,6 +49,11 @@ def count_channels(
         return _on_camms(modules, possible)
     if possible == 1:
         return Channels(1, 1, "the processor has one channel" if len(modules) > 1 else "")
+    filled = sockets_with_modules(slots)
+    if per_socket is not None and filled > sockets:
+        return Channels(
+            doubt=f"the names of the slots tell {filled} sockets with modules, and the machine has {sockets}"
+        )
     named = _named(slots) if per_socket is None else _fitting(slots, per_socket, sockets)
     if named.used is not None:
         return named
@@ -119,7 +124,8 @@ def _fits(slots: Sequence[Module], reading: Reading, per_socket: int, sockets: i
 def _without_fitting_names(slots: Sequence[Module], possible: int, doubt: str, *, lists_empty_slots: bool) -> Channels:
     """Return what follows although no reading of the names gives the processor's channels."""
     fewer = _clean_with_fewer(slots, possible)
-    is_full = lists_empty_slots and len(slots) % possible == 0 and all(slot.populated for slot in slots)
+    each, rest = divmod(len(slots), possible)
+    is_full = lists_empty_slots and rest == 0 and each <= MOST_SLOTS_A_CHANNEL and all(slot.populated for slot in slots)
     if is_full and fewer is None:
         return Channels(possible, possible, f"every slot holds a module, so all {possible} channels do")
     if fewer is not None and not is_full:
@@ -129,11 +135,14 @@ def _without_fitting_names(slots: Sequence[Module], possible: int, doubt: str, *
         )
     if doubt:
         return Channels(doubt=doubt)
-    named = {len(_channels(reading)) for reading in readings(slots) if not reading.bare and _plausible(reading)}
+    counts = [(len(_channels(reading)), reading.bare) for reading in readings(slots) if _plausible(reading)]
+    named = {count for count, bare in counts if count > possible or not bare}
     if not named:
         return Channels()
-    text = f"the names of the slots give {_words(sorted(named))} channels, and the processor has {possible}"
-    return Channels(doubt=text)
+    word = "channel" if named == {1} else "channels"
+    return Channels(
+        doubt=f"the names of the slots give {_words(sorted(named))} {word}, and the processor has {possible}"
+    )
 
 
 def _clean_with_fewer(slots: Sequence[Module], possible: int) -> tuple[int, int] | None:

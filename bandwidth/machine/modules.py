@@ -25,6 +25,7 @@ from bandwidth.machine.modules_by_command import (
 )
 from bandwidth.machine.processor import NO_CONTAINER, NO_VIRTUALIZATION
 from bandwidth.machine.reader import Reader, whole_number
+from bandwidth.machine.slot_names import sockets_with_modules
 from bandwidth.machine.smbios import Module, parse_memory_devices, plausible_mt_s, plausible_width_bits
 
 UDEV_DATABASE = "/run/udev/data/+dmi:id"
@@ -247,7 +248,8 @@ def _why_not(reader: Reader, machine: Facts) -> str:
 def _speeds_and_amount(table: ModuleTable, machine: Facts) -> dict[str, Fact]:
     """Return how fast the modules run and how wide they are, held against the processor, with the words for both."""
     family = processor_family(machine.text("cpu_model") or "")
-    sockets = max(machine.integer("sockets") or 1, 1)
+    # A pasted table may come without its processors: then its slots' names tell how many there are.
+    sockets = max(machine.integer("sockets") or sockets_with_modules(table.slots), 1)
     rated, configured = rated_speed(table.modules, family), configured_speed(table.modules, family)
     kinds = [module.type or "" for module in table.modules]
     if not any(slot.locator or slot.data_width_bits for slot in table.slots):
@@ -287,7 +289,8 @@ def _channels(table: ModuleTable, family: ProcessorFamily | None, sockets: int) 
     source = f"{table.source}, {counted.note or 'names of the slots'}"
     facts = _possible(family, sockets)
     if counted.used is None:
-        most = len(table.modules) if per_socket is None else min(len(table.modules), per_socket * sockets)
+        named = max(sockets, sockets_with_modules(table.slots))
+        most = len(table.modules) if per_socket is None else min(len(table.modules), per_socket * named)
         facts |= known("memory_channels_range", [1, most], f"{table.source}, names of the slots", DERIVED)
         return _Amount(facts, doubt=counted.doubt)
     width = ddr_width(table.modules, counted.used)

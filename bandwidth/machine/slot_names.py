@@ -90,6 +90,12 @@ def customs(slots: Sequence[Module], channels: int) -> Iterator[Reading]:
         yield Reading(labels, "neighbouring slots share a channel, as on HPE's servers")
 
 
+def sockets_with_modules(slots: Sequence[Module]) -> int:
+    """Return how many sockets the names of the filled slots tell apart, 0 where they name none."""
+    named = {_socket(upper(slot.locator)) or _socket(upper(slot.bank_locator)) for slot in slots if slot.populated}
+    return len(named - {""})
+
+
 def upper(text: str | None) -> str:
     """Return a name as it is compared."""
     return (text or "").strip().upper()

@@ -74,6 +74,8 @@ def test_channels_of_a_known_processor(names, empty, per_socket, sockets, expect
         ([f"DIMM_{letter}1" for letter in "ABCD"] * 2, [], None, ""),  # names that repeat
         ([f"DIMM_{letter}{slot}" for letter in "ABCD" for slot in (1, 2)], [], 8, ""),  # half the channels, or all
         (["A1", "A2", "A3"], [0], 2, ""),  # three slots on two channels, and which is the second?
+        (["DIMM A", "DIMM B", "DIMM C", "DIMM D"], [2, 3], 2, "give 4 channels, and the processor has 2"),
+        (["1", "2", "3", "4", "5", "6", "7", "8"], [], 2, ""),  # four modules on a channel: it is no such board
     ],
 )
 def test_what_the_processor_contradicts_is_no_count(names, empty, per_socket, doubt):
@@ -87,6 +89,12 @@ def test_what_is_taken_without_names_is_said():
     assert "one module" in count_channels(slots("1", "2", empty={"1"}), 2).note
     assert "one channel" in count_channels(slots("1", "2"), 1).note
     assert "Dell" in count_channels(slots("A1", "A2", "A3", "A4", empty={"A4"}), 4).note
+
+
+def test_more_sockets_with_modules_than_the_machine_has_are_a_doubt():
+    names = [f"CPU{cpu}-DIMM{number}" for cpu in (0, 1) for number in range(4)]
+    assert counted(count_channels(slots(*names), 4, 2)) == (8, 8)
+    assert "2 sockets with modules, and the machine has 1" in count_channels(slots(*names), 4, 1).doubt
 
 
 def test_full_slots_tell_nothing_where_empty_ones_are_not_listed():

@@ -11,7 +11,14 @@ from bandwidth.errors import BandwidthError
 from bandwidth.machine.channels import count_channels
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.memory_theory import configured_memory, with_saved_modules
-from bandwidth.machine.modules import SMBIOS_TABLE, UDEV_DATABASE, module_facts, parse_udev
+from bandwidth.machine.modules import (
+    SMBIOS_TABLE,
+    UDEV_DATABASE,
+    facts_of_table,
+    judged_table,
+    module_facts,
+    parse_udev,
+)
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.smbios import Module, parse_memory_devices
@@ -224,7 +231,22 @@ def test_slots_named_like_channels_are_held_against_the_processor(build):
     half = [slots[0], replace(slots[1], size_bytes=0), slots[2], replace(slots[3], size_bytes=0)]
     doubtful = configured_memory(collect(CapturedReader({**files, SMBIOS_TABLE: build.smbios(half)})))
     assert doubtful.spec is None
-    assert doubtful.reason == "the names of the slots do not tell the channels: 1 to 2 for 2 modules"
+    assert doubtful.reason == ("the names of the slots give 4 channels, and the processor has 2: 1 to 2 for 2 modules")
+
+
+def test_a_table_without_its_processors_tells_the_sockets_by_its_slots():
+    slots = [
+        Module(f"CPU{cpu}-DIMM{number}", "", "DDR3", GIB, 64, 1600, 1600, "DIMM", 1, True)
+        for cpu in (0, 1)
+        for number in range(8)
+    ]
+    table, name = judged_table(slots, "a file"), Fact("Intel(R) Xeon(R) CPU E5-2690 0 @ 2.90GHz", "cpuinfo", "read")
+    told = Facts(facts_of_table(table, Facts({"cpu_model": name})))
+    assert configured_memory(told).spec == "DDR3-1600 x8"
+    wrong = Facts({"cpu_model": name, "sockets": Fact(1, "sysfs", "read")})
+    doubtful = Facts(facts_of_table(table, wrong))
+    assert configured_memory(doubtful).spec is None
+    assert doubtful.value("memory_channels_range") == [1, 8]
 
 
 def test_what_was_taken_goes_along_with_saved_facts(build):
