@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.catalog.arm_cores import arm_cores
@@ -142,6 +142,7 @@ LINES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(LINES | st.text(max_size=20), max_size=30))
 def test_garbled_text_never_raises(lines):
     text = "\n".join(lines)

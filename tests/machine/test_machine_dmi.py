@@ -260,7 +260,7 @@ DEVICES = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(DEVICES, st.booleans(), st.sampled_from([NEW, OLD]))
 def test_a_rendered_table_reads_back(devices, whole, configured):
     slots = dmi_of_text(machine_text(DESKTOP | {"devices": devices}, whole=whole, configured=configured)).slots
@@ -277,7 +277,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(), st.lists(PIECES | st.text(max_size=9)).map("\n".join), st.binary()), st.text(max_size=40))
 def test_any_content_is_answered_or_refused(content, cpuinfo):
     with suppress(BandwidthError):

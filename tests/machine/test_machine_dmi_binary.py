@@ -112,7 +112,7 @@ def test_an_arm_processor_and_the_bit_of_a_virtual_machine(build):
     assert facts_of_dmi(found, "x").text("cpu_model") == "ARM Neoverse-N1"
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(
     st.binary(max_size=300),
     st.sampled_from([b"", b"_SM_", b"_SM3_", b"_DMI_", b"\x00\x1a\x00\x00", b"\x11\x15\x00\x00"]),
