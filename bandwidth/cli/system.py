@@ -106,8 +106,8 @@ def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
 
 def _other_machine(dmi: Path | None, cpuinfo: Path | None, asked: "MeasureOptions") -> "tuple[Facts, int]":
     """Return the facts of the machine that the files are of. Raises BandwidthError where they are something else."""
-    from bandwidth.machine.dmi_facts import CPUINFO_HINT, facts_of_dmi
-    from bandwidth.machine.dmi_file import HINT, STANDARD_INPUT, dmi_of, read_content, text_of
+    from bandwidth.machine.dmi_facts import CPUINFO_HINT, facts_of_content
+    from bandwidth.machine.dmi_file import HINT, STANDARD_INPUT, read_content
 
     if dmi is None:
         raise UsageError("--cpuinfo goes with --dmi", "give --dmi FILE with the text of that machine's dmidecode")
@@ -116,9 +116,9 @@ def _other_machine(dmi: Path | None, cpuinfo: Path | None, asked: "MeasureOption
     if str(dmi) == STANDARD_INPUT == str(cpuinfo):
         raise UsageError("--dmi and --cpuinfo cannot both be standard input", "give one of them as a file")
     name = "standard input" if str(dmi) == STANDARD_INPUT else str(dmi)
-    found = dmi_of(read_content(dmi, "the text of dmidecode", HINT), name)
-    text = None if cpuinfo is None else text_of(read_content(cpuinfo, "the text of /proc/cpuinfo", CPUINFO_HINT))
-    facts = facts_of_dmi(found, name, text, str(cpuinfo), asked.sockets)
+    content = read_content(dmi, "the text of dmidecode", HINT)
+    kernel = None if cpuinfo is None else read_content(cpuinfo, "the text of /proc/cpuinfo", CPUINFO_HINT)
+    facts = facts_of_content(content, name, kernel, str(cpuinfo), asked.sockets)
     return facts, facts.integer("sockets") or 1
 
 

@@ -7,6 +7,7 @@ import re
 from bandwidth.catalog.arm_cores import arm_cores
 from bandwidth.machine.cpuinfo import facts_of_cpuinfo, flags_of_cpuinfo, sockets_of_cpuinfo
 from bandwidth.machine.dmi import Dmi, ProcessorSocket
+from bandwidth.machine.dmi_file import dmi_of, kernel_text, text_of
 from bandwidth.machine.facts import ASSUMED, DERIVED, GIVEN, Fact, Facts, known
 from bandwidth.machine.lscpu import facts_of_lscpu, is_lscpu
 from bandwidth.machine.modules import ModuleTable, facts_of_table, judged_table
@@ -30,6 +31,20 @@ _SOCKET_WORD = re.compile(
     r"(?<![A-Z])(?:CPU|PROC(?:ESSOR)?|SOCKET)[ _]?([0-9]{1,2})(?![0-9])|^P([0-9]{1,2})(?=[ _-])", re.MULTILINE
 )
 _CPU_FACTS = ("cpu_vendor", "cpu_family", "cpu_model_number", "cpu_model")
+
+
+def facts_of_content(
+    content: bytes, source: str, cpuinfo: bytes | None = None, cpuinfo_source: str = "", sockets: int | None = None
+) -> Facts:
+    """Return what is known of the machine that a file is of: see `facts_of_dmi`.
+
+    Without `cpuinfo` the file itself may have it: people paste several commands' outputs in one go.
+    Raises BandwidthError where the file is no SMBIOS in any form.
+    """
+    dmi = dmi_of(content, source)
+    if cpuinfo is None:
+        return facts_of_dmi(dmi, source, kernel_text(content), source, sockets)
+    return facts_of_dmi(dmi, source, text_of(cpuinfo), cpuinfo_source, sockets)
 
 
 def facts_of_dmi(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import sys
 from pathlib import Path
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.dmi import Dmi
 from bandwidth.machine.dmi_binary import dmi_of_dump, is_table
+from bandwidth.machine.dmi_lines import lines_of
 from bandwidth.machine.dmi_text import dmi_of_text
+from bandwidth.machine.lscpu import is_lscpu
 
 # Of a thousand modules it is half a megabyte.
 LARGEST_BYTES = 8 * 1024 * 1024
@@ -23,6 +26,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_OF_CPUINFO = re.compile(r"^(?:model name|CPU implementer)\s*:", re.MULTILINE)
 _NEEDS_ROOT = ("permission denied", "can't read memory from /dev/mem", "operation not permitted")
 
 
@@ -61,6 +65,14 @@ def dmi_of(content: bytes, name: str) -> Dmi:
     if found.is_empty:
         raise BandwidthError(f"{name} {_what_it_is(text)}", HINT)
     return found
+
+
+def kernel_text(content: bytes) -> str | None:
+    """Return the text of a file that has /proc/cpuinfo or lscpu beside dmidecode, None where it has neither."""
+    if is_table(content):
+        return None
+    text = "\n".join(lines_of(text_of(content)))
+    return text if is_lscpu(text) or _OF_CPUINFO.search(text) is not None else None
 
 
 def text_of(content: bytes) -> str:

@@ -204,6 +204,17 @@ def test_the_processor_and_the_table_may_come_from_two_files_and_a_pipe(capsys, 
     assert asked(capsys, "--dmi", "-")["theory"]["spec"] == "DDR5-6000 x2"
 
 
+def test_the_processor_may_stand_in_the_same_paste(capsys, tmp_path):
+    path = tmp_path / "paste.txt"
+    memory = (CAPTURED / "two_sockets_markdown.txt").read_text("utf-8")
+    path.write_text(
+        f"$ lscpu\nModel name:  Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz\nSocket(s):  2\n$ dmidecode\n{memory}"
+    )
+    content = asked(capsys, "--dmi", path)
+    assert content["machine"]["cpu_model"] == "Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz"
+    assert (content["machine"]["sockets"], content["theory"]["spec"]) == (2, "DDR4-2666 x12")
+
+
 def test_memory_that_is_named_counts_for_another_machine_too(capsys):
     content = asked(
         capsys, "--dmi", CAPTURED / "two_sockets_markdown.txt", "--memory", "DDR4-3200 x6", "--sockets", "2"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.dmi_facts import facts_of_dmi
+from bandwidth.machine.dmi_facts import facts_of_content
 from bandwidth.machine.dmi_file import dmi_of, text_of
 from bandwidth.machine.dmi_text import dmi_of_text
 from bandwidth.measuring.memory_theory import host_theory
@@ -28,7 +28,8 @@ GIB = 1024**3
 def answer(content, cpuinfo=None):
     """The facts of a text or table, and its theory, as `system --dmi` comes by them."""
     content = content.encode() if isinstance(content, str) else content
-    facts = facts_of_dmi(dmi_of(content, "the file"), "the file", cpuinfo, "cpuinfo")
+    cpuinfo = None if cpuinfo is None else cpuinfo.encode("utf-8", "replace")
+    facts = facts_of_content(content, "the file", cpuinfo, "cpuinfo")
     return facts, host_theory(MeasureOptions(), facts, facts.integer("sockets") or 1)
 
 
@@ -273,12 +274,25 @@ def test_a_rendered_table_reads_back(devices, whole, configured):
 
 
 PIECES = st.sampled_from(
-    [*TEXT.splitlines(), "Handle 0x", "DMI type 4, 1 bytes", "Size: 9999999999 TB", "\0", "&#x110000;"]
+    [
+        "model name: A",
+        "CPU implementer: 0x41",
+        "Socket(s): 2",
+        *TEXT.splitlines(),
+        "Handle 0x",
+        "DMI type 4, 1 bytes",
+        "Size: 9999999999 TB",
+        "\0",
+        "&#x110000;",
+    ]
 )
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.one_of(st.text(), st.lists(PIECES | st.text(max_size=9)).map("\n".join), st.binary()), st.text(max_size=40))
+@given(
+    st.one_of(st.text(), st.lists(PIECES | st.text(max_size=9)).map("\n".join), st.binary()),
+    st.none() | st.text(max_size=40),
+)
 def test_any_content_is_answered_or_refused(content, cpuinfo):
     with suppress(BandwidthError):
         facts, theory = answer(content, cpuinfo)
