@@ -245,7 +245,7 @@ def test_without_llvmlite_numpy_is_measured_and_a_line_says_what_is_missing(caps
 @pytest.fixture
 def one_node(monkeypatch):
     """Let the machine have one NUMA node, whatever this one has."""
-    monkeypatch.setattr("bandwidth.measuring.measure.read_topology", lambda reader: small_topology(2))
+    monkeypatch.setattr("bandwidth.measuring.preparation.read_topology", lambda reader: small_topology(2))
 
 
 def test_one_node_is_a_line_and_no_table(capsys, one_node, tmp_path):
