@@ -29,7 +29,7 @@ from bandwidth.cli.options import (
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.specs_option import tell_broken
 from bandwidth.cli.terminal import is_lively
-from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
+from bandwidth.errors import BandwidthError, HardwareError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
@@ -214,6 +214,7 @@ def _leave(
     trouble: BandwidthError | None,
 ) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
+    from bandwidth.measuring.saved_options import options_from_json
     from bandwidth.results import summarise
 
     if interrupted:
@@ -223,6 +224,8 @@ def _leave(
         raise trouble
     if record.not_run and not record.results:
         raise BandwidthError("nothing could be measured", record.not_run[0].reason)
+    if options_from_json(record.options).asks_for_gpu and not any(result.case.devices for result in record.results):
+        raise HardwareError("the GPU that was asked for could not be measured", "the reason stands in the result")
     failed = [result.case.id for result in record.results if not result.is_verified]
     if failed:
         raise BandwidthError(f"verification failed: {', '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
