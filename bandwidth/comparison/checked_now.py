@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bandwidth.comparison.baseline import Check, check, merged, other_hardware
-from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.measuring.again import prepare_again
 from bandwidth.measuring.measure import measure_prepared
 from bandwidth.measuring.preparation import Preparation
@@ -81,4 +81,6 @@ def _measured(preparation: Preparation, command: Sequence[str]) -> Record:
     record, interrupted = measure_prepared(preparation, command)
     if interrupted:
         raise InterruptError("interrupted", "nothing was checked")
+    if not record.results:
+        raise UnstableError("nothing could be measured", record.not_run[0].reason if record.not_run else "")
     return record

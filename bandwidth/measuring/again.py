@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from bandwidth.errors import UnstableError, UsageError
+from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.nvml import Nvml
 from bandwidth.machine.reader import Reader
 from bandwidth.machine.topology import Topology
@@ -20,6 +20,7 @@ from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.preparation import Preparation, Surroundings, gpu_plan, look_around, of_host
 from bandwidth.measuring.saved_options import TARGET, options_from_json
 from bandwidth.results import Case, NotRun, Record
+from bandwidth.results.plain_results import plain_results
 from bandwidth.results.result_pairs import SIZE_SLACK
 
 LONGEST_COUNT = 10
@@ -41,11 +42,13 @@ def prepare_again(
     """
     cases = [result.case for result in record.results if result.case.id in ids]
     here = look_around(MeasureOptions(), reader, nvml)
-    options = replace(_options(record, cases, target), budget_s=budget_s)
+    options = replace(_options(record, target), budget_s=budget_s)
     options = _served(options, here.topology) if target == HOST else options
     try:
         plan = make_plan(options, here.facts, here.topology) if target == HOST else gpu_plan(options, here)
-    except UsageError as error:  # the usage was the record's
+    except HardwareError:
+        raise
+    except BandwidthError as error:  # the usage was the record's, and the memory is too small or taken
         raise UnstableError(f"what the record holds cannot be measured here: {error.message}", error.hint) from error
     planned = tuple(one for one in plan.cases if one.case.id in ids)
     known = {one.case.id for one in planned}
@@ -55,13 +58,14 @@ def prepare_again(
     return Preparation(options, here, replace(plan, cases=planned, not_run=missing, budget_s=budget_s))
 
 
-def _options(record: Record, cases: Sequence[Case], target: str) -> MeasureOptions:
-    """Return the options of the record's call, those that its cases tell where it did not keep them.
+def _options(record: Record, target: str) -> MeasureOptions:
+    """Return the options of the record's call, those that its cases of a target tell where it did not keep them.
 
     The memory's SPEC is left to this machine: it changes no rate.
     """
     if TARGET in record.options:
         return replace(options_from_json(record.options), memory=None, sockets=None)
+    cases = [one.case for one in plain_results(record) if one.case.target.partition(":")[0] == target]
     if target != HOST:
         kinds = dict.fromkeys(str(case.variant["host_memory"]) for case in cases if "host_memory" in case.variant)
         numbers = {number for case in cases for number in _devices(case)}
