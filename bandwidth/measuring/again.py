@@ -22,8 +22,10 @@ from bandwidth.measuring.saved_options import TARGET, options_from_json
 from bandwidth.results import Case, NotRun, Record
 from bandwidth.results.plain_results import plain_results
 from bandwidth.results.result_pairs import SIZE_SLACK
+from bandwidth.theory.formula import plural
 
 LONGEST_COUNT = 10
+LONGEST_NAME = 60
 T = TypeVar("T", str, int)
 
 
@@ -71,13 +73,13 @@ def _options(record: Record, target: str) -> MeasureOptions:
         numbers = {number for case in cases for number in _devices(case)}
         return MeasureOptions(
             target=ALL_TARGETS,  # copies between GPUs are of a device, and planned with the links
-            devices=tuple(map(str, sorted(numbers))),
+            devices=tuple(map(str, sorted(numbers))) or None,
             host_memory=tuple(kinds) or None,
             size_bytes=_common_size(cases),
         )
     threads = None
     if not any("cores" in case.variant for case in cases):  # which are planned where no threads are asked for
-        threads = tuple(dict.fromkeys(str(case.threads) for case in cases))
+        threads = tuple(dict.fromkeys(str(case.threads) for case in cases)) or None
     cpus = tuple(sorted({cpu for case in cases for cpu in case.cpus}))
     return MeasureOptions(target=HOST, threads=threads, cpus=cpus or None, size_bytes=_common_size(cases))
 
@@ -113,7 +115,7 @@ def _devices(case: Case) -> tuple[int, ...]:
 def _common_size(cases: Sequence[Case]) -> int | None:
     """Return the size that all cases have but for whole pages, None where each has its own, as without --size."""
     sizes = [_asked_bytes(case) for case in cases]
-    return min(sizes) if min(sizes) >= max(sizes) * (1 - SIZE_SLACK) else None
+    return min(sizes) if sizes and min(sizes) >= max(sizes) * (1 - SIZE_SLACK) else None
 
 
 def _asked_bytes(case: Case) -> int:
@@ -126,7 +128,7 @@ def _why_not(case: Case, plan: Plan, here: Surroundings) -> str:
     """Return why the plan for this machine does not have a case."""
     entry = ENGINES.get(case.engine)
     if entry is None:
-        return f"the engine {case.engine!a} is not known here"
+        return f"the engine {case.engine[:LONGEST_NAME]!a} is not known here"
     if lacks := entry.lacks():
         return f"the engine {case.engine} cannot be used: {lacks}"
     if gone := sorted({*_devices(case)} - {gpu.number for gpu in plan.gpus}):
@@ -135,5 +137,5 @@ def _why_not(case: Case, plan: Plan, here: Surroundings) -> str:
     if kind is not None and kind not in here.topology.core_kinds:
         return f"no {kind!a} cores are told apart here"
     if not case.devices and case.threads > most:
-        return f"it has {case.threads} threads, {most} CPUs may be used here"
+        return f"it has {case.threads} threads, {most} {plural('CPU', most)} may be used here"
     return "the plan for this machine does not have it"
