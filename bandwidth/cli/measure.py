@@ -214,7 +214,6 @@ def _leave(
     trouble: BandwidthError | None,
 ) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
-    from bandwidth.measuring.saved_options import options_from_json
     from bandwidth.results import summarise
 
     if interrupted:
@@ -224,7 +223,7 @@ def _leave(
         raise trouble
     if record.not_run and not record.results:
         raise BandwidthError("nothing could be measured", record.not_run[0].reason)
-    if options_from_json(record.options).asks_for_gpu and not any(result.case.devices for result in record.results):
+    if _lacks_gpu(record):
         raise HardwareError("the GPU that was asked for could not be measured", "the reason stands in the result")
     failed = [result.case.id for result in record.results if not result.is_verified]
     if failed:
@@ -237,6 +236,17 @@ def _leave(
     unstable = UNSTABLE_CODES & examination.codes()
     if strict and unstable:
         raise UnstableError(f"unstable ({', '.join(sorted(unstable))})", "measure on an idle machine or for longer")
+
+
+def _lacks_gpu(record: "Record") -> bool:
+    """Return whether a GPU was asked for beside the host, and none of it could be measured when its turn came."""
+    from bandwidth.measuring.preparation import NOT_MEASURED
+    from bandwidth.measuring.saved_options import options_from_json
+
+    if not options_from_json(record.options).asks_for_gpu or any(result.case.devices for result in record.results):
+        return False
+    is_refused = any(skipped.id.startswith(("device:", "pcie:")) for skipped in record.not_run)
+    return is_refused or any(note.startswith(NOT_MEASURED) for note in record.notes)
 
 
 @contextmanager

@@ -24,6 +24,9 @@ from bandwidth.measuring.options import ALL_DEVICES, ALL_TARGETS, DEVICE, HOST, 
 from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.selection import check_engines, check_target
 
+# How a note begins that says why no GPU is measured.
+NOT_MEASURED = "The GPU is not measured"
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -128,7 +131,7 @@ def _gpu_plan(options: MeasureOptions, here: Surroundings) -> tuple[Plan | None,
 
 
 def _not_measured(error: BandwidthError) -> str:
-    return f"The GPU is not measured: {error}."
+    return f"{NOT_MEASURED}: {error}."
 
 
 def gpu_plan(options: MeasureOptions, here: Surroundings, *, opened: bool = True) -> Plan:

@@ -202,6 +202,13 @@ def test_with_all_a_gpu_that_was_asked_for_and_cannot_be_opened_leaves_with_3_an
         refused(capsys, 3, "--device=0")
 
 
+def test_a_study_that_no_gpu_has_is_no_gpu_that_could_not_be_measured(capsys, tmp_path, machine):
+    machine()
+    arguments = ("--zeros", "--engine", "numpy", "--threads", "1", "--device=0", "--size", "1MiB", "--budget", "2s")
+    record, _, _ = measured(capsys, tmp_path, *arguments)
+    assert {result.case.target for result in record.results} == {"host"}
+
+
 # --- without a GPU, or with one that cannot be used
 
 
