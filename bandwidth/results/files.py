@@ -49,6 +49,7 @@ def record_to_json(record: Record, examination: Examination) -> dict[str, Any]:
         "tool": {"name": TOOL_NAME, "version": record.tool_version},
         "taken_at": record.taken_at,
         "command": list(record.command),
+        **({"options": dict(record.options)} if record.options else {}),
         "machine": dict(record.machine),
         "conditions": {"before": dict(record.conditions.before), "after": dict(record.conditions.after)},
         "memory": dict(record.memory),
@@ -153,6 +154,7 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         "caches_known": case.caches_known,
         "caches": dict(case.caches),
         "variant": dict(case.variant),
+        **({"size_check": True} if case.is_size_check else {}),
         "working_set_bytes": case.working_set_bytes,
         "dram_rule_bytes": case.dram_rule_bytes,
         "bytes_per_call": case.bytes_per_call,
@@ -245,6 +247,7 @@ class _ResultFile(BaseModel):
     caches: dict[str, _Count] = {}
     last_block_checked: bool = True
     variant: dict[str, str | int] = {}
+    size_check: bool = False
     dram_rule_bytes: _Count | None = None
     theory_bytes_per_s: _Rate | None = None
     theory_source: str | None = None
@@ -276,6 +279,7 @@ class _RecordFile(BaseModel):
     tool: _ToolFile
     taken_at: str
     command: list[str]
+    options: dict[str, Any] = {}
     machine: dict[str, Any]
     conditions: _ConditionsFile
     results: list[_ResultFile]
@@ -295,6 +299,7 @@ def _from_file(file: _RecordFile) -> Record:
         not_run=tuple(NotRun(skipped.id, skipped.reason) for skipped in file.not_run),
         memory=file.memory,
         notes=tuple(file.notes),
+        options=file.options,
     )
 
 
@@ -313,6 +318,7 @@ def _result_from_file(file: _ResultFile) -> Result:
         dram_rule_bytes=file.dram_rule_bytes,
         caches_known=file.caches_known,
         caches=file.caches,
+        is_size_check=file.size_check,
     )
     failure = "" if file.verified else file.failure or "the data was not as it should be"
     samples = Samples(tuple(file.samples_s), file.calls_per_sample, file.start_skew_s, file.stopped_by)

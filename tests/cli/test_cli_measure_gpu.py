@@ -13,6 +13,7 @@ from cupy_stand_in import CUDARuntimeError, OutOfMemoryError
 from gpu_machine import MIB, Driver, stand_in
 
 from bandwidth.cli.app import run
+from bandwidth.measuring import engines
 from bandwidth.measuring.engines import ENGINES
 from bandwidth.results.files import load
 
@@ -30,7 +31,7 @@ def machine(monkeypatch):
     """Put some GPUs and their driver into this machine."""
 
     def put(count=1, driver=None, **seams):
-        monkeypatch.setattr("bandwidth.measuring.measure.SystemNvml", lambda: driver or Driver(count))
+        monkeypatch.setattr("bandwidth.measuring.preparation.SystemNvml", lambda: driver or Driver(count))
         return stand_in(monkeypatch, count, **{"l2_bytes": 1024, **seams})
 
     return put
@@ -172,6 +173,42 @@ def test_a_gpu_that_fails_later_costs_nothing_of_the_host(capsys, tmp_path, mach
     assert {skipped.reason for skipped in record.not_run} == {"device 0 was lost; see the log"}
 
 
+def test_with_all_no_gpu_is_opened_before_the_host_is_measured(capsys, tmp_path, machine, monkeypatch):
+    module, seen = machine(2), {}
+    make = engines.make_engines
+
+    def watched(names, *rest):
+        seen[names] = set(module.opened)
+        return make(names, *rest)
+
+    monkeypatch.setattr("bandwidth.measuring.measure.make_engines", watched)
+    arguments = ("--kernel", "copy,memset", "--engine", "numpy,cuda", "--threads", "1", "--device", "1", *SMALL)
+    record, _, _ = measured(capsys, tmp_path, *arguments)
+    assert seen == {("numpy",): set(), ("cuda",): {1}}
+    ids = ["host/copy/numpy/1", "device:1/copy/cuda/1", "device:1/memset/cuda/1"]
+    assert [result.case.id for result in record.results] == ids
+    assert "memory_free_bytes" in record.gpus[1]  # known only of one that was opened
+
+
+def test_with_all_a_gpu_that_was_asked_for_and_cannot_be_opened_leaves_with_3_and_the_host(capsys, tmp_path, machine):
+    machine(raises={"memGetInfo": CUDARuntimeError(46)})
+    arguments = ("--device=0", "--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *SMALL)
+    record, out, err = measured(capsys, tmp_path, *arguments, code=3)
+    assert [result.case.id for result in record.results] == ["host/copy/numpy/1"]
+    assert "The GPU is not measured: device 0 is taken by another process (exclusive mode)" in " ".join(out.split())
+    assert err.startswith("bandwidth: the GPU that was asked for could not be measured")
+    for error in ({"getDeviceCount": CUDARuntimeError(100)}, {"deviceGetPCIBusId": CUDARuntimeError(46)}):
+        machine(raises=error)
+        refused(capsys, 3, "--device=0")
+
+
+def test_a_study_that_no_gpu_has_is_no_gpu_that_could_not_be_measured(capsys, tmp_path, machine):
+    machine()
+    arguments = ("--zeros", "--engine", "numpy", "--threads", "1", "--device=0", "--size", "1MiB", "--budget", "2s")
+    record, _, _ = measured(capsys, tmp_path, *arguments)
+    assert {result.case.target for result in record.results} == {"host"}
+
+
 # --- without a GPU, or with one that cannot be used
 
 
@@ -192,7 +229,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("seams", "said"), ERRORS)
-@pytest.mark.parametrize("target", ["device", "pcie", "--device=0"])
+@pytest.mark.parametrize("target", ["device", "pcie"])
 def test_a_gpu_that_is_asked_for_and_cannot_be_used_leaves_with_3(capsys, machine, target, seams, said):
     machine(**seams)
     assert refused(capsys, 3, target).startswith(said)
@@ -254,14 +291,14 @@ def test_without_cupy_a_line_says_what_to_install(capsys, tmp_path, monkeypatch)
     for target in ("device", "pcie", "--device=0"):
         line = refused(capsys, 3, target)
         assert line == "CuPy, which drives the GPU, is not installed; pip install it"
-    monkeypatch.setattr("bandwidth.measuring.measure.has_nvidia", lambda reader, facts: True)
+    monkeypatch.setattr("bandwidth.measuring.preparation.has_nvidia", lambda reader, facts: True)
     record, _, _ = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *SMALL)
     assert "The GPU is not measured: CuPy, which drives the GPU, is not installed; pip install it." in record.notes
 
 
 def test_without_any_sign_of_a_gpu_nothing_is_said_and_cupy_is_not_imported(monkeypatch):
     code = (
-        "import sys; import bandwidth.measuring.measure as m; m.has_nvidia = lambda *_: False;"
+        "import sys; import bandwidth.measuring.preparation as m; m.has_nvidia = lambda *_: False;"
         "from bandwidth.cli.app import run; code = run(['measure', '--plan', '--size', '1MiB']);"
         "sys.exit(code or any(name.split('.')[0] == 'cupy' for name in sys.modules))"
     )
