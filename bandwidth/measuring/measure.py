@@ -11,6 +11,7 @@ from typing import Any
 
 from bandwidth.collector import without_collector
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
+from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpus import has_nvidia, sysfs_link
@@ -40,6 +41,7 @@ from bandwidth.measuring.options import (
 from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.measuring.selection import check_engines, check_target
+from bandwidth.measuring.workers import worker_threads
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
 
@@ -230,9 +232,13 @@ def _run(
     """Run one plan. What keeps a later one from running costs nothing of what the earlier ones measured."""
     if so_far.interrupted:
         return _none_of(plan, "interrupted before its first sample", interrupted=True)
+
+    def activity() -> Activity:
+        return read_activity(preparation.reader, worker_threads())
+
     try:
         with _engines(preparation, plan, make_engine) as engines:
-            return Measurement(plan, engines, progress=progress, save=save).run()
+            return Measurement(plan, engines, progress=progress, save=save, activity=activity).run()
     except BandwidthError as error:
         if not so_far.results:
             raise

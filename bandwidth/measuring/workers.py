@@ -18,6 +18,7 @@ from bandwidth.errors import BandwidthError
 LEAD_S = 0.001
 LEAD_S_PER_WORKER = 0.0001
 NS_PER_S = 1_000_000_000
+THREAD_NAME = "bandwidth-cpu-"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Worker:
         self._cpu = cpu
         self._jobs: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, daemon=True, name=f"bandwidth-cpu-{cpu}")
+        self._thread = threading.Thread(target=self._serve, daemon=True, name=f"{THREAD_NAME}{cpu}")
         self._thread.start()
 
     def start(self, job: Callable[[], Any]) -> None:
@@ -81,6 +82,12 @@ class Worker:
         if self._cpu is None or not hasattr(os, "sched_getaffinity"):
             return False
         return os.sched_getaffinity(0) == {self._cpu}
+
+
+def worker_threads() -> list[int]:
+    """Return the system's ids of all workers' threads."""
+    ids = [thread.native_id for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
+    return [thread for thread in ids if thread is not None]
 
 
 class Team:

@@ -1,0 +1,80 @@
+"""What disturbed the blocks of a case, as shares: worked out from what was counted before and behind each block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bandwidth.machine.activity import Activity
+from bandwidth.results import Observed
+from bandwidth.statistics import median
+
+# The shares are kept to a hundredth of a percent: the kernel's ticks do not tell that much.
+DIGITS = 4
+
+_Part = Callable[[Activity], tuple[float | None, float | None]]
+
+
+def disturbances(blocks: Sequence[Activity]) -> dict[str, Observed]:
+    """Return what is known of a case's blocks: `others_cpu_share`, `steal_share`, `cpu_wait_share`,
+    `cpu_pressure_share` and `involuntary_switches` (see `Result`).
+
+    The middle of a share is that of all blocks together: a block lasts a few of the kernel's ticks only. A share is
+    known for all blocks or is left out.
+    """
+    found = {name: _share([part(block) for block in blocks]) for name, part in _PARTS.items()}
+    found["involuntary_switches"] = _count([block.switches for block in blocks])
+    return {name: seen for name, seen in found.items() if seen is not None}
+
+
+def _share(parts: Sequence[tuple[float | None, float | None]]) -> Observed | None:
+    known = [(part, whole) for part, whole in parts if part is not None and whole is not None]
+    whole = sum(whole for _, whole in known)
+    if not parts or len(known) < len(parts) or whole <= 0:
+        return None
+    shares = tuple(round(_bounded(part, whole), DIGITS) for part, whole in known)
+    middle = round(_bounded(sum(part for part, _ in known), whole), DIGITS)
+    return seen(shares, len(parts), middle)
+
+
+def seen(values: Sequence[float], blocks: int, middle: float | None = None) -> Observed:
+    """Return the middle (their median, unless it is given) and the ends of what blocks showed.
+
+    Each block's own is kept where all blocks have one and they are not all alike.
+    """
+    kept = tuple(values) if len(values) == blocks and min(values) < max(values) else ()
+    return Observed(median(values) if middle is None else middle, min(values), max(values), kept)
+
+
+def _bounded(part: float, whole: float) -> float:
+    """Return a share between 0 and 1: two counters are never read at one moment."""
+    return min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
+
+
+def _count(counts: Sequence[int | None]) -> Observed | None:
+    known = [float(count) for count in counts if count is not None]
+    return seen(known, len(counts)) if known and len(known) == len(counts) else None
+
+
+def _others(block: Activity) -> tuple[float | None, float | None]:
+    return None if block.busy_s is None else block.busy_s - block.own_s, block.total_s
+
+
+def _steal(block: Activity) -> tuple[float | None, float | None]:
+    """Return it as a part of the time in which CPUs had work: an idle CPU has nothing that could be taken."""
+    return block.steal_s, None if block.busy_s is None or block.steal_s is None else block.busy_s + block.steal_s
+
+
+def _waits(block: Activity) -> tuple[float | None, float | None]:
+    return block.waited_s, None if block.ran_s is None or block.waited_s is None else block.ran_s + block.waited_s
+
+
+def _stalls(block: Activity) -> tuple[float | None, float | None]:
+    return block.stalled_s, block.wall_s
+
+
+_PARTS: dict[str, _Part] = {
+    "others_cpu_share": _others,
+    "steal_share": _steal,
+    "cpu_wait_share": _waits,
+    "cpu_pressure_share": _stalls,
+}
