@@ -40,6 +40,6 @@ class InterruptError(BandwidthError):
 
 
 class UnstableError(BandwidthError):
-    """The machine was too unsteady for the result, and the user asked to be strict about it."""
+    """It cannot be judged: the machine was too unsteady and the user strict about it, or nothing could be measured."""
 
     exit_code = 4

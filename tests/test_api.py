@@ -47,6 +47,8 @@ def test_measure_gives_a_verified_record(tmp_path, monkeypatch):
         assert result.is_verified
         assert bandwidth.summarise(result).median_bytes_per_s > 0
     assert "BW001" in bandwidth.examine(record).codes()
+    asked = {"kernels": ["copy", "read"], "threads": ["1"], "size_bytes": 2**22, "budget_s": 0.5}
+    assert record.options == {"target": "host", **asked}
 
 
 def test_measure_compares_with_itself(tmp_path, monkeypatch):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.machine_options import machine_options
 from bandwidth.cli.options import (
     PRINTED,
     FormatOption,
@@ -23,22 +19,14 @@ from bandwidth.cli.options import (
     option_value,
 )
 from bandwidth.cli.output import Output, emit
-from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_share
 
 if TYPE_CHECKING:
     from bandwidth.comparison.baseline import Check
-    from bandwidth.measuring.options import MeasureOptions
-    from bandwidth.results import Record, Result
+    from bandwidth.comparison.checked_now import Rules
 
 DEFAULT_LEAST = "95%"
-# The whole of `--measure`, both tries: what a batch system's prologue may wait.
-WHOLE_S = 60.0
-BUDGET_S = 15.0
-# A run may take 4/3 of its budget, and some seconds to compile and to fill its arrays.
-SECONDS_PER_BUDGET = 4 / 3
-START_S = 6.0
-LEAST_BUDGET_S = 2.0
 
 
 def check(
@@ -79,6 +67,7 @@ def check(
 
     bandwidth check --measure host --baseline sound.json --min 95%
     """
+    from bandwidth.comparison.checked_now import Rules
     from bandwidth.comparison.sides import usable
     from bandwidth.results.files import load
     from bandwidth.results.text_files import check_writable
@@ -91,7 +80,7 @@ def check(
         if path is not None:
             check_writable(path)
     base = usable(load(baseline), str(baseline))
-    rules = _Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
+    rules = Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
     if record is not None:
         name, found = str(record), rules.judge(usable(load(record), str(record)))
     else:
@@ -99,25 +88,6 @@ def check(
     _print(found, name, str(baseline), options)
     if not found.has_passed:
         raise typer.Exit(BandwidthError.exit_code)
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """What a record is judged by."""
-
-    baseline: Record
-    share: float
-    allow_missing: bool
-    any_machine: bool
-
-    def judge(self, record: Record, only: Sequence[str] | None = None) -> Check:
-        """Judge a record. Raises BandwidthError for another model of machine, unless that is allowed."""
-        from bandwidth.comparison.baseline import check, other_hardware
-
-        other = "" if self.any_machine else other_hardware(record, self.baseline)
-        if other:
-            raise BandwidthError(f"another machine: {other}", "give its own baseline, or --any-machine")
-        return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only)
 
 
 def _check_usage(record: Path | None, baseline: Path | None, measure: str | None, save: Path | None) -> None:
@@ -152,75 +122,13 @@ def _print(found: Check, name: str, baseline: str, options: Output) -> None:
         sys.stdout.flush()
 
 
-# --- measuring ------------------------------------------------------------------------------------------------------
-
-
-def _measured(target: str, rules: _Rules, save: Path | None) -> tuple[str, Check]:
-    """Measure what the baseline has, and what fails a second time where there is time left; return name and check."""
-    from bandwidth.comparison.baseline import merged
+def _measured(target: str, rules: Rules, save: Path | None) -> tuple[str, Check]:
+    """Measure this machine against its baseline, and save what was measured; return its name and the check."""
+    from bandwidth.comparison.checked_now import check_now
     from bandwidth.findings import examine
     from bandwidth.results.files import save as save_record
 
-    started = time.monotonic()
-    wanted = _wanted(target, rules.baseline)
-    ids = [result.case.id for result in wanted]
-    record = _run(_options(target, wanted, BUDGET_S))
-    found = rules.judge(record, ids)
-    budget = (WHOLE_S - (time.monotonic() - started) - START_S) / SECONDS_PER_BUDGET
-    failing = {one.name for one in found.failing}
-    if failing and budget >= LEAST_BUDGET_S:
-        again = [result for result in wanted if result.case.id in failing]
-        record = merged(record, _run(_options(target, again, min(budget, BUDGET_S))), failing)
-        found = rules.judge(record, ids)
+    record, found = check_now(target, rules, ["bandwidth", *sys.argv[1:]])
     if save is not None:
         save_record(record, examine(record), save)
     return str(record.machine.get("hostname") or "this machine"), found
-
-
-def _wanted(target: str, baseline: Record) -> list[Result]:
-    """Return the baseline's results of a target that a run measures again: those of the table, none of a study."""
-    from bandwidth.results.plain_results import plain_results
-
-    found = [
-        result
-        for result in plain_results(baseline)
-        if result.is_verified and result.samples.seconds and result.case.target.partition(":")[0] == target
-    ]
-    if not found:
-        raise UsageError(
-            f"the baseline has no result of {target[:60]!a} that --measure could repeat",
-            f"save one with `bandwidth measure {target[:60] if target.isalpha() else 'host'} --save`",
-        )
-    return found
-
-
-def _options(target: str, wanted: Sequence[Result], budget_s: float) -> MeasureOptions:
-    """Return the options that measure these cases again, and as few others as the options can say."""
-    from bandwidth.measuring.kernels import kernel_of
-
-    cases = [result.case for result in wanted]
-    sizes = {case.working_set_bytes for case in cases}
-    stores = dict.fromkeys(str(case.variant["stores"]) for case in cases if "stores" in case.variant)
-    try:
-        kernels = dict.fromkeys(kernel_of(case.path, case.variant).name for case in cases)
-    except KeyError as error:
-        raise BandwidthError("the baseline has a kernel that is not known here", "measure it again") from error
-    return replace(
-        machine_options(None, None, None),
-        target=target,
-        kernels=tuple(kernels),
-        engines=tuple(dict.fromkeys(case.engine for case in cases)),
-        stores=tuple(stores) or None,
-        threads=tuple(dict.fromkeys(str(case.threads) for case in cases)),
-        size_bytes=sizes.pop() if len(sizes) == 1 else None,
-        budget_s=budget_s,
-    )
-
-
-def _run(options: MeasureOptions) -> Record:
-    from bandwidth.measuring.measure import measure_prepared, prepare
-
-    record, interrupted = measure_prepared(prepare(options), ["bandwidth", *sys.argv[1:]])
-    if interrupted:
-        raise InterruptError("interrupted", "nothing was checked")
-    return record

@@ -21,7 +21,8 @@ class Judged:
     """One row of the baseline with what the record has for it: bytes per second, or nanoseconds of a latency.
 
     `speed` is the ratio to the baseline that is 1 where they are equal and smaller where the record is slower: of the
-    rates, and of a latency the other way round. `name` is the id, and of a plateau its level too.
+    rates, and of a latency the other way round. `name` is the id, and of a plateau its level too. `reason` tells why a
+    missing one was not measured, where the record says so.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Judged:
     baseline: float | None
     speed: float | None
     differs: bool | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def check(
     """
     sides = side_by_side([Column("baseline", "", baseline), Column("record", "", record)])
     rows = [row for row in sides.rows if not row.is_detail and (only is None or row.id in only)]
-    found = [_judged(row, row.cells[0], row.cells[1], least) for row in rows if row.cells[0] is not None]
+    reasons = {skipped.id: skipped.reason for skipped in record.not_run}
+    found = [_judged(row, row.cells[0], row.cells[1], least, reasons.get(row.id, "")) for row in rows]
     judged = [one for one in found if one is not None and not (allow_missing and one.verdict == "missing")]
     if all(one.verdict == "missing" for one in judged):
         raise BandwidthError("the record and the baseline have no result in common", "measure with the same options")
@@ -95,17 +98,19 @@ def merged(record: Record, again: Record, ids: Container[str]) -> Record:
     known = {result.case.id for result in record.results}
     results = [newer.get(result.case.id, result) for result in record.results]
     results += [result for case_id, result in newer.items() if case_id not in known]
+    measured, reasons = {result.case.id for result in results}, {one.id: one for one in again.not_run}
+    not_run = tuple(reasons.get(one.id, one) for one in record.not_run if one.id not in measured)
     note = f"Measured a second time for the check: {', '.join(newer) or 'nothing'}."
-    return replace(record, results=tuple(results), notes=(*record.notes, note))
+    return replace(record, results=tuple(results), not_run=not_run, notes=(*record.notes, note))
 
 
-def _judged(row: Row, base: Cell | None, cell: Cell | None, least: float) -> Judged | None:
+def _judged(row: Row, base: Cell | None, cell: Cell | None, least: float, reason: str) -> Judged | None:
     """Return the verdict on a row, None where the baseline has no figure to compare with."""
     if base is None or base.figure is None or (row.level and (base.samples or 0) < FEWEST_POINTS):
         return None
     name = f"{row.id} {row.level}" if row.level else row.id
     if cell is None:
-        return Judged(name, "missing", row.case.is_latency, None, base.figure, None, None)
+        return Judged(name, "missing", row.case.is_latency, None, base.figure, None, None, reason)
     if not cell.figure or cell.ratio is None:
         return Judged(name, "not verified", row.case.is_latency, None, base.figure, None, None)
     speed = 1 / cell.ratio if row.case.is_latency else cell.ratio

@@ -14,6 +14,7 @@ from typing import Any
 
 from bandwidth.comparison.pairs import figure_of
 from bandwidth.comparison.setups import setup_of
+from bandwidth.measuring.saved_options import TARGET, asked_words
 from bandwidth.results import Case, Record, Result, summarise
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they
@@ -23,9 +24,10 @@ UNKNOWN_MODEL = "unknown processor"
 DEFAULT_TARGET = "all"
 # What a record may hold in the place of a name is cut to this length.
 LONGEST_NAME = 80
-# Options of `measure` that say where a result goes, how it is shown, or what its theory is: they change no rate.
-# True: a value follows.
+# For records from before the options were kept as data: options of `measure` that say where a result goes, how it is
+# shown, how long it may take or what its theory is. They change no rate. True: a value follows.
 _WITHOUT_EFFECT = {
+    "--budget": True,
     "--save": True,
     "-o": True,
     "--output": True,
@@ -143,7 +145,7 @@ def group_of(record: Record) -> Group:
         _name(facts.get("cpu_model")) or UNKNOWN_MODEL,
         sockets if type(sockets) is int else None,
         tuple(sorted({_gpu_model(gpu) for gpu in record.listed_gpus})),
-        options_of(record.command),
+        asked_words(record.options) if TARGET in record.options else options_of(record.command),
     )
 
 
@@ -153,8 +155,9 @@ def _group(*fields: Any) -> Group:
 
 
 def options_of(command: Sequence[str]) -> str:
-    """Return the options of a measurement that change what is measured, in one order: `host --kernel copy`.
+    """Return the options of a command line that change what is measured, in one order: `host --kernel copy`.
 
+    It is for records that did not keep them as data (measuring/saved_options.py).
     `--kernel=copy` and `--kernel copy` are the same, and so is the order in which options stand.
     """
     words = [*command[2:]] if command[:2] and command[0] == "bandwidth" else [*command[1:]]

@@ -5,178 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bandwidth.collector import without_collector
-from bandwidth.errors import BandwidthError, HardwareError, UsageError
+from bandwidth.errors import BandwidthError
 from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.conditions import read_conditions
-from bandwidth.machine.facts import Facts
-from bandwidth.machine.gpus import has_nvidia, sysfs_link
-from bandwidth.machine.memory_theory import with_saved_modules
-from bandwidth.machine.nvml import Nvml, NvmlLook, SystemNvml, gpu_conditions
-from bandwidth.machine.probe import collect
-from bandwidth.machine.reader import Reader, SystemReader
-from bandwidth.machine.topology import Topology, read_topology
+from bandwidth.machine.gpus import sysfs_link
+from bandwidth.machine.nvml import NvmlLook, gpu_conditions
+from bandwidth.machine.topology import Topology
 from bandwidth.measuring.cases import Plan
-from bandwidth.measuring.engines import ENGINES, Engine, EngineEntry, Look, engines_of, make_engines
-from bandwidth.measuring.gpu_facts import GpuFacts
-from bandwidth.measuring.gpu_plan import LINK_PATHS, make_gpu_plan
+from bandwidth.measuring.engines import ENGINES, Engine, Look, make_engines
+from bandwidth.measuring.gpu_plan import LINK_PATHS
 from bandwidth.measuring.gpu_theory import machine_with, with_link_theories
 from bandwidth.measuring.kernels import KERNELS, ORDINARY, kernel_of
-from bandwidth.measuring.lock import machine_lock
-from bandwidth.measuring.memory_theory import host_theory
-from bandwidth.measuring.options import (
-    ALL_DEVICES,
-    ALL_TARGETS,
-    DEVICE,
-    HOST,
-    HOST_MEMORY,
-    TARGETS,
-    THREAD_SWEEP,
-    MeasureOptions,
-)
-from bandwidth.measuring.plan import make_plan
+from bandwidth.measuring.lock import HeldLock, machine_lock
+from bandwidth.measuring.options import HOST_MEMORY, TARGETS, MeasureOptions
+from bandwidth.measuring.preparation import Preparation, Surroundings, prepare
 from bandwidth.measuring.run import Measurement, Outcome, Progress
-from bandwidth.measuring.selection import check_engines, check_target
+from bandwidth.measuring.saved_options import options_to_json
 from bandwidth.measuring.workers import worker_threads
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
+
+__all__ = ["measure", "measure_prepared", "prepare"]
 
 # How results stand in a record and a table: by engine, threads, then the kernels as in their table.
 _KERNEL_ORDER = {name: place for place, name in enumerate((*KERNELS, "memcpy", "memset", *LINK_PATHS))}
 _TARGET_ORDER = {name: place for place, name in enumerate(TARGETS)}
 _HOST_MEMORY_ORDER = {name: place for place, name in enumerate(HOST_MEMORY)}
 _ENGINE_ORDER = {name: place for place, name in enumerate(ENGINES)}
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """What is known before anything runs: the machine, and the plan for it; `more` are plans that follow the first.
-
-    What one plan measures has the machine to itself: a GPU that waits for its turn would lower its clocks.
-    """
-
-    reader: Reader
-    facts: Facts
-    topology: Topology
-    plan: Plan
-    more: tuple[Plan, ...] = ()
-    nvml: Nvml | None = None
-
-    @property
-    def plans(self) -> tuple[Plan, ...]:
-        """All plans in the order in which they run."""
-        return (self.plan, *self.more)
-
-    @property
-    def gpus(self) -> tuple[GpuFacts, ...]:
-        """Every GPU that is measured."""
-        return tuple(gpu for plan in self.plans for gpu in plan.gpus)
-
-
-def prepare(options: MeasureOptions, reader: Reader | None = None, nvml: Nvml | None = None) -> Preparation:
-    """Look at the machine and plan. Raises UsageError and HardwareError as `make_plan` and `make_gpu_plan` do.
-
-    GPUs are looked for where one is asked for, and with `all` where the machine shows a sign of one; then what keeps it
-    from being measured is a note.
-    """
-    check_target(options.target)
-    nvml = SystemNvml() if nvml is None and reader is None else nvml
-    reader = reader or SystemReader()
-    facts, topology = collect(reader, nvml), read_topology(reader)
-    if options.saved_facts is not None:
-        facts = with_saved_modules(facts, options.saved_facts)
-    if options.target == HOST:
-        return Preparation(reader, facts, topology, make_plan(options, facts, topology))
-    gpu_plan, note = _gpu_plan(options, reader, facts, topology)
-    if options.target != ALL_TARGETS and gpu_plan is not None:
-        return Preparation(reader, facts, topology, gpu_plan, nvml=nvml)
-    if gpu_plan is None or not gpu_plan.cases:
-        plan = make_plan(options, facts, topology)
-        plan = replace(plan, notes=(*plan.notes, note)) if note else plan
-        return Preparation(reader, facts, topology, plan)
-    if _is_gpu_only(options):
-        return Preparation(reader, facts, topology, gpu_plan, nvml=nvml)
-    halved = _halved(options)
-    plan = make_plan(_of_host(halved), facts, topology)
-    return Preparation(reader, facts, topology, plan, (_of_budget(gpu_plan, halved),), nvml)
-
-
-def _gpu_plan(options: MeasureOptions, reader: Reader, facts: Facts, topology: Topology) -> tuple[Plan | None, str]:
-    """Return the plan for the GPUs, None without one, and why there is none where the machine shows a sign of one.
-
-    Raises HardwareError and UsageError only where a GPU was asked for, and UsageError for a size that does not fit.
-    """
-    is_asked = options.asks_for_gpu
-    target = DEVICE if options.target == ALL_TARGETS else options.target
-    if is_asked and options.target != ALL_TARGETS:
-        check_engines(options.engines, target)
-    is_chosen = options.engines is None or any(name in engines_of(target) for name in options.engines)
-    is_meant = is_chosen and not (options.numa or options.mixes or options.zeros or options.sweep == THREAD_SWEEP)
-    if not is_asked and not (is_meant and (options.engines is not None or has_nvidia(reader, facts))):
-        return None, ""
-    names = options.engines or tuple(engines_of(target))
-    entry = next(ENGINES[name] for name in engines_of(target) if name in names or is_asked)
-    try:
-        found = _found(options, entry)
-        return make_gpu_plan(options, facts, entry, found, host_theory(options, facts, topology)), ""
-    except BandwidthError as error:
-        if is_asked or options.engines is not None or isinstance(error, UsageError):
-            raise
-        return None, f"The GPU is not measured: {error}."
-
-
-def _found(options: MeasureOptions, entry: EngineEntry) -> tuple[GpuFacts, ...]:
-    """Return the GPUs that are meant: those of --device, else the first."""
-    if entry.maker is None:
-        raise AssertionError(f"{entry.name} is no engine of GPUs")
-    chosen = options.devices or ("0",)
-    numbers = None if ALL_DEVICES in chosen else sorted({int(number) for number in chosen})
-    if lacks := entry.lacks():
-        message, _, hint = lacks.partition(": ")
-        raise HardwareError(message, hint)
-    return entry.maker().find(numbers)
-
-
-def _host_kernels(options: MeasureOptions) -> set[str]:
-    """Return the kernels of the host's engines that are meant and here."""
-    engines = [entry for name, entry in engines_of(HOST).items() if options.engines is None or name in options.engines]
-    return {kernel for entry in engines if not entry.lacks() for kernel in entry.kernels}
-
-
-def _gpu_kernels() -> set[str]:
-    return {kernel for entry in engines_of(DEVICE).values() for kernel in entry.kernels} | {*LINK_PATHS}
-
-
-def _is_gpu_only(options: MeasureOptions) -> bool:
-    """Return whether with `all` only GPUs are meant: by the engines, or by kernels that no engine of the host has."""
-    if options.engines is not None and not any(name in engines_of(HOST) for name in options.engines):
-        return True
-    kernels = set(options.kernels or ())
-    return bool(kernels) and kernels <= _gpu_kernels() - _host_kernels(options)
-
-
-def _halved(options: MeasureOptions) -> MeasureOptions:
-    """Return the options for each of two plans: they share a budget that was given."""
-    return options if options.budget_s is None else replace(options, budget_s=options.budget_s / 2)
-
-
-def _of_host(options: MeasureOptions) -> MeasureOptions:
-    """Return the host's part of options that are for all: what only a GPU has is taken out."""
-    known, others = _host_kernels(options), _gpu_kernels()
-    kernels, engines = options.kernels, options.engines
-    if kernels is not None:
-        kernels = tuple(name for name in kernels if name in known or name not in others)
-    if engines is not None:
-        engines = tuple(name for name in engines if name in engines_of(HOST) or name not in ENGINES)
-    return replace(options, kernels=kernels, engines=engines)
-
-
-def _of_budget(plan: Plan, options: MeasureOptions) -> Plan:
-    return plan if options.budget_s is None else replace(plan, budget_s=options.budget_s)
 
 
 def measure_prepared(
@@ -186,13 +45,35 @@ def measure_prepared(
     progress: Callable[[Progress], None] = lambda _: None,
     save: Callable[[Record], None] = lambda _: None,
     make_engine: Callable[[str, Topology], Engine] | None = None,
+    lock_wait_s: float = 0.0,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Record, bool]:
     """Measure as planned; return the record and whether it was interrupted. `save` gets the record after each round.
 
-    Raises BandwidthError where another measurement runs or memory is refused.
+    Raises LockedError where another measurement runs for longer than `lock_wait_s` (`tell` is told that it is waited
+    for), and BandwidthError where memory is refused.
     """
-    taken_at = datetime.now(UTC).isoformat(timespec="seconds")
-    before = _conditions(preparation)
+    if not any(plan.cases or plan.notes for plan in preparation.plans):
+        raise BandwidthError("there is nothing to measure", "choose other kernels or engines")
+    whole = Outcome((), (), interrupted=False)
+    with machine_lock(wait_s=lock_wait_s, tell=tell) as lock, without_collector():
+        record = _recorder(preparation, command, lock)
+
+        def saver(so_far: Outcome) -> Callable[[Outcome], None]:
+            return lambda outcome: save(record(_joined(so_far, outcome), {}))
+
+        for plan in preparation.plans:
+            whole = _joined(whole, _run(preparation, plan, make_engine, progress, saver(whole), whole))
+    return record(whole, _conditions(preparation)), whole.interrupted
+
+
+def _recorder(
+    preparation: Preparation, command: Sequence[str], lock: HeldLock
+) -> Callable[[Outcome, Mapping[str, Any]], Record]:
+    """Return what makes the record of an outcome and the conditions after it; those before it are read now."""
+    taken_at, here = datetime.now(UTC).isoformat(timespec="seconds"), preparation.surroundings
+    before = {**_conditions(preparation), "lock": [*lock.paths]}
+    notes = (*(note for plan in preparation.plans for note in plan.notes), *([lock.note] if lock.note else []))
 
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
         results = with_link_theories(outcome.results, preparation.gpus)
@@ -200,25 +81,16 @@ def measure_prepared(
             tool_version=__version__,
             taken_at=taken_at,
             command=tuple(command),
-            machine=machine_with(preparation.facts.to_json(), preparation.gpus),
+            machine=machine_with(here.facts.to_json(), preparation.gpus),
             conditions=Conditions(before, after),
             results=tuple(sorted(results, key=_place)),
             not_run=outcome.not_run,
             memory=preparation.plan.theory.to_json(),
-            notes=tuple(note for plan in preparation.plans for note in plan.notes),
+            notes=notes,
+            options=options_to_json(preparation.options),
         )
 
-    if not any(plan.cases or plan.notes for plan in preparation.plans):
-        raise BandwidthError("there is nothing to measure", "choose other kernels or engines")
-
-    def saver(so_far: Outcome) -> Callable[[Outcome], None]:
-        return lambda outcome: save(record(_joined(so_far, outcome), {}))
-
-    whole = Outcome((), (), interrupted=False)
-    with machine_lock(), without_collector():
-        for plan in preparation.plans:
-            whole = _joined(whole, _run(preparation, plan, make_engine, progress, saver(whole), whole))
-    return record(whole, _conditions(preparation)), whole.interrupted
+    return record
 
 
 def _run(
@@ -234,7 +106,7 @@ def _run(
         return _none_of(plan, "interrupted before its first sample", interrupted=True)
 
     def activity() -> Activity:
-        return read_activity(preparation.reader, worker_threads())
+        return read_activity(preparation.surroundings.reader, worker_threads())
 
     try:
         with _engines(preparation, plan, make_engine) as engines:
@@ -255,9 +127,10 @@ def _joined(one: Outcome, other: Outcome) -> Outcome:
 
 def _conditions(preparation: Preparation) -> dict[str, Any]:
     """Return the machine's conditions, and those of the GPUs where one is measured."""
-    found: dict[str, Any] = dict(read_conditions(preparation.reader))
-    if preparation.gpus and preparation.nvml is not None:
-        seen = gpu_conditions(preparation.nvml, os.getpid())
+    here = preparation.surroundings
+    found: dict[str, Any] = dict(read_conditions(here.reader))
+    if preparation.gpus and here.nvml is not None:
+        seen = gpu_conditions(here.nvml, os.getpid())
         own = {gpu.address: seen[gpu.address] for gpu in preparation.gpus if gpu.address in seen}
         found |= {"gpus": own} if own else {}
     return found
@@ -360,11 +233,12 @@ def _engines(
 ) -> Iterator[dict[str, Engine]]:
     """Make the engines that a plan needs, and close them whatever happens."""
     names = tuple(dict.fromkeys(planned.case.engine for planned in plan.cases))
-    with _look(preparation, plan) as look:
+    here = preparation.surroundings
+    with _look(here, plan) as look:
         if make_engine is None:
-            engines = make_engines(names, preparation.topology, plan.gpus, look)
+            engines = make_engines(names, here.topology, plan.gpus, look)
         else:
-            engines = {name: make_engine(name, preparation.topology) for name in names}
+            engines = {name: make_engine(name, here.topology) for name in names}
         try:
             yield engines
         finally:
@@ -373,14 +247,14 @@ def _engines(
 
 
 @contextmanager
-def _look(preparation: Preparation, plan: Plan) -> Iterator[Look | None]:
+def _look(here: Surroundings, plan: Plan) -> Iterator[Look | None]:
     """Yield who sees a GPU at work: its driver, and of its link what sysfs tells where the driver does not."""
     if not plan.gpus:
         yield None
         return
-    driver = NvmlLook(preparation.nvml) if preparation.nvml is not None else None
+    driver = NvmlLook(here.nvml) if here.nvml is not None else None
     try:
-        yield lambda address: {**sysfs_link(preparation.reader, address), **(driver(address) if driver else {})}
+        yield lambda address: {**sysfs_link(here.reader, address), **(driver(address) if driver else {})}
     finally:
         if driver is not None:
             driver.close()

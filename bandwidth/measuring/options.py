@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bandwidth.errors import UsageError
 from bandwidth.machine.facts import Facts
@@ -29,6 +30,14 @@ LONGEST_NUMBER = 4
 PLANNED_STOP = 1.2
 HARD_STOP = 4 / 3
 
+# What a field says of itself, read by measuring/saved_options.py: the option's name, and whether it changes what is
+# measured; the others change how long that may take, or which theory stands beside it.
+OPTION, CHANGES_CASES = "option", "changes_cases"
+
+
+def _option(name: str, default: Any = None, *, changes_cases: bool = True) -> Any:
+    return field(default=default, metadata={OPTION: name, CHANGES_CASES: changes_cases})
+
 
 @dataclass(frozen=True)
 class MeasureOptions:
@@ -42,24 +51,25 @@ class MeasureOptions:
     """
 
     target: str = ALL_TARGETS
-    kernels: tuple[str, ...] | None = None
-    engines: tuple[str, ...] | None = None
-    stores: tuple[str, ...] | None = None
-    threads: tuple[str, ...] | None = None
-    cpus: tuple[int, ...] | None = None
-    size_bytes: int | None = None
-    budget_s: float | None = None
-    sweep: str | None = None
-    sweep_range: tuple[int, int] | None = None
-    numa: bool = False
-    latency: bool = False
-    mixes: tuple[str, ...] | None = None
-    zeros: bool = False
-    devices: tuple[str, ...] | None = None
-    host_memory: tuple[str, ...] | None = None
-    memory: str | None = None
+    kernels: tuple[str, ...] | None = _option("--kernel")
+    engines: tuple[str, ...] | None = _option("--engine")
+    stores: tuple[str, ...] | None = _option("--stores")
+    threads: tuple[str, ...] | None = _option("--threads")
+    cpus: tuple[int, ...] | None = _option("--cpus")
+    size_bytes: int | None = _option("--size")
+    budget_s: float | None = _option("--budget", changes_cases=False)
+    sweep: str | None = _option("--sweep")
+    sweep_range: tuple[int, int] | None = _option("--range")
+    numa: bool = _option("--numa", default=False)
+    latency: bool = _option("--latency", default=False)
+    mixes: tuple[str, ...] | None = _option("--mix")
+    zeros: bool = _option("--zeros", default=False)
+    devices: tuple[str, ...] | None = _option("--device")
+    host_memory: tuple[str, ...] | None = _option("--host-memory")
+    memory: str | None = _option("--memory", changes_cases=False)
+    sockets: int | None = _option("--sockets", changes_cases=False)
+    # Not saved: who said it stands in the record's theory, and the modules among the machine's facts.
     memory_source: str = "--memory"
-    sockets: int | None = None
     saved_facts: Facts | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

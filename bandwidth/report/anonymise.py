@@ -36,6 +36,7 @@ def anonymised(record: Record) -> Record:
         machine=_without_naming(record.machine),
         command=_without_files(record.command),
         memory=_without_naming(record.memory),
+        options=_without_naming(record.options),
         conditions=Conditions(_without_naming(record.conditions.before), _without_naming(record.conditions.after)),
     )
     return with_texts(bare, lambda text: _without_names(text, names))
@@ -53,6 +54,7 @@ def with_texts(record: Record, change: Callable[[str], str]) -> Record:
         results=tuple(_with_texts(result, change) for result in record.results),
         not_run=tuple(NotRun(change(skipped.id), change(skipped.reason)) for skipped in record.not_run),
         memory=_changed(record.memory, change),
+        options=_changed(record.options, change),
         notes=tuple(map(change, record.notes)),
     )
 

@@ -75,7 +75,7 @@ def _several(judged: tuple[Judged, ...], unit: str) -> str:
 def _words(one: Judged, unit: str) -> str:
     """Return one result with its speed and both figures."""
     if one.speed is None:
-        return f"{one.name} {one.verdict}"
+        return f"{one.name} {one.verdict}" + (f" ({one.reason})" if one.reason else "")
     shown = "ns" if one.is_latency else unit
     figures = f"{_figure(one, one.figure, unit)} against {_figure(one, one.baseline, unit)} {shown}"
     return f"{one.name} at {_speed(one)} ({figures})"
@@ -103,6 +103,7 @@ def _flat(one: Judged) -> dict[str, Any]:
     return {
         "id": one.name,
         "verdict": one.verdict,
+        "reason": one.reason or None,
         "speed": one.speed,
         "beyond_noise": one.differs,
         "median_bytes_per_s": None if rate is None else rate.figure,

@@ -48,6 +48,7 @@ def record_to_json(record: Record, examination: Examination) -> dict[str, Any]:
         "tool": {"name": TOOL_NAME, "version": record.tool_version},
         "taken_at": record.taken_at,
         "command": list(record.command),
+        **({"options": dict(record.options)} if record.options else {}),
         "machine": dict(record.machine),
         "conditions": {"before": dict(record.conditions.before), "after": dict(record.conditions.after)},
         "memory": dict(record.memory),
@@ -280,6 +281,7 @@ class _RecordFile(BaseModel):
     tool: _ToolFile
     taken_at: str
     command: list[str]
+    options: dict[str, Any] = {}
     machine: dict[str, Any]
     conditions: _ConditionsFile
     results: list[_ResultFile]
@@ -299,6 +301,7 @@ def _from_file(file: _RecordFile) -> Record:
         not_run=tuple(NotRun(skipped.id, skipped.reason) for skipped in file.not_run),
         memory=file.memory,
         notes=tuple(file.notes),
+        options=file.options,
     )
 
 

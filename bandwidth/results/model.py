@@ -165,7 +165,8 @@ class Record:
     """A whole run: the machine, the conditions, every result, and what was left out. `machine` is facts as JSON.
 
     `memory` tells of the theory: its `spec`, `source`, `sockets`, `bytes_per_s` and `working`, or the `reason` for
-    none and a `hint`.
+    none and a `hint`. `options` are those of the call as data (measuring/saved_options.py), empty in records from
+    before they were kept; `command` is for people.
     """
 
     tool_version: str
@@ -177,6 +178,7 @@ class Record:
     not_run: tuple[NotRun, ...] = ()
     memory: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def listed_gpus(self) -> tuple[Mapping[str, Any], ...]:

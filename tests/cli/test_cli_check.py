@@ -5,16 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from gpu_machine import Driver, stand_in
+from measuring_support import hybrid_topology, small_topology, two_socket_topology
+from simulated_machine import Machine
 
 from bandwidth.cli import app
-from bandwidth.cli import check as command
+from bandwidth.comparison.checked_now import Rules, check_now
 from bandwidth.findings import examine
-from bandwidth.measuring import measure
+from bandwidth.machine.facts import Fact, Facts
+from bandwidth.measuring import engines
 from bandwidth.results.files import load, save
+from bandwidth.results.plain_results import plain_results
 
 GB = 10**9
 SIZE = 256 * 1024**2
@@ -164,73 +170,199 @@ def test_the_line_can_go_to_a_file(run, keep, sound, tmp_path):
     assert (tmp_path / "line.txt").read_text() == OK
 
 
-# --- measuring
+# --- measuring: the real planner and the real run, on machines whose blocks take what their rates say
 
 
 @pytest.fixture
-def machine(monkeypatch, build):
-    """Let --measure give these records, one a try; return the options that were asked for."""
-    asked = []
+def host(monkeypatch, tmp_path):
+    """Put a host in the place of this one, as fast as `speed(case)` says; return its engine."""
 
-    def let(*records):
-        tries = iter(records)
+    def put(topology=None, speed=lambda case: 1.0):
+        machine = Machine(topology=topology or small_topology(4))
+        engine = machine.engine()
+        sound = engine.seconds_of
+        engine.seconds_of = lambda case, calls: sound(case, calls) / speed(case)
+        known = {"hostname": "n1", "cpu_model": "A", "memory_available_bytes": 2**40}
+        facts = Facts({name: Fact(value, "a test", "read") for name, value in known.items()})
+        monkeypatch.setattr("bandwidth.measuring.preparation.collect", lambda reader, nvml: facts)
+        monkeypatch.setattr("bandwidth.measuring.preparation.read_topology", lambda reader: machine.topology)
+        monkeypatch.setattr("bandwidth.measuring.measure.make_engines", lambda names, *_: dict.fromkeys(names, engine))
+        return engine
 
-        def measure_prepared(preparation, _, **__):
-            return next(tries), False
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return put
 
-        monkeypatch.setattr(measure, "prepare", lambda options: asked.append(options))
-        monkeypatch.setattr(measure, "measure_prepared", measure_prepared)
-        return asked
 
-    return let
+@pytest.fixture
+def gpus(host, monkeypatch):
+    """Put GPUs into this machine, on the stand-in for CuPy; their rates are those of tests/support/gpu_machine.py."""
+
+    def put(count=1):
+        host()
+        monkeypatch.setattr("bandwidth.measuring.preparation.SystemNvml", lambda: Driver(count))
+        stand_in(monkeypatch, count, l2_bytes=1024)
+        monkeypatch.setattr("bandwidth.measuring.measure.make_engines", engines.make_engines)
+
+    return put
+
+
+def measure(*arguments, save="sound.json"):
+    assert app.run(["measure", *arguments, "--quiet", "--save", save, "-o", "/dev/null"]) == 0
+    return load(save)
+
+
+def judged(ran):
+    """The verdicts of a check whose output is JSON, by id, and why something is missing."""
+    found = json.loads(ran.out)["results"]
+    return {one["id"]: one["verdict"] for one in found}, {one["id"]: one["reason"] for one in found if one["reason"]}
+
+
+def of_call(record):
+    """The same record as it was saved before options were kept."""
+    return replace(record, options={})
 
 
 MEASURE = ("--measure", "host", "--baseline", "sound.json")
+HOSTS = {
+    "plain": (lambda: small_topology(4), ()),
+    "hybrid": (lambda: hybrid_topology(8, 16), ()),
+    "two sockets": (lambda: two_socket_topology(4, 2, 2), ("--engine", "numpy", "--size", "64MiB")),
+}
 
 
-def test_a_sound_machine_is_measured_once_as_the_baseline_was(run, build, sound, machine):
-    asked = machine(build(copy=(40.0,) * 6, read=(30.0,) * 6, machine={"hostname": "n1"}))
-    ran = run(*MEASURE)
+@pytest.mark.parametrize("is_old", [False, True], ids=["options", "no options"])
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_sound_host_passes_and_a_slow_one_fails(run, host, name, is_old):
+    topology, arguments = HOSTS[name]
+    host(topology())
+    sound = measure("host", *arguments)
+    if is_old:
+        save(of_call(sound), examine(sound), Path("sound.json"))
+    wanted = {result.case.id: result.case.working_set_bytes for result in plain_results(sound)}
+    ran = run(*MEASURE, "--json", "--save", "now.json")
+    verdicts, _ = judged(ran)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("ok: n1: 2 results at 95 % of sound.json or above")
-    (options,) = asked
-    assert (options.target, options.kernels, options.engines) == ("host", ("copy", "read"), ("numpy",))
-    assert (options.threads, options.size_bytes, options.stores, options.budget_s) == (("2",), SIZE, None, 15.0)
+    assert verdicts == dict.fromkeys(wanted, "ok")
+    assert {one.case.id: one.case.working_set_bytes for one in load("now.json").results} == wanted
+    slowed = min(wanted)
+    host(topology(), lambda case: 0.5 if case.id == slowed else 1.0)
+    ran = run(*MEASURE, "--json")
+    verdicts, _ = judged(ran)
+    assert ran.code == 1
+    assert [case_id for case_id, verdict in verdicts.items() if verdict != "ok"] == [slowed]
 
 
-def test_what_fails_is_measured_again_and_that_alone(run, build, sound, machine):
-    again = build(copy=(40.0,) * 6, read=(1.0,) * 6)
-    asked = machine(build(copy=(20.0,) * 6, read=(30.0,) * 6), again)
+def test_what_fails_is_measured_again_and_that_alone(run, host):
+    host()
+    measure("host", "--kernel", "copy,read", "--engine", "numpy")
+    blocks = []
+    engine = host(speed=lambda case: 0.5 if case.id == "host/copy/numpy/4" and len(blocks) < 2 else 1.0)
+    prepare = engine.prepare
+    engine.prepare = lambda cases, limit_s: blocks.append([case.id for case in cases]) or prepare(cases, limit_s)
     ran = run(*MEASURE, "--save", "now.json")
     assert ran.code == 0
-    assert [options.kernels for options in asked] == [("copy", "read"), ("copy",)]
-    assert load("now.json").notes == ("Measured a second time for the check: host/copy/numpy/2.",)
+    assert [len(ids) for ids in blocks] == [4, 1]
+    assert load("now.json").notes == ("Measured a second time for the check: host/copy/numpy/4.",)
 
 
-def test_a_slow_machine_fails_after_the_second_try(run, build, sound, machine):
-    slow = build(copy=(20.0,) * 6, read=(30.0,) * 6)
-    asked = machine(slow, slow)
+def test_a_slow_machine_fails_after_the_second_try(run, host):
+    host()
+    measure("host", "--kernel", "copy", "--engine", "numpy")
+    engine = host(speed=lambda case: 0.5)
     assert run(*MEASURE).code == 1
-    assert len(asked) == 2
+    assert [what for what, _ in engine.log].count("prepare") == 4  # two cases, twice
 
 
-def test_both_tries_fit_in_60_seconds(run, build, sound, machine, monkeypatch):
-    slow = build(copy=(20.0,) * 6, read=(30.0,) * 6)
-    for used, budgets in ((26.0, [15.0, 15.0]), (45.0, [15.0, 6.75]), (53.0, [15.0])):
-        now = iter((0.0, used))
-        monkeypatch.setattr(command.time, "monotonic", lambda now=now: next(now))
-        asked = machine(slow, slow)
-        asked.clear()
-        assert run(*MEASURE).code == 1
-        assert [options.budget_s for options in asked] == budgets
+@pytest.mark.parametrize(("used_s", "budgets"), [(26.0, [15.0, 15.0]), (45.0, [15.0, 6.75]), (53.0, [15.0])])
+def test_both_tries_fit_in_60_seconds(host, used_s, budgets):
+    host()
+    sound = measure("host", "--kernel", "copy", "--engine", "numpy")
+    engine, limits = host(speed=lambda case: 0.5), []
+    engine.prepare = lambda cases, limit_s: limits.append(limit_s) or {}
+    now = iter((0.0, used_s))
+    rules = Rules(sound, 0.95, allow_missing=False, any_machine=False)
+    assert not check_now("host", rules, ["a", "test"], clock=lambda: next(now))[1].has_passed
+    assert limits == [pytest.approx(4 / 3 * budget, abs=0.1) for budget in budgets]
 
 
-def test_an_interrupted_measurement_checks_nothing(run, sound, machine, build, monkeypatch):
-    machine()
-    monkeypatch.setattr(measure, "measure_prepared", lambda *_, **__: (build(), True))
+def test_an_interrupted_measurement_checks_nothing(run, host):
+    host()
+    measure("host", "--kernel", "copy", "--engine", "numpy")
+    host().interrupt_at = 9
     ran = run(*MEASURE)
     assert (ran.code, ran.out) == (130, "")
     assert "interrupted" in ran.err
+
+
+def test_what_this_machine_cannot_run_is_missing_with_the_reason(run, host, monkeypatch):
+    host(hybrid_topology(8, 16))
+    measure("host", "--kernel", "copy", "--stores", "ordinary")
+    host(small_topology(8))
+    monkeypatch.setitem(engines.ENGINES, "native", replace(engines.ENGINES["native"], lacks=lambda: "LLVM is gone"))
+    ran = run(*MEASURE, "--json")
+    verdicts, reasons = judged(ran)
+    assert ran.code == 1
+    assert verdicts["host/copy/numpy/1"] == "ok"
+    assert reasons["host/copy/native/1/ordinary"] == "the engine native cannot be used: LLVM is gone"
+    assert reasons["host/copy/numpy/24"] == "it has 24 threads, 8 CPUs may be used here"
+    assert reasons["host/copy/numpy/8/performance"] == "no 'performance' cores are told apart here"
+    assert "missing (" in run(*MEASURE).out
+    assert run(*MEASURE, "--allow-missing").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--threads", "3"), "none of the record's threads can be had here"),
+        (("--cpus", "2,3"), "none of the record's CPUs can be had here"),
+    ],
+)
+def test_where_nothing_can_be_measured_nothing_is_judged(run, host, arguments, part):
+    host()
+    measure("host", "--kernel", "copy", "--engine", "numpy", *arguments)
+    host(small_topology(2))
+    ran = run(*MEASURE)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (4, "", 1)
+    assert part in ran.err
+
+
+TINY = ("--size", "96KiB", "--budget", "5s")
+PINNED = ("--host-memory", "pinned", *TINY)  # what is pageable is timed by this machine's own clock
+GPU_CALLS = {
+    "one": (1, ("all", "--engine", "cuda", "--kernel", "triad,memcpy,memset,h2d,d2h,bidirectional", *PINNED)),
+    "two": (2, ("all", "--engine", "cuda", "--device", "all", *PINNED)),
+}
+
+
+@pytest.mark.parametrize(("name", "is_old"), [("one", False), ("two", False), ("two", True)])
+def test_a_sound_gpu_passes_and_a_slow_one_fails(run, gpus, monkeypatch, name, is_old):
+    count, arguments = GPU_CALLS[name]
+    gpus(count)
+    sound = measure(*arguments)
+    if is_old:
+        save(of_call(sound), examine(sound), Path("sound.json"))
+    for target in ("device", "pcie"):
+        wanted = {one.case.id for one in sound.results if one.case.target.startswith(target)}
+        ran = run("--measure", target, "--baseline", "sound.json", "--json")
+        assert (ran.code, judged(ran)[0]) == (0, dict.fromkeys(wanted, "ok"))
+    monkeypatch.setattr("gpu_machine.MEMORY", 10e6)
+    monkeypatch.setattr("gpu_machine.LINK", 5e6)
+    for target in ("device", "pcie"):
+        assert run("--measure", target, "--baseline", "sound.json").code == 1
+
+
+def test_a_gpu_that_is_gone_is_missing_or_no_hardware(run, gpus):
+    gpus(2)
+    measure("device", "--device", "all", "--kernel", "memset", *TINY)
+    gpus(1)
+    ran = run("--measure", "device", "--baseline", "sound.json", "--json")
+    assert ran.code == 1
+    assert judged(ran)[1] == {"device:1/memset/cuda/1": "device 1 is not there"}
+    gpus(2)
+    measure("device", "--device", "1", "--kernel", "memset", *TINY)
+    gpus(1)
+    ran = run("--measure", "device", "--baseline", "sound.json")
+    assert (ran.code, ran.out) == (3, "")
 
 
 # --- bad input

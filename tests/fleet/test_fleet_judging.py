@@ -11,7 +11,9 @@ from simulated_fleet import FAULTS, Fault, Spread, name_of, planted, simulated_m
 from bandwidth.errors import BandwidthError
 from bandwidth.fleet import judge, machine_of
 from bandwidth.fleet.judging import NotRead
-from bandwidth.fleet.machines import LABEL_FACT, options_of
+from bandwidth.fleet.machines import LABEL_FACT, group_of, options_of
+from bandwidth.measuring.options import MeasureOptions
+from bandwidth.measuring.saved_options import options_to_json
 
 NONE = Spread(0.0)
 
@@ -136,6 +138,18 @@ def test_options_that_change_no_rate_change_no_group(one, other):
 def test_options_that_change_what_is_measured_do():
     assert options_of(["bandwidth", "measure", "host"]) != options_of(["bandwidth", "measure", "host", "--latency"])
     assert options_of(["bandwidth.measure", "host"]) == "host"
+
+
+def test_records_are_grouped_by_the_options_that_they_kept_and_old_ones_by_their_command(make_record):
+    def group(command, **options):
+        saved = options_to_json(MeasureOptions(**options)) if options else {}
+        return group_of(make_record(command=command, options=saved))
+
+    api = group(("bandwidth.measure", "host"), target="host", kernels=("copy",), size_bytes=2**22)
+    assert api != group(("bandwidth.measure", "host"), target="host")
+    typed = ("bandwidth", "measure", "host", "--size", "4194304", "--kernel", "copy", "--warm", "host")
+    assert api == group(typed, target="host", kernels=("copy",), size_bytes=2**22, budget_s=5.0, memory="DDR4-3200")
+    assert api == group(("bandwidth", "measure", "host", "--size", "4MiB", "--kernel", "copy", "--budget", "5s"))
 
 
 # --- one record a host ----------------------------------------------------------------------------------------------

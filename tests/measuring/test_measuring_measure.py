@@ -12,9 +12,10 @@ from simulated_machine import Machine
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
-from bandwidth.measuring.measure import Preparation, measure_prepared
+from bandwidth.measuring.measure import measure_prepared
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
+from bandwidth.measuring.preparation import Preparation, Surroundings
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,8 @@ def own_lock(tmp_path, monkeypatch):
 def preparation(topology=None, **options):
     topology = topology or small_topology(2)
     options = {"size_bytes": 2**22, "budget_s": 1.0, **options}
-    return Preparation(SystemReader(), Facts({}), topology, make_plan(MeasureOptions(**options), Facts({}), topology))
+    asked, here = MeasureOptions(**options), Surroundings(SystemReader(), Facts({}), topology)
+    return Preparation(asked, here, make_plan(asked, here.facts, topology))
 
 
 def measured(prepared, engine, **seams):

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,13 @@ def test_the_golden_file_has_the_fields_of_the_contract():
     failed = next(result for result in content["results"] if not result["verified"])
     assert (failed["median_bytes_per_s"], failed["best_bytes_per_s"], failed["ci95_bytes_per_s"]) == (None,) * 3
     assert [finding["code"] for finding in failed["findings"]] == ["BW006"]
+
+
+def test_the_options_of_the_call_are_kept_as_data(record, tmp_path):
+    options = {"target": "host", "kernels": ["copy"], "size_bytes": 2**22, "numa": True}
+    save(replace(record, options=options), examine(record), tmp_path / "run.json")
+    assert load(tmp_path / "run.json").options == options
+    assert load(GOLDEN).options == {}  # from before they were kept
 
 
 def test_a_latency_has_nanoseconds_and_cycles_and_no_rate(content):

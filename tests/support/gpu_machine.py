@@ -138,7 +138,7 @@ def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams
     monkeypatch.setitem(ENGINES, "cuda", _installed())
     monkeypatch.setattr("bandwidth.measuring.engines.cuda_finding.load_cupy", lambda: module)
     monkeypatch.setattr("bandwidth.measuring.engines.cuda.WARM_UP_S", 0.0)
-    monkeypatch.setattr("bandwidth.measuring.measure.has_nvidia", lambda reader, facts: True)
+    monkeypatch.setattr("bandwidth.measuring.preparation.has_nvidia", lambda reader, facts: True)
     monkeypatch.setattr("bandwidth.machine.gpus._may_have_nvidia", lambda reader, found: True)
     return module
 

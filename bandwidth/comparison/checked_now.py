@@ -1,0 +1,84 @@
+"""This machine against its baseline, measured now, and a second time where that fails: within a minute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from bandwidth.comparison.baseline import Check, check, merged, other_hardware
+from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.measuring.again import prepare_again
+from bandwidth.measuring.measure import measure_prepared
+from bandwidth.measuring.preparation import Preparation
+from bandwidth.results import Record
+from bandwidth.results.plain_results import plain_results
+
+# Both tries together: what a batch system's prologue may wait.
+WHOLE_S = 60.0
+BUDGET_S = 15.0
+# A run may take 4/3 of its budget, and some seconds to compile and to fill its arrays.
+SECONDS_PER_BUDGET = 4 / 3
+START_S = 6.0
+LEAST_BUDGET_S = 2.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a record is judged by."""
+
+    baseline: Record
+    share: float
+    allow_missing: bool
+    any_machine: bool
+
+    def judge(self, record: Record, only: Collection[str] | None = None) -> Check:
+        """Judge a record. Raises BandwidthError for another model of machine, unless that is allowed."""
+        other = "" if self.any_machine else other_hardware(record, self.baseline)
+        if other:
+            raise BandwidthError(f"another machine: {other}", "give its own baseline, or --any-machine")
+        return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only)
+
+
+def check_now(
+    target: str, rules: Rules, command: Sequence[str], *, clock: Callable[[], float] = time.monotonic
+) -> tuple[Record, Check]:
+    """Measure what the baseline has of a target, and what fails a second time where there is time left.
+
+    Raises UsageError where the baseline has nothing of the target, HardwareError and UnstableError as `prepare_again`
+    does, and InterruptError.
+    """
+    started = clock()
+    ids = _wanted(target, rules.baseline)
+    preparation = prepare_again(rules.baseline, target, ids, BUDGET_S)
+    record = _measured(preparation, command)
+    found = rules.judge(record, ids)
+    budget_s = min((WHOLE_S - (clock() - started) - START_S) / SECONDS_PER_BUDGET, BUDGET_S)
+    failing = {one.name for one in found.failing} & {one.case.id for one in preparation.plan.cases}
+    if failing and budget_s >= LEAST_BUDGET_S:
+        again = _measured(prepare_again(rules.baseline, target, failing, budget_s), command)
+        record = merged(record, again, failing)
+        found = rules.judge(record, ids)
+    return record, found
+
+
+def _wanted(target: str, baseline: Record) -> list[str]:
+    """Return the ids of the baseline's results that a run measures again: those of the table, none of a study."""
+    found = [
+        result.case.id
+        for result in plain_results(baseline)
+        if result.is_verified and result.samples.seconds and result.case.target.partition(":")[0] == target
+    ]
+    if not found:
+        raise UsageError(
+            f"the baseline has no result of {target[:60]!a} that --measure could repeat",
+            f"save one with `bandwidth measure {target[:60] if target.isalpha() else 'host'} --save`",
+        )
+    return found
+
+
+def _measured(preparation: Preparation, command: Sequence[str]) -> Record:
+    record, interrupted = measure_prepared(preparation, command)
+    if interrupted:
+        raise InterruptError("interrupted", "nothing was checked")
+    return record
