@@ -10,6 +10,8 @@ from bandwidth.statistics import median
 
 # The shares are kept to a hundredth of a percent: the kernel's ticks do not tell that much.
 DIGITS = 4
+# What the kernel counts in ticks of 10 ms is known where all blocks together lasted so long, over all CPUs.
+LEAST_S = 0.1
 
 _Part = Callable[[Activity], tuple[float | None, float | None]]
 
@@ -21,15 +23,15 @@ def disturbances(blocks: Sequence[Activity]) -> dict[str, Observed]:
     The middle of a share is that of all blocks together: a block lasts a few of the kernel's ticks only. A share is
     known for all blocks or is left out.
     """
-    found = {name: _share([part(block) for block in blocks]) for name, part in _PARTS.items()}
+    found = {name: _share([part(block) for block in blocks], least_s) for name, (part, least_s) in _PARTS.items()}
     found["involuntary_switches"] = _count([block.switches for block in blocks])
     return {name: seen for name, seen in found.items() if seen is not None}
 
 
-def _share(parts: Sequence[tuple[float | None, float | None]]) -> Observed | None:
+def _share(parts: Sequence[tuple[float | None, float | None]], least_s: float) -> Observed | None:
     known = [(part, whole) for part, whole in parts if part is not None and whole is not None]
     whole = sum(whole for _, whole in known)
-    if not parts or len(known) < len(parts) or whole <= 0:
+    if not parts or len(known) < len(parts) or whole <= least_s:
         return None
     shares = tuple(round(_bounded(part, whole), DIGITS) for part, whole in known)
     middle = round(_bounded(sum(part for part, _ in known), whole), DIGITS)
@@ -72,9 +74,9 @@ def _stalls(block: Activity) -> tuple[float | None, float | None]:
     return block.stalled_s, block.wall_s
 
 
-_PARTS: dict[str, _Part] = {
-    "others_cpu_share": _others,
-    "steal_share": _steal,
-    "cpu_wait_share": _waits,
-    "cpu_pressure_share": _stalls,
+_PARTS: dict[str, tuple[_Part, float]] = {
+    "others_cpu_share": (_others, LEAST_S),
+    "steal_share": (_steal, LEAST_S),
+    "cpu_wait_share": (_waits, 0.0),
+    "cpu_pressure_share": (_stalls, LEAST_S),
 }

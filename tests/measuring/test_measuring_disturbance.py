@@ -161,7 +161,7 @@ def test_what_one_block_lacks_is_left_out():
 
 
 def test_shares_stay_between_0_and_1():
-    seen = disturbances([block(busy_s=9.0, ran_s=0.0, waited_s=0.0, stalled_s=5.0)])
+    seen = disturbances([block(busy_s=9.0, ran_s=0.0, waited_s=0.0, wall_s=1.0, stalled_s=5.0)])
     assert seen["others_cpu_share"].median == 1.0
     assert seen["cpu_pressure_share"].median == 1.0
     assert "cpu_wait_share" not in seen  # no thread of it ran
