@@ -214,6 +214,8 @@ def _leave(
     trouble: BandwidthError | None,
 ) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
+    from bandwidth.results import summarise
+
     if interrupted:
         kept = "what was measured is kept" if record.results else "nothing was measured yet"
         raise InterruptError("interrupted", kept if trouble is None else str(trouble))
@@ -224,6 +226,11 @@ def _leave(
     failed = [result.case.id for result in record.results if not result.is_verified]
     if failed:
         raise BandwidthError(f"verification failed: {', '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
+    impossible = [result.case.id for result in record.results if summarise(result).is_impossible]
+    if impossible:
+        raise BandwidthError(
+            f"above the theory, so INVALID: {', '.join(impossible)}", "see BW002 above; `bandwidth explain BW002`"
+        )
     unstable = UNSTABLE_CODES & examination.codes()
     if strict and unstable:
         raise UnstableError(f"unstable ({', '.join(sorted(unstable))})", "measure on an idle machine or for longer")

@@ -129,7 +129,8 @@ def too_few_samples(record: Record) -> Iterator[Raised]:
     """Yield results with too few samples for an interval."""
     hint = "give a longer --budget or fewer kernels"
     for row in filter(_has_few_samples, shown(record)):
-        seen = f"only {row.summary.count} samples ({stop_words(row.result)}); an interval needs {FEWEST_FOR_INTERVAL}"
+        samples = f"{row.summary.count} sample{'' if row.summary.count == 1 else 's'}"
+        seen = f"only {samples} ({stop_words(row.result)}); an interval needs {FEWEST_FOR_INTERVAL}"
         yield Raised(row.result.case.id, Finding("BW008", seen, hint))
     words = f"have too few samples for an interval, which needs {FEWEST_FOR_INTERVAL}"
     yield from _of_points(record, "BW008", _has_few_samples, words, hint)

@@ -49,7 +49,7 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
     wanted = sizings_of(options.size_bytes, allowed, study.cpu_sets)
     cases, sizings = fitted(study.build, wanted, options, facts, allowed)
     return Plan(
-        cases=tuple(_planned(case, sizings[case.cpus], theory, allowed, is_study=options.is_study) for case in cases),
+        cases=tuple(_planned(case, sizings[case.cpus], theory, allowed) for case in cases),
         not_run=(),
         theory=theory,
         budget_s=options.allowed_s,
@@ -116,12 +116,13 @@ def _size_check(
         return []
     half = replace(sizing, wanted_bytes=sizing.wanted_bytes // 2)
     case = bench.case(engine, KERNELS[kernel], crew, half, stores)
-    return [replace(case, variant={**case.variant, "sweep_point": case.working_set_bytes})]
+    variant = {**case.variant, "sweep_point": case.working_set_bytes}
+    return [replace(case, variant=variant, is_size_check=True)]
 
 
-def _planned(case: Case, sizing: Sizing, theory: HostTheory, topology: Topology, *, is_study: bool) -> PlannedCase:
+def _planned(case: Case, sizing: Sizing, theory: HostTheory, topology: Topology) -> PlannedCase:
     """Return the case with what may stand beside it: a theory only where the data lies in memory."""
-    if "sweep_point" in case.variant and not is_study:
+    if case.is_size_check:
         return PlannedCase(case, "half of it, to show that the whole is in memory")
     why = sizing.why if "sweep_point" not in case.variant else "a point of the sweep"
     if case.is_latency or not case.meets_dram_rule:

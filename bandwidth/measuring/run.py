@@ -14,6 +14,7 @@ from typing import Any
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.activity import Activity
 from bandwidth.measuring.cases import Plan, PlannedCase
+from bandwidth.measuring.costs import guessed_call_s
 from bandwidth.measuring.disturbance import disturbances, seen
 from bandwidth.measuring.engines import Block, Engine
 from bandwidth.measuring.options import HARD_STOP, PLANNED_STOP
@@ -199,13 +200,15 @@ class Measurement:
         return sum(turn.needed_s for turn in self._active())
 
     def _guess_s(self, planned: PlannedCase) -> float:
-        """Return the time that a case will need: by its own warm-up, else by the slowest with as many threads."""
-        blocks = FEWEST_FOR_INTERVAL + 1
-        if planned.case.id in self._costs_s:
-            return blocks * self._costs_s[planned.case.id]
-        alike = [turn for turn in self._turns if turn.planned.case.threads == planned.case.threads]
-        slowest = max((turn.cost_s / turn.calls / turn.planned.case.bytes_per_call for turn in alike), default=0.0)
-        return blocks * slowest * planned.case.bytes_per_call
+        """Return the time that a case will need: by its own warm-up, else by what is alike, else the least there is.
+
+        What nothing alike has run before is tried: its warm-up tells.
+        """
+        blocks, block_s = FEWEST_FOR_INTERVAL + 1, self._costs_s.get(planned.case.id)
+        if block_s is None:
+            ran = [(turn.planned.case, turn.cost_s / turn.calls) for turn in self._turns if turn.cost_s]
+            block_s = max(guessed_call_s(planned.case, ran) or 0.0, least_block_s())
+        return blocks * block_s
 
     # --- the rounds
 
@@ -224,7 +227,7 @@ class Measurement:
                 turn.is_closing, turn.stopped_by = True, "precision"
 
     def _sample(self, turn: _Turn) -> None:
-        """Take one sample; the first and the last one of a case are checked over all their data.
+        """Take one sample; the first and the last one of a case are checked over all their data, and only then kept.
 
         The last tells that the work was still done at the end; the first, that a case which is interrupted later has
         been checked at all.
@@ -232,17 +235,15 @@ class Measurement:
         block = self._block(turn)
         if block is None:
             return
+        if turn.is_closing or not turn.seconds:
+            is_right = self._check(turn, whole=True)
+            turn.is_checked_whole, turn.is_closing = is_right and turn.is_closing, False
         turn.seconds.append(block.seconds)
         turn.tuning = block.tuning
         for name, value in block.observed.items():
             turn.observed.setdefault(name, []).append(value)
         turn.activities += [turn.activity] if turn.activity is not None else []
         turn.start_skew_s = max(turn.start_skew_s, block.start_skew_s)
-        if turn.is_closing:
-            turn.is_checked_whole = self._check(turn, whole=True)
-            turn.is_closing = False
-        elif len(turn.seconds) == 1:
-            self._check(turn, whole=True)
 
     def _close_for_time(self, turns: Sequence[_Turn]) -> None:
         """Let the coming round be the last where another would leave too little time for it.

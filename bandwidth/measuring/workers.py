@@ -64,8 +64,8 @@ class Worker:
     def _serve(self) -> None:
         self._pin()
         while (job := self._jobs.get()) is not None:
-            self.pinned = self._is_pinned()  # a cpuset may change while this runs, and a CPU go offline
             try:
+                self.pinned = self._is_pinned()  # a cpuset may change while this runs, and a CPU go offline
                 self._done.put((job(), None))
             except BaseException as error:  # noqa: BLE001 - it is raised anew by result()
                 self._done.put((None, error))
@@ -81,7 +81,10 @@ class Worker:
     def _is_pinned(self) -> bool:
         if self._cpu is None or not hasattr(os, "sched_getaffinity"):
             return False
-        return os.sched_getaffinity(0) == {self._cpu}
+        try:
+            return os.sched_getaffinity(0) == {self._cpu}
+        except OSError:
+            return False  # a sandbox does not let it be seen: not known to be pinned, and a finding says so
 
 
 def worker_threads() -> list[int]:

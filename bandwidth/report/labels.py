@@ -84,7 +84,7 @@ def format_cycles(cycles: float | None) -> str:
 def _share(summary: Summary) -> str:
     if summary.efficiency is None:
         return UNKNOWN
-    return INVALID if summary.efficiency > WHOLE else format_percent(summary.efficiency)
+    return INVALID if summary.is_impossible else format_percent(summary.efficiency)
 
 
 def _marked(rate: float, theory: float | None, unit: str) -> str:

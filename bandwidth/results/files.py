@@ -152,6 +152,7 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         "caches_known": case.caches_known,
         "caches": dict(case.caches),
         "variant": dict(case.variant),
+        **({"size_check": True} if case.is_size_check else {}),
         "working_set_bytes": case.working_set_bytes,
         "dram_rule_bytes": case.dram_rule_bytes,
         "bytes_per_call": case.bytes_per_call,
@@ -250,6 +251,7 @@ class _ResultFile(BaseModel):
     caches: dict[str, _Count] = {}
     last_block_checked: bool = True
     variant: dict[str, str | int] = {}
+    size_check: bool = False
     dram_rule_bytes: _Count | None = None
     theory_bytes_per_s: _Rate | None = None
     theory_source: str | None = None
@@ -320,6 +322,7 @@ def _result_from_file(file: _ResultFile) -> Result:
         dram_rule_bytes=file.dram_rule_bytes,
         caches_known=file.caches_known,
         caches=file.caches,
+        is_size_check=file.size_check,
     )
     failure = "" if file.verified else file.failure or "the data was not as it should be"
     samples = Samples(tuple(file.samples_s), file.calls_per_sample, file.start_skew_s, file.stopped_by)

@@ -37,7 +37,8 @@ class Case:
     read + write), `payload_bytes_per_call` what arrives for the user, `traffic_bytes_per_call` what the memory moves,
     None where that cannot be known; of a latency they are the addresses loaded, 8 bytes each. `dram_rule_bytes` is the
     least working set that counts as DRAM for these CPUs, an assumed one where `caches_known` is false. `caches` is what
-    the caches that these CPUs reach hold in all, in bytes by level: `{"L1": 98304, "L2": 4194304}`.
+    the caches that these CPUs reach hold in all, in bytes by level: `{"L1": 98304, "L2": 4194304}`. `is_size_check`
+    marks one that was planned only to prove the size of another, at half of it.
     """
 
     target: str
@@ -53,6 +54,7 @@ class Case:
     dram_rule_bytes: int | None = None
     caches_known: bool = True
     caches: Mapping[str, int] = field(default_factory=dict)
+    is_size_check: bool = False
 
     @property
     def is_latency(self) -> bool:

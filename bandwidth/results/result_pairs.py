@@ -26,13 +26,23 @@ class SizeCheck:
 
 
 def is_size_check(record: Record, result: Result) -> bool:
-    """Return whether a result only proves the size of another, its whole; a sweep's points do not."""
-    return "sweep_point" in result.case.variant and any(_is_half_of(result, whole) for whole in record.results)
+    """Return whether a result only proves the size of another, its whole; a sweep's points do not.
+
+    The plan marks it. Records from before that (which keep no options either) are looked at: there a point of no sweep
+    is one, alone with its case, at half the size of a result.
+    """
+    if result.case.is_size_check or record.options or "sweep_point" not in result.case.variant:
+        return result.case.is_size_check
+    key = group_key(result, "sweep_point")
+    points = (one for one in record.results if "sweep_point" in one.case.variant)
+    is_alone = all(one is result or group_key(one, "sweep_point") != key for one in points)
+    return is_alone and any(_is_half_of(result, whole) for whole in record.results)
 
 
 def size_check_of(record: Record, whole: Result) -> Result | None:
     """Return the same case at half its working set, None where it was not measured."""
-    return next((result for result in record.results if _is_half_of(result, whole)), None)
+    halves = (result for result in record.results if _is_half_of(result, whole))
+    return next((half for half in halves if is_size_check(record, half)), None)
 
 
 def size_checks(record: Record) -> tuple[SizeCheck, ...]:

@@ -40,6 +40,11 @@ class Summary:
     latency: Latency | None = None
 
     @property
+    def is_impossible(self) -> bool:
+        """Whether the median exceeds its theory, so that one of the two is wrong: it is shown as INVALID."""
+        return self.efficiency is not None and self.efficiency > 1
+
+    @property
     def half_width(self) -> float | None:
         """The larger distance from the median to an end of its interval, as a share of the median."""
         if self.latency is not None:

@@ -348,13 +348,17 @@ def test_nothing_that_could_be_measured_leaves_with_1_and_the_reason(capsys, scr
     assert err == "bandwidth: nothing could be measured; mbind is refused\n"
 
 
-def test_a_rate_above_theory_is_marked(capsys, script):
+def test_a_rate_above_theory_is_marked_and_leaves_with_1(capsys, script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     # 4 MiB are too small for a theory to stand beside them; half a GiB in 20 ms are 26.8 GB/s, far above DDR-200.
     steady = script(0.02)
-    assert run([*steady, "--memory", "DDR-200", "--size", "4GiB"]) == 0
-    out = capsys.readouterr().out
+    assert run([*steady, "--memory", "DDR-200", "--size", "4GiB", "--save", "run.json"]) == 1
+    out, err = capsys.readouterr()
     assert "BW002" in out
     assert "INVALID" in out
+    assert err.startswith("bandwidth: above the theory, so INVALID: host/copy/scripted/1")
+    assert err.endswith("; see BW002 above; `bandwidth explain BW002`\n")
+    assert load("run.json").results  # it is kept all the same
 
 
 def test_json_and_a_file_in_any_combination(capsys, script, tmp_path):

@@ -186,7 +186,10 @@ def test_bw003_by_either_end_of_the_interval(make_record, rated, last, expected)
 
 @pytest.mark.parametrize(("count", "expected"), [(5, ["BW008"]), (6, []), (1, ["BW008"])])
 def test_bw008_by_the_number_of_samples(make_record, make_result, count, expected):
-    assert codes(make_record(make_result(seconds=(0.02,) * count))) == expected
+    record = make_record(make_result(seconds=(0.02,) * count))
+    assert codes(record) == expected
+    told = [finding.text for finding in examine(record).of("host/copy/numpy/1")]
+    assert [text.partition(" (")[0] for text in told] == {1: ["only 1 sample"], 5: ["only 5 samples"]}.get(count, [])
 
 
 @pytest.mark.parametrize(

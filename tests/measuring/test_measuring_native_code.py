@@ -4,17 +4,24 @@ import ctypes
 import functools
 import math
 import re
+import subprocess
+import sys
 import threading
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measuring_support import small_topology
 
+from bandwidth.errors import BandwidthError
+from bandwidth.measuring.engines.host import HostEngine
 from bandwidth.measuring.engines.native_code import passes, rows
 from bandwidth.measuring.engines.native_code.compiled import Library, _parsed, assembly, this_processor
 from bandwidth.measuring.engines.native_code.processor import Processor, vector_bytes
 from bandwidth.measuring.engines.native_code.rows import PACED_READ, function_name
+from bandwidth.measuring.engines.native_host import NO_STREAMING, NativeRunner
 from bandwidth.measuring.engines.native_job import CHUNK_BYTES, JOB_FIELDS, Gate, Job, Status
 from bandwidth.measuring.kernels import KEPT_BITS, KERNELS, ORDINARY, STREAMING, TAKEN_BITS, XOR
 
@@ -361,3 +368,63 @@ def test_paced_read_ends_in_the_middle_of_a_long_wait(libraries):
 def test_jobs_fields_are_where_the_code_looks_for_them():
     assert [name for name, _ in Job._fields_] == list(JOB_FIELDS)
     assert all(ctypes.sizeof(kind) == 8 for _, kind in Job._fields_)
+
+
+# --- processors that are not here
+
+
+EVERY_KERNEL = """
+import sys
+from bandwidth.measuring.engines.native_code import compiled, processor, rows
+from bandwidth.measuring.kernels import KERNELS
+
+triple, cpu = sys.argv[1:]
+made_for = processor.Processor(triple, cpu, "", processor.vector_bytes(triple, {}))
+table = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
+table = [(*row, width) for row in table for width in rows.widths(*row, made_for)]
+text = compiled.assembly(table, made_for)
+assert all(f"{rows.function_name(*row)}:" in text for row in table)
+print(made_for.family, made_for.has_streaming_stores)
+"""
+ELSEWHERE = {
+    ("x86_64-unknown-linux-gnu", ""): "x86 True",
+    ("aarch64-unknown-linux-gnu", ""): "Arm True",
+    ("powerpc64le-unknown-linux-gnu", ""): "Power False",
+    ("riscv64-unknown-linux-gnu", ""): "RISC-V False",
+    ("riscv64-unknown-linux-gnu", "sifive-x280"): "RISC-V False",
+    ("s390x-unknown-linux-gnu", ""): "Z False",
+    ("s390x-unknown-linux-gnu", "z14"): "Z False",
+    ("loongarch64-unknown-linux-gnu", ""): "LoongArch False",
+}
+
+
+@pytest.mark.parametrize(("triple", "cpu"), ELSEWHERE)
+def test_the_whole_table_is_compiled_for_every_family(triple, cpu):
+    """In a process of its own: what LLVM does not take ends the interpreter."""
+    try:
+        llvm.initialize_all_targets()
+        llvm.Target.from_triple(triple)
+    except RuntimeError:
+        pytest.skip(f"this package of LLVM makes no code for {triple}")
+    arguments = [sys.executable, "-c", EVERY_KERNEL, triple, cpu]
+    done = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == ELSEWHERE[triple, cpu]
+
+
+@pytest.mark.parametrize("triple", ["i686-unknown-linux-gnu", "armv7l-unknown-linux-gnueabihf", "mips64el-linux-gnu"])
+def test_a_family_that_no_code_is_written_for_is_refused(triple, monkeypatch):
+    monkeypatch.setattr(llvm, "get_process_triple", lambda: triple)
+    monkeypatch.setattr(llvm.Target, "from_triple", lambda _: None)
+    with pytest.raises(BandwidthError, match=f"no code is written for processors of '{triple}'; the NumPy rows remain"):
+        this_processor()
+
+
+def test_without_streaming_stores_their_rows_are_refused_and_the_others_run(host_case, monkeypatch):
+    cases = {stores: host_case("copy", stores=stores, size_bytes=2**20) for stores in (STREAMING, ORDINARY)}
+    monkeypatch.setattr(Processor, "has_streaming_stores", False)
+    engine = HostEngine(small_topology(2), {"native": NativeRunner()})
+    assert engine.prepare([*cases.values()], 60.0) == {cases[STREAMING].id: NO_STREAMING}
+    engine.run_block(cases[ORDINARY], 2)
+    assert engine.verify(cases[ORDINARY], whole=True) == ""
+    engine.close()

@@ -258,6 +258,47 @@ def test_load_that_never_comes_is_no_block(bench, latency_case, monkeypatch):
     assert time.monotonic() - begin < 2
 
 
+@needs_two_cpus
+@pytest.mark.parametrize("status", [Status.DONE, Status.NEVER_MET])
+def test_threads_that_do_not_run_side_by_side_have_no_load_and_their_idle_latency_remains(
+    bench, latency_case, monkeypatch, status
+):
+    def stands_still(job):
+        job.status = status
+
+    honest_of = LatencyBench._function
+    with monkeypatch.context() as quota:
+        quota.setattr(
+            LatencyBench, "_function", lambda self, name: stands_still if name == PACED_READ else honest_of(self, name)
+        )
+        quota.setattr(LatencyBench, "_sleep", lambda *_: None)
+        idle, *cases = [loaded(latency_case, percent) for percent in (0, 10, 100)]
+        one = bench(idle, *cases)
+    assert one.refused == {case.id: native_latency.NEVER_MET for case in cases}
+    one.run_block(idle, 10)
+    assert one.verify(idle) == ""
+    with pytest.raises(BandwidthError, match="did not run side by side"):
+        one.run_block(cases[0], 10)
+
+
+def test_a_latency_that_takes_too_long_leaves_the_others(bench, latency_case, monkeypatch):
+    now = time.monotonic()
+    clock = [now]
+    monkeypatch.setattr(native_latency.time, "monotonic", lambda: clock[0])
+    first, slow, last = (latency_case(lines * 4096, sweep_point=lines) for lines in (1, 2, 3))
+
+    def watched(size_bytes, *rest):
+        clock[0] = now + 100 * (size_bytes == slow.working_set_bytes)
+        return Cycle(size_bytes, *rest)
+
+    monkeypatch.setattr(native_latency, "Cycle", watched)
+    one = LatencyBench(small_topology(2), 3)
+    assert one.prepare([first, slow, last], now + 60) == dict.fromkeys((slow.id, last.id), native_latency.TOO_LONG)
+    one.run_block(first, 10)
+    assert one.verify(first) == ""
+    one.close()
+
+
 # --- where the memory lies
 
 

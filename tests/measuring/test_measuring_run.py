@@ -3,10 +3,15 @@
 import itertools
 
 import pytest
-from measuring_support import ScriptedEngine, small_topology
+from gpu_machine import cuda_entry, gpu
+from gpu_machine import facts as gpu_facts
+from measuring_support import ScriptedEngine, small_topology, two_socket_topology
+from simulated_machine import Machine
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
+from bandwidth.measuring.gpu_plan import make_gpu_plan
+from bandwidth.measuring.memory_theory import HostTheory
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.run import Measurement
@@ -195,6 +200,25 @@ def test_interrupt_keeps_what_was_measured():
     assert {result.samples.stopped_by for result in outcome.results} == {"interrupted"}
 
 
+@pytest.mark.parametrize(("check", "samples"), [(1, []), (2, [6])])
+def test_interrupt_in_the_check_of_a_sample_leaves_it_out(check, samples):
+    """The first check stands behind all samples; what was not checked is not said to be verified."""
+    engine = ScriptedEngine(lambda case, calls: 0.1)
+    verify, checks = engine.verify, itertools.count(1)
+
+    def interrupted(case, *, whole):
+        if whole and next(checks) == check:
+            raise KeyboardInterrupt
+        return verify(case, whole=whole)
+
+    engine.verify = interrupted
+    outcome = run(plan_of(), engine)
+    assert outcome.interrupted
+    assert [len(result.samples.seconds) for result in outcome.results] == samples
+    assert [result.is_verified for result in outcome.results] == [True] * len(samples)
+    assert [skipped.reason for skipped in outcome.not_run] == ["interrupted before its first sample"] * (not samples)
+
+
 def test_interrupt_before_the_first_sample_names_the_case():
     engine = ScriptedEngine(lambda case, calls: 0.1, interrupt_at=1)
     outcome = run(plan_of(), engine)
@@ -305,3 +329,30 @@ def test_interrupt_in_a_study_keeps_its_points():
     assert {result.case.variant["sweep_point"] for result in outcome.results} <= set(range(2**17))
     assert len(outcome.results) + len(outcome.not_run) == len(plan.cases)
     assert all(result.samples.seconds for result in outcome.results)
+
+
+# --- what a case is guessed to cost
+
+
+def test_latencies_do_not_make_passes_look_dear_nor_the_other_way_round():
+    """On one thread a load of 8 bytes takes 100 ns: as if a gigabyte took 13 s."""
+    machine = Machine(topology=two_socket_topology(8, 4, 2))
+    plan = machine.plan(numa=True, latency=True, threads=("1",), budget_s=20.0)
+    assert {planned.case.is_latency for planned in plan.cases} == {True, False}
+    outcome = machine.run(plan)
+    assert outcome.not_run == ()
+    assert len(outcome.results) == len(plan.cases)
+
+
+def test_one_gpu_tells_what_another_costs_and_its_passes_and_loads_are_told_apart():
+    cards = (gpu(0), gpu(1))
+    options = MeasureOptions(target="device", devices=("all",), sweep="size", latency=True, engines=("cuda",))
+    plan = make_gpu_plan(options, gpu_facts(*cards), cuda_entry(), cards, HostTheory(None, 1, ""))
+
+    def seconds_of(case, calls):
+        return calls * (64 * 600e-9 if case.is_latency else case.bytes_per_call / 3e12 + 5e-6)
+
+    engine = ScriptedEngine(seconds_of)
+    outcome = Measurement(plan, {"cuda": engine}, clock=engine.clock, shuffle=lambda turns: None).run()
+    assert outcome.not_run == ()
+    assert engine.now < plan.budget_s / 4

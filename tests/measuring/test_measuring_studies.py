@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measuring_support import GIB, MIB, small_topology, two_socket_topology
+from simulated_machine import Machine
 
 from bandwidth.errors import UsageError
+from bandwidth.findings import examine
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.studies import LOADS, points
+from bandwidth.results.curves import size_curves
+from bandwidth.results.files import parse, record_to_json
+from bandwidth.results.result_pairs import is_size_check, size_check_of, size_checks
 
 KIB = 1024
 
@@ -233,3 +240,31 @@ def test_budgets(options, budget_s):
 def test_size_bounds_a_study():
     found = plan(small_topology(2), latency=True, size_bytes=GIB)
     assert max(planned.case.working_set_bytes for planned in found.cases) == GIB
+
+
+# --- a point of a sweep is no check of another study's size
+
+
+@pytest.mark.parametrize("low", [32 * MIB, 128 * MIB])
+def test_a_sweep_keeps_its_point_at_half_of_what_another_study_measures(low):
+    machine = Machine(topology=small_topology(2))
+    options = {"sweep": "size", "sweep_range": (low, 256 * MIB), "kernels": ("write",), "zeros": True}
+    record = machine.record(engines=("native",), threads=("2",), **options)
+    record = parse(json.dumps(record_to_json(record, examine(record))), "a file")
+    swept = [result for result in record.results if "sweep_point" in result.case.variant]
+    assert {result.case.working_set_bytes for result in record.results if result not in swept} == {256 * MIB}
+    assert not any(is_size_check(record, result) for result in swept)
+    (curve,) = size_curves(record)
+    sizes = [size for size in (32, 48, 64, 96, 128, 192, 256) if size * MIB >= low]
+    assert [point.size_bytes for point in curve.points] == [size * MIB for size in sizes]
+
+
+def test_the_half_of_a_table_is_marked_in_its_record():
+    record = Machine(topology=small_topology(2)).record(kernels=("copy",))
+    record = parse(json.dumps(record_to_json(record, examine(record))), "a file")
+    marked = [result.case.id for result in record.results if is_size_check(record, result)]
+    assert marked == [result.case.id for result in record.results if result.case.is_size_check]
+    assert [len(size_checks(record)), marked[0].rpartition("/")[2]] == [1, str(128 * MIB)]
+    for half in (result for result in record.results if result.case.is_size_check):
+        (whole,) = [one for one in record.results if size_check_of(record, one) is half]
+        assert half.case.id.rpartition("/")[0] == whole.case.id

@@ -8,7 +8,7 @@ import pytest
 
 from bandwidth.errors import BandwidthError
 from bandwidth.measuring import workers
-from bandwidth.measuring.workers import Team
+from bandwidth.measuring.workers import Team, Worker
 
 
 @pytest.fixture
@@ -185,3 +185,23 @@ def test_cpu_that_is_taken_away_later_shows():
         assert not team.pinned
     finally:
         team.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no threads are pinned here")
+@pytest.mark.parametrize(
+    ("error", "is_raised"), [(PermissionError(1, "not permitted"), False), (ValueError("x"), True)]
+)
+def test_a_place_that_cannot_be_seen_ends_no_worker(monkeypatch, error, is_raised):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr(os, "sched_getaffinity", refuse)
+    worker = Worker(0)
+    worker.start(lambda: 7)
+    if is_raised:
+        with pytest.raises(ValueError, match="x"):
+            worker.result()
+    else:
+        assert worker.result() == 7
+        assert not worker.pinned
+    worker.close()

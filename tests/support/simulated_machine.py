@@ -19,6 +19,7 @@ from bandwidth.measuring.cases import Plan
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.run import Measurement, Outcome
+from bandwidth.measuring.saved_options import options_to_json
 from bandwidth.report import render
 from bandwidth.report.measurement import measurement_document
 from bandwidth.results import Case, Conditions, Record
@@ -47,8 +48,10 @@ class Machine:
     machine: dict[str, Any] = field(default_factory=dict)
 
     def plan(self, **options: Any) -> Plan:
-        options = {"memory": "DDR5-4800 x12", **options}
-        return make_plan(MeasureOptions(**options), self.facts, self.topology)
+        return make_plan(self.asked(**options), self.facts, self.topology)
+
+    def asked(self, **options: Any) -> MeasureOptions:
+        return MeasureOptions(**{"memory": "DDR5-4800 x12", **options})
 
     def rate(self, case: Case) -> float:
         """Return the bytes per second of a case."""
@@ -115,6 +118,7 @@ class Machine:
             not_run=outcome.not_run,
             memory=plan.theory.to_json(),
             notes=plan.notes,
+            options=options_to_json(self.asked(**options)),
         )
 
 

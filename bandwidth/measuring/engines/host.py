@@ -66,8 +66,11 @@ class Work:
 class Runner(Protocol):
     """How passes are run: by NumPy calls, or by compiled code."""
 
-    def prepare(self, cases: Sequence[Case]) -> None:
-        """Get ready for the kernels of some cases. Raises BandwidthError where it cannot."""
+    def prepare(self, cases: Sequence[Case]) -> Mapping[str, str]:
+        """Get ready for the kernels of some cases, and return the ids of those that cannot be had, with the reason.
+
+        Raises BandwidthError where none can.
+        """
 
     def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
         """Run each thread's work `calls` times, all at once; a stamp's value is what a reducing kernel returned.
@@ -131,17 +134,16 @@ class HostEngine:
         for name, runner in self._runners.items():
             own = [case for case in cases if case.engine == name and not case.is_latency]
             try:
-                runner.prepare(own)
+                refused |= runner.prepare(own)
             except BandwidthError as error:
                 refused |= dict.fromkeys((case.id for case in own), str(error))
         self.compile_s = time.monotonic() - begin
         deadline = begin + self.compile_s + limit_s
-        refused |= self._prepare_latencies([case for case in cases if case.is_latency], deadline)
         left = [case for case in cases if case.id not in refused and not case.is_latency]
         if left:
             refused |= self._memory.lay_out(left, int(self._random.integers(2**32)), deadline)
             self._look_at_places([case for case in left if case.id not in refused])
-        return refused
+        return refused | self._prepare_latencies([case for case in cases if case.is_latency], deadline)
 
     def _prepare_latencies(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
         if not cases:

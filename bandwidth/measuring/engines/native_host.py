@@ -21,7 +21,7 @@ from bandwidth.measuring.engines.native_code.rows import (
 )
 from bandwidth.measuring.engines.native_code.rows import function_name as name_of
 from bandwidth.measuring.engines.native_job import Gate, Job, Status
-from bandwidth.measuring.kernels import kernel_of, stores_of
+from bandwidth.measuring.kernels import STREAMING, kernel_of, stores_of
 from bandwidth.measuring.sampling import calls_for_block
 from bandwidth.measuring.workers import NS_PER_S, Stamp, Team
 from bandwidth.results import Case
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TRIALS = 5
 TRIAL_S = 1e-3
 MOST_STEPS = 6
+NO_STREAMING = "LLVM makes no streaming stores for this processor"
 
 
 class NativeRunner:
@@ -44,9 +45,12 @@ class NativeRunner:
         self._gate = Gate()
         self._library: Library | None = None
 
-    def prepare(self, cases: Sequence[Case]) -> None:
+    def prepare(self, cases: Sequence[Case]) -> dict[str, str]:
         """Compile the kernels of the cases. Raises BandwidthError where LLVM makes no code for this machine."""
         self._library = compiled(cases)
+        if self._library.processor.has_streaming_stores:
+            return {}
+        return {case.id: NO_STREAMING for case in cases if stores_of(case.variant) == STREAMING}
 
     def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
         """Run each thread's passes, started by a barrier in the compiled code. See `Runner`.

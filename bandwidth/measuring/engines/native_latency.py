@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -32,6 +32,10 @@ LINE_BYTES = 64
 LINE_WORDS = LINE_BYTES // ELEMENT_BYTES
 # How long the other threads are let run to see what they can read at most.
 PACE_TRIAL_S = 0.05
+# In one trial a thread may stand still because the system took its CPU away for a moment; not in several.
+PACE_TRIALS = 3
+TOO_LONG = "its memory takes longer to fill than the budget; give a longer --budget"
+NEVER_MET = "the threads of the load did not run side by side: a quota of CPU time holds them back, or others do"
 FULL_LOAD = 100
 # Addresses are made in pieces, so that they stay small beside what they are written to.
 LINES_PER_PIECE = 1 << 20
@@ -46,23 +50,25 @@ class Cycle:
         self.order: NDArray[np.uint32] = np.random.default_rng(seed).permutation(self.lines).astype(np.uint32)
         self._at = 0
 
-    def write(self, is_stopping: Callable[[], bool] = lambda: False) -> None:
+    def write(self, is_stopping: Callable[[], bool] = lambda: False) -> bool:
         """Write the addresses; it is the first touch of every page, to be made by a thread on the right node.
 
-        A gigabyte takes seconds: it is done in pieces, and left where `is_stopping` between them.
+        A gigabyte takes seconds: it is done in pieces, and left where `is_stopping` between them. Returns whether all
+        are written.
         """
         words = self.region.doubles.view(np.uint64)
         for piece in pieces(self.region.doubles):
             if is_stopping():
-                return
+                return False
             piece.fill(0.0)
         for start in range(0, self.lines, LINES_PER_PIECE):
             if is_stopping():
-                return
+                return False
             here = self.order[start : start + LINES_PER_PIECE].astype(np.int64)
             places = np.arange(start + 1, start + 1 + len(here))
             following = np.take(self.order, places, mode="wrap").astype(np.uint64)
             words[here * LINE_WORDS] = np.uint64(self.region.address) + following * np.uint64(LINE_BYTES)
+        return True
 
     def address(self) -> int:
         """Return the address where the next loads begin: where the ones before ended, so that all lines have turns."""
@@ -80,11 +86,12 @@ class Cycle:
 @dataclass
 class _Load:
     """What the other threads read beside a latency: their memory, how many chunks each has read of it, and the chunks
-    a second that one of them can."""
+    a second that one of them can, or why there is no load to be had."""
 
     region: Region
     read: list[int]
     chunks_per_s: float = 0.0
+    why_not: str = ""
 
 
 class LatencyBench:
@@ -102,31 +109,28 @@ class LatencyBench:
         self._arrived: tuple[str, int, int] = ("", 0, 0)
 
     def prepare(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
-        """Write the cycles and the memory of the loads. Returns what cannot be had.
-
-        Raises BandwidthError past the deadline, and where the system refuses memory.
-        """
+        """Write the cycles and the memory of the loads. Returns what cannot be had, and why: the others still can."""
         refused: dict[str, str] = {}
         for case in cases:
-            if time.monotonic() > deadline:
-                raise BandwidthError("preparing the latencies takes longer than the budget", "give a longer --budget")
             try:
-                reason = self._prepare_one(case)
-            except MemoryError as error:
-                raise BandwidthError(
-                    "the system refused the memory for the latencies", "give a smaller --size"
-                ) from error
+                reason = self._prepare_one(case, deadline)
+            except MemoryError:
+                reason = "the system refused the memory for it; give a smaller --size"
             if reason:
                 refused[case.id] = reason
         return refused
 
-    def _prepare_one(self, case: Case) -> str:
+    def _prepare_one(self, case: Case, deadline: float) -> str:
         """Make what a case needs; return why it cannot be had, or ""."""
+        if time.monotonic() > deadline:
+            return TOO_LONG
         self._team(case.cpus)
-        reason = self._make_cycle(case)
-        if "load" in case.variant and case.cpus not in self._loads:
-            self._loads[case.cpus] = self._make_load(case)
-        return reason
+        reason = self._make_cycle(case, deadline)
+        if reason or not _load_percent(case):
+            return reason
+        if case.cpus not in self._loads:
+            self._loads[case.cpus] = self._make_load(case, deadline)
+        return self._loads[case.cpus].why_not
 
     def run_block(self, case: Case, calls: int) -> Block:
         """Make `calls` x 64 loads on the first CPU, while the others read as much as the case says."""
@@ -145,7 +149,7 @@ class LatencyBench:
         if clock is not None:
             observed["clock_hz"] = clock
         if "load" in case.variant:
-            for part, job in enumerate(loads):
+            for part, job in enumerate(loads):  # none without a load
                 self._loads[case.cpus].read[part] += job.made
             observed["load_bytes_per_s"] = sum(map(_bytes_per_s, loads))
         starts = [job.start_ns for job in (chase, *loads)]
@@ -184,7 +188,7 @@ class LatencyBench:
     def _function(self, name: str) -> Callable[[Job], None]:
         return self._library.function(name)
 
-    def _make_cycle(self, case: Case) -> str:
+    def _make_cycle(self, case: Case, deadline: float) -> str:
         """Make the cycle of a case, unless another has made it; return why its node cannot be had, or ""."""
         key, node = cycle_key(case), case.variant.get("memory_node")
         if key in self._cycles:
@@ -194,15 +198,20 @@ class LatencyBench:
         if writer is None:
             return f"the system lets no memory of node {node} be asked for (mbind is refused)"
         try:
-            writer.each([partial(cycle.write, lambda: self._abort.is_stopped)])
+            (is_whole,) = writer.each([partial(cycle.write, lambda: self._is_late(deadline))])
         finally:
             if writer is not self._team(case.cpus):
                 writer.close()
+        if not is_whole:
+            return TOO_LONG
         self._cycles[key] = cycle
         huge, share = cycle.region.huge_page_share(), self._placed_share(case, cycle)
         found = {"huge_page_share": huge, "placed_share": share}
         self._shares[key] = {name: value for name, value in found.items() if value is not None}
         return ""
+
+    def _is_late(self, deadline: float) -> bool:
+        return self._abort.is_stopped or time.monotonic() > deadline
 
     def _writer(self, case: Case, cycle: Cycle) -> Team | None:
         """Return who writes the cycle: its own thread, or one on the node of its memory where no wish was taken."""
@@ -220,29 +229,38 @@ class LatencyBench:
 
     # --- the load
 
-    def _make_load(self, case: Case) -> _Load:
+    def _make_load(self, case: Case, deadline: float) -> _Load:
         """Fill what the other threads read, and see how much one of them can while all do."""
         others = len(case.cpus) - 1
         chunk_elements = CHUNK_BYTES // ELEMENT_BYTES
         elements = max(case.working_set_bytes // ELEMENT_BYTES // others // chunk_elements, 1) * chunk_elements
         region, team = Region(elements * others), self._team(case.cpus)
 
-        def fill(part: int) -> None:
+        def fill(part: int) -> bool:
             random = np.random.Generator(np.random.SFC64([self._seed, part]))
             for piece in pieces(region.doubles[part * elements : (part + 1) * elements]):
-                if team.is_stopping:
-                    return
+                if team.is_stopping or self._is_late(deadline):
+                    return False
                 random.random(out=piece)
+            return True
 
         # The first worker is the one that chases: the load's pages belong to the others.
-        team.each([lambda: None, *(partial(fill, part) for part in range(others))])
+        _, *filled = team.each([lambda: None, *(partial(fill, part) for part in range(others))])
         load = _Load(region, [0] * others)
+        if not all(filled):
+            return replace(load, why_not=TOO_LONG)
+        for _ in range(PACE_TRIALS):
+            if pace := self._trial_pace(load, team, others):
+                return replace(load, chunks_per_s=pace)
+        return replace(load, why_not=NEVER_MET)
+
+    def _trial_pace(self, load: _Load, team: Team, others: int) -> float:
+        """Return the chunks a second of the slowest of the other threads while all read, 0 where one did not."""
         self._gate.open()
         jobs = self._paced(load, others, 0, threads=others + 1)
         sleeper = self._gate.job(threads=others + 1, calls=1)
         team.each([partial(self._sleep, sleeper), *(partial(self._function(PACED_READ), job) for job in jobs)])
-        load.chunks_per_s = min(map(_bytes_per_s, jobs)) / CHUNK_BYTES
-        return load
+        return min(map(_bytes_per_s, jobs)) / CHUNK_BYTES
 
     def _sleep(self, job: Job) -> None:
         """Meet the others, let them read for a while, and end it."""
@@ -252,11 +270,13 @@ class LatencyBench:
 
     def _load_jobs(self, case: Case) -> list[Job]:
         """Return what the other threads do beside a latency: nothing where no load is asked for."""
-        percent = int(str(case.variant.get("load", "0%")).rstrip("%"))
+        percent = _load_percent(case)
         if not percent:
             return []
         load, others = self._loads[case.cpus], len(case.cpus) - 1
         pace = load.chunks_per_s * percent / FULL_LOAD
+        if not pace:
+            raise BandwidthError(NEVER_MET, "measure where the CPUs are free")
         interval_ns = 0 if percent == FULL_LOAD else round(NS_PER_S / pace)
         return self._paced(load, others, interval_ns, threads=others + 1)
 
@@ -272,6 +292,11 @@ class LatencyBench:
             )
             for part in range(others)
         ]
+
+
+def _load_percent(case: Case) -> int:
+    """Return how much of what they can the other threads read beside a latency, in percent."""
+    return int(str(case.variant.get("load", "0%")).rstrip("%"))
 
 
 def _bytes_per_s(job: Job) -> float:

@@ -47,8 +47,9 @@ class NumpyRunner:
     def __init__(self, operations: Mapping[str, Operation] = OPERATIONS) -> None:
         self._operations = operations
 
-    def prepare(self, cases: Sequence[Case]) -> None:
-        """Do nothing: NumPy is there."""
+    def prepare(self, cases: Sequence[Case]) -> dict[str, str]:  # noqa: ARG002 - see `Runner`
+        """Refuse nothing: NumPy is there."""
+        return {}
 
     def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
         """Run each thread's call. See `Runner`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -26,8 +26,14 @@ def this_processor() -> Processor:
         features = dict(llvm.get_host_cpu_features())
     except RuntimeError as error:
         raise BandwidthError("LLVM's package makes no code for this processor", "the NumPy rows remain") from error
-    flattened = ",".join(f"{'+' if has else '-'}{name}" for name, has in sorted(features.items()))
-    return Processor(triple, llvm.get_host_cpu_name(), flattened, vector_bytes(triple, features))
+    processor = Processor(triple, llvm.get_host_cpu_name(), _flat(features), vector_bytes(triple, features))
+    if not processor.family:
+        raise BandwidthError(f"no code is written for processors of {triple!a}", "the NumPy rows remain")
+    return processor
+
+
+def _flat(features: Mapping[str, bool]) -> str:
+    return ",".join(f"{'+' if has else '-'}{name}" for name, has in sorted(features.items()))
 
 
 class Library:

@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from bandwidth.measuring.engines.native_code.flow import FLAG, WORD, JobFunction, flag, word
-from bandwidth.measuring.engines.native_code.processor import Processor
+from bandwidth.measuring.engines.native_code.processor import ARM, X86, Processor
 from bandwidth.measuring.engines.native_job import Status
 from bandwidth.measuring.kernels import ELEMENT_BYTES
 
@@ -115,11 +115,15 @@ class TimedFunction(JobFunction):
         return self.builder.add(self.builder.mul(seconds, word(1_000_000_000)), nanoseconds)
 
     def _pause(self) -> None:
-        """Write the instruction that tells the processor that this is waiting."""
-        if self.processor.is_arm:
-            self.builder.call(self._intrinsic("llvm.aarch64.hint", [FLAG]), [flag(1)])
-        else:
+        """Write the instruction that tells the processor that this is waiting, where LLVM has one for its family.
+
+        Elsewhere there is none: RISC-V's and Power's are hints that only an assembler writes, and waiting threads let
+        others run all the same.
+        """
+        if self.processor.family == X86:
             self.builder.call(self._intrinsic("llvm.x86.sse2.pause", []), [])
+        elif self.processor.family == ARM:
+            self.builder.call(self._intrinsic("llvm.aarch64.hint", [FLAG]), [flag(1)])
 
     def _intrinsic(self, name: str, arguments: Sequence[Any]) -> Any:
         """Return a function that LLVM turns into one instruction, declared once in a module."""

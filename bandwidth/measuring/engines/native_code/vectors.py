@@ -7,8 +7,11 @@ from typing import Any
 from llvmlite import ir
 
 from bandwidth.measuring.engines.native_code.flow import DOUBLE, FLAG, WORD, JobFunction, flag
-from bandwidth.measuring.engines.native_code.processor import Processor
+from bandwidth.measuring.engines.native_code.processor import ARM, POWER, X86, Processor
 from bandwidth.measuring.kernels import ELEMENT_BYTES, KEPT_BITS, STREAMING, TAKEN_BITS, Kernel
+
+# LLVM's letters for a vector register of each family whose every processor has them.
+_VECTOR_REGISTERS = {X86: "v", ARM: "w", POWER: "^wa"}
 
 
 def vector_type(processor: Processor, *, words: bool) -> ir.VectorType:
@@ -68,14 +71,25 @@ class Vectors:
 
     def touch(self, vector: Any) -> None:
         """Write that a vector is loaded, and nothing else: instructions that take its registers and are none."""
-        all_lanes, is_arm = self._processor.lanes, self._processor.is_arm
-        register_bytes = 16 if is_arm else self._processor.vector_bytes
+        constraint = _VECTOR_REGISTERS.get(self._processor.family)
+        if constraint is None:
+            self._touch_lanes(vector)
+            return
+        all_lanes = self._processor.lanes
+        register_bytes = 16 if self._processor.is_arm else self._processor.vector_bytes
         lanes = register_bytes // ELEMENT_BYTES
         kind = ir.FunctionType(ir.VoidType(), [ir.VectorType(vector.type.element, lanes)])
         for first in range(0, all_lanes, lanes):
             mask = ir.Constant(ir.VectorType(FLAG, lanes), list(range(first, first + lanes)))
             part = vector if lanes == all_lanes else self._builder.shuffle_vector(vector, vector, mask)
-            self._builder.asm(kind, "", "w" if is_arm else "v", [part], side_effect=True)
+            self._builder.asm(kind, "", constraint, [part], side_effect=True)
+
+    def _touch_lanes(self, vector: Any) -> None:
+        """Write the same of each element, for processors that may have no vectors at all."""
+        kind = ir.FunctionType(ir.VoidType(), [WORD])
+        for lane in range(self._processor.lanes):
+            element = self._builder.bitcast(self._builder.extract_element(vector, flag(lane)), WORD)
+            self._builder.asm(kind, "", "r", [element], side_effect=True)
 
     def _loaded(self, array: str, place: Any) -> Operand:
         value = self._builder.load(self._address(array, place), align=self._alignment)

@@ -1,0 +1,44 @@
+"""What a case will cost, guessed from cases of its kind that have run: loads, passes and copies have nothing in common.
+
+A latency counts 512 bytes a call and takes microseconds for them, a pass over a GPU's memory a terabyte a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from bandwidth.results import Case
+
+# What a case cost that has run: the seconds of one call, all that goes before and after its block included.
+Ran = tuple[Case, float]
+
+
+def guessed_call_s(case: Case, ran: Iterable[Ran]) -> float | None:
+    """Return the seconds that one call of a case will take, None where nothing alike has run.
+
+    The same work counts first (at another size, on another device), else whatever is of its kind; of those the one
+    nearest in size, and of equals the slowest. More bytes take longer in proportion, fewer at most as long.
+    """
+    known = list(ran)
+    for key in (_work, _kind):
+        alike = [one for one in known if key(one[0]) == key(case)]
+        if alike:
+            nearest, call_s = min(alike, key=lambda one: (_distance(one[0], case), -one[1]))
+            return call_s * max(case.bytes_per_call / nearest.bytes_per_call, 1.0)
+    return None
+
+
+def _work(case: Case) -> tuple[object, ...]:
+    is_remote = case.variant.get("cpu_node") != case.variant.get("memory_node")
+    return (*_kind(case), case.engine, case.path, case.variant.get("host_memory"), is_remote)
+
+
+def _kind(case: Case) -> tuple[object, ...]:
+    """Return what decides the order of magnitude: loads, passes or copies, of how many threads and devices."""
+    target = case.target.partition(":")[0]
+    return target, case.is_latency, case.threads, len(case.devices), "peer" in case.variant
+
+
+def _distance(one: Case, other: Case) -> float:
+    return abs(math.log(one.working_set_bytes / other.working_set_bytes))
