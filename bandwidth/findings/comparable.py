@@ -55,9 +55,9 @@ def is_wide(summary: Summary) -> bool:
     return summary.half_width is not None and summary.half_width > UNSTABLE_HALF_WIDTH
 
 
-def why_not_comparable(record: Record, result: Result) -> str:
-    """Return in words why a result may not be compared with another, empty where it may."""
-    summary = summarise(result)
+def why_not_comparable(record: Record, result: Result, summary: Summary | None = None) -> str:
+    """Return in words why a result, whose figures may be given, cannot be compared with another; empty where it can."""
+    summary = summary or summarise(result)
     if not result.is_verified or not summary.count:
         return "it has no figure"
     if disturbance := disturbance_of(record, result):

@@ -114,8 +114,9 @@ def machine_of(record: Record, source: str) -> Machine:
     """Return what judging needs of a record from `source`; a record that names no host is called by its source."""
     facts = record.machine
     results = [one for results in _by_target(record).values() for one in _of_memory(results)]
-    fit = [one for one in results if one.is_verified and not why_not_comparable(record, one)]
-    known = [(one, figure_of(summarise(one))) for one in fit]
+    verified = [(one, summarise(one)) for one in results if one.is_verified]
+    known = [(one, figure_of(own)) for one, own in verified if not why_not_comparable(record, one, own)]
+    fit = {one.case.id for one, _ in known}
     return Machine(
         hostname=sys.intern(plain_name(facts.get("hostname")) or source),
         label=plain_name(facts.get(LABEL_FACT)),
@@ -125,7 +126,7 @@ def machine_of(record: Record, source: str) -> Machine:
         figures={measured(one.case): figure for one, figure in known if figure},
         failed=tuple((one.case.target, one.case.id) for one in record.results if not one.is_verified),
         setup={name: sys.intern(text) for name, text in {**setup_of(record), **_links(record)}.items()},
-        unfit={one.case.target: _unfit(record, one) for one in results if one.is_verified and one not in fit},
+        unfit={one.case.target: _unfit(record, one) for one, _ in verified if one.case.id not in fit},
         ids=tuple((name, plain_name(facts[name])) for name in ID_FACTS if plain_name(facts.get(name))),
     )
 

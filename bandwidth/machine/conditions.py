@@ -29,6 +29,8 @@ def read_conditions(reader: Reader) -> dict[str, Json]:
     Counters to be subtracted: `steal_ticks`, `idle_ticks`, `total_ticks`; `cpu_stall_us` and `memory_stall_us`, the
     time in which something waited; `throttle_count`, for heat; `throttled_periods` and `throttled_us`, for the
     quotas of this process's control groups (each stopped group's time counts, so that two at once count twice).
+
+    A measurement adds `lock`, the files that it held locked (measuring/lock.py).
     """
     found: dict[str, Json | None] = {
         **_load(reader),

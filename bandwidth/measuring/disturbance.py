@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bandwidth.machine.activity import Activity
 from bandwidth.results import Observed
@@ -12,6 +14,11 @@ from bandwidth.statistics import median
 DIGITS = 4
 # What the kernel counts in ticks of 10 ms is known where all blocks together lasted so long, over all CPUs.
 LEAST_S = 0.1
+
+# A CPU that works through a block is counted half a tick too much or too little (one standard deviation at most), so
+# that others' work is the difference of two counts, of which one is coarse: below three deviations it is none.
+TICK_ERROR_S = 0.005
+TICK_DEVIATIONS = 3.0
 
 _Part = Callable[[Activity], tuple[float | None, float | None]]
 
@@ -24,6 +31,9 @@ def disturbances(blocks: Sequence[Activity]) -> dict[str, Observed]:
     known for all blocks or is left out.
     """
     found = {name: _share([part(block) for block in blocks], least_s) for name, (part, least_s) in _PARTS.items()}
+    others = found["others_cpu_share"]
+    if others is not None and others.median <= _told_by_ticks(blocks):
+        found["others_cpu_share"] = replace(others, median=0.0)
     found["involuntary_switches"] = _count([block.switches for block in blocks])
     return {name: seen for name, seen in found.items() if seen is not None}
 
@@ -45,6 +55,13 @@ def seen(values: Sequence[float], blocks: int, middle: float | None = None) -> O
     """
     kept = tuple(values) if len(values) == blocks and min(values) < max(values) else ()
     return Observed(median(values) if middle is None else middle, min(values), max(values), kept)
+
+
+def _told_by_ticks(blocks: Sequence[Activity]) -> float:
+    """Return the share of others that the kernel's coarse ticks may show where there are none."""
+    busy_cpus = sum((block.busy_s or 0.0) / block.wall_s for block in blocks if block.wall_s > 0)
+    whole_s = sum(block.total_s or 0.0 for block in blocks)
+    return TICK_DEVIATIONS * TICK_ERROR_S * math.sqrt(busy_cpus) / whole_s if whole_s > 0 else 0.0
 
 
 def _bounded(part: float, whole: float) -> float:

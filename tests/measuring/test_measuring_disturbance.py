@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -52,7 +53,11 @@ def results_of(engine, **machine):
         Facts({}),
         small_topology(2),
     )
-    activity = partial(read_activity, ScriptedMachine(engine, **machine), THREADS)
+    reader = ScriptedMachine(engine, **machine)
+
+    def activity():
+        return replace(read_activity(reader, THREADS), wall_s=engine.now)
+
     return Measurement(plan, {"numpy": engine}, clock=engine.clock, activity=activity).run().results
 
 
@@ -152,6 +157,17 @@ def test_the_share_is_that_of_all_blocks_together():
     seen = disturbances(blocks)["others_cpu_share"]
     assert (seen.median, seen.least, seen.most) == (0.0, 0.0, 0.25)
     assert seen.values == (0.0, 0.0, 0.25, 0.0)
+
+
+def test_what_ticks_alone_may_show_is_no_other():
+    """Seven blocks of 25 ms on two busy CPUs, each counted to a tick of 10 ms: the error of a few, always upwards."""
+    few = [block(wall_s=0.025, own_s=0.05, busy_s=0.05 + 0.007, total_s=0.05)] * 7
+    assert disturbances(few)["others_cpu_share"].median == 0.0
+    many = disturbances(few * 20)["others_cpu_share"]  # what stays over twenty times as many is no such error
+    assert many.median == pytest.approx(0.14)
+    assert (
+        disturbances([block(wall_s=0.025, own_s=0.03, busy_s=0.05, total_s=0.05)] * 7)["others_cpu_share"].median == 0.4
+    )
 
 
 def test_what_one_block_lacks_is_left_out():
