@@ -67,7 +67,7 @@ def build_record(*results: Result, **overrides: Any) -> Record:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_lock(tmp_path_factory):
+def lock_of_the_session(tmp_path_factory):
     """Give the tests a lock of their own: another measurement on this machine is none of their business."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BANDWIDTH_LOCK_FOLDER", str(tmp_path_factory.mktemp("lock")))

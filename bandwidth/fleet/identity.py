@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
-from bandwidth.fleet.machines import Machine
+from bandwidth.fleet.machines import ID_FACTS, Machine
 
 
 def newest_of(machines: Iterable[Machine]) -> tuple[list[Machine], list[str]]:
@@ -29,33 +29,25 @@ def newest_of(machines: Iterable[Machine]) -> tuple[list[Machine], list[str]]:
 
 
 def _of_one_machine(machines: Sequence[Machine]) -> list[list[Machine]]:
-    """Return the records in lists, one a machine: each joins the first list that has the surest id that they share.
+    """Return the records in lists, one a machine: each joins the list of the surest id that it shares with another.
 
-    Where two have the maker's number it decides alone: a cloned system brings its installation's id along.
+    Where both have the maker's number it decides alone: a cloned system brings its installation's id along.
     """
     lists: list[list[Machine]] = []
+    numbers: list[str] = []  # the maker's, of each list, empty until one is known
     by_id: dict[tuple[str, str], int] = {}
     for machine in machines:
-        place = next((by_id[one] for one in machine.ids if _joins(one, machine, lists, by_id)), None)
-        if place is None:
-            place = len(lists)
+        number = dict(machine.ids).get(ID_FACTS[0], "")
+        places = (by_id[one] for one in machine.ids if one in by_id)
+        place = next((place for place in places if not number or numbers[place] in ("", number)), len(lists))
+        if place == len(lists):
             lists.append([])
+            numbers.append("")
         lists[place].append(machine)
+        numbers[place] = numbers[place] or number
         for one in machine.ids:
             by_id.setdefault(one, place)
     return lists
-
-
-def _joins(
-    one: tuple[str, str], machine: Machine, lists: Sequence[Sequence[Machine]], by_id: dict[tuple[str, str], int]
-) -> bool:
-    """Return whether a record belongs to the machine that has one of its ids: no surer one may say otherwise."""
-    if one not in by_id:
-        return False
-    surer = [name for name, _ in machine.ids[: machine.ids.index(one)]]
-    theirs = {name: value for other in lists[by_id[one]] for name, value in other.ids}
-    own = dict(machine.ids)
-    return not any(name == "machine_serial_hash" and name in theirs and theirs[name] != own[name] for name in surer)
 
 
 def _newest(records: Sequence[Machine], notes: list[str]) -> Machine:
