@@ -90,7 +90,13 @@ class Check:
 
 
 def check(
-    record: Record, baseline: Record, least: float, *, allow_missing: bool = False, only: Container[str] | None = None
+    record: Record,
+    baseline: Record,
+    least: float,
+    *,
+    allow_missing: bool = False,
+    only: Container[str] | None = None,
+    planned: Container[str] = (),
 ) -> Check:
     """Judge each of the baseline's results, and each plateau of its sweeps (of three points at least).
 
@@ -99,11 +105,13 @@ def check(
     baseline, is undecided: but where even the lower end of its interval reaches the least share it is ok, and where
     even its fastest block lies below what the baseline's slowest asks for, on a machine that was not busy, it fails,
     as no noise within the run explains it. One that is not verified fails, one that is missing too, unless
-    `allow_missing`. `only` are the ids that count. Raises BandwidthError where nothing can be compared.
+    `allow_missing`. `only` are the ids that count; one of `planned` that has no result, as the machine was too slow for
+    the budget or had no memory left, was not measured and is undecided. Raises BandwidthError where nothing can be
+    compared.
     """
     sides = side_by_side([Column("baseline", "", baseline), Column("record", "", record)])
     rows = [row for row in sides.rows if not row.is_detail and (only is None or row.id in only)]
-    judge = _Judge(record, baseline, least)
+    judge = _Judge(record, baseline, least, planned)
     judged = [one for one in map(judge.row, rows) if one is not None]
     judged = [one for one in judged if not (allow_missing and one.verdict == "missing")]
     if all(one.verdict == "missing" for one in judged):
@@ -141,7 +149,8 @@ def merged(record: Record, again: Record, ids: Container[str]) -> Record:
 class _Judge:
     """Judges the rows of a record beside its baseline."""
 
-    def __init__(self, record: Record, baseline: Record, least: float) -> None:
+    def __init__(self, record: Record, baseline: Record, least: float, planned: Container[str]) -> None:
+        self._planned = planned
         self._here, self._there, self._least = fitness_of(record), fitness_of(baseline), least
         self._reasons = {skipped.id: skipped.reason for skipped in record.not_run}
 
@@ -154,7 +163,8 @@ class _Judge:
             _name(row), "missing", row.case.is_latency, None, base.figure, None, None, target=row.case.target
         )
         if cell is None:
-            return replace(found, reason=self._reasons.get(row.id, ""))
+            verdict: Verdict = UNDECIDED if row.id in self._planned else "missing"
+            return replace(found, verdict=verdict, reason=self._reasons.get(row.id, ""))
         if not cell.figure or cell.ratio is None:
             return replace(found, verdict="not verified")
         speed = 1 / cell.ratio if row.case.is_latency else cell.ratio

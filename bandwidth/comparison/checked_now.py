@@ -38,12 +38,12 @@ class Rules:
     allow_missing: bool
     any_machine: bool
 
-    def judge(self, record: Record, only: Collection[str] | None = None) -> Check:
-        """Judge a record. Raises BandwidthError for another model of machine, unless that is allowed."""
+    def judge(self, record: Record, only: Collection[str] | None = None, planned: Collection[str] = ()) -> Check:
+        """Judge a record, see `check`. Raises BandwidthError for another model of machine, unless that is allowed."""
         other = "" if self.any_machine else other_hardware(record, self.baseline)
         if other:
             raise BandwidthError(f"another machine: {other}", "give its own baseline, or --any-machine")
-        return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only)
+        return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only, planned=planned)
 
 
 def check_now(
@@ -63,6 +63,7 @@ def check_now(
     """
     ids = _wanted(target, rules.baseline)
     preparation = prepare_again(rules.baseline, target, ids, BUDGET_S)
+    planned = {one.case.id for one in preparation.plan.cases}
     begun: list[float] = []  # the wait for another measurement is not of the minute
 
     def begins(_: Progress) -> None:
@@ -73,16 +74,14 @@ def check_now(
         record = _measured(preparation, command, lock_wait_s=lock_wait_s, tell=tell, progress=begins)
     except LockedError as error:
         return None, Check((), (), rules.share, locked_out=error.message)
-    found = rules.judge(record, ids)
+    found = rules.judge(record, ids, planned)
     budget_s = min((WHOLE_S - (clock() - begun[0]) - START_S) / SECONDS_PER_BUDGET, BUDGET_S)
-    doubtful = {one.name for one in (*found.failing, *found.undecided)} & {
-        one.case.id for one in preparation.plan.cases
-    }
+    doubtful = planned.intersection(one.name for one in (*found.failing, *found.undecided))
     if doubtful and budget_s >= LEAST_BUDGET_S:
         preparation = prepare_again(rules.baseline, target, doubtful, budget_s)
         with contextlib.suppress(LockedError):  # another came between: what was measured first stands
             record = merged(record, _measured(preparation, command), doubtful)
-            found = rules.judge(record, ids)
+            found = rules.judge(record, ids, planned)
     return record, found
 
 

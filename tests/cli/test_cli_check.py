@@ -408,6 +408,25 @@ def test_what_noise_left_undecided_is_measured_again(run, host, monkeypatch):
     assert tries == [2, 2]
 
 
+def test_what_the_budget_does_not_reach_was_not_measured_and_fails_nothing(run, host):
+    host()
+    measure("host", "--kernel", "copy,read,write,scale,add", "--engine", "numpy")
+    host(speed=lambda case: 0.01)  # so slow that few cases have their six blocks within the budget
+    ran = run(*MEASURE, "--json")
+    verdicts, reasons = judged(ran)
+    unreached = [case_id for case_id, verdict in verdicts.items() if verdict == "undecided"]
+    assert unreached
+    assert all("did not reach it" in reasons[case_id] for case_id in unreached)
+    assert "missing" not in verdicts.values()
+
+
+def test_where_memory_is_refused_nothing_was_measured(run, host):
+    host()
+    sound = measure("host", "--kernel", "copy", "--engine", "numpy")
+    host().refused = {result.case.id: "the system refused the memory" for result in sound.results}
+    assert set(undecided(run(*MEASURE, "--json")).values()) == {"the system refused the memory"}
+
+
 def test_a_host_that_is_as_fast_though_it_is_busy_is_ok(run, host):
     host()
     measure("host", "--kernel", "copy", "--engine", "numpy")
