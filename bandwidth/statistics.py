@@ -27,7 +27,7 @@ LEAST_GROUP_SHARE = 0.2
 # Groups nearer than this are one rate with noise. One value in ten may lie between: a block during which it changed.
 GROUPS_RATIO = 1.1
 BETWEEN_GROUPS = 10
-# Of more values as many as these, evenly spread, are looked at for groups.
+# Of more values as many quantiles as these are looked at for groups.
 MOST_FOR_GROUPS = 100
 
 
@@ -113,8 +113,9 @@ class TwoGroups:
 
 def two_groups(values: Sequence[float]) -> TwoGroups | None:
     """Return the two groups that positive values fall into, None where they are one group."""
-    step = -(-len(values) // MOST_FOR_GROUPS) or 1
-    ordered = sorted(map(math.log, values[::step]))
+    count = min(len(values), MOST_FOR_GROUPS)
+    whole = sorted(values)
+    ordered = [math.log(whole[(2 * place + 1) * len(whole) // (2 * count)]) for place in range(count)]
     if len(ordered) < 2 * FEWEST_IN_GROUP or ordered[-1] - ordered[0] < math.log(GROUPS_RATIO):
         return None
     edges = _widest_gap(ordered)

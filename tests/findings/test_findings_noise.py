@@ -225,6 +225,12 @@ def test_bw053_leaves_out_a_block_in_which_the_rate_changed(two_rates):
     assert ", 1 between: " in text
 
 
+@pytest.mark.parametrize("count", [60, 101, 500])
+def test_bw053_is_seen_in_any_number_of_blocks_and_however_they_alternate(two_rates, count):
+    ((_, text),) = two_rates(rates=(SLOW, FAST) * count)
+    assert f"in {count} of {2 * count} blocks" in text
+
+
 @pytest.mark.parametrize("rates", [WIDE * 2, (10.0,) * 14, (SLOW,) * 12 + (FAST,) * 2, (100.0,) * 7 + (105.0,) * 7])
 def test_bw053_needs_two_groups_of_three_that_lie_apart(two_rates, rates):
     assert two_rates(rates=rates) == []
