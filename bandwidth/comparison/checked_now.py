@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bandwidth.comparison.baseline import Check, check, merged, other_hardware
-from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.measuring.again import prepare_again
 from bandwidth.measuring.lock import LockedError
 from bandwidth.measuring.measure import measure_prepared
@@ -104,4 +104,6 @@ def _measured(preparation: Preparation, command: Sequence[str], **options: Any) 
     record, interrupted = measure_prepared(preparation, command, **options)
     if interrupted:
         raise InterruptError("interrupted", "nothing was checked")
+    if not record.results:
+        raise UnstableError("nothing could be measured", record.not_run[0].reason if record.not_run else "")
     return record

@@ -22,6 +22,7 @@ from bandwidth.findings.reading import (
 from bandwidth.results import Finding, Record, summarise
 from bandwidth.results.result_pairs import size_check_of
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, outlier_indices, two_groups
+from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option
 
 # At half the working set a memory is as fast as at the whole; a cache that holds part of the data is faster. Noise of
@@ -129,8 +130,8 @@ def too_few_samples(record: Record) -> Iterator[Raised]:
     """Yield results with too few samples for an interval."""
     hint = "give a longer --budget or fewer kernels"
     for row in filter(_has_few_samples, shown(record)):
-        samples = f"{row.summary.count} sample{'' if row.summary.count == 1 else 's'}"
-        seen = f"only {samples} ({stop_words(row.result)}); an interval needs {FEWEST_FOR_INTERVAL}"
+        samples = plural("sample", row.summary.count)
+        seen = f"only {row.summary.count} {samples} ({stop_words(row.result)}); an interval needs {FEWEST_FOR_INTERVAL}"
         yield Raised(row.result.case.id, Finding("BW008", seen, hint))
     words = f"have too few samples for an interval, which needs {FEWEST_FOR_INTERVAL}"
     yield from _of_points(record, "BW008", _has_few_samples, words, hint)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from bandwidth.errors import UnstableError, UsageError
+from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.nvml import Nvml
 from bandwidth.machine.reader import Reader
 from bandwidth.machine.topology import Topology
@@ -20,9 +20,12 @@ from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.preparation import Preparation, Surroundings, gpu_plan, look_around, of_host
 from bandwidth.measuring.saved_options import TARGET, options_from_json
 from bandwidth.results import Case, NotRun, Record
+from bandwidth.results.plain_results import plain_results
 from bandwidth.results.result_pairs import SIZE_SLACK
+from bandwidth.theory.formula import plural
 
 LONGEST_COUNT = 10
+LONGEST_NAME = 60
 T = TypeVar("T", str, int)
 
 
@@ -41,11 +44,13 @@ def prepare_again(
     """
     cases = [result.case for result in record.results if result.case.id in ids]
     here = look_around(MeasureOptions(), reader, nvml)
-    options = replace(_options(record, cases, target), budget_s=budget_s)
+    options = replace(_options(record, target), budget_s=budget_s)
     options = _served(options, here.topology) if target == HOST else options
     try:
         plan = make_plan(options, here.facts, here.topology) if target == HOST else gpu_plan(options, here)
-    except UsageError as error:  # the usage was the record's
+    except HardwareError:
+        raise
+    except BandwidthError as error:  # the usage was the record's, and the memory is too small or taken
         raise UnstableError(f"what the record holds cannot be measured here: {error.message}", error.hint) from error
     planned = tuple(one for one in plan.cases if one.case.id in ids)
     known = {one.case.id for one in planned}
@@ -55,25 +60,26 @@ def prepare_again(
     return Preparation(options, here, replace(plan, cases=planned, not_run=missing, budget_s=budget_s))
 
 
-def _options(record: Record, cases: Sequence[Case], target: str) -> MeasureOptions:
-    """Return the options of the record's call, those that its cases tell where it did not keep them.
+def _options(record: Record, target: str) -> MeasureOptions:
+    """Return the options of the record's call, those that its cases of a target tell where it did not keep them.
 
     The memory's SPEC is left to this machine: it changes no rate.
     """
     if TARGET in record.options:
         return replace(options_from_json(record.options), memory=None, sockets=None)
+    cases = [one.case for one in plain_results(record) if one.case.target.partition(":")[0] == target]
     if target != HOST:
         kinds = dict.fromkeys(str(case.variant["host_memory"]) for case in cases if "host_memory" in case.variant)
         numbers = {number for case in cases for number in _devices(case)}
         return MeasureOptions(
             target=ALL_TARGETS,  # copies between GPUs are of a device, and planned with the links
-            devices=tuple(map(str, sorted(numbers))),
+            devices=tuple(map(str, sorted(numbers))) or None,
             host_memory=tuple(kinds) or None,
             size_bytes=_common_size(cases),
         )
     threads = None
     if not any("cores" in case.variant for case in cases):  # which are planned where no threads are asked for
-        threads = tuple(dict.fromkeys(str(case.threads) for case in cases))
+        threads = tuple(dict.fromkeys(str(case.threads) for case in cases)) or None
     cpus = tuple(sorted({cpu for case in cases for cpu in case.cpus}))
     return MeasureOptions(target=HOST, threads=threads, cpus=cpus or None, size_bytes=_common_size(cases))
 
@@ -109,7 +115,7 @@ def _devices(case: Case) -> tuple[int, ...]:
 def _common_size(cases: Sequence[Case]) -> int | None:
     """Return the size that all cases have but for whole pages, None where each has its own, as without --size."""
     sizes = [_asked_bytes(case) for case in cases]
-    return min(sizes) if min(sizes) >= max(sizes) * (1 - SIZE_SLACK) else None
+    return min(sizes) if sizes and min(sizes) >= max(sizes) * (1 - SIZE_SLACK) else None
 
 
 def _asked_bytes(case: Case) -> int:
@@ -122,7 +128,7 @@ def _why_not(case: Case, plan: Plan, here: Surroundings) -> str:
     """Return why the plan for this machine does not have a case."""
     entry = ENGINES.get(case.engine)
     if entry is None:
-        return f"the engine {case.engine!a} is not known here"
+        return f"the engine {case.engine[:LONGEST_NAME]!a} is not known here"
     if lacks := entry.lacks():
         return f"the engine {case.engine} cannot be used: {lacks}"
     if gone := sorted({*_devices(case)} - {gpu.number for gpu in plan.gpus}):
@@ -131,5 +137,5 @@ def _why_not(case: Case, plan: Plan, here: Surroundings) -> str:
     if kind is not None and kind not in here.topology.core_kinds:
         return f"no {kind!a} cores are told apart here"
     if not case.devices and case.threads > most:
-        return f"it has {case.threads} threads, {most} CPUs may be used here"
+        return f"it has {case.threads} threads, {most} {plural('CPU', most)} may be used here"
     return "the plan for this machine does not have it"

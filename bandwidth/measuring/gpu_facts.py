@@ -11,7 +11,8 @@ _TRANSFERS_PER_CLOCK = 2  # the driver's clock counts as if all memory moved dat
 class GpuFacts:
     """What a plan needs to know of a GPU. `address` is its PCI address as sysfs writes it.
 
-    Zero stands for what the driver does not tell. `has_host_link` tells that the GPU shares the page tables of the
+    Zero stands for what the driver does not tell. Where `is_opened` is false it was only asked what it is, and all of
+    its memory counts as free. `has_host_link` tells that the GPU shares the page tables of the
     host, as behind NVLink-C2C: its link is not PCIe.
     """
 
@@ -30,6 +31,7 @@ class GpuFacts:
     driver_version: str
     runtime_version: str
     numa_node: int | None = None
+    is_opened: bool = True
 
     @property
     def peak_bytes_per_s(self) -> float | None:

@@ -135,7 +135,7 @@ def _facts_of(gpu: GpuFacts) -> dict[str, Json | None]:
         "attribute_memory_clock_mhz": gpu.memory_clock_khz / 1000 or None,
         "attribute_peak_bytes_per_s": gpu.peak_bytes_per_s,
         "memory_bytes": gpu.total_bytes or None,
-        "memory_free_bytes": gpu.free_bytes,
+        "memory_free_bytes": gpu.free_bytes if gpu.is_opened else None,
         "ecc_enabled": gpu.has_ecc,
         "compute_capability": gpu.compute_capability,
         "cuda_driver_version": gpu.driver_version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,38 +56,43 @@ def measure_prepared(
     """
     if not any(plan.cases or plan.notes for plan in preparation.plans):
         raise BandwidthError("there is nothing to measure", "choose other kernels or engines")
-    whole = Outcome((), (), interrupted=False)
+    whole, plans = Outcome((), (), interrupted=False), list(preparation.plans)
     with machine_lock(wait_s=lock_wait_s, tell=tell) as lock, without_collector():
-        record = _recorder(preparation, command, lock)
+        record = _recorder(preparation, plans, command, lock)
 
         def saver(so_far: Outcome) -> Callable[[Outcome], None]:
             return lambda outcome: save(record(_joined(so_far, outcome), {}))
 
-        for plan in preparation.plans:
-            whole = _joined(whole, _run(preparation, plan, make_engine, progress, saver(whole), whole))
+        for number, plan in enumerate(plans):
+            ran, outcome = _run(preparation, plan, make_engine, progress, saver(whole), whole)
+            plans[number], whole = ran, _joined(whole, outcome)
     return record(whole, _conditions(preparation)), whole.interrupted
 
 
 def _recorder(
-    preparation: Preparation, command: Sequence[str], lock: HeldLock
+    preparation: Preparation, plans: Sequence[Plan], command: Sequence[str], lock: HeldLock
 ) -> Callable[[Outcome, Mapping[str, Any]], Record]:
-    """Return what makes the record of an outcome and the conditions after it; those before it are read now."""
+    """Return what makes the record of an outcome and the conditions after it; those before it are read now.
+
+    `plans` are looked at anew each time: a plan becomes what it ran as.
+    """
     taken_at, here = datetime.now(UTC).isoformat(timespec="seconds"), preparation.surroundings
     before = {**_conditions(preparation), "lock": [*lock.paths]}
-    notes = (*(note for plan in preparation.plans for note in plan.notes), *([lock.note] if lock.note else []))
+    lock_notes = (lock.note,) if lock.note else ()
 
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
-        results = with_link_theories(outcome.results, preparation.gpus)
+        gpus = [gpu for plan in plans for gpu in plan.gpus]
+        results = with_link_theories(outcome.results, gpus)
         return Record(
             tool_version=__version__,
             taken_at=taken_at,
             command=tuple(command),
-            machine=machine_with(here.facts.to_json(), preparation.gpus),
+            machine=machine_with(here.facts.to_json(), gpus),
             conditions=Conditions(before, after),
             results=tuple(sorted(results, key=_place)),
             not_run=outcome.not_run,
             memory=preparation.plan.theory.to_json(),
-            notes=notes,
+            notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
             options=options_to_json(preparation.options),
         )
 
@@ -100,21 +106,26 @@ def _run(
     progress: Callable[[Progress], None],
     save: Callable[[Outcome], None],
     so_far: Outcome,
-) -> Outcome:
-    """Run one plan. What keeps a later one from running costs nothing of what the earlier ones measured."""
+) -> tuple[Plan, Outcome]:
+    """Run one plan, and return it as it ran. What keeps a later one from running costs nothing of the earlier ones."""
+    outcome = _none_of(plan, "interrupted before its first sample", interrupted=True)
     if so_far.interrupted:
-        return _none_of(plan, "interrupted before its first sample", interrupted=True)
+        return plan, outcome
 
     def activity() -> Activity:
         return read_activity(preparation.surroundings.reader, worker_threads())
 
     try:
+        plan = preparation.opened(plan)
         with _engines(preparation, plan, make_engine) as engines:
-            return Measurement(plan, engines, progress=progress, save=save, activity=activity).run()
+            outcome = Measurement(plan, engines, progress=progress, save=save, activity=activity).run()
+    except KeyboardInterrupt:  # while engines were made or closed: what was measured stands
+        return plan, replace(outcome, interrupted=True)
     except BandwidthError as error:
         if not so_far.results:
             raise
-        return _none_of(plan, str(error), interrupted=False)
+        return plan, _none_of(plan, str(error), interrupted=False)
+    return plan, outcome
 
 
 def _none_of(plan: Plan, reason: str, *, interrupted: bool) -> Outcome:

@@ -24,6 +24,9 @@ from bandwidth.measuring.options import ALL_DEVICES, ALL_TARGETS, DEVICE, HOST, 
 from bandwidth.measuring.plan import make_plan
 from bandwidth.measuring.selection import check_engines, check_target
 
+# How a note begins that says why no GPU is measured.
+NOT_MEASURED = "The GPU is not measured"
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -39,7 +42,8 @@ class Surroundings:
 class Preparation:
     """What was asked, where, and the plan for it; `more` are plans that follow the first.
 
-    What one plan measures has the machine to itself: a GPU that waits for its turn would lower its clocks.
+    What one plan measures has the machine to itself: a GPU that waits for its turn would lower its clocks, and those
+    of the plans that follow are not even opened before (`opened`).
     """
 
     options: MeasureOptions
@@ -56,6 +60,18 @@ class Preparation:
     def gpus(self) -> tuple[GpuFacts, ...]:
         """Every GPU that is measured."""
         return tuple(gpu for plan in self.plans for gpu in plan.gpus)
+
+    def opened(self, plan: Plan) -> Plan:
+        """Return a plan as it can run: made anew where its GPUs were only sighted.
+
+        It is empty, with a note, where they cannot be opened: what ran before stands.
+        """
+        if all(gpu.is_opened for gpu in plan.gpus):
+            return plan
+        try:
+            return replace(gpu_plan(self.options, self.surroundings), budget_s=plan.budget_s)
+        except BandwidthError as error:
+            return replace(plan, cases=(), gpus=(), notes=(_not_measured(error),))
 
 
 def look_around(options: MeasureOptions, reader: Reader | None = None, nvml: Nvml | None = None) -> Surroundings:
@@ -101,31 +117,37 @@ def _gpu_plan(options: MeasureOptions, here: Surroundings) -> tuple[Plan | None,
     target = DEVICE if options.target == ALL_TARGETS else options.target
     if is_asked and options.target != ALL_TARGETS:
         check_engines(options.engines, target)
+    is_alone = options.target != ALL_TARGETS or _is_gpu_only(options)
     is_chosen = options.engines is None or any(name in engines_of(target) for name in options.engines)
     is_meant = is_chosen and not (options.numa or options.mixes or options.zeros or options.sweep == THREAD_SWEEP)
     if not is_asked and not (is_meant and (options.engines is not None or has_nvidia(here.reader, here.facts))):
         return None, ""
     try:
-        return gpu_plan(options, here), ""
+        return gpu_plan(options, here, opened=is_alone), ""
     except BandwidthError as error:
         if is_asked or options.engines is not None or isinstance(error, UsageError):
             raise
-        return None, f"The GPU is not measured: {error}."
+        return None, _not_measured(error)
 
 
-def gpu_plan(options: MeasureOptions, here: Surroundings) -> Plan:
+def _not_measured(error: BandwidthError) -> str:
+    return f"{NOT_MEASURED}: {error}."
+
+
+def gpu_plan(options: MeasureOptions, here: Surroundings, *, opened: bool = True) -> Plan:
     """Return the plan for the GPUs that the options mean, whether or not the host is meant too.
 
-    Raises HardwareError without them, and UsageError and BandwidthError as `make_gpu_plan` does.
+    Where they are not `opened`, it is a plan to look at, for when all of their memory is free. Raises HardwareError
+    without them, and UsageError and BandwidthError as `make_gpu_plan` does.
     """
     target = DEVICE if options.target == ALL_TARGETS else options.target
     known = engines_of(target)
     name = next((name for name in known if name in (options.engines or ())), next(iter(known)))
-    found = _found(options, ENGINES[name])
+    found = _found(options, ENGINES[name], opened=opened)
     return make_gpu_plan(options, here.facts, ENGINES[name], found, host_theory(options, here.facts, here.topology))
 
 
-def _found(options: MeasureOptions, entry: EngineEntry) -> tuple[GpuFacts, ...]:
+def _found(options: MeasureOptions, entry: EngineEntry, *, opened: bool) -> tuple[GpuFacts, ...]:
     """Return the GPUs that are meant: those of --device, else the first."""
     if entry.maker is None:
         raise AssertionError(f"{entry.name} is no engine of GPUs")
@@ -134,7 +156,8 @@ def _found(options: MeasureOptions, entry: EngineEntry) -> tuple[GpuFacts, ...]:
     if lacks := entry.lacks():
         message, _, hint = lacks.partition(": ")
         raise HardwareError(message, hint)
-    return entry.maker().find(numbers)
+    maker = entry.maker()
+    return maker.find(numbers) if opened else maker.sight(numbers)
 
 
 def _host_kernels(options: MeasureOptions) -> set[str]:

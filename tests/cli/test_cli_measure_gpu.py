@@ -13,6 +13,7 @@ from cupy_stand_in import CUDARuntimeError, OutOfMemoryError
 from gpu_machine import MIB, Driver, stand_in
 
 from bandwidth.cli.app import run
+from bandwidth.measuring import engines
 from bandwidth.measuring.engines import ENGINES
 from bandwidth.results.files import load
 
@@ -172,6 +173,42 @@ def test_a_gpu_that_fails_later_costs_nothing_of_the_host(capsys, tmp_path, mach
     assert {skipped.reason for skipped in record.not_run} == {"device 0 was lost; see the log"}
 
 
+def test_with_all_no_gpu_is_opened_before_the_host_is_measured(capsys, tmp_path, machine, monkeypatch):
+    module, seen = machine(2), {}
+    make = engines.make_engines
+
+    def watched(names, *rest):
+        seen[names] = set(module.opened)
+        return make(names, *rest)
+
+    monkeypatch.setattr("bandwidth.measuring.measure.make_engines", watched)
+    arguments = ("--kernel", "copy,memset", "--engine", "numpy,cuda", "--threads", "1", "--device", "1", *SMALL)
+    record, _, _ = measured(capsys, tmp_path, *arguments)
+    assert seen == {("numpy",): set(), ("cuda",): {1}}
+    ids = ["host/copy/numpy/1", "device:1/copy/cuda/1", "device:1/memset/cuda/1"]
+    assert [result.case.id for result in record.results] == ids
+    assert "memory_free_bytes" in record.gpus[1]  # known only of one that was opened
+
+
+def test_with_all_a_gpu_that_was_asked_for_and_cannot_be_opened_leaves_with_3_and_the_host(capsys, tmp_path, machine):
+    machine(raises={"memGetInfo": CUDARuntimeError(46)})
+    arguments = ("--device=0", "--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *SMALL)
+    record, out, err = measured(capsys, tmp_path, *arguments, code=3)
+    assert [result.case.id for result in record.results] == ["host/copy/numpy/1"]
+    assert "The GPU is not measured: device 0 is taken by another process (exclusive mode)" in " ".join(out.split())
+    assert err.startswith("bandwidth: the GPU that was asked for could not be measured")
+    for error in ({"getDeviceCount": CUDARuntimeError(100)}, {"deviceGetPCIBusId": CUDARuntimeError(46)}):
+        machine(raises=error)
+        refused(capsys, 3, "--device=0")
+
+
+def test_a_study_that_no_gpu_has_is_no_gpu_that_could_not_be_measured(capsys, tmp_path, machine):
+    machine()
+    arguments = ("--zeros", "--engine", "numpy", "--threads", "1", "--device=0", "--size", "1MiB", "--budget", "2s")
+    record, _, _ = measured(capsys, tmp_path, *arguments)
+    assert {result.case.target for result in record.results} == {"host"}
+
+
 # --- without a GPU, or with one that cannot be used
 
 
@@ -192,7 +229,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("seams", "said"), ERRORS)
-@pytest.mark.parametrize("target", ["device", "pcie", "--device=0"])
+@pytest.mark.parametrize("target", ["device", "pcie"])
 def test_a_gpu_that_is_asked_for_and_cannot_be_used_leaves_with_3(capsys, machine, target, seams, said):
     machine(**seams)
     assert refused(capsys, 3, target).startswith(said)

@@ -293,7 +293,7 @@ class Runtime:
         return ATTRIBUTES[which]
 
     def getDeviceProperties(self, device: int) -> dict[str, Any]:  # noqa: N802
-        return {"name": b"Stand-in"}
+        return {"name": b"Stand-in", "totalGlobalMem": 8 * GIB}
 
     def deviceGetPCIBusId(self, device: int) -> str:  # noqa: N802
         return f"0000:{device + 1:02X}:00.0"

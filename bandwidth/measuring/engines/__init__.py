@@ -75,11 +75,13 @@ class Site:
 class DeviceMaker:
     """What a plan asks an engine of GPUs.
 
-    `find` returns GPUs by their numbers, None for all, and raises HardwareError where one cannot be used;
-    `needed_bytes` is the memory that a case takes on each of its devices, of which `kept_free_bytes` are left free.
+    `find` returns GPUs by their numbers, None for all, and raises HardwareError where one cannot be used; `sight` is
+    the same without opening any, so that they take no part in what is measured meanwhile. `needed_bytes` is the memory
+    that a case takes on each of its devices, of which `kept_free_bytes` are left free.
     """
 
     find: Callable[[Sequence[int] | None], tuple[GpuFacts, ...]]
+    sight: Callable[[Sequence[int] | None], tuple[GpuFacts, ...]]
     needed_bytes: Callable[[Case], int]
     kept_free_bytes: int
     loads_per_call: int
@@ -158,6 +160,7 @@ def _cuda_maker() -> DeviceMaker:
 
     return DeviceMaker(
         find=lambda numbers: cuda_finding.devices(numbers=numbers),
+        sight=lambda numbers: cuda_finding.devices(numbers=numbers, opened=False),
         needed_bytes=cuda_cases.needed_bytes,
         kept_free_bytes=cuda_device.KEPT_FREE_BYTES,
         loads_per_call=cuda_kernels.LOADS_PER_CALL,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,14 @@ def count_devices(module: Any) -> int:
         return int(module.cuda.runtime.getDeviceCount())
 
 
-def read_facts(module: Any, number: int, node_of: Callable[[str], int | None] = lambda _: None) -> GpuFacts:
-    """Return what a GPU is. Raises HardwareError where it cannot be used."""
+def read_facts(
+    module: Any, number: int, node_of: Callable[[str], int | None] = lambda _: None, *, opened: bool = True
+) -> GpuFacts:
+    """Return what a GPU is. Raises HardwareError where it cannot be used.
+
+    Where it is not to be `opened`, no context is made there: it takes memory and wakes the device. What memory is free
+    is only known inside of one.
+    """
     runtime = module.cuda.runtime
 
     def attribute(which: int) -> int:
@@ -52,9 +58,10 @@ def read_facts(module: Any, number: int, node_of: Callable[[str], int | None] = 
         except runtime.CUDARuntimeError:
             return 0  # an older driver does not know it
 
-    with told(module, number), module.cuda.Device(number):
-        name = runtime.getDeviceProperties(number)["name"]
-        free, total = runtime.memGetInfo()
+    with told(module, number), module.cuda.Device(number) if opened else nullcontext():
+        properties = runtime.getDeviceProperties(number)
+        name, total = properties["name"], properties["totalGlobalMem"]
+        free, total = runtime.memGetInfo() if opened else (total, total)
         address = str(runtime.deviceGetPCIBusId(number)).lower()
         return GpuFacts(
             number,
@@ -72,6 +79,7 @@ def read_facts(module: Any, number: int, node_of: Callable[[str], int | None] = 
             _version(runtime.driverGetVersion()),
             _version(runtime.runtimeGetVersion()),
             node_of(address),
+            is_opened=opened,
         )
 
 

@@ -39,12 +39,16 @@ def _give_cache() -> None:
 
 
 def devices(
-    module: Any = None, reader: Reader | None = None, numbers: Sequence[int] | None = None
+    module: Any = None,
+    reader: Reader | None = None,
+    numbers: Sequence[int] | None = None,
+    *,
+    opened: bool = True,
 ) -> tuple[GpuFacts, ...]:
     """Return the GPUs of some numbers, or every one that this process may use, at least one.
 
     Raises HardwareError with what to do where there is none, one cannot be used or its number does not exist. It opens
-    each of them, which takes some 0.3 s.
+    each of them, which takes some 0.3 s, unless it is told not to.
     """
     module, reader = module or load_cupy(), reader or SystemReader()
     count = count_devices(module)
@@ -52,13 +56,14 @@ def devices(
         if number >= count:
             raise no_such_device(number, count)
     numbers = tuple(range(count)) if numbers is None else numbers
-    _stand_on(module, numbers)
+    if opened:
+        _stand_on(module, numbers)
 
     def node_of(address: str) -> int | None:
         node = read_integer(reader, f"/sys/bus/pci/devices/{address}/numa_node")
         return node if node is not None and node >= 0 else None
 
-    return tuple(read_facts(module, number, node_of) for number in numbers)
+    return tuple(read_facts(module, number, node_of, opened=opened) for number in numbers)
 
 
 def _stand_on(module: Any, numbers: Sequence[int]) -> None:
