@@ -79,7 +79,8 @@ def check_now(
     doubtful = planned.intersection(one.name for one in (*found.failing, *found.undecided))
     if doubtful and budget_s >= LEAST_BUDGET_S:
         preparation = prepare_again(rules.baseline, target, doubtful, budget_s)
-        with contextlib.suppress(LockedError):  # another came between: what was measured first stands
+        # Another came between, or again nothing could be measured: what was measured first stands.
+        with contextlib.suppress(LockedError, UnstableError):
             record = merged(record, _measured(preparation, command), doubtful)
             found = rules.judge(record, ids, planned)
     return record, found
