@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,19 @@ OUTLIER_SCORE = 3.5
 MAD_TO_SIGMA = 1.4826
 # Where the MAD is 0 (more than half of the values alike) the mean absolute deviation takes its place (same source).
 MEAN_DEVIATION_TO_SIGMA = 1.253314
+# Two groups of values: what is empty between them is this many times what either group spans, in logarithms, with three
+# values in each. By simulation (seeded, in the tests) fewer than three of a hundred unimodal samples of 6 to 100 values
+# (normal, uniform, exponential, Laplace) look so. Ashman, Bird and Zepf (1994, AJ 108, 2348) ask that the groups' means
+# lie two of their standard deviations apart; that holds of either half of any normal sample, and is no test by itself.
+GROUPS_GAP = 2.5
+FEWEST_IN_GROUP = 3
+# A group of fewer of the values than this is outliers.
+LEAST_GROUP_SHARE = 0.2
+# Groups nearer than this are one rate with noise. One value in ten may lie between: a block during which it changed.
+GROUPS_RATIO = 1.1
+BETWEEN_GROUPS = 10
+# Of more values as many quantiles as these are looked at for groups.
+MOST_FOR_GROUPS = 100
 
 
 @dataclass(frozen=True)
@@ -84,3 +98,51 @@ def outlier_indices(values: Sequence[float]) -> tuple[int, ...]:
     if sigma == 0:
         return ()
     return tuple(index for index, deviation in enumerate(deviations) if deviation / sigma > OUTLIER_SCORE)
+
+
+@dataclass(frozen=True)
+class TwoGroups:
+    """The positions of the values of two groups that lie apart, those of the lower ones and those of the higher ones.
+
+    What lies between the two is in neither.
+    """
+
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+
+
+def two_groups(values: Sequence[float]) -> TwoGroups | None:
+    """Return the two groups that positive values fall into, None where they are one group."""
+    count = min(len(values), MOST_FOR_GROUPS)
+    whole = sorted(values)
+    ordered = [math.log(whole[(2 * place + 1) * len(whole) // (2 * count)]) for place in range(count)]
+    if len(ordered) < 2 * FEWEST_IN_GROUP or ordered[-1] - ordered[0] < math.log(GROUPS_RATIO):
+        return None
+    edges = _widest_gap(ordered)
+    if edges is None:
+        return None
+    below, above = (math.exp(edge) * (1 + tiny) for edge, tiny in zip(edges, (1e-9, -1e-9), strict=True))
+    low = tuple(place for place, value in enumerate(values) if value <= below)
+    high = tuple(place for place, value in enumerate(values) if value >= above)
+    is_apart = median([values[place] for place in high]) >= GROUPS_RATIO * median([values[place] for place in low])
+    return TwoGroups(low, high) if is_apart else None
+
+
+def _widest_gap(ordered: Sequence[float]) -> tuple[float, float] | None:
+    """Return the ends of the gap that is widest beside what lies on either side of it, with as few values in it as
+    may be; None where none is wide enough."""
+    count = len(ordered)
+    least = max(FEWEST_IN_GROUP, math.ceil(LEAST_GROUP_SHARE * count))
+    for between in range(count // BETWEEN_GROUPS + 1):
+        starts = range(least, count - between - least + 1)
+        gaps = [(_width(ordered, start, start + between), start) for start in starts]
+        width, start = max(gaps, default=(0.0, 0))
+        if width >= GROUPS_GAP:
+            return ordered[start - 1], ordered[start + between]
+    return None
+
+
+def _width(ordered: Sequence[float], start: int, end: int) -> float:
+    """Return the gap before `end` and behind the value before `start`, as a multiple of what either side spans."""
+    gap, span = ordered[end] - ordered[start - 1], max(ordered[start - 1] - ordered[0], ordered[-1] - ordered[end])
+    return gap / span if span > 0 else math.inf if gap > 0 else 0.0

@@ -66,6 +66,14 @@ def build_record(*results: Result, **overrides: Any) -> Record:
     return Record(**(values | overrides))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def lock_of_the_session(tmp_path_factory):
+    """Give the tests a lock of their own: another measurement on this machine is none of their business."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BANDWIDTH_LOCK_FOLDER", str(tmp_path_factory.mktemp("lock")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def make_case() -> Callable[..., Case]:
     return build_case

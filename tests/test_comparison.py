@@ -292,8 +292,9 @@ def test_a_setup_of_any_content_is_one_short_line(make_record):
         ((16.0,) * 6, "ok"),
         ((15.2,) * 6, "ok"),  # exactly at 95 %
         ((15.0,) * 6, "below"),
-        ((15.0,) * 5 + (16.0,), "within noise"),
-        ((15.0,) * 5, "below"),  # no interval: the share alone decides
+        ((15.1,) + (15.0,) * 5, "below"),
+        ((15.0,) * 5 + (16.0,), "undecided"),  # its interval reaches further than 5 %
+        ((15.0,) * 5, "undecided"),  # no interval
         ((32.0,) * 6, "ok"),
     ],
 )

@@ -77,7 +77,9 @@ def test_shell_examples_run(tmp_path, monkeypatch, capsys):
             (tmp_path / "after.json").write_bytes((tmp_path / "run.json").read_bytes())
         code = run(made_small(arguments(command)))
         captured = capsys.readouterr()
-        assert code == 0, f"{command}: {captured.err}"
+        # On a machine that others use, or with one machine alone, nothing can be judged.
+        judges = command.startswith(("bandwidth check", "bandwidth fleet"))
+        assert code == 0 or (judges and code == 4), f"{command}: {captured.err}"
         assert captured.out or " -o " in command
 
 

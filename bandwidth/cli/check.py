@@ -18,8 +18,8 @@ from bandwidth.cli.options import (
     expanded,
     option_value,
 )
-from bandwidth.cli.output import Output, emit
-from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.cli.output import Output, emit, say
+from bandwidth.errors import BandwidthError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_share
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def check(
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
 ) -> None:
-    """Whether a machine is as fast as it was: one line, and exit code 0 or 1.
+    """Whether a machine is as fast as it was: one line, and exit code 0, 1, or 4 where noise keeps it undecided.
 
     A result fails where its median is below the least share, and by more than the noise.
 
@@ -84,10 +84,10 @@ def check(
     if record is not None:
         name, found = str(record), rules.judge(usable(load(record), str(record)))
     else:
-        name, found = _measured(measure or "", rules, save)
+        name, found = _measured(measure or "", rules, save, quiet=quiet)
     _print(found, name, str(baseline), options)
     if not found.has_passed:
-        raise typer.Exit(BandwidthError.exit_code)
+        raise typer.Exit((UnstableError if found.verdict == "undecided" else BandwidthError).exit_code)
 
 
 def _check_usage(record: Path | None, baseline: Path | None, measure: str | None, save: Path | None) -> None:
@@ -122,13 +122,19 @@ def _print(found: Check, name: str, baseline: str, options: Output) -> None:
         sys.stdout.flush()
 
 
-def _measured(target: str, rules: Rules, save: Path | None) -> tuple[str, Check]:
+def _measured(target: str, rules: Rules, save: Path | None, *, quiet: bool) -> tuple[str, Check]:
     """Measure this machine against its baseline, and save what was measured; return its name and the check."""
     from bandwidth.comparison.checked_now import check_now
     from bandwidth.findings import examine
     from bandwidth.results.files import save as save_record
 
-    record, found = check_now(target, rules, ["bandwidth", *sys.argv[1:]])
+    def tell(words: str) -> None:
+        if not quiet:
+            say(f"bandwidth: {words}")
+
+    record, found = check_now(target, rules, ["bandwidth", *sys.argv[1:]], tell=tell)
+    if record is None:
+        return "this machine", found
     if save is not None:
         save_record(record, examine(record), save)
     return str(record.machine.get("hostname") or "this machine"), found

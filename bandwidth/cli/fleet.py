@@ -13,7 +13,7 @@ import typer
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, UnitOption, option_value
 from bandwidth.cli.output import Output, emit, say
 from bandwidth.collector import without_collector
-from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_share
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def fleet(
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
 ) -> None:
-    """Many machines, the same measurement, and the odd one found: exit code 1 if there is one.
+    """Many machines, the same measurement, and the odd one found: exit code 1 if there is one, 4 if none can be judged.
 
     bandwidth fleet runs
 
@@ -125,6 +125,8 @@ def _judged(
         raise BandwidthError(f"{len(failed)} of {len(gathered)} hosts gave no whole record", "see above")
     if found.flagged:
         raise typer.Exit(BandwidthError.exit_code)
+    if not found.is_judged:
+        raise typer.Exit(UnstableError.exit_code)  # the table says why of each
 
 
 def _sources(sources: Sequence[str]) -> Sequence[str]:

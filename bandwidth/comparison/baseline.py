@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bandwidth.comparison.noise_of_rows import Fitness, fitness_of, reach
 from bandwidth.comparison.setups import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
 from bandwidth.errors import BandwidthError
@@ -13,10 +14,11 @@ from bandwidth.findings.setup import in_short
 from bandwidth.results import Record
 from bandwidth.results.curves import FEWEST_POINTS
 
-Verdict = Literal["ok", "within noise", "below", "not verified", "missing"]
+Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
 # The difference of set-ups that a finding about the set-up says too, and in better words.
 _DIFFERENCE_OF = {"BW050": "memory channels", "BW051": "memory MT/s"}
 FAILING: tuple[Verdict, ...] = ("below", "not verified", "missing")
+UNDECIDED: Verdict = "undecided"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Judged:
 
     `speed` is the ratio to the baseline that is 1 where they are equal and smaller where the record is slower: of the
     rates, and of a latency the other way round. `name` is the id, and of a plateau its level too. `reason` tells why a
-    missing one was not measured, where the record says so.
+    missing one was not measured, where the record says so, and why an undecided one cannot be judged. `matters` is true
+    of what a target's verdict rests on: its rates with the most threads, as one thread hides a lost module.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Judged:
     speed: float | None
     differs: bool | None
     reason: str = ""
+    target: str = ""
+    matters: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,14 @@ class Check:
     """All judged rows, the slowest first, and what differs between the two set-ups.
 
     `set_up` is what the record's machine gives away whatever its rates, in a few words each: empty channels.
+    `locked_out` tells what kept this machine from being measured at all; then there are no rows.
     """
 
     judged: tuple[Judged, ...]
     differences: tuple[Difference, ...]
     least: float
     set_up: tuple[str, ...] = ()
+    locked_out: str = ""
 
     @property
     def failing(self) -> tuple[Judged, ...]:
@@ -61,28 +68,61 @@ class Check:
         return tuple(one for one in self.judged if one.verdict == "within noise")
 
     @property
+    def undecided(self) -> tuple[Judged, ...]:
+        """Those that noise keeps from being judged."""
+        return tuple(one for one in self.judged if one.verdict == UNDECIDED)
+
+    @property
+    def verdict(self) -> Literal["ok", "failed", "undecided"]:
+        """Return `failed` where anything fails; else `undecided` where what matters could not be judged.
+
+        That is so where a result that matters is below the least share and may be so by noise, and where none of a
+        target's results that matter could be judged. Noise in the others is told, and decides nothing.
+        """
+        if self.failing:
+            return "failed"
+        weighty = [one for one in self.judged if one.matters]
+        judged = {one.target for one in weighty if one.verdict != UNDECIDED}
+        is_doubtful = any((one.speed or 0.0) < self.least for one in weighty if one.verdict == UNDECIDED)
+        if self.locked_out or is_doubtful or any(one.target not in judged for one in weighty):
+            return "undecided"
+        return "ok"
+
+    @property
     def has_passed(self) -> bool:
-        """Whether nothing failed."""
-        return not self.failing
+        """Whether nothing failed, and what matters could be judged."""
+        return self.verdict == "ok"
 
 
 def check(
-    record: Record, baseline: Record, least: float, *, allow_missing: bool = False, only: Container[str] | None = None
+    record: Record,
+    baseline: Record,
+    least: float,
+    *,
+    allow_missing: bool = False,
+    only: Container[str] | None = None,
+    planned: Container[str] = (),
 ) -> Check:
     """Judge each of the baseline's results, and each plateau of its sweeps (of three points at least).
 
     A result fails where its speed is below `least` (a share such as 0.95; a latency where its time is above 1/`least`)
-    and both 95 % intervals have no value in common; without an interval the share alone decides. One that is not
-    verified fails, one that is missing too, unless `allow_missing`. `only` are the ids that count.
-    Raises BandwidthError where nothing can be compared.
+    and both 95 % intervals have no value in common. One that is not comparable (findings/comparable.py), here or in the
+    baseline, is undecided: but where even the lower end of its interval reaches the least share it is ok, and where
+    even its fastest block lies below what the baseline's slowest asks for, on a machine that was not busy, it fails,
+    as no noise within the run explains it. One that is not verified fails, one that is missing too, unless
+    `allow_missing`. `only` are the ids that count; one of `planned` that has no result, as the machine was too slow for
+    the budget or had no memory left, was not measured and is undecided. Raises BandwidthError where nothing can be
+    compared.
     """
     sides = side_by_side([Column("baseline", "", baseline), Column("record", "", record)])
     rows = [row for row in sides.rows if not row.is_detail and (only is None or row.id in only)]
-    reasons = {skipped.id: skipped.reason for skipped in record.not_run}
-    found = [_judged(row, row.cells[0], row.cells[1], least, reasons.get(row.id, "")) for row in rows]
-    judged = [one for one in found if one is not None and not (allow_missing and one.verdict == "missing")]
+    judge = _Judge(record, baseline, least, planned)
+    judged = [one for one in map(judge.row, rows) if one is not None]
+    judged = [one for one in judged if not (allow_missing and one.verdict == "missing")]
     if all(one.verdict == "missing" for one in judged):
         raise BandwidthError("the record and the baseline have no result in common", "measure with the same options")
+    weighty = _weighty(rows)
+    judged = [replace(one, matters=one.name in weighty) for one in judged]
     ordered = sorted(judged, key=lambda one: -1.0 if one.speed is None else one.speed)
     set_up = in_short(record.machine)
     said = {_DIFFERENCE_OF[code] for code in set_up}
@@ -114,21 +154,59 @@ def merged(record: Record, again: Record, ids: Container[str]) -> Record:
     return replace(record, results=tuple(results), not_run=not_run, notes=(*record.notes, note))
 
 
-def _judged(row: Row, base: Cell | None, cell: Cell | None, least: float, reason: str) -> Judged | None:
-    """Return the verdict on a row, None where the baseline has no figure to compare with."""
-    if base is None or base.figure is None or (row.level and (base.samples or 0) < FEWEST_POINTS):
-        return None
-    name = f"{row.id} {row.level}" if row.level else row.id
-    if cell is None:
-        return Judged(name, "missing", row.case.is_latency, None, base.figure, None, None, reason)
-    if not cell.figure or cell.ratio is None:
-        return Judged(name, "not verified", row.case.is_latency, None, base.figure, None, None)
-    speed = 1 / cell.ratio if row.case.is_latency else cell.ratio
-    verdict = _verdict(speed, least, cell.differs)
-    return Judged(name, verdict, row.case.is_latency, cell.figure, base.figure, speed, cell.differs)
+class _Judge:
+    """Judges the rows of a record beside its baseline."""
+
+    def __init__(self, record: Record, baseline: Record, least: float, planned: Container[str]) -> None:
+        self._planned = planned
+        self._here, self._there, self._least = fitness_of(record), fitness_of(baseline), least
+        self._reasons = {skipped.id: skipped.reason for skipped in record.not_run}
+
+    def row(self, row: Row) -> Judged | None:
+        """Return the verdict on a row, None where the baseline has no figure to compare with."""
+        base, cell = row.cells
+        if base is None or base.figure is None or (row.level and (base.samples or 0) < FEWEST_POINTS):
+            return None
+        found = Judged(
+            _name(row), "missing", row.case.is_latency, None, base.figure, None, None, target=row.case.target
+        )
+        if cell is None:
+            verdict: Verdict = UNDECIDED if row.id in self._planned else "missing"
+            return replace(found, verdict=verdict, reason=self._reasons.get(row.id, ""))
+        if not cell.figure or cell.ratio is None:
+            return replace(found, verdict="not verified")
+        speed = 1 / cell.ratio if row.case.is_latency else cell.ratio
+        verdict, reason = self._verdict(row, cell, speed)
+        return replace(found, verdict=verdict, reason=reason, figure=cell.figure, speed=speed, differs=cell.differs)
+
+    def _verdict(self, row: Row, cell: Cell, speed: float) -> tuple[Verdict, str]:
+        key = (row.id, bool(row.level))
+        here, there = self._here.get(key, Fitness()), self._there.get(key, Fitness())
+        if not here.reason and not there.reason:
+            if speed >= self._least:
+                return "ok", ""
+            return ("within noise" if cell.differs is False else "below"), ""
+        if here.is_judged_by_blocks and there.is_judged_by_blocks and not there.is_busy:
+            asked = reach(there).high if there.reason else reach(there).middle
+            if reach(here).low >= self._least * asked:
+                return "ok", ""
+            if not here.is_busy and here.fastest < self._least * there.slowest and here.is_whole and there.is_whole:
+                return "below", ""
+        return UNDECIDED, here.reason or f"in the baseline: {there.reason}"
 
 
-def _verdict(speed: float, least: float, differs: bool | None) -> Verdict:
-    if speed >= least:
-        return "ok"
-    return "within noise" if differs is False else "below"
+def _name(row: Row) -> str:
+    return f"{row.id} {row.level}" if row.level else row.id
+
+
+def _weighty(rows: Iterable[Row]) -> Collection[str]:
+    """Return the names of what each target's verdict rests on: its rates with the most threads, all without any."""
+    of_target: dict[str, list[Row]] = {}
+    for row in rows:
+        of_target.setdefault(row.case.target, []).append(row)
+    found = set()
+    for alike in of_target.values():
+        rates = [row for row in alike if not row.level and not row.case.is_latency and row.cells[0] is not None]
+        most = max((row.case.threads for row in rates), default=0)
+        found |= {_name(row) for row in ([row for row in rates if row.case.threads == most] or alike)}
+    return found

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bandwidth.comparison.baseline import Check, check, merged, other_hardware
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.measuring.again import prepare_again
+from bandwidth.measuring.lock import LockedError
 from bandwidth.measuring.measure import measure_prepared
 from bandwidth.measuring.preparation import Preparation
+from bandwidth.measuring.run import Progress
 from bandwidth.results import Record
 from bandwidth.results.plain_results import plain_results
 
@@ -21,6 +25,8 @@ BUDGET_S = 15.0
 SECONDS_PER_BUDGET = 4 / 3
 START_S = 6.0
 LEAST_BUDGET_S = 2.0
+# Another measurement is waited for so long, before that minute begins.
+LOCK_WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -32,33 +38,51 @@ class Rules:
     allow_missing: bool
     any_machine: bool
 
-    def judge(self, record: Record, only: Collection[str] | None = None) -> Check:
-        """Judge a record. Raises BandwidthError for another model of machine, unless that is allowed."""
+    def judge(self, record: Record, only: Collection[str] | None = None, planned: Collection[str] = ()) -> Check:
+        """Judge a record, see `check`. Raises BandwidthError for another model of machine, unless that is allowed."""
         other = "" if self.any_machine else other_hardware(record, self.baseline)
         if other:
             raise BandwidthError(f"another machine: {other}", "give its own baseline, or --any-machine")
-        return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only)
+        return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only, planned=planned)
 
 
 def check_now(
-    target: str, rules: Rules, command: Sequence[str], *, clock: Callable[[], float] = time.monotonic
-) -> tuple[Record, Check]:
-    """Measure what the baseline has of a target, and what fails a second time where there is time left.
+    target: str,
+    rules: Rules,
+    command: Sequence[str],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    lock_wait_s: float = LOCK_WAIT_S,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[Record | None, Check]:
+    """Measure what the baseline has of a target, and what fails or is undecided again where there is time left.
 
-    Raises UsageError where the baseline has nothing of the target, HardwareError and UnstableError as `prepare_again`
-    does, and InterruptError.
+    Another measurement is waited for, which `tell` is told; where it takes longer there is no record, and the check is
+    undecided. Raises UsageError where the baseline has nothing of the target, HardwareError and UnstableError as
+    `prepare_again` does, and InterruptError.
     """
-    started = clock()
     ids = _wanted(target, rules.baseline)
     preparation = prepare_again(rules.baseline, target, ids, BUDGET_S)
-    record = _measured(preparation, command)
-    found = rules.judge(record, ids)
-    budget_s = min((WHOLE_S - (clock() - started) - START_S) / SECONDS_PER_BUDGET, BUDGET_S)
-    failing = {one.name for one in found.failing} & {one.case.id for one in preparation.plan.cases}
-    if failing and budget_s >= LEAST_BUDGET_S:
-        again = _measured(prepare_again(rules.baseline, target, failing, budget_s), command)
-        record = merged(record, again, failing)
-        found = rules.judge(record, ids)
+    planned = {one.case.id for one in preparation.plan.cases}
+    begun: list[float] = []  # the wait for another measurement is not of the minute
+
+    def begins(_: Progress) -> None:
+        if not begun:
+            begun.append(clock())
+
+    try:
+        record = _measured(preparation, command, lock_wait_s=lock_wait_s, tell=tell, progress=begins)
+    except LockedError as error:
+        return None, Check((), (), rules.share, locked_out=error.message)
+    found = rules.judge(record, ids, planned)
+    budget_s = min((WHOLE_S - (clock() - begun[0]) - START_S) / SECONDS_PER_BUDGET, BUDGET_S)
+    doubtful = planned.intersection(one.name for one in (*found.failing, *found.undecided))
+    if doubtful and budget_s >= LEAST_BUDGET_S:
+        preparation = prepare_again(rules.baseline, target, doubtful, budget_s)
+        # Another came between, or again nothing could be measured: what was measured first stands.
+        with contextlib.suppress(LockedError, UnstableError):
+            record = merged(record, _measured(preparation, command), doubtful)
+            found = rules.judge(record, ids, planned)
     return record, found
 
 
@@ -77,8 +101,8 @@ def _wanted(target: str, baseline: Record) -> list[str]:
     return found
 
 
-def _measured(preparation: Preparation, command: Sequence[str]) -> Record:
-    record, interrupted = measure_prepared(preparation, command)
+def _measured(preparation: Preparation, command: Sequence[str], **options: Any) -> Record:
+    record, interrupted = measure_prepared(preparation, command, **options)
     if interrupted:
         raise InterruptError("interrupted", "nothing was checked")
     if not record.results:

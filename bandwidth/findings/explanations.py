@@ -9,6 +9,7 @@ from bandwidth.findings import (
     gpus_texts,
     machine_state_texts,
     nodes_texts,
+    noise_texts,
     normal_range_texts,
     setup_texts,
     stores_texts,
@@ -28,6 +29,7 @@ _CODES = (
     *normal_range_texts.TEXTS,
     *gpus_texts.TEXTS,
     *setup_texts.TEXTS,
+    *noise_texts.TEXTS,
 )
 EXPLANATIONS: tuple[Explanation, ...] = (*sorted(_CODES, key=lambda entry: entry.key), *TOPICS)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bandwidth.findings.comparable import (
+    disturbance_by_block,
+    disturbance_by_run,
+    disturbance_of,
+    elapsed_s,
+    is_watched,
+)
 from bandwidth.findings.reading import (
+    DEVICE,
     SWEEP_POINT,
     Raised,
     Row,
@@ -13,6 +21,7 @@ from bandwidth.findings.reading import (
     either,
     growth,
     in_memory,
+    kind_of,
     measured,
     number,
     positive,
@@ -24,19 +33,11 @@ from bandwidth.findings.validity import is_unstable
 from bandwidth.machine.cpu_list import format_cpu_list
 from bandwidth.results import Finding, Record
 from bandwidth.results.grouping import grouped
+from bandwidth.statistics import median
 from bandwidth.units import KIBI, format_duration, format_percent
 
-# A load of a quarter of the machine before the run, or one CPU's worth at least half of the time.
-BUSY_LOAD_SHARE = 0.25
-BUSY_LOAD_LEAST = 0.5
-# The hypervisor gave more than this share of the CPUs' time to others while the measurement ran.
-STEAL_SHARE = 0.01
-# Tasks waited for a CPU for more than this share of the time (Linux pressure stall information).
-CPU_PRESSURE_PERCENT = 10.0
 # Tasks waited for memory: below this it is the kernel gathering huge pages before anything is timed.
 MEMORY_WAIT_SHARE = 0.05
-# /proc/stat counts in hundredths of a second on every architecture of today (USER_HZ).
-TICKS_PER_S = 100
 # The clock's range within one result, and between results on the same CPUs. Arithmetic on wide vectors lowers some
 # processors' clock by an eighth (4.1 to 3.6 GHz on a Xeon of 2024), and that is their rule: more is a drift.
 CLOCK_RANGE = 0.2
@@ -53,46 +54,30 @@ LARGE_PAGE_BYTES = 64 * KIBI
 _NOMINAL = re.compile(r"@ ?([0-9]{1,2}(?:\.[0-9]{1,3})?) ?GHz", re.ASCII)
 
 
-def busy_before(record: Record) -> Iterator[Raised]:
-    """Yield where other work ran just before the measurement, by the load average and by waiting for CPUs."""
-    before = record.conditions.before
-    cpus = number(record.machine.get("logical_cpus")) or 1
-    hint = "measure when the machine is idle (a measurement just before counts too), or on CPUs of its own (--cpus)"
-    load, most = number(before.get("load_average_1min")), max(BUSY_LOAD_SHARE * cpus, BUSY_LOAD_LEAST)
-    if load is not None and load > most:
-        text = f"the load before the run was {load:.2f} on {cpus:.0f} CPUs, more than {most:.2f}"
-        yield Raised(None, Finding("BW004", text, hint))
-    waiting = number(before.get("cpu_pressure_percent"))
-    if waiting is not None and waiting > CPU_PRESSURE_PERCENT:
-        text = (
-            f"before the run tasks waited for a CPU {waiting:.0f} % of the time, more than {CPU_PRESSURE_PERCENT:.0f} %"
-        )
-        yield Raised(None, Finding("BW004", text, hint))
+def busy(record: Record) -> Iterator[Raised]:
+    """Yield what else had the machine while blocks ran: others, the hypervisor, a lack of CPUs (see comparable.py)."""
+    hint = "stop what else runs (`top` names it), or measure on CPUs of its own (--cpus) or another time"
+    watched = [result for result in record.results if is_watched(result) and kind_of(result) != DEVICE]
+    found = [one for one in map(disturbance_by_block, watched) if one is not None]
+    for words, limit in dict.fromkeys((one.words, one.limit) for one in found):
+        shares = [one.share for one in found if one.words == words]
+        when = f"while {len(shares)} of {len(watched)} results were measured"
+        seen = f"{when} {words.format(format_percent(median(shares)))}, more than {format_percent(limit)}"
+        yield Raised(None, Finding("BW004", seen, hint))
+    run = None if watched or all(kind_of(one) == DEVICE for one in record.results) else disturbance_by_run(record)
+    if run is not None:
+        yield Raised(None, Finding("BW004", f"{run}, more than {format_percent(run.limit)}", hint))
 
 
-def stolen_time(record: Record) -> Iterator[Raised]:
-    """Yield where the hypervisor gave the CPUs' time to others during the run."""
-    steal, total = growth(record, "steal_ticks"), growth(record, "total_ticks")
-    share = steal / total if steal is not None and total is not None and total > 0 else None
-    if share is not None and share > STEAL_SHARE:
-        seen = f"the hypervisor took {format_percent(share)} of the CPUs' time during the run"
-        hint = "others share this host: measure again and compare medians"
-        yield Raised(None, Finding("BW004", f"{seen}, more than {format_percent(STEAL_SHARE)}", hint))
-
-
-def waited_during(record: Record) -> Iterator[Raised]:
-    """Yield where tasks waited for a CPU or for memory while the measurement ran."""
-    elapsed_us = _elapsed_us(record)
-    for name, resource, most, hint in (
-        ("cpu_stall_us", "a CPU", CPU_PRESSURE_PERCENT / 100, "stop other work, or leave a CPU free (--threads)"),
-        ("memory_stall_us", "memory", MEMORY_WAIT_SHARE, "memory was short: free some, or give a smaller --size"),
-    ):
-        waited_us = growth(record, name)
-        if elapsed_us is None or waited_us is None or waited_us <= most * elapsed_us:
-            continue
-        # Never more than all of it: the counter and the clock are not read at one moment.
-        seen = f"tasks waited for {resource} {format_percent(min(waited_us / elapsed_us, 1.0))} of the run"
-        yield Raised(None, Finding("BW004", f"{seen}, more than {format_percent(most)}", hint))
+def waited_for_memory(record: Record) -> Iterator[Raised]:
+    """Yield where tasks waited for memory while the measurement ran."""
+    elapsed, waited_us = elapsed_s(record), growth(record, "memory_stall_us")
+    if elapsed is None or waited_us is None or waited_us * 1e-6 <= MEMORY_WAIT_SHARE * elapsed:
+        return
+    # Never more than all of it: the counter and the clock are not read at one moment.
+    seen = f"tasks waited for memory {format_percent(min(waited_us * 1e-6 / elapsed, 1.0))} of the run"
+    hint = "memory was short: free some, or give a smaller --size"
+    yield Raised(None, Finding("BW004", f"{seen}, more than {format_percent(MEMORY_WAIT_SHARE)}", hint))
 
 
 def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
@@ -193,12 +178,6 @@ def throttled_by_heat(record: Record) -> Iterator[Raised]:
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 
-def _elapsed_us(record: Record) -> float | None:
-    """Return how long the run took, by the ticks that all CPUs counted, None where they were not read twice."""
-    ticks, cpus = growth(record, "total_ticks"), positive(record.machine.get("logical_cpus"))
-    return None if ticks is None or ticks <= 0 or cpus is None else ticks / TICKS_PER_S / cpus * 1e6
-
-
 def _isolated_words(record: Record) -> str:
     """Return which CPUs the kernel keeps free, where this process is not on them."""
     isolated, allowed = cpus_of(record.machine.get("cpus_isolated")), cpus_of(record.machine.get("cpus_allowed"))
@@ -229,7 +208,8 @@ def _why_clock_suffers(record: Record) -> str:
         return f"a clock of {_ghz(min(clocks))} GHz was seen, the processor's name states {_ghz(nominal)}"
     if any(map(_has_moving_clock, measured(record))) or _clocks_between(record) is not None:
         return "the clock moved (BW032)"
-    return "results are unstable (BW003)" if any(map(is_unstable, measured(record))) else ""
+    alone = [row for row in measured(record) if disturbance_of(record, row.result) is None]
+    return "results are unstable (BW003)" if any(map(is_unstable, alone)) else ""
 
 
 def _nominal_hz(record: Record) -> float | None:

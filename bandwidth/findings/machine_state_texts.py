@@ -10,13 +10,17 @@ TEXTS: tuple[Explanation, ...] = (
         "The machine was busy",
         """
 Other programs, or other virtual machines on the same host, used the CPUs or the memory while the measurement ran.
-Memory bandwidth is shared by everything on a socket, so a neighbour costs even if it runs on other cores. Seen by:
-the load average before the run; the time that the hypervisor gave to others (steal), more than 1 % of the CPUs'; how
-long tasks waited for a CPU, more than 10 % of the ten seconds before or of the run itself; and how long they waited for
-memory, more than 5 % of the run (pressure stall information).
+Memory bandwidth is shared by everything on a socket, so a neighbour costs even if it runs on other cores. It is looked
+at just before and just behind each timed block, never by the load average, which a measurement of our own fills. Seen
+by: the CPU time of other processes, more than 10 % of all CPUs'; the time that the hypervisor gave to others (steal),
+more than 5 % of the time in which CPUs had work; how long threads of the measurement could have run and had no CPU,
+more than 5 % of their time; and how long tasks waited for memory, more than 5 % of the run (pressure stall
+information). Records of before blocks were watched tell of their whole run: steal, and tasks that waited for a CPU for
+more than 10 % of it.
 
-What to try: measure on an idle machine, and compare several runs. On a shared host, ratios of runs taken in turn
-still mean something where absolute figures do not.
+Such results are not compared with others (BW054), `check` leaves its verdict undecided, and `fleet` does not judge.
+
+What to try: measure on an idle machine (`top` names what runs), or on CPUs of its own (--cpus).
 """,
     ),
     Explanation(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bandwidth.findings import gpus, machine_state, nodes, normal_range, setup, stores, threads, validity
+from bandwidth.findings import gpus, machine_state, nodes, noise, normal_range, setup, stores, threads, validity
+from bandwidth.findings.comparable import only_comparable
 from bandwidth.findings.reading import HOST, Rule, kind_of
 from bandwidth.results import Examination, Finding, Record
 
@@ -20,8 +21,10 @@ def examine(record: Record) -> Examination:
     by_id: dict[str, tuple[Finding, ...]] = {}
     general: tuple[Finding, ...] = ()
     of_host = replace(record, results=tuple(result for result in record.results if kind_of(result) == HOST))
+    # What compares results sees those alone that may be compared: noise is not explained by how memory works.
+    seen = {False: (of_host, record), True: (only_comparable(of_host), only_comparable(record))}
     for rule in RULES if of_host.results else [rule for rule in RULES if rule in OF_ALL]:
-        for case_id, finding in rule(record if rule in OF_ALL else of_host):
+        for case_id, finding in rule(seen[rule in COMPARING][rule in OF_ALL]):
             if case_id is None:
                 general += (finding,)
             else:
@@ -38,15 +41,16 @@ RULES: tuple[Rule, ...] = (
     validity.caches_unknown,
     nodes.placed_elsewhere,
     validity.unstable,
+    noise.two_rates,
     validity.last_block_unchecked,
     validity.too_few_samples,
     validity.start_skew,
     validity.outliers,
     machine_state.clock_moved,
     machine_state.throttled_by_heat,
-    machine_state.busy_before,
-    machine_state.stolen_time,
-    machine_state.waited_during,
+    machine_state.busy,
+    machine_state.waited_for_memory,
+    noise.nothing_concluded,
     machine_state.fewer_cpus_allowed,
     machine_state.held_by_quota,
     machine_state.power_settings,
@@ -91,9 +95,10 @@ OF_ALL: frozenset[Rule] = frozenset(
         validity.too_few_samples,
         validity.start_skew,
         validity.outliers,
-        machine_state.busy_before,
-        machine_state.stolen_time,
-        machine_state.waited_during,
+        noise.two_rates,
+        machine_state.busy,
+        machine_state.waited_for_memory,
+        noise.nothing_concluded,
         gpus.below_normal,
         gpus.link_below_its_maximum,
         gpus.held_down,
@@ -102,5 +107,28 @@ OF_ALL: frozenset[Rule] = frozenset(
         gpus.confidential,
         gpus.links_share_a_way,
         gpus.pageable_beside_pinned,
+    }
+)
+
+# These compare results with each other, or with what is normal: none of them sees a result that noise took part in.
+COMPARING: frozenset[Rule] = frozenset(
+    {
+        validity.faster_at_half_the_size,
+        normal_range.below_normal,
+        gpus.below_normal,
+        gpus.links_share_a_way,
+        gpus.pageable_beside_pinned,
+        nodes.nodes_unlike,
+        nodes.remote_memory,
+        stores.zeros_shortcut,
+        stores.no_zeros_shortcut,
+        stores.write_allocate,
+        stores.numpy_ordinary_stores,
+        stores.numpy_copy,
+        stores.numpy_itself,
+        threads.one_thread,
+        threads.knee_of_threads,
+        threads.threads_that_cost,
+        threads.siblings_used,
     }
 )

@@ -195,4 +195,33 @@ allowed.
 """,
         ("error correction",),
     ),
+    Explanation(
+        "noise",
+        "What noise leaves to say",
+        """
+Two results are compared only where noise left them alone: at least six timed blocks, a 95 % interval that reaches no
+further than 5 % from the median, and a machine that nothing else used while they ran (BW004). It is read before and
+behind each block who uses the CPUs, and kept in the record (`observed`): other processes' share of the CPUs' time, the
+hypervisor's, how long the measurement's own threads waited for a CPU, and how often they were put off it.
+
+What cannot be compared is not explained (BW054). `check` then has a third verdict, undecided, and leaves with exit code
+4: where a result that matters (a target's rates with the most threads) is below the least share and may be so by noise,
+here or in the baseline, and where another measurement held the machine for more than 60 s. A result that is fast enough
+all the same is ok, and one whose fastest block is too slow, on a machine that was not busy, has failed. `fleet` does
+not judge a noisy machine, names it, and leaves with 4 where it could judge none.
+""",
+        ("busy", "comparable", "undecided", "unstable"),
+    ),
+    Explanation(
+        "lock",
+        "One measurement at a time",
+        """
+Two measurements on one machine spoil each other, so each holds a lock, and a second one is refused (`check` waits for
+up to 60 s). On Linux it lies in /run/lock and in /dev/shm, whatever TMPDIR is: one place that both see is enough, so
+that neither a batch system's nor a service's private folders hide one from the other. The record names the files
+(conditions, `lock`). Containers have both places for themselves, and do not see each other's measurements: mount a
+folder of the host's into each and name it with BANDWIDTH_LOCK_FOLDER.
+""",
+        ("bandwidth_lock_folder",),
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, is_wide
 from bandwidth.findings.reading import (
     DEVICE,
     HOST,
@@ -20,15 +21,13 @@ from bandwidth.findings.reading import (
 )
 from bandwidth.results import Finding, Record, summarise
 from bandwidth.results.result_pairs import size_check_of
-from bandwidth.statistics import FEWEST_FOR_INTERVAL, outlier_indices
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, outlier_indices, two_groups
 from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option
 
 # At half the working set a memory is as fast as at the whole; a cache that holds part of the data is faster. Noise of
 # shared machines reaches a few percent, so more than this and intervals apart is taken for a cache.
 HALF_SIZE_TOLERANCE = 0.05
-# The interval's end this far from the median: a figure that a second run would not confirm to two digits.
-UNSTABLE_HALF_WIDTH = 0.05
 # Until the last worker starts the first has the memory to itself: above this share of a block it shows in the rate.
 SKEW_SHARE = 0.02
 # A few slow blocks do not move a median; from a tenth on, and three, something disturbs the machine regularly.
@@ -105,7 +104,7 @@ def caches_unknown(record: Record) -> Iterator[Raised]:
 
 
 def unstable(record: Record) -> Iterator[Raised]:
-    """Yield results whose interval is too wide to rely on."""
+    """Yield results whose interval is too wide to rely on, and which do not alternate between two rates (BW053)."""
     hint, limit = "stop what else runs on the machine, or give a longer --budget", format_percent(UNSTABLE_HALF_WIDTH)
     for row in filter(is_unstable, shown(record)):
         seen = f"the 95 % interval reaches {format_percent(row.summary.half_width or 0.0)} from the median"
@@ -114,8 +113,8 @@ def unstable(record: Record) -> Iterator[Raised]:
 
 
 def is_unstable(row: Row) -> bool:
-    """Return whether a result's interval is too wide to rely on."""
-    return row.summary.half_width is not None and row.summary.half_width > UNSTABLE_HALF_WIDTH
+    """Return whether a result's interval is too wide to rely on, and it is noise that makes it so."""
+    return is_wide(row.summary) and two_groups(row.result.samples.seconds) is None
 
 
 def last_block_unchecked(record: Record) -> Iterator[Raised]:
@@ -194,4 +193,5 @@ def _is_skewed(row: Row) -> bool:
 
 def _has_outliers(row: Row) -> bool:
     far = outlier_indices(row.result.samples.seconds)
-    return len(far) >= OUTLIERS_LEAST and len(far) > OUTLIER_SHARE * row.summary.count
+    is_many = len(far) >= OUTLIERS_LEAST and len(far) > OUTLIER_SHARE * row.summary.count
+    return is_many and two_groups(row.result.samples.seconds) is None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import inf
 
 from bandwidth.errors import BandwidthError
+from bandwidth.fleet.identity import newest_of
 from bandwidth.fleet.machines import Group, Machine, Measured
 from bandwidth.statistics import MAD_TO_SIGMA, median, median_absolute_deviation
 
@@ -120,7 +121,8 @@ class NotRead:
 class Fleet:
     """All groups, the largest first; what is flagged, the slowest first; what could not be judged or read.
 
-    `least` and `most_mads` are the two limits. `notes` tell of records that do not count.
+    `least` and `most_mads` are the two limits. `notes` tell of records that do not count, and how machines of one name
+    were told apart.
     """
 
     groups: tuple[JudgedGroup, ...]
@@ -131,6 +133,11 @@ class Fleet:
     least: float
     most_mads: float
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether anything could be judged at all."""
+        return bool(self.flagged) or any(group.targets for group in self.groups)
+
 
 def judge(
     machines: Iterable[Machine],
@@ -139,7 +146,7 @@ def judge(
     *,
     not_read: Sequence[NotRead] = (),
 ) -> Fleet:
-    """Judge machines within their groups; of several records of a host, measured in the same way, the newest counts.
+    """Judge machines within their groups; of several records of one machine and way of measuring the newest counts.
 
     A target is flagged where the machine's speed is below `least` (a share) of its group's median and also more than
     `most_mads` scaled MADs below. Raises BandwidthError where there is no machine.
@@ -148,6 +155,7 @@ def judge(
     if not newest:
         reason = f"{not_read[0].source}: {not_read[0].reason}" if not_read else "give records, or a folder with some"
         raise BandwidthError("there is no record that could be read", reason)
+    notes += _unnamed_notes(newest)
     groups: dict[Group, list[Machine]] = {}
     for machine in newest:
         groups.setdefault(machine.group, []).append(machine)
@@ -162,24 +170,6 @@ def judge(
     return Fleet(tuple(judged), tuple(flagged), tuple(not_judged), tuple(not_read), tuple(notes), least, most_mads)
 
 
-def newest_of(machines: Iterable[Machine]) -> tuple[list[Machine], list[str]]:
-    """Return the newest record of each host by name, label and options, and a note for each host that had several."""
-    found: dict[tuple[str, str, str], Machine] = {}
-    counts: Counter[tuple[str, str, str]] = Counter()
-    for machine in machines:
-        key = (machine.hostname, machine.label, machine.group.options)
-        counts[key] += 1
-        if key not in found or machine.taken_at >= found[key].taken_at:
-            found[key] = machine
-    notes = [
-        f"{found[key].name}: of {count} records the newest counts, {found[key].source}, taken at "
-        f"{found[key].taken_at.isoformat(timespec='seconds')}."
-        for key, count in counts.items()
-        if count > 1
-    ]
-    return list(found.values()), notes
-
-
 class _GroupJudge:
     """Judges the machines of one group."""
 
@@ -190,12 +180,19 @@ class _GroupJudge:
         self.targets: list[GroupTarget] = []
         self.flagged: list[Flagged] = [self._wrong(machine, *one) for machine in members for one in _failures(machine)]
         self.not_judged: list[NotJudged] = []
+        group = members[0].group
+        if not group.is_model_known:
+            known = group.kind or "nothing"
+            reason = f"its processor has no name, and what is known of it ({known}) does not tell the model"
+            self.not_judged = [NotJudged(machine, "", reason) for machine in members]
+            return
         if len(members) < FEWEST_MACHINES:
             reason = f"its group has {_machines(len(members))}, and {FEWEST_MACHINES} are needed to tell the odd one"
             self.not_judged = [NotJudged(machine, "", reason) for machine in members]
             return
         self._usual = _usual_setup(members)
-        for target in sorted({one.target for machine in members for one in machine.figures}):
+        fit = {one.target for machine in members for one in machine.figures}
+        for target in sorted(fit.union(*(machine.unfit for machine in members))):
             self._judge_target(target)
 
     def _judge_target(self, target: str) -> None:
@@ -246,10 +243,24 @@ class _GroupJudge:
         return Flagged(machine, target, None, None, (), _differences(machine, _usual_setup(self._members)), ids)
 
     def _why_not(self, machine: Machine, target: str) -> str:
-        if any(one.target == target for one in machine.figures):
-            return "none of its results has a counterpart in its group: other threads, kernels or engines"
         having = sum(any(one.target == target for one in other.figures) for other in self._members)
+        if target in machine.unfit:
+            return machine.unfit[target]
+        if any(one.target == target for one in machine.figures):
+            if having < FEWEST_MACHINES:
+                return f"of its group {_machines(having)} can be compared, and {FEWEST_MACHINES} are needed"
+            return "none of its results has a counterpart in its group: other threads, kernels or engines"
         return f"{target} was not measured here, but by {having} of the {len(self._members)} machines of its group"
+
+
+def _unnamed_notes(machines: Sequence[Machine]) -> list[str]:
+    """Return a note for each kind of unnamed processor that is judged: the others are not, with the reason."""
+    kinds = Counter(one.group.kind for one in machines if not one.group.cpu_model and one.group.is_model_known)
+    return [
+        f"{_machines(count)} with a processor that has no name here: taken for one model by what else is known "
+        f"({kind}). See that they are."
+        for kind, count in kinds.items()
+    ]
 
 
 def _failures(machine: Machine) -> list[tuple[str, tuple[str, ...]]]:

@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from bandwidth.comparison.pairs import figure_of
 from bandwidth.comparison.setups import setup_of
+from bandwidth.findings.comparable import disturbance_of, why_not_comparable
 from bandwidth.findings.setup import examine_facts
+from bandwidth.fleet.processors import plain_name, processor_of
 from bandwidth.measuring.saved_options import TARGET, asked_words
 from bandwidth.results import Case, Finding, Record, Result, summarise
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they
 # leave out names, as it begins with `hostname`.
 LABEL_FACT = "hostname_label"
-UNKNOWN_MODEL = "unknown processor"
+# What tells machines of one name apart, the surest first: the maker's number, this start of it, its installation.
+ID_FACTS = ("machine_serial_hash", "boot_id_hash", "machine_id_hash")
 DEFAULT_TARGET = "all"
-# What a record may hold in the place of a name is cut to this length.
-LONGEST_NAME = 80
 # For records from before the options were kept as data: options of `measure` that say where a result goes, how it is
 # shown, how long it may take or what its theory is. They change no rate. True: a value follows.
 _WITHOUT_EFFECT = {
@@ -53,12 +54,18 @@ _LINK_FACTS = (
 
 @dataclass(frozen=True)
 class Group:
-    """What machines must share to be compared: what a machine is and what was asked, never how it is configured."""
+    """What machines must share to be compared: what a machine is and what was asked, never how it is configured.
+
+    `kind` is what else tells the model of a processor whose name, which may be empty, does not; where
+    `is_model_known` is false nothing does, and such machines may be of any kind.
+    """
 
     cpu_model: str
     sockets: int | None
     gpu_models: tuple[str, ...]
     options: str
+    kind: str = ""
+    is_model_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,10 @@ class Measured:
 class Machine:
     """One machine by one record: bytes per second, or nanoseconds of a latency, for each thing that was measured.
 
-    `source` is the file, `taken_at` in UTC. `failed` are the ids whose data was wrong, by target; `setup` is what is
-    known of its configuration, a text by name; `findings` is what its set-up gives away whatever its rates.
+    `source` is the file, `taken_at` in UTC. `figures` are those that may be compared (findings/comparable.py), and
+    `unfit` is why others may not, by target. `failed` are the ids whose data was wrong, by target; `setup` is what is
+    known of its configuration, a text by name. `ids` are hashes that tell it from others of its name, the surest
+    first; `findings` is what its set-up gives away whatever its rates.
     """
 
     hostname: str
@@ -95,6 +104,8 @@ class Machine:
     failed: tuple[tuple[str, str], ...]
     setup: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    ids: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -106,10 +117,12 @@ def machine_of(record: Record, source: str) -> Machine:
     """Return what judging needs of a record from `source`; a record that names no host is called by its source."""
     facts = record.machine
     results = [one for results in _by_target(record).values() for one in _of_memory(results)]
-    known = [(one, figure_of(summarise(one))) for one in results if one.is_verified]
+    verified = [(one, summarise(one)) for one in results if one.is_verified]
+    known = [(one, figure_of(own)) for one, own in verified if not why_not_comparable(record, one, own)]
+    fit = {one.case.id for one, _ in known}
     return Machine(
-        hostname=sys.intern(_name(facts.get("hostname")) or source),
-        label=_name(facts.get(LABEL_FACT)),
+        hostname=sys.intern(plain_name(facts.get("hostname")) or source),
+        label=plain_name(facts.get(LABEL_FACT)),
         source=source,
         taken_at=moment(record.taken_at),
         group=group_of(record),
@@ -117,6 +130,8 @@ def machine_of(record: Record, source: str) -> Machine:
         failed=tuple((one.case.target, one.case.id) for one in record.results if not one.is_verified),
         setup={name: sys.intern(text) for name, text in {**setup_of(record), **_links(record)}.items()},
         findings=tuple(map(_same, examine_facts(facts))),
+        unfit={one.case.target: _unfit(record, one) for one, _ in verified if one.case.id not in fit},
+        ids=tuple((name, plain_name(facts[name])) for name in ID_FACTS if plain_name(facts.get(name))),
     )
 
 
@@ -124,6 +139,13 @@ def machine_of(record: Record, source: str) -> Machine:
 def _same(finding: Finding) -> Finding:
     """Return one object for equal findings: thousands of machines of a kind have the same."""
     return finding
+
+
+def _unfit(record: Record, result: Result) -> str:
+    """Return why a result may not be compared, in words that many machines share."""
+    if disturbance_of(record, result) is not None:
+        return "the machine was busy while it was measured (BW004)"
+    return "its blocks are too few or too far apart to be compared (BW003, BW008, BW053)"
 
 
 def measured(case: Case) -> Measured:
@@ -148,13 +170,14 @@ def moment(taken_at: str) -> datetime:
 
 def group_of(record: Record) -> Group:
     """Return the group of a record's machine."""
-    facts = record.machine
-    sockets = facts.get("sockets")
+    processor, sockets = processor_of(record.machine), record.machine.get("sockets")
     return _group(
-        _name(facts.get("cpu_model")) or UNKNOWN_MODEL,
+        processor.name,
         sockets if type(sockets) is int else None,
         tuple(sorted({_gpu_model(gpu) for gpu in record.listed_gpus})),
         asked_words(record.options) if TARGET in record.options else options_of(record.command),
+        processor.kind,
+        processor.is_model_known,
     )
 
 
@@ -202,7 +225,7 @@ def _of_memory(results: list[Result]) -> list[Result]:
 def _gpu_model(gpu: Mapping[str, Any]) -> str:
     """Return a GPU's name, else its PCI ids: a driver that does not answer tells no name."""
     ids = " ".join(str(gpu[name]) for name in ("vendor_id", "device_id") if name in gpu)
-    return _name(gpu.get("name")) or _name(ids) or "unknown GPU"
+    return plain_name(gpu.get("name")) or plain_name(ids) or "unknown GPU"
 
 
 def _links(record: Record) -> dict[str, str]:
@@ -218,10 +241,3 @@ def _links(record: Record) -> dict[str, str]:
 
 def _numbers(values: list[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
-
-
-def _name(value: object) -> str:
-    """Return a text on one line, empty for what is none: a record may hold anything."""
-    if not isinstance(value, str):
-        return ""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(value.split()))[:LONGEST_NAME]

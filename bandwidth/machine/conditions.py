@@ -9,6 +9,9 @@ from bandwidth.machine.cgroups import version_1_folders, version_2_folders
 from bandwidth.machine.facts import Json
 from bandwidth.machine.reader import Reader, read_integer, read_line
 
+# /proc/stat counts in hundredths of a second on every architecture of today (USER_HZ).
+TICKS_PER_S = 100
+
 _CPU_FOLDER = "/sys/devices/system/cpu"
 _POWER_FOLDER = "/sys/class/power_supply"
 # Reading a clock may cost 20 ms a CPU on kernels before 5.17; a few of them show the range.
@@ -26,12 +29,14 @@ def read_conditions(reader: Reader) -> dict[str, Json]:
     Counters to be subtracted: `steal_ticks`, `idle_ticks`, `total_ticks`; `cpu_stall_us` and `memory_stall_us`, the
     time in which something waited; `throttle_count`, for heat; `throttled_periods` and `throttled_us`, for the
     quotas of this process's control groups (each stopped group's time counts, so that two at once count twice).
+
+    A measurement adds `lock`, the files that it held locked (measuring/lock.py).
     """
     found: dict[str, Json | None] = {
         **_load(reader),
-        **_ticks(reader),
-        **_pressure(reader, "cpu"),
-        **_pressure(reader, "memory"),
+        **cpu_ticks(reader),
+        **pressure(reader, "cpu"),
+        **pressure(reader, "memory"),
         **_clocks(reader),
         "throttle_count": _throttle_count(reader),
         **_throttled_by_quota(reader),
@@ -47,7 +52,8 @@ def _load(reader: Reader) -> dict[str, Json | None]:
     return {"load_average_1min": float(match[1]), "running_processes": int(match[2])}
 
 
-def _ticks(reader: Reader) -> dict[str, Json | None]:
+def cpu_ticks(reader: Reader) -> dict[str, int]:
+    """Return `steal_ticks`, `idle_ticks` and `total_ticks` of all CPUs since the start, nothing where untold."""
     words = (reader.text("/proc/stat") or "").partition("\n")[0].split()
     if len(words) <= len(_TICKS) or words[0] != "cpu" or not all(re.fullmatch(r"[0-9]{1,20}", w) for w in words[1:]):
         return {}
@@ -59,7 +65,7 @@ def _ticks(reader: Reader) -> dict[str, Json | None]:
     }
 
 
-def _pressure(reader: Reader, resource: str) -> dict[str, Json | None]:
+def pressure(reader: Reader, resource: str) -> dict[str, Json | None]:
     """Return the `some` line of the kernel's accounting/psi.rst: at least one task waited."""
     text = reader.text(f"/proc/pressure/{resource}") or ""
     match = re.search(r"^some avg10=([0-9]{1,3}\.[0-9]{1,4})", text, re.ASCII | re.MULTILINE)

@@ -9,6 +9,7 @@ from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, Json, k
 from bandwidth.machine.firmware import firmware_facts
 from bandwidth.machine.gpus import gpu_facts
 from bandwidth.machine.hmat import hmat_facts
+from bandwidth.machine.identity import identity_facts
 from bandwidth.machine.memory import cpu_quota_facts, memory_facts
 from bandwidth.machine.modules import module_facts
 from bandwidth.machine.numa import numa_facts
@@ -51,6 +52,7 @@ def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
             **memory_facts(reader),
             **page_facts(reader),
             **environment,
+            **identity_facts(reader),
             **module_facts(reader, Facts({**environment, **processor, **layout})),
             **hmat_facts(reader),
             **gpu_facts(reader, nvml),

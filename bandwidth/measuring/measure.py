@@ -11,6 +11,7 @@ from typing import Any
 
 from bandwidth.collector import without_collector
 from bandwidth.errors import BandwidthError
+from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.gpus import sysfs_link
 from bandwidth.machine.nvml import NvmlLook, gpu_conditions
@@ -20,11 +21,12 @@ from bandwidth.measuring.engines import ENGINES, Engine, Look, make_engines
 from bandwidth.measuring.gpu_plan import LINK_PATHS
 from bandwidth.measuring.gpu_theory import machine_with, with_link_theories
 from bandwidth.measuring.kernels import KERNELS, ORDINARY, kernel_of
-from bandwidth.measuring.lock import machine_lock
+from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.options import HOST_MEMORY, TARGETS, MeasureOptions
 from bandwidth.measuring.preparation import Preparation, Surroundings, prepare
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.measuring.saved_options import options_to_json
+from bandwidth.measuring.workers import worker_threads
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
 
@@ -44,13 +46,39 @@ def measure_prepared(
     progress: Callable[[Progress], None] = lambda _: None,
     save: Callable[[Record], None] = lambda _: None,
     make_engine: Callable[[str, Topology], Engine] | None = None,
+    lock_wait_s: float = 0.0,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Record, bool]:
     """Measure as planned; return the record and whether it was interrupted. `save` gets the record after each round.
 
-    Raises BandwidthError where another measurement runs or memory is refused.
+    Raises LockedError where another measurement runs for longer than `lock_wait_s` (`tell` is told that it is waited
+    for), and BandwidthError where memory is refused.
+    """
+    if not any(plan.cases or plan.notes for plan in preparation.plans):
+        raise BandwidthError("there is nothing to measure", "choose other kernels or engines")
+    whole, plans = Outcome((), (), interrupted=False), list(preparation.plans)
+    with machine_lock(wait_s=lock_wait_s, tell=tell) as lock, without_collector():
+        record = _recorder(preparation, plans, command, lock)
+
+        def saver(so_far: Outcome) -> Callable[[Outcome], None]:
+            return lambda outcome: save(record(_joined(so_far, outcome), {}))
+
+        for number, plan in enumerate(plans):
+            ran, outcome = _run(preparation, plan, make_engine, progress, saver(whole), whole)
+            plans[number], whole = ran, _joined(whole, outcome)
+    return record(whole, _conditions(preparation)), whole.interrupted
+
+
+def _recorder(
+    preparation: Preparation, plans: Sequence[Plan], command: Sequence[str], lock: HeldLock
+) -> Callable[[Outcome, Mapping[str, Any]], Record]:
+    """Return what makes the record of an outcome and the conditions after it; those before it are read now.
+
+    `plans` are looked at anew each time: a plan becomes what it ran as.
     """
     taken_at, here = datetime.now(UTC).isoformat(timespec="seconds"), preparation.surroundings
-    before, plans = _conditions(preparation), list(preparation.plans)
+    before = {**_conditions(preparation), "lock": [*lock.paths]}
+    lock_notes = (lock.note,) if lock.note else ()
 
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
         gpus = [gpu for plan in plans for gpu in plan.gpus]
@@ -64,22 +92,11 @@ def measure_prepared(
             results=tuple(sorted(results, key=_place)),
             not_run=outcome.not_run,
             memory=preparation.plan.theory.to_json(),
-            notes=tuple(note for plan in plans for note in plan.notes),
+            notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
             options=options_to_json(preparation.options),
         )
 
-    if not any(plan.cases or plan.notes for plan in preparation.plans):
-        raise BandwidthError("there is nothing to measure", "choose other kernels or engines")
-
-    def saver(so_far: Outcome) -> Callable[[Outcome], None]:
-        return lambda outcome: save(record(_joined(so_far, outcome), {}))
-
-    whole = Outcome((), (), interrupted=False)
-    with machine_lock(), without_collector():
-        for number, plan in enumerate(plans):
-            ran, outcome = _run(preparation, plan, make_engine, progress, saver(whole), whole)
-            plans[number], whole = ran, _joined(whole, outcome)
-    return record(whole, _conditions(preparation)), whole.interrupted
+    return record
 
 
 def _run(
@@ -94,10 +111,14 @@ def _run(
     outcome = _none_of(plan, "interrupted before its first sample", interrupted=True)
     if so_far.interrupted:
         return plan, outcome
+
+    def activity() -> Activity:
+        return read_activity(preparation.surroundings.reader, worker_threads())
+
     try:
         plan = preparation.opened(plan)
         with _engines(preparation, plan, make_engine) as engines:
-            outcome = Measurement(plan, engines, progress=progress, save=save).run()
+            outcome = Measurement(plan, engines, progress=progress, save=save, activity=activity).run()
     except KeyboardInterrupt:  # while engines were made or closed: what was measured stands
         return plan, replace(outcome, interrupted=True)
     except BandwidthError as error:

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bandwidth.errors import BandwidthError
+from bandwidth.machine.activity import Activity
 from bandwidth.measuring.cases import Plan, PlannedCase
 from bandwidth.measuring.costs import guessed_call_s
+from bandwidth.measuring.disturbance import disturbances, seen
 from bandwidth.measuring.engines import Block, Engine
 from bandwidth.measuring.options import HARD_STOP, PLANNED_STOP
 from bandwidth.measuring.sampling import MOST_SAMPLES, calls_for_block, is_precise, least_block_s
-from bandwidth.results import NotRun, Observed, Result, Samples
-from bandwidth.statistics import FEWEST_FOR_INTERVAL, median
+from bandwidth.results import NotRun, Result, Samples
+from bandwidth.statistics import FEWEST_FOR_INTERVAL
 from bandwidth.units import format_duration
 
 MOST_CALIBRATION_BLOCKS = 12
@@ -63,6 +65,8 @@ class _Turn:
     failure: str = ""
     given_up: str = ""
     observed: dict[str, list[float]] = field(default_factory=dict)
+    activity: Activity | None = None  # of the block that ran last
+    activities: list[Activity] = field(default_factory=list)  # of every sample
     tuning: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -95,7 +99,8 @@ class _Turn:
 class Measurement:
     """One run of a plan. `engines` are by name; `clock` gives seconds; `shuffle` orders each round.
 
-    `progress` is told what happens; `save` gets the results after every round, so that nothing is lost.
+    `progress` is told what happens; `save` gets the results after every round, so that nothing is lost. `activity`
+    counts who uses the CPUs: it is asked before and behind each block, never while one is timed.
     """
 
     def __init__(
@@ -107,7 +112,9 @@ class Measurement:
         shuffle: Callable[[list[_Turn]], None] = random.shuffle,
         progress: Callable[[Progress], None] = lambda _: None,
         save: Callable[[Outcome], None] = lambda _: None,
+        activity: Callable[[], Activity | None] = lambda: None,
     ) -> None:
+        self._read_activity = activity
         self._plan = plan
         self._engines = engines
         self._clock = clock
@@ -235,6 +242,7 @@ class Measurement:
         turn.tuning = block.tuning
         for name, value in block.observed.items():
             turn.observed.setdefault(name, []).append(value)
+        turn.activities += [turn.activity] if turn.activity is not None else []
         turn.start_skew_s = max(turn.start_skew_s, block.start_skew_s)
 
     def _close_for_time(self, turns: Sequence[_Turn]) -> None:
@@ -249,7 +257,7 @@ class Measurement:
 
     def _block(self, turn: _Turn) -> Block | None:
         """Run one block and look at parts of what it left; None where it failed, which ends the case."""
-        begin = self._clock()
+        begin, before = self._clock(), self._read_activity()
         try:
             block = turn.engine.run_block(turn.planned.case, turn.calls)
         except MemoryError:
@@ -258,6 +266,8 @@ class Measurement:
         except BandwidthError as error:  # the machine did not let it end: what was sampled stands
             turn.given_up, turn.stopped_by, turn.is_closing = str(error), "failure", False
             return None
+        behind = self._read_activity()
+        turn.activity = None if before is None or behind is None else behind.since(before)
         turn.pinned = turn.pinned and block.pinned
         if not 0 < block.seconds < float("inf"):
             self._fail(turn, f"a block took {block.seconds} s by its clock, which cannot be")
@@ -326,5 +336,8 @@ def _result(turn: _Turn) -> Result:
         pinned=turn.pinned,
         last_block_checked=turn.is_checked_whole,
         tuning=turn.tuning,
-        observed={name: Observed(median(values), min(values), max(values)) for name, values in turn.observed.items()},
+        observed={
+            **{name: seen(values, len(turn.seconds)) for name, values in turn.observed.items()},
+            **disturbances(turn.activities),
+        },
     )

@@ -18,6 +18,7 @@ from bandwidth.errors import BandwidthError
 LEAD_S = 0.001
 LEAD_S_PER_WORKER = 0.0001
 NS_PER_S = 1_000_000_000
+THREAD_NAME = "bandwidth-cpu-"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Worker:
         self._cpu = cpu
         self._jobs: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, daemon=True, name=f"bandwidth-cpu-{cpu}")
+        self._thread = threading.Thread(target=self._serve, daemon=True, name=f"{THREAD_NAME}{cpu}")
         self._thread.start()
 
     def start(self, job: Callable[[], Any]) -> None:
@@ -84,6 +85,12 @@ class Worker:
             return os.sched_getaffinity(0) == {self._cpu}
         except OSError:
             return False  # a sandbox does not let it be seen: not known to be pinned, and a finding says so
+
+
+def worker_threads() -> list[int]:
+    """Return the system's ids of all workers' threads."""
+    ids = [thread.native_id for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
+    return [thread for thread in ids if thread is not None]
 
 
 class Team:

@@ -13,7 +13,7 @@ HOST, FILE, IDENTIFIER = "[host]", "[file]", "[id]"
 
 # Facts that name a machine, its parts or its owner; other facts tell what kind they are.
 _NAMING = re.compile(
-    r"hostname|host_name|serial|uuid|guid|asset|user|owner|login|mac_address|ip_address|domain", re.IGNORECASE
+    r"hostname|host_name|serial|uuid|guid|asset|user|owner|login|mac_address|ip_address|domain|_id_hash", re.IGNORECASE
 )
 # Folders of every system: what lies there tells where a fact came from, and nothing of the owner.
 _OF_THE_SYSTEM = r"(?:proc|sys|etc|usr|lib|lib64|dev|run|bin|sbin|opt)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bandwidth.comparison.baseline import FAILING, Check, Judged
+from bandwidth.comparison.baseline import FAILING, UNDECIDED, Check, Judged
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import UNKNOWN, format_ns, known_rate
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent
@@ -28,6 +28,8 @@ def check_document(check: Check, name: str, baseline: str, unit: str = DEFAULT_R
     data = {
         "schema": SCHEMA,
         "passed": check.has_passed,
+        "verdict": check.verdict,
+        "reason": check.locked_out or None,
         "record": name,
         "baseline": baseline,
         "min": check.least,
@@ -46,15 +48,23 @@ def check_line(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_
     """Return the one line: the verdict, the worst results with both figures, what is within noise, what differs."""
     count, least = len(check.judged), f"{check.least * 100:g} %"
     good = [one for one in check.judged if one.verdict == "ok"]
-    if check.has_passed:
+    if check.locked_out:
+        start, told = f"undecided: {name}: nothing was measured: {check.locked_out}", []
+    elif check.has_passed:
         reached = f"{count}" if len(good) == count else f"{len(good)} of {count}"
         start = f"ok: {name}: {reached} {_results(count)} at {least} of {baseline} or above"
         told = [f"the slowest {_words(good[0], unit)}"] if len(good) == count else []
+    elif check.verdict == UNDECIDED:
+        start = f"undecided: {name}: {len(check.undecided)} of {count} {_results(count)} cannot be judged"
+        start += f", at least {least} of {baseline} is asked"
+        told = [_several(check.undecided, unit), "measure again when nothing else runs"]
     else:
         start = f"FAILED: {name}: {_failures(check)} of {count} {_results(count)}, at least {least} of {baseline}"
         told = [_several(check.failing, unit)]
     told += [f"within noise {_several(check.within_noise, unit)}"] if check.within_noise else []
     told += check.set_up
+    is_told = check.verdict == UNDECIDED or not check.undecided
+    told += [] if is_told else [f"cannot be judged {_several(check.undecided, unit)}"]
     told += [_differs(check)] if check.differences else []
     line = " ".join("; ".join([start, *told]).split())
     return "".join(letter if letter.isprintable() else "?" for letter in line)
@@ -80,7 +90,7 @@ def _words(one: Judged, unit: str) -> str:
         return f"{one.name} {one.verdict}" + (f" ({one.reason})" if one.reason else "")
     shown = "ns" if one.is_latency else unit
     figures = f"{_figure(one, one.figure, unit)} against {_figure(one, one.baseline, unit)} {shown}"
-    return f"{one.name} at {_speed(one)} ({figures})"
+    return f"{one.name} at {_speed(one)} ({figures}{f': {one.reason}' if one.reason else ''})"
 
 
 def _figure(one: Judged, figure: float | None, unit: str) -> str:
@@ -105,6 +115,7 @@ def _flat(one: Judged) -> dict[str, Any]:
     return {
         "id": one.name,
         "verdict": one.verdict,
+        "matters": one.matters,
         "reason": one.reason or None,
         "speed": one.speed,
         "beyond_noise": one.differs,

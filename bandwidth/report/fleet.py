@@ -8,6 +8,7 @@ from typing import Any
 from bandwidth.fleet.gathering import Gathered
 from bandwidth.fleet.judging import Deviation, Flagged, Fleet, GroupTarget, JudgedGroup, Verdict
 from bandwidth.fleet.machines import Group, Machine, Measured
+from bandwidth.fleet.processors import UNNAMED
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures import Figure, Strip, StripRow
 from bandwidth.report.labels import HOST, UNKNOWN, format_ns, thread_words
@@ -25,8 +26,9 @@ WRONG_DATA = "WRONG DATA"
 
 METHOD = (
     "Method: machines are compared within groups of one processor model, number of sockets, GPU model and measure "
-    "options. A machine's speed is the median over its results of their ratios to the group's medians, those with the "
-    "most threads; it is flagged below {least} and more than {mads:g} scaled MADs below the group's median."
+    "options, by results that no noise took part in. A machine's speed is the median over its results of their ratios "
+    "to the group's medians, those with the most threads; it is flagged below {least} and more than {mads:g} scaled "
+    "MADs below the group's median."
 )
 
 
@@ -143,8 +145,9 @@ def _group_rows(group: JudgedGroup) -> list[tuple[str, ...]]:
 
 def group_words(group: Group) -> str:
     """Return a group's hardware in words: `2 x AMD EPYC 9654, NVIDIA H200`."""
-    cpu = f"{group.sockets} x {group.cpu_model}" if group.sockets else group.cpu_model
-    return ", ".join([cpu, *group.gpu_models])
+    name = group.cpu_model or UNNAMED
+    cpu = f"{group.sockets} x {name}" if group.sockets else name
+    return ", ".join([f"{cpu} ({group.kind})" if group.kind else cpu, *group.gpu_models])
 
 
 def _finding_lines(fleet: Fleet) -> list[str]:
@@ -238,12 +241,18 @@ def fleet_json(fleet: Fleet, gathered: Sequence[Gathered] = ()) -> dict[str, Any
 
 
 def _host(machine: Machine) -> dict[str, Any]:
-    return {"hostname": machine.hostname, "label": machine.label or None}
+    return {"hostname": machine.hostname, "label": machine.label or None, "file": machine.source}
 
 
 def _group_json(group: JudgedGroup) -> dict[str, Any]:
     of = group.group
-    known = {"cpu_model": of.cpu_model, "sockets": of.sockets, "gpu_models": list(of.gpu_models)}
+    known = {
+        "cpu_model": of.cpu_model or None,
+        "cpu_kind": of.kind or None,
+        "cpu_model_known": of.is_model_known,
+        "sockets": of.sockets,
+        "gpu_models": list(of.gpu_models),
+    }
     targets = [
         {
             "target": target.target,
@@ -276,7 +285,6 @@ def _flagged_json(one: Flagged) -> dict[str, Any]:
         ],
         "failed": list(one.failed),
         "paths": [_deviation_json(deviation) for deviation in one.deviations],
-        "file": one.machine.source,
     }
 
 
@@ -338,11 +346,11 @@ def _row(group: JudgedGroup, target: GroupTarget, verdict: Verdict, flagged: Fla
         "slowest_id": None if slowest is None else slowest.measured.id,
         "slowest_ratio": None if slowest is None else slowest.ratio,
         "differs": [] if flagged is None else list(flagged.differs),
-        "cpu_model": group.group.cpu_model,
+        "cpu_model": group.group.cpu_model or None,
+        "cpu_kind": group.group.kind or None,
         "sockets": group.group.sockets,
         "gpu_models": list(group.group.gpu_models),
         "options": group.group.options,
-        "file": verdict.machine.source,
         "failed": [],
         "not_judged": None,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -177,9 +176,14 @@ def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, 
         "vendor_efficiency": summary.vendor_efficiency,
         **_latency_to_json(summary.latency),
         "tuning": dict(result.tuning),
-        "observed": {name: dataclasses.asdict(observed) for name, observed in result.observed.items()},
+        "observed": {name: _observed_to_json(observed) for name, observed in result.observed.items()},
         "findings": [finding_to_json(finding) for finding in findings],
     }
+
+
+def _observed_to_json(observed: Observed) -> dict[str, Any]:
+    values = {"values": list(observed.values)} if observed.values else {}
+    return {"median": observed.median, "least": observed.least, "most": observed.most, **values}
 
 
 def _latency_to_json(latency: Latency | None) -> dict[str, Any]:
@@ -222,6 +226,7 @@ class _ObservedFile(BaseModel):
     median: _Seen
     least: _Seen
     most: _Seen
+    values: list[_Seen] = []
 
 
 class _ResultFile(BaseModel):
@@ -331,5 +336,8 @@ def _result_from_file(file: _ResultFile) -> Result:
         pinned=file.pinned,
         last_block_checked=file.last_block_checked,
         tuning=file.tuning,
-        observed={name: Observed(seen.median, seen.least, seen.most) for name, seen in file.observed.items()},
+        observed={
+            name: Observed(seen.median, seen.least, seen.most, tuple(seen.values))
+            for name, seen in file.observed.items()
+        },
     )

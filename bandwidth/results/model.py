@@ -95,11 +95,15 @@ class Samples:
 
 @dataclass(frozen=True)
 class Observed:
-    """Something that was looked at in every block: the median of what was seen, and the ends of its range."""
+    """Something that was looked at in every block: the median of what was seen, and the ends of its range.
+
+    `values` is what each timed block showed, in their order; empty where that was not kept.
+    """
 
     median: float
     least: float
     most: float
+    values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,10 @@ class Result:
     all of the first block's and a part of each later one's. `observed` holds what else each block showed:
     `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the other threads read beside a latency),
     `huge_page_share` and `placed_share` (of the pages: how many are huge, how many lie on the memory node asked for).
+    What disturbed it: `others_cpu_share` (of all CPUs' time: what other processes took), `steal_share` (of the time in
+    which CPUs had work: what the hypervisor took), `cpu_wait_share` (of the time of this process's threads: how long
+    they could have run and had no CPU), `cpu_pressure_share` (of the time: when any task waited for a CPU) and
+    `involuntary_switches`; the middle of these shares is that of all blocks together.
     """
 
     case: Case

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +19,10 @@ from simulated_machine import Machine
 from bandwidth.cli import app
 from bandwidth.comparison.checked_now import Rules, check_now
 from bandwidth.findings import examine
+from bandwidth.machine.activity import Activity
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.measuring import engines
+from bandwidth.measuring.lock import machine_lock
 from bandwidth.results.files import load, save
 from bandwidth.results.plain_results import plain_results
 
@@ -34,7 +38,12 @@ FAILED = (
 )
 NOISE = (
     "ok: today.json: 1 of 2 results at 95 % of sound.json or above; "
-    "within noise host/copy/numpy/2 at 90.0 % (36.00 against 40.00 GB/s)\n"
+    "within noise host/copy/numpy/2 at 94.0 % (37.60 against 40.00 GB/s)\n"
+)
+UNDECIDED = (
+    "undecided: today.json: 1 of 2 results cannot be judged, at least 95 % of sound.json is asked; "
+    "host/copy/numpy/2 at 50.0 % (20.00 against 40.00 GB/s: its 95 % interval reaches 105.0 % from the median, "
+    "further than 5.0 %); measure again when nothing else runs\n"
 )
 MISSING = "FAILED: today.json: 1 missing of 2 results, at least 95 % of sound.json; host/read/numpy/2 missing\n"
 
@@ -129,8 +138,79 @@ def test_a_channel_that_was_lost_is_said_once(run, keep):
 
 
 def test_below_but_within_noise_passes_and_is_named(run, keep, sound):
-    keep("today.json", copy=(35.0, 36.0, 36.0, 36.0, 36.0, 41.0), read=(30.0,) * 6)
+    keep("sound.json", copy=(39.0, 40.0, 40.0, 40.0, 40.0, 41.0), read=(30.0,) * 6)
+    keep("today.json", copy=(37.0, 37.6, 37.6, 37.6, 37.6, 39.2), read=(30.0,) * 6)
     assert run(*TODAY) == Ran(0, NOISE, "")
+
+
+# --- undecided
+
+
+def undecided(ran):
+    """The reasons of what could not be judged, by path; exit code 4 and one line, never ok and never failed."""
+    assert (ran.code, ran.err) == (4, "")
+    data = json.loads(ran.out)
+    assert (data["verdict"], data["passed"]) == ("undecided", False)
+    return {one["id"].split("/")[1]: one["reason"] for one in data["results"] if one["verdict"] == "undecided"}
+
+
+def test_half_the_rate_within_noise_is_undecided_and_not_ok(run, keep, sound):
+    keep("today.json", copy=(10.0, 20.0, 20.0, 20.0, 20.0, 41.0), read=(30.0,) * 6)
+    assert run(*TODAY) == Ran(4, UNDECIDED, "")
+    assert undecided(run(*TODAY, "--json")) == {
+        "copy": "its 95 % interval reaches 105.0 % from the median, further than 5.0 %"
+    }
+    assert run(*TODAY, "--format", "csv").out.count(",undecided,") == 1
+
+
+def test_too_few_blocks_are_undecided(run, keep, sound):
+    keep("today.json", copy=(20.0,) * 5, read=(30.0,) * 5)
+    assert "copy" in undecided(run(*TODAY, "--json"))
+
+
+def test_a_baseline_that_is_too_noisy_judges_nothing(run, keep):
+    keep("sound.json", copy=(20.0, 40.0, 40.0, 40.0, 40.0, 60.0))
+    keep("today.json", copy=(40.0,) * 6)
+    reason = "in the baseline: its 95 % interval reaches 50.0 % from the median, further than 5.0 %"
+    assert undecided(run(*TODAY, "--json")) == {"copy": reason}
+
+
+def test_noise_in_what_is_fast_enough_all_the_same_is_ok(run, keep, sound):
+    """The lower end of its interval reaches the least share: noise cannot hide that it is slower."""
+    keep("today.json", copy=(39.0, 44.0, 44.0, 44.0, 44.0, 60.0), read=(30.0,) * 6)
+    assert run(*TODAY).code == 0
+
+
+def test_noise_cannot_explain_that_the_fastest_block_is_too_slow(run, keep, sound):
+    keep("today.json", copy=(10.0, 20.0, 20.0, 20.0, 20.0, 30.0), read=(30.0,) * 6)
+    ran = run(*TODAY)
+    assert (ran.code, "1 below of 2 results" in ran.out) == (1, True)
+
+
+def test_noise_with_fewer_threads_decides_nothing_and_is_told(run, make_record, make_case, make_result):
+    """One thread hides a lost module: all threads are what the verdict rests on."""
+
+    def kept(name, *ones):
+        rows = [(2, (40.0,) * 6), (1, ones)]
+        results = [
+            make_result(make_case(threads=threads), tuple(SIZE / rate / GB for rate in rates))
+            for threads, rates in rows
+        ]
+        record = make_record(*results)
+        save(record, examine(record), Path(name))
+
+    kept("sound.json", *(20.0,) * 6)
+    kept("today.json", 5.0, 18.0, 18.0, 18.0, 18.0, 21.0)
+    ran = run(*TODAY)
+    assert ran.code == 0
+    assert "cannot be judged host/copy/numpy/1 at 90.0 %" in ran.out
+
+
+def test_a_failure_beside_noise_stays_a_failure(run, keep, sound):
+    keep("today.json", copy=(10.0, 20.0, 20.0, 20.0, 20.0, 41.0), read=(15.0,) * 6)
+    ran = run(*TODAY)
+    assert ran.code == 1
+    assert "cannot be judged host/copy/numpy/2 at 50.0 %" in ran.out
 
 
 def test_what_is_missing_fails_unless_it_is_allowed(run, keep, sound):
@@ -190,11 +270,17 @@ def test_the_line_can_go_to_a_file(run, keep, sound, tmp_path):
 # --- measuring: the real planner and the real run, on machines whose blocks take what their rates say
 
 
+def activity_of(engine, others, *_):
+    """What a machine of four CPUs counts on the engine's clock, of which others take a share."""
+    now, total = engine.now, engine.now * 4
+    return Activity(now, 0.0, total * others, 0.0, total, ran_s=now, waited_s=0.0, stalled_s=0.0, switches=0)
+
+
 @pytest.fixture
 def host(monkeypatch, tmp_path):
-    """Put a host in the place of this one, as fast as `speed(case)` says; return its engine."""
+    """Put a host in the place of this one, as fast as `speed(case)` says and as busy as `others`; return its engine."""
 
-    def put(topology=None, speed=lambda case: 1.0):
+    def put(topology=None, speed=lambda case: 1.0, others=0.0):
         machine = Machine(topology=topology or small_topology(4))
         engine = machine.engine()
         sound = engine.seconds_of
@@ -204,6 +290,8 @@ def host(monkeypatch, tmp_path):
         monkeypatch.setattr("bandwidth.measuring.preparation.collect", lambda reader, nvml: facts)
         monkeypatch.setattr("bandwidth.measuring.preparation.read_topology", lambda reader: machine.topology)
         monkeypatch.setattr("bandwidth.measuring.measure.make_engines", lambda names, *_: dict.fromkeys(names, engine))
+        monkeypatch.setattr("bandwidth.measuring.measure.read_conditions", lambda reader: {})
+        monkeypatch.setattr("bandwidth.measuring.measure.read_activity", partial(activity_of, engine, others))
         return engine
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -300,6 +388,112 @@ def test_both_tries_fit_in_60_seconds(host, used_s, budgets):
     rules = Rules(sound, 0.95, allow_missing=False, any_machine=False)
     assert not check_now("host", rules, ["a", "test"], clock=lambda: next(now))[1].has_passed
     assert limits == [pytest.approx(4 / 3 * budget, abs=0.1) for budget in budgets]
+
+
+def test_a_busy_host_is_undecided_however_slow_it_is(run, host):
+    host()
+    measure("host", "--kernel", "copy,read", "--engine", "numpy")
+    host(speed=lambda case: 0.5, others=0.48)
+    ran = run(*MEASURE, "--json", "--save", "now.json")
+    reasons = undecided(ran)
+    assert set(reasons.values()) == {"the machine was busy: others took 48.0 % of the CPUs' time"}
+    assert len(reasons) == 2
+    assert {"BW004", "BW054"} <= examine(load("now.json")).codes()
+    ran = run(*MEASURE)
+    assert (ran.code, ran.out.count("\n"), ran.err) == (4, 1, "")
+    assert ran.out.startswith("undecided: n1: 4 of 4 results cannot be judged")
+
+
+def test_what_noise_left_undecided_is_measured_again(run, host, monkeypatch):
+    host()
+    measure("host", "--kernel", "copy", "--engine", "numpy")
+    engine = host(speed=lambda case: 0.5 if engine.is_disturbed else 1.0)
+    engine.is_disturbed, prepare = False, engine.prepare
+    tries = []
+
+    def prepared(cases, limit_s):
+        tries.append(len(cases))
+        engine.is_disturbed = len(tries) == 1
+        return prepare(cases, limit_s)
+
+    def activity(*_):
+        return activity_of(engine, 0.5 if engine.is_disturbed else 0.0)
+
+    engine.prepare, engine.now = prepared, 1000.0
+    monkeypatch.setattr("bandwidth.measuring.measure.read_activity", activity)
+    assert run(*MEASURE).code == 0
+    assert tries == [2, 2]
+
+
+def test_what_the_budget_does_not_reach_was_not_measured_and_fails_nothing(run, host):
+    host()
+    measure("host", "--kernel", "copy,read,write,scale,add", "--engine", "numpy")
+    host(speed=lambda case: 0.01)  # so slow that few cases have their six blocks within the budget
+    ran = run(*MEASURE, "--json")
+    verdicts, reasons = judged(ran)
+    unreached = [case_id for case_id, verdict in verdicts.items() if verdict == "undecided"]
+    assert unreached
+    assert all("did not reach it" in reasons[case_id] for case_id in unreached)
+    assert "missing" not in verdicts.values()
+
+
+def test_where_memory_is_refused_nothing_was_measured(run, host):
+    host()
+    sound = measure("host", "--kernel", "copy", "--engine", "numpy")
+    host().refused = {sound.results[0].case.id: "the system refused the memory"}
+    verdicts, reasons = judged(run(*MEASURE, "--json"))
+    assert verdicts == {sound.results[0].case.id: "undecided", sound.results[1].case.id: "ok"}
+    assert reasons == {sound.results[0].case.id: "the system refused the memory"}
+    host().refused = {result.case.id: "the system refused the memory" for result in sound.results}
+    assert run(*MEASURE) == Ran(4, "", "bandwidth: nothing could be measured; the system refused the memory\n")
+
+
+def test_a_host_that_is_as_fast_though_it_is_busy_is_ok(run, host):
+    host()
+    measure("host", "--kernel", "copy", "--engine", "numpy")
+    host(others=0.48)
+    assert run(*MEASURE).code == 0
+
+
+def test_a_baseline_of_a_busy_host_judges_nothing(run, host):
+    host(others=0.48)
+    measure("host", "--kernel", "copy", "--engine", "numpy")
+    host()
+    reasons = undecided(run(*MEASURE, "--json"))
+    assert reasons == {"copy": "in the baseline: the machine was busy: others took 48.0 % of the CPUs' time"}
+
+
+def test_another_measurement_is_waited_for_and_its_end_is_seen(run, host):
+    host()
+    measure("host", "--kernel", "copy", "--engine", "numpy")
+    held, free = threading.Event(), threading.Event()
+
+    def hold():
+        with machine_lock():
+            held.set()
+            free.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(20)
+    threading.Timer(0.3, free.set).start()
+    ran = run(*MEASURE)
+    holder.join()
+    assert ran.code == 0
+    assert ran.err == "bandwidth: another measurement runs on this machine: waiting up to 60 s for its end\n"
+
+
+def test_a_lock_that_is_held_too_long_leaves_it_undecided(run, host, monkeypatch):
+    host()
+    measure("host", "--kernel", "copy", "--engine", "numpy")
+    monkeypatch.setitem(check_now.__kwdefaults__, "lock_wait_s", 0.2)
+    with machine_lock():
+        ran = run(*MEASURE, "--quiet")
+        assert (ran.code, ran.err, ran.out.count("\n")) == (4, "", 1)
+        assert ran.out.startswith("undecided: this machine: nothing was measured: another measurement runs")
+        data = json.loads(run(*MEASURE, "--quiet", "--json").out)
+    assert (data["verdict"], data["passed"], data["compared"], data["results"]) == ("undecided", False, 0, [])
+    assert "another measurement runs on this machine for more than 0.2 s" in data["reason"]
 
 
 def test_an_interrupted_measurement_checks_nothing(run, host):

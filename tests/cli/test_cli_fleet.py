@@ -66,6 +66,18 @@ def test_a_sound_fleet_leaves_with_zero(run, runs):
     assert found.out.startswith("11 machines in 1 group: none flagged.\n")
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_where_nothing_can_be_judged_it_leaves_with_4(run, runs, left):
+    for path in sorted(runs.iterdir())[left:]:
+        path.unlink()
+    found = run("runs")
+    assert (found.code, found.err) == (4, "")
+    assert "3 are needed to tell the odd one" in " ".join(found.out.split())
+    data = json.loads(run("runs", "--json").out)
+    assert len(data["not_judged"]) == left
+    assert {one["file"] for one in data["not_judged"]} == {f"runs/{path.name}" for path in runs.iterdir()}
+
+
 def test_json_is_the_contracts(run, runs):
     data = json.loads(run("runs", "--json").out)
     assert data["schema"] == "bandwidth/fleet/1"

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth import BandwidthError
+from bandwidth import BandwidthError, statistics
 from bandwidth.findings import (
     EXPLANATIONS,
+    comparable,
     explanation,
     gpus,
     machine_state,
     nodes,
+    noise,
     normal_range,
     setup,
     stores,
@@ -42,7 +44,7 @@ def test_the_codes_come_first_in_their_order():
     assert [entry.key for entry in EXPLANATIONS[: len(codes)]] == codes
 
 
-@pytest.mark.parametrize("rules", [gpus, machine_state, nodes, normal_range, setup, stores, threads, validity])
+@pytest.mark.parametrize("rules", [gpus, machine_state, nodes, noise, normal_range, setup, stores, threads, validity])
 def test_a_text_stands_beside_the_rule_that_raises_its_code(rules):
     texts = importlib.import_module(f"{rules.__name__}_texts").TEXTS
     raised = set(re.findall(r'"(BW\d{3})"', Path(rules.__file__).read_text("utf-8")))
@@ -68,13 +70,19 @@ def test_every_entry_can_be_printed(entry):
     [
         ("BW001", "at least 4 times"),
         ("BW001", "256 MiB"),
-        ("BW003", f"{validity.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
+        ("BW003", f"{comparable.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
         ("BW008", {6: "six"}[FEWEST_FOR_INTERVAL]),
         ("BW009", f"{validity.SKEW_SHARE * 100:.0f} %"),
         ("BW012", {0.1: "a tenth"}[validity.OUTLIER_SHARE]),
         ("BW012", f"{OUTLIER_SCORE}"),
-        ("BW004", f"more than {machine_state.STEAL_SHARE * 100:.0f} % of the CPUs'"),
-        ("BW004", f"more than {machine_state.CPU_PRESSURE_PERCENT:.0f} % of the ten seconds"),
+        ("BW004", f"more than {comparable.STEAL_SHARE * 100:.0f} % of the time in which CPUs had work"),
+        ("BW004", f"more than {comparable.OTHERS_SHARE * 100:.0f} % of all CPUs'"),
+        ("BW004", f"more than {comparable.WAIT_SHARE * 100:.0f} % of their time"),
+        ("BW004", f"waited for a CPU for more than {comparable.PRESSURE_SHARE * 100:.0f} % of it"),
+        ("BW053", f"{statistics.GROUPS_GAP:g} times as wide"),
+        ("BW053", f"at least {statistics.FEWEST_IN_GROUP} blocks"),
+        ("BW053", f"at least {(statistics.GROUPS_RATIO - 1) * 100:.0f} % apart"),
+        ("BW054", f"further than {comparable.UNSTABLE_HALF_WIDTH * 100:.0f} % from the median"),
         ("BW004", f"more than {machine_state.MEMORY_WAIT_SHARE * 100:.0f} % of the run"),
         ("BW015", f"less than {stores.STORES_ALIKE * 100:.0f} %"),
         ("BW016", f"less than {stores.NUMPY_ALIKE * 100:.0f} %"),

@@ -18,6 +18,7 @@ from bandwidth.findings import (
     gpus,
     machine_state,
     nodes,
+    noise,
     normal_range,
     rules,
     setup,
@@ -37,7 +38,7 @@ ODD = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=5,
 )
-THEMES = (gpus, machine_state, nodes, normal_range, setup, stores, threads, validity)
+THEMES = (gpus, machine_state, nodes, noise, normal_range, setup, stores, threads, validity)
 MACHINE_KEYS = (
     *("logical_cpus", "cpus_allowed", "cpus_isolated", "cpus_offline", "cpu_quota", "operating_system"),
     *("physical_cores", "smt_control", "boost", "core_kinds", "cpu_model", "cpu_vendor", "cpu_family"),
@@ -95,14 +96,15 @@ def test_bw001_by_the_rate_at_half_the_size(make_record, make_case, rated, rate,
 
 @pytest.mark.parametrize(("slowest", "expected"), [(10.0, []), (10.01, ["BW001"])])
 def test_bw001_needs_intervals_apart(make_record, make_case, rated, slowest, expected):
-    spread = (slowest, 10.6, 10.6, 10.6, 10.6, 10.6, 10.6)
+    spread = (slowest, 10.52, 10.52, 10.52, 10.52, 10.52, 10.52)
     record = make_record(rated(10.0, samples=7), rated(*spread, case=half(make_case)))
-    assert [code for code in codes(record) if code != "BW003"] == expected
+    assert codes(record) == expected
 
 
-def test_bw001_without_intervals_compares_the_medians(make_record, make_case, rated):
+def test_bw001_is_not_said_of_too_few_blocks(make_record, make_case, rated):
     record = make_record(rated(10.0, 10.0), rated(11.0, 11.0, case=half(make_case)))
-    assert "BW001" in codes(record)
+    assert "BW001" not in codes(record)
+    assert "BW054" not in codes(record)  # there was one result, and the proof of its size
 
 
 def test_bw001_takes_only_a_half_of_the_same_case(make_record, make_case, rated):
@@ -238,6 +240,8 @@ def test_latencies_are_judged_by_their_spread_and_not_by_the_size_of_memory(make
     small = latency(5.0, working_set_bytes=65536)
     assert codes(make_record(small)) == []
     wide = dataclasses.replace(small, samples=dataclasses.replace(small.samples, seconds=(1e-5, 2e-5) * 4))
+    assert codes(make_record(wide)) == ["BW053"]
+    wide = dataclasses.replace(small, samples=dataclasses.replace(small.samples, seconds=(1e-5,) * 5 + (2e-5,)))
     assert codes(make_record(wide)) == ["BW003"]
     few = dataclasses.replace(small, samples=dataclasses.replace(small.samples, seconds=(1e-5,) * 3))
     assert codes(make_record(few)) == ["BW008"]
@@ -246,21 +250,12 @@ def test_latencies_are_judged_by_their_spread_and_not_by_the_size_of_memory(make
 # --- BW004, BW005
 
 
-@pytest.mark.parametrize(
-    ("load", "cpus", "expected"),
-    [(2.0, 8, []), (2.01, 8, ["BW004"]), (0.5, 1, []), (0.51, 1, ["BW004"]), (0.51, 2, ["BW004"]), (0.51, 4, [])],
-)
-def test_bw004_by_the_load(make_record, make_result, load, cpus, expected):
-    machine = {"logical_cpus": cpus}
-    assert codes(make_record(make_result(), machine=machine, before={"load_average_1min": load})) == expected
+@pytest.mark.parametrize("before", [{"load_average_1min": 99.0}, {"cpu_pressure_percent": 99.0}])
+def test_what_ran_before_the_run_says_nothing_of_it(make_record, make_result, before):
+    assert codes(make_record(make_result(), before=before)) == []  # it may have been a measurement of our own
 
 
-@pytest.mark.parametrize(("percent", "expected"), [(10.0, []), (10.1, ["BW004"])])
-def test_bw004_by_waiting_for_cpus(make_record, make_result, percent, expected):
-    assert codes(make_record(make_result(), before={"cpu_pressure_percent": percent})) == expected
-
-
-@pytest.mark.parametrize(("stolen", "expected"), [(100, []), (101, ["BW004"])])
+@pytest.mark.parametrize(("stolen", "expected"), [(500, []), (501, ["BW004"])])
 def test_bw004_by_stolen_time(make_record, make_result, stolen, expected):
     before, after = {"steal_ticks": 50, "total_ticks": 1000}, {"steal_ticks": 50 + stolen, "total_ticks": 11_000}
     assert codes(make_record(make_result(), before=before, after=after)) == expected
@@ -404,18 +399,21 @@ def everything_wrong(make_record, make_case, make_result, steady):
             "transparent_huge_pages": "never",
         },
         before={
-            "load_average_1min": 99.0,
-            "cpu_pressure_percent": 50.0,
-            "cpu_stall_us": 0,
-            "steal_ticks": 0,
+            "memory_stall_us": 0,
             "total_ticks": 0,
             "throttle_count": 0,
             "on_battery": True,
         },
-        after={"steal_ticks": 50, "total_ticks": 100, "cpu_stall_us": 10**6, "throttle_count": 3},
+        after={"total_ticks": 800, "memory_stall_us": 10**6, "throttle_count": 3},
         memory={"bytes_per_s": None, "reason": "nothing is known"},
     )
-    return first, make_record(*alike), _gpu_wrong(make_record, make_case, make_result)
+    noisy = make_record(
+        make_result(make_case(), (0.02,) * 5 + (0.03,)),
+        make_result(make_case(path="read"), (0.02,) * 27 + (0.04,) * 4),
+        before={"steal_ticks": 0, "total_ticks": 0},
+        after={"steal_ticks": 50, "total_ticks": 100},
+    )
+    return first, noisy, make_record(*alike), _gpu_wrong(make_record, make_case, make_result)
 
 
 def _gpu_wrong(make_record, make_case, make_result):

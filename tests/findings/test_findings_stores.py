@@ -186,8 +186,12 @@ def test_bw019_names_the_gain(steady, found):
 def test_bw019_needs_intervals_apart(make_case, rated, steady, found):
     _, other = pair(steady, 1.0, 10.0)
     case = make_case(path="write", engine="native", variant=STREAMING | {"data": "zeros"})
-    wide = rated(9.9, 12.0, 12.0, 12.0, 12.0, 12.0, case=case)
-    assert [code for code in found(wide, other) if code != "BW003"] == ["BW020"]
+    near = rated(10.5, 11.02, 11.02, 11.02, 11.02, 11.02, case=case)
+    spread = dataclasses.replace(
+        other, samples=dataclasses.replace(other.samples, seconds=rated(*(10.0,) * 5, 10.5).samples.seconds)
+    )
+    assert found(near, spread) == ["BW020"]
+    assert found(near, other) == ["BW019"]
 
 
 def test_bw020_is_silent_where_one_of_several_has_the_shortcut(steady, found):

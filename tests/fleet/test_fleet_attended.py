@@ -14,7 +14,7 @@ import pytest
 
 from bandwidth.errors import BandwidthError
 from bandwidth.fleet import attended, errand
-from bandwidth.measuring.lock import machine_lock
+from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 
 TINY = ["host", "--size", "2MiB", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
 # Half a minute and more: what ends before was ended.
@@ -39,7 +39,10 @@ def is_free(folder):
 
 
 def test_a_measurement_ends_when_its_worker_is_killed(tmp_path):
-    worker = subprocess.Popen([sys.executable, "-c", WORKER, *LONG], env={**os.environ, "TMPDIR": str(tmp_path)})
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, *LONG],
+        env={**os.environ, "TMPDIR": str(tmp_path), FOLDER_VARIABLE: str(tmp_path)},
+    )
     try:
         wait_for(lambda: list(tmp_path.glob("bandwidth-fleet-*/record.json")), 60)  # after its first round
         assert not is_free(tmp_path)

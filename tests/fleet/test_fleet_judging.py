@@ -10,10 +10,12 @@ from simulated_fleet import FAULTS, Fault, Spread, name_of, planted, simulated_m
 
 from bandwidth.errors import BandwidthError
 from bandwidth.fleet import judge, machine_of
+from bandwidth.fleet.identity import newest_of
 from bandwidth.fleet.judging import NotRead
 from bandwidth.fleet.machines import LABEL_FACT, group_of, options_of
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.saved_options import options_to_json
+from bandwidth.results import Observed
 
 NONE = Spread(0.0)
 
@@ -37,6 +39,9 @@ def make_machine(make_record, make_result):
 
 def flagged_names(fleet):
     return [one.machine.name for one in fleet.flagged]
+
+
+IDS = {"machine_id_hash": "9d1c", "boot_id_hash": "77aa"}
 
 
 # --- the two limits -------------------------------------------------------------------------------------------------
@@ -73,7 +78,9 @@ def test_the_slowest_stands_first(make_machine):
 def test_a_latency_is_slower_where_it_takes_longer(make_record, make_result, make_case):
     def of(name, seconds):
         case = make_case(path="latency", bytes_per_call=800)
-        return machine_of(make_record(make_result(case, (seconds,) * 8), machine={"hostname": name}), name)
+        return machine_of(
+            make_record(make_result(case, (seconds,) * 8), machine={"hostname": name, "cpu_model": "Example"}), name
+        )
 
     fleet = judge([*(of(f"n{i}", 0.02) for i in range(4)), of("odd", 0.03), of("fast", 0.01)])
     assert flagged_names(fleet) == ["odd"]
@@ -115,7 +122,10 @@ def test_a_target_that_others_have_is_missed(make_machine):
 
 def test_other_threads_have_no_counterpart(make_record, make_result, make_case):
     def of(name, threads):
-        return machine_of(make_record(make_result(make_case(threads=threads)), machine={"hostname": name}), name)
+        return machine_of(
+            make_record(make_result(make_case(threads=threads)), machine={"hostname": name, "cpu_model": "Example"}),
+            name,
+        )
 
     fleet = judge([*(of(f"n{i}", 64) for i in range(3)), of("short", 63)])
     assert [one.machine.name for one in fleet.not_judged] == ["short"]
@@ -156,8 +166,8 @@ def test_records_are_grouped_by_the_options_that_they_kept_and_old_ones_by_their
 
 
 def test_the_newest_record_of_a_host_counts_and_that_is_said(make_machine):
-    old = make_machine("n0", 0.5, taken_at="2026-01-02T03:04:05+02:00")
-    new = make_machine("n0", 1.0, taken_at="2026-01-02T02:04:05+00:00")
+    old = make_machine("n0", 0.5, taken_at="2026-01-02T03:04:05+02:00", **IDS)
+    new = make_machine("n0", 1.0, taken_at="2026-01-02T02:04:05+00:00", **IDS)
     fleet = judge([old, new, *(make_machine(f"n{i}") for i in range(1, 4))])
     assert fleet.flagged == ()
     assert fleet.notes == ("n0: of 2 records the newest counts, n0.json, taken at 2026-01-02T02:04:05+00:00.",)
@@ -169,9 +179,144 @@ def test_hosts_of_one_name_are_told_apart_by_their_labels(make_machine):
 
 
 def test_a_time_that_cannot_be_read_is_the_oldest(make_machine):
-    machines = [make_machine("n0", 1.0), make_machine("n0", 0.5, taken_at="yesterday")]
+    machines = [make_machine("n0", 1.0, **IDS), make_machine("n0", 0.5, taken_at="yesterday", **IDS)]
     fleet = judge([*machines, *(make_machine(f"n{i}") for i in range(1, 4))])
     assert fleet.flagged == ()
+
+
+def ids(serial=None, boot=None, machine=None):
+    found = {"machine_serial_hash": serial, "boot_id_hash": boot, "machine_id_hash": machine}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def counted(make_machine, *known):
+    """How many machines some records of one name are, one of each set of ids."""
+    machines = [
+        replace(make_machine("pi", taken_at=f"2026-01-02T03:04:0{number}+00:00", **one), source=f"{number}.json")
+        for number, one in enumerate(known)
+    ]
+    found, notes = newest_of(machines)
+    return len(found), notes
+
+
+@pytest.mark.parametrize(
+    ("known", "count"),
+    [
+        ((ids("a", "1", "m"), ids("a", "2", "m")), 1),  # it was started anew
+        ((ids("a", "1", "m"), ids("a", "2", "n")), 1),  # it was installed anew
+        ((ids("a", "1", "m"), ids("b", "2", "m")), 2),  # a cloned card: the maker's number decides
+        ((ids(None, "1", "m"), ids(None, "2", "m")), 1),
+        ((ids(None, "1", "m"), ids(None, "1")), 1),  # in a container of it
+        ((ids("a", "1"), ids(None, "1")), 1),  # once as root
+        ((ids(None, "1", "m"), ids(None, "2", "n")), 2),
+        ((ids("a"), ids("b"), ids("c"), ids("a"), ids("b")), 3),
+        (({}, {}, {}), 3),  # nothing tells: never one machine of several
+        ((ids("a"), {}), 2),
+    ],
+)
+def test_records_of_one_name_are_of_as_many_machines_as_their_ids_tell(make_machine, known, count):
+    assert counted(make_machine, *known)[0] == count
+
+
+def test_hosts_of_one_name_are_told_apart_by_their_files(make_machine):
+    """Five boards with their distribution's name, one at half speed."""
+    speeds = (1.0, 1.01, 1.0, 1.02, 0.5)
+    machines = [replace(make_machine("raspberrypi", speed), source=f"m{i}.json") for i, speed in enumerate(speeds)]
+    fleet = judge(machines)
+    assert flagged_names(fleet) == ["raspberrypi (m4.json)"]
+    assert len(fleet.groups[0].machines) == 5
+    assert fleet.notes == (
+        "raspberrypi: 5 machines have this name, and are told apart by their files; "
+        "5 of the records tell no id, and may be of one machine measured before.",
+    )
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(make_machine):
+    machines = [replace(make_machine("pi"), source=f"{folder}/run.json") for folder in "abc"]
+    assert [one.name for one in newest_of(machines)[0]] == ["pi (a/run.json)", "pi (b/run.json)", "pi (c/run.json)"]
+
+
+# --- what model a processor is ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ARM Cortex-A55", "4 x Cortex-A76 + 4 x Cortex-A55", "ARM Neoverse-N1"])
+def test_a_design_of_cores_is_in_many_chips(make_machine, name):
+    big = [make_machine(f"a{i}", cpu_model=name, physical_cores=8) for i in range(3)]
+    fleet = judge([*big, make_machine("small", 0.3, cpu_model=name, physical_cores=4)])
+    assert [(one.group.kind, len(one.machines)) for one in fleet.groups] == [("8 cores", 3), ("4 cores", 1)]
+    assert fleet.flagged == ()
+    chips = [make_machine(f"b{chip}", cpu_model=name, physical_cores=4, soc=chip) for chip in ("a,rk3566", "b,s905x3")]
+    assert len(judge(chips).groups) == 2
+
+
+def test_the_cores_of_a_named_processor_are_its_set_up(make_machine):
+    machines = [make_machine(f"n{i}", cpu_model="AMD EPYC 9654", physical_cores=96) for i in range(3)]
+    fleet = judge([*machines, make_machine("half", 0.5, cpu_model="AMD EPYC 9654", physical_cores=48)])
+    assert flagged_names(fleet) == ["half"]
+
+
+NAMELESS = {"cpu_model": None, "cpu_vendor": "GenuineIntel", "cpu_family": 6, "cpu_model_number": 143}
+
+
+def test_unnamed_processors_are_told_apart_by_what_else_is_known_and_that_is_said(make_machine):
+    known = {**NAMELESS, "architecture": "x86_64", "physical_cores": 56}
+    alike = [make_machine(f"a{i}", 1.0 if i else 0.5, **known) for i in range(4)]
+    others = [make_machine(f"b{i}", 0.4, **{**known, "cpu_model_number": 106}) for i in range(3)]
+    fleet = judge([*alike, *others])
+    assert flagged_names(fleet) == ["a0"]
+    assert [len(group.machines) for group in fleet.groups] == [4, 3]
+    assert fleet.notes[0] == (
+        "4 machines with a processor that has no name here: taken for one model by what else is known "
+        "(GenuineIntel family 6 model 143, x86_64, 56 cores). See that they are."
+    )
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"architecture": "loongarch64"}, {**NAMELESS, "architecture": "loongarch64"}, {"cpu_vendor": "ARM"}]
+)
+def test_unnamed_processors_of_which_nothing_tells_the_model_are_not_judged(make_machine, facts):
+    fleet = judge([make_machine(f"n{i}", 1.0 if i else 0.5, **{"cpu_model": None, **facts}) for i in range(4)])
+    assert fleet.flagged == ()
+    assert not fleet.is_judged
+    assert len(fleet.not_judged) == 4
+    assert "its processor has no name, and what is known of it" in fleet.not_judged[0].reason
+
+
+# --- noise -----------------------------------------------------------------------------------------------------------
+
+
+def noisy(make_record, make_result, make_case, name, busy=0.0, seconds=(0.02,) * 8, observed=None):
+    seen = observed or {"others_cpu_share": Observed(busy, busy, busy)}
+    result = make_result(make_case(), seconds, observed=seen)
+    return machine_of(make_record(result, machine={"hostname": name, "cpu_model": "Example"}), name)
+
+
+def test_a_busy_machine_is_not_judged_and_spoils_no_group(make_record, make_result, make_case):
+    of = partial(noisy, make_record, make_result, make_case)
+    fleet = judge([*(of(f"n{i}") for i in range(4)), of("busy", 0.5, (0.04,) * 8)])
+    assert fleet.flagged == ()
+    assert [(one.machine.name, one.target, one.reason) for one in fleet.not_judged] == [
+        ("busy", "host", "the machine was busy while it was measured (BW004)")
+    ]
+    assert fleet.is_judged
+
+
+@pytest.mark.parametrize("seconds", [(0.02,) * 5, (0.02, 0.02, 0.02, 0.02, 0.02, 0.03)])
+def test_a_machine_with_noisy_results_is_not_judged(make_record, make_result, make_case, seconds):
+    of = partial(noisy, make_record, make_result, make_case)
+    fleet = judge([*(of(f"n{i}") for i in range(4)), of("noisy", seconds=seconds)])
+    ((reason),) = [one.reason for one in fleet.not_judged]
+    assert reason == "its blocks are too few or too far apart to be compared (BW003, BW008, BW053)"
+
+
+def test_where_all_were_busy_nothing_is_judged(make_record, make_result, make_case):
+    of = partial(noisy, make_record, make_result, make_case)
+    fleet = judge([of(f"n{i}", 0.5) for i in range(5)])
+    assert not fleet.is_judged
+    assert len(fleet.not_judged) == 5
+    fleet = judge([of(f"n{i}", 0.5 if i > 1 else 0.0) for i in range(5)])
+    assert not fleet.is_judged
+    assert fleet.not_judged[0].reason == "of its group 2 machines can be compared, and 3 are needed"
 
 
 # --- what is odd ----------------------------------------------------------------------------------------------------
@@ -210,7 +355,7 @@ def test_one_thread_does_not_hide_a_lost_module():
 def test_wrong_data_is_flagged_before_all_else(make_record, make_result, make_case):
     def of(name, failure="", seconds=0.02):
         result = make_result(make_case(), (seconds,) * 8, failure=failure)
-        return machine_of(make_record(result, machine={"hostname": name}), name)
+        return machine_of(make_record(result, machine={"hostname": name, "cpu_model": "Example"}), name)
 
     fleet = judge([*(of(f"n{i}") for i in range(4)), of("slow", seconds=0.1), of("wrong", "bits flipped")])
     assert flagged_names(fleet) == ["wrong", "slow"]
@@ -229,7 +374,7 @@ def test_caches_do_not_speak_for_the_memory(make_record, make_result, make_case)
             )
             for power in range(14, 31)
         ]
-        return machine_of(make_record(*results, machine={"hostname": name}), name)
+        return machine_of(make_record(*results, machine={"hostname": name, "cpu_model": "Example"}), name)
 
     assert flagged_names(judge([*(of(f"n{i}", 1.0) for i in range(4)), of("odd", 0.9)])) == ["odd"]
 

@@ -66,6 +66,7 @@ def cluster(tmp_path):
             "--local-directory",
             str(folder),
             TMPDIR=str(folder),
+            BANDWIDTH_LOCK_FOLDER=str(folder),
         )
     processes += workers.values()
     try:
@@ -117,7 +118,14 @@ def command(tmp_path):
     )
     wait_for(file.exists)
     options = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
-    nanny = start("worker", *options, "--local-directory", str(tmp_path), TMPDIR=str(tmp_path))
+    nanny = start(
+        "worker",
+        *options,
+        "--local-directory",
+        str(tmp_path),
+        TMPDIR=str(tmp_path),
+        BANDWIDTH_LOCK_FOLDER=str(tmp_path),
+    )
     processes = [scheduler, nanny]
     try:
         with dask_cluster(None, file) as found:

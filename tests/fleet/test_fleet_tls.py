@@ -112,7 +112,7 @@ def settings_by_the_file_in_the_readme(folder, tmp_path):
 @pytest.mark.parametrize("settings", [settings_by_variables, settings_by_the_file_in_the_readme])
 def test_a_fleet_is_measured_over_tls(address, folder, tmp_path, settings):
     done = measure(address, tmp_path, **settings(folder, tmp_path))
-    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr  # one machine alone cannot be judged
     assert done.stderr.startswith("[1/1] 127.0.0.1: saved runs/")
     assert len(list(tmp_path.glob("runs/*.json"))) == 1
 

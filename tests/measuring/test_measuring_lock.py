@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 
 import pytest
 
 from bandwidth.errors import BandwidthError
-from bandwidth.measuring.lock import LOCK_NAME, machine_lock
+from bandwidth.measuring import lock
+from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME, LockedError, machine_lock
 
 
 def test_second_lock_is_refused_in_one_line(tmp_path):
@@ -61,3 +65,132 @@ def test_every_user_sees_the_same_lock_whatever_the_umask(tmp_path):
             assert (tmp_path / LOCK_NAME).stat().st_mode & 0o777 == 0o644
     finally:
         os.umask(before)
+
+
+# --- one place a system
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Let this system have two places for the lock, and return them."""
+    found = (tmp_path / "run-lock", tmp_path / "shm")
+    for place in found:
+        place.mkdir()
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    monkeypatch.setattr(lock, "PLACES", {sys.platform: tuple(map(str, found))})
+    return found
+
+
+def refuses(**surroundings):
+    with pytest.raises(LockedError, match="another measurement runs on this machine"), machine_lock(**surroundings):
+        pass
+
+
+def test_no_folder_for_temporary_files_hides_a_measurement_from_another(places, tmp_path):
+    """Slurm gives each job a TMPDIR, systemd a /tmp, macOS one a user: the lock is none of theirs."""
+    code = (
+        "import sys; from bandwidth.measuring import lock\n"
+        "lock.PLACES = {sys.platform: tuple(sys.argv[1:])}\n"
+        "with lock.machine_lock() as held: print(*held.paths, flush=True); sys.stdin.read()"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", code, *map(str, places)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as holder:
+        assert holder.stdout.readline().split() == [str(place / LOCK_NAME) for place in places]
+        assert tempfile.gettempdir() != str(tmp_path)
+        refuses()
+        holder.stdin.close()
+    with machine_lock():
+        pass
+
+
+@pytest.mark.parametrize("hidden", [0, 1])
+def test_one_place_that_both_see_is_enough(places, tmp_path, monkeypatch, hidden):
+    """A batch system may give a job its own /dev/shm, and a distribution may let only root write to /run/lock."""
+    own = tmp_path / "of-the-job"
+    own.mkdir()
+    others = [str(own) if number == hidden else str(place) for number, place in enumerate(places)]
+    with machine_lock():
+        monkeypatch.setattr(lock, "PLACES", {sys.platform: tuple(others)})
+        refuses()
+        assert not (own / LOCK_NAME).exists() or hidden == 0  # the first that is held ends the try
+    with machine_lock() as held:
+        assert held.paths == tuple(f"{place}/{LOCK_NAME}" for place in others)
+
+
+def test_what_was_refused_holds_nothing(places, monkeypatch):
+    with machine_lock(places[1]):
+        refuses()
+        monkeypatch.setattr(lock, "PLACES", {sys.platform: (str(places[0]),)})
+        with machine_lock():
+            pass
+
+
+def test_a_place_that_is_not_there_or_spoiled_is_passed_over(places, tmp_path):
+    (places[0] / LOCK_NAME).symlink_to(tmp_path / "elsewhere")
+    with machine_lock() as held:
+        assert held.paths == (str(places[1] / LOCK_NAME),)
+        assert held.note == ""
+        refuses()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_any_place_the_temporary_folder_serves_and_the_note_says_so(places, tmp_path, monkeypatch):
+    for place in places:
+        place.rmdir()
+    own = tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    with machine_lock() as held:
+        assert held.paths == (str(own / LOCK_NAME),)
+        assert f"lies in {own}, as {places[0]} and {places[1]} cannot be written here" in held.note
+        refuses()
+    own.rename(tmp_path / "gone")
+    with pytest.raises(BandwidthError, match="cannot be locked"), machine_lock():
+        pass
+
+
+def test_a_folder_that_containers_share_can_be_named(places, tmp_path, monkeypatch):
+    shared = tmp_path / "of-the-host"
+    shared.mkdir()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(shared))
+    with machine_lock() as held:
+        assert held.paths == (str(shared / LOCK_NAME),)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(shared / "missing"))
+    with pytest.raises(BandwidthError, match=f"set {FOLDER_VARIABLE} to another folder"), machine_lock():
+        pass
+
+
+# --- waiting for it
+
+
+def test_it_is_waited_for_and_told_once(tmp_path):
+    told, free = [], threading.Event()
+
+    def hold():
+        with machine_lock(tmp_path):
+            held.set()
+            free.wait(20)
+
+    held = threading.Event()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(20)
+
+    def tell(words):
+        told.append(words)
+        free.set()
+
+    with machine_lock(tmp_path, wait_s=20.0, tell=tell):
+        pass
+    holder.join()
+    assert told == ["another measurement runs on this machine: waiting up to 20 s for its end"]
+
+
+def test_it_is_waited_for_no_longer_than_said(tmp_path):
+    with machine_lock(tmp_path):
+        begin = time.monotonic()
+        late = pytest.raises(LockedError, match=r"runs on this machine for more than 0\.3 s")
+        with late, machine_lock(tmp_path, wait_s=0.3):
+            pass
+        assert 0.3 <= time.monotonic() - begin < 5

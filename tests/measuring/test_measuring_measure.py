@@ -12,6 +12,8 @@ from simulated_machine import Machine
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
+from bandwidth.measuring import lock
+from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME
 from bandwidth.measuring.measure import measure_prepared
 from bandwidth.measuring.options import MeasureOptions
 from bandwidth.measuring.plan import make_plan
@@ -21,7 +23,7 @@ from bandwidth.measuring.preparation import Preparation, Surroundings
 @pytest.fixture(autouse=True)
 def own_lock(tmp_path, monkeypatch):
     """Give each test a lock of its own: another measurement on this machine must not fail it."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
 
 
 def preparation(topology=None, **options):
@@ -50,6 +52,20 @@ def test_engines_are_made_once_for_each_name_and_closed():
     assert not interrupted
     assert record.command == ("a", "test")
     assert len(record.results) == 6
+
+
+def test_the_record_says_which_lock_was_held(tmp_path):
+    record, _, _ = measured(preparation(kernels=("copy",)), ScriptedEngine(lambda case, calls: 0.02))
+    assert record.conditions.before["lock"] == [str(tmp_path / LOCK_NAME)]
+
+
+def test_the_record_notes_a_lock_that_others_may_not_see(tmp_path, monkeypatch):
+    monkeypatch.delenv(FOLDER_VARIABLE)
+    monkeypatch.setattr("bandwidth.measuring.lock.PLACES", dict.fromkeys(lock.PLACES, (str(tmp_path / "missing"),)))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    record, _, _ = measured(preparation(kernels=("copy",)), ScriptedEngine(lambda case, calls: 0.02))
+    assert record.conditions.before["lock"] == [str(tmp_path / LOCK_NAME)]
+    assert record.notes[-1].startswith(f"The measurement's lock lies in {tmp_path}")
 
 
 def test_engines_are_closed_when_one_fails():

@@ -358,7 +358,14 @@ def test_an_unverified_rate_stands_nowhere(make_record, result):
 
 def test_one_check_on_several_results_is_one_line(troubled):
     document = measurement_document(troubled, examine(troubled))
-    assert [remark.split(":")[0] for remark in document.remarks] == ["BW006", "BW002", "BW003", "BW008", "BW010"]
+    assert [remark.split(":")[0] for remark in document.remarks] == [
+        "BW006",
+        "BW002",
+        "BW003",
+        "BW008",
+        "BW054",
+        "BW010",
+    ]
     (unstable,) = [remark for remark in document.remarks if remark.startswith("BW003")]
     assert unstable.startswith("BW003: host/copy/numpy/1: ")
     assert unstable.endswith(" Also: host/read/numpy/1.")
