@@ -398,11 +398,16 @@ def test_a_record_without_a_path_is_named_with_how_to_measure_it(record_of, entr
         (Asked(host="90GB/s", device="H200", link="DDR4-2933 x4"), "--link 'DDR4-2933 x4' is no link"),
         (Asked(host="0GB/s", device="H200"), "--host: '0GB/s' is zero"),
         (Asked(host="90GB/s", device="1.2.3 GB/s"), "--device: '1.2.3 GB/s' is not a rate"),
+        (Asked(host="90GB/s", device="900GB/s", link="100gb/s"), "--link: 'gb/s' may be bytes or bits per second"),
     ],
 )
 def test_what_does_not_fit_an_option_is_a_usage_error(asked, said):
     with pytest.raises(UsageError, match=said):
         find_figures(asked)
+
+
+def test_a_link_may_be_given_in_bits():
+    assert find_figures(Asked("90GB/s", "900GB/s", "100Gb/s")).link.value == 12.5e9
 
 
 def test_only_what_is_missing_is_measured(record_of):

@@ -38,9 +38,7 @@ class Output:
         try:
             known_unit = canonical_rate_unit(unit)
         except BandwidthError as error:
-            raise UsageError(
-                f"--unit {unit!a} is not a unit of bandwidth", "choose from GB/s, GiB/s, MB/s, TB/s"
-            ) from error
+            raise UsageError(f"--unit {error.message}", error.hint) from error
         return Output("json" if as_json else name, path, known_unit, quiet)
 
 

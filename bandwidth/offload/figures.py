@@ -15,7 +15,7 @@ from bandwidth.results.plain_results import plain_results
 from bandwidth.results.plateaus import plateaus
 from bandwidth.results.transfer_fit import transfer_fit
 from bandwidth.theory import Peak, peaks
-from bandwidth.units import parse_rate_bytes_per_s
+from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
 
 HOST, DEVICE, PCIE = "host", "device", "pcie"
 PINNED, PAGEABLE = "pinned", "pageable"
@@ -26,8 +26,6 @@ KERNELS = ("read", "triad", "copy")
 PAGEABLE_SHARE = 0.5
 
 Kind = Literal["theory", "record", "measured", "given", "default"]
-# How a rate ends; a SPEC begins with a name, and says what is wrong with a rate in it.
-RATE_END = "B/s"
 
 
 @dataclass(frozen=True)
@@ -379,8 +377,7 @@ def _peaks(option: str, text: str) -> tuple[Peak, ...]:
 
 def _rate(option: str, text: str) -> float | None:
     """Return the bytes per second of a rate such as `90GB/s`, None for a SPEC. Raises UsageError for zero."""
-    shown = text.strip()
-    if not (shown[:1].isdecimal() and shown.endswith(RATE_END)):
+    if not ends_as_rate(text):
         return None
     try:
         return parse_rate_bytes_per_s(text)
