@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMULA = "The formula by itself"
 VIEW = "What to show"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def theory(
@@ -164,6 +165,7 @@ def _lines() -> Iterator[tuple[str, str]]:
     stream = sys.stdin.buffer if hasattr(sys.stdin, "buffer") else None
     lines = (line.decode("utf-8", "replace") for line in stream) if stream is not None else iter(sys.stdin)
     for number, line in enumerate(lines, start=1):
-        spec = line.strip()
+        # Editors of Windows begin a file with a mark of its byte order.
+        spec = (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).strip()
         if spec and not spec.startswith("#"):
             yield f"line {number}: ", spec

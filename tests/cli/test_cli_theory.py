@@ -230,6 +230,13 @@ def test_json_is_asked_for_in_two_ways(run, arguments):
 # --- standard input ---------------------------------------------------------------------------------------------------
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line(run, type_in):
+    type_in(b"\xef\xbb\xbfDDR4-2933 x4\r\n")
+    assert "93.87" in run("theory", "-").out
+    type_in(b"DDR4-2933 x4\n\xef\xbb\xbfDDR4-2933 x4\n")
+    assert run("theory", "-").err.startswith("bandwidth: line 2: '\\ufeffDDR4-2933 x4' has characters outside")
+
+
 def test_lines_of_standard_input_are_read(run, type_in):
     type_in("# the server\n\nDDR4-2933 x4\r\n")
     assert run("theory", "-") == Ran(0, FOUR_CHANNELS, "")
