@@ -114,9 +114,7 @@ def outlier_indices(values: Sequence[float]) -> tuple[int, ...]:
         return ()
     centre = median(values)
     deviations = [abs(value - centre) for value in values]
-    sigma = (
-        median_absolute_deviation(values) * MAD_TO_SIGMA or sum(deviations) / len(deviations) * MEAN_DEVIATION_TO_SIGMA
-    )
+    sigma = median(deviations) * MAD_TO_SIGMA or sum(deviations) / len(deviations) * MEAN_DEVIATION_TO_SIGMA
     if sigma == 0:
         return ()
     return tuple(index for index, deviation in enumerate(deviations) if deviation / sigma > OUTLIER_SCORE)

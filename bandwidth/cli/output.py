@@ -58,12 +58,13 @@ def emit(document: Document, output: Output) -> None:
 
         write_atomically(output.path, text)
     else:
-        _print(text)
+        print_text(text)
     if output.format_name == "csv":
         say(*document.remarks)
 
 
-def _print(text: str) -> None:
+def print_text(text: str) -> None:
+    """Write to standard output at once. Raises BandwidthError where that cannot be."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -50,7 +50,8 @@ def _marked(device: Device) -> str:
 
 def _fields(device: Device) -> dict[str, Any]:
     return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(device).items()
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in ((one.name, getattr(device, one.name)) for one in dataclasses.fields(device))
     }
 
 
