@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import comb
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bandwidth.statistics import (
@@ -80,7 +80,8 @@ def test_the_interval_covers_the_true_median_as_often_as_it_says(count):
     assert covered / runs == pytest.approx(expected, abs=0.012)  # some four standard errors
 
 
-@given(st.one_of(st.integers(6, 300), st.integers(301, 4000)))
+@settings(deadline=None)  # the definition's own sum of whole numbers is slow
+@given(st.one_of(st.integers(6, 300), st.integers(301, 2000)))
 @example(1000)  # the last rank in whole numbers
 @example(1001)
 def test_the_rank_is_the_largest_that_the_definition_allows(count):

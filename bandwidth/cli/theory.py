@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
@@ -177,7 +177,7 @@ def _read(specs: list[str], counts: Counts, failures: _Failures) -> Iterator[Pea
     """Yield the peaks of all SPECs that can be read; each that cannot is added to the failures."""
     from bandwidth.theory import peaks
 
-    peaks_of = lru_cache(maxsize=MOST_REMEMBERED)(partial(peaks, counts=counts))
+    peaks_of = lru_cache(maxsize=MOST_REMEMBERED)(lambda spec: peaks(spec, counts))
     is_empty = True
     for place, spec in _queries(specs):
         is_empty = False

@@ -11,8 +11,8 @@ from bandwidth.report.figures import StripRow
 # A row of samples is a few millimetres high, so that a hundred fill several screens; a bar is half as high.
 MOST_ROWS = 100
 MOST_BARS, MOST_PANELS = 200, 32
-# A row is a thousand dots wide at most: beyond, dots stand on dots.
-MOST_SAMPLES = 2000
+# A row is some hundred dots high and a thousand wide, and most lie near its median: beyond, dots stand on dots.
+MOST_SAMPLES = 5000
 
 Item = TypeVar("Item")
 

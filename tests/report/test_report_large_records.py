@@ -59,7 +59,7 @@ def test_a_record_of_a_hundred_thousand_samples_is_examined_and_written_up(make_
     (figure,) = [one for one in make_write_up([record]).figures if one.name == "samples"]
     (row,) = figure.picture.rows
     assert len(row.percents) <= figures_thinning.MOST_SAMPLES + 2
-    assert "Of more than 2,000 samples in a row that many, evenly spaced, are drawn, and both ends." in figure.caption
+    assert "Of more than 5,000 samples in a row that many, evenly spaced, are drawn, and both ends." in figure.caption
     assert "100001 samples" in figure.description
     assert min(row.percents) < 6  # the slowest block, the last one
 
@@ -87,8 +87,8 @@ def test_a_thinned_row_keeps_its_ends_and_what_is_marked():
     percents = [100.0] * 50_000
     percents[7], percents[49_001], percents[123] = 50.0, 150.0, 90.0
     row = thinned(StripRow("x", tuple(percents), (123,)))
-    assert 2000 <= len(row.percents) <= 2003
+    assert 5000 <= len(row.percents) <= 5003
     assert (min(row.percents), max(row.percents)) == (50.0, 150.0)
     assert [row.percents[index] for index in row.marked] == [90.0]
-    short = StripRow("x", (1.0,) * 2000)
+    short = StripRow("x", (1.0,) * 5000)
     assert thinned(short) is short
