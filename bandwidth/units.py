@@ -24,9 +24,21 @@ BYTES_PER_SIZE_UNIT: dict[str, int] = {
     **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGTP", start=1)},
     **{f"{prefix}iB": KIBI**power for power, prefix in enumerate("KMGTP", start=1)},
 }
-BYTES_PER_S_PER_RATE_UNIT = {f"{unit}/s": factor for unit, factor in BYTES_PER_SIZE_UNIT.items()}
+BITS_PER_BYTE = 8
+# In bits, which all are a whole number of: `Gb/s`, as networks and links are sold by, is an eighth of `GB/s`.
+BITS_PER_S_PER_RATE_UNIT = {
+    **{f"{unit}/s": factor * BITS_PER_BYTE for unit, factor in BYTES_PER_SIZE_UNIT.items()},
+    **{f"{unit[:-1]}b/s": factor for unit, factor in BYTES_PER_SIZE_UNIT.items()},
+}
 DEFAULT_RATE_UNIT = "GB/s"
+_COUNTED = r"(?P<counted>b|bits?|bytes?)(?P<end>/s|ps)"
+_MEANT_AS_RATE = re.compile(rf"\s*[0-9].*{_COUNTED}\s*", re.ASCII | re.IGNORECASE | re.DOTALL)
+RATE_UNIT_HINT = "choose from GB/s, GiB/s, MB/s, MiB/s, TB/s; in bits Gb/s, Mb/s, Tb/s"
+_RATE_UNIT = re.compile(rf"(?P<prefix>(?:[kmgtp]i?)?){_COUNTED}", re.ASCII | re.IGNORECASE)
 
+_PREFIXES = {unit[:-1].lower(): unit[:-1] for unit in BYTES_PER_SIZE_UNIT}
+# `512Mb` and `16Gb` are how memory chips are sold, in bits; all in small letters nobody minded the case.
+_SIZE_IN_BITS = re.compile(r"[KMGTP]i?b")
 _SIZE_UNITS = {unit.lower(): factor for unit, factor in BYTES_PER_SIZE_UNIT.items()} | {
     "": 1,
     **{prefix: KIBI**power for power, prefix in enumerate("kmgtp", start=1)},  # dd's and likwid's 512M
@@ -65,6 +77,11 @@ def parse_size_bytes(text: str) -> int:
 
     Raises BandwidthError where it is no size, is zero, or is not a whole number of bytes.
     """
+    match = _QUANTITY.fullmatch(text)
+    if match is not None and _SIZE_IN_BITS.fullmatch(match["unit"]):
+        raise BandwidthError(
+            f"{_shown(text)} would be bits", f"write {match['number']}{match['unit'][:-1]}B, or an eighth of it"
+        )
     size = _parse(text, _SIZE_UNITS, "a size", "write it as 512MiB, 1GB or 4096")
     if size.denominator != 1 or size <= 0:
         raise BandwidthError(f"{_shown(text)} is not a whole, positive number of bytes", "write it as 512MiB or 1GB")
@@ -84,18 +101,30 @@ def parse_clock_mhz(text: str) -> Fraction:
 def parse_rate_mt_s(text: str) -> Fraction:
     """Return the mega-transfers per second of a rate such as `2933MT/s`, `16GT/s` or `14Gbps` (a pin).
 
-    The unit is needed. Raises BandwidthError, also for zero.
+    The unit is needed. Raises BandwidthError, also for zero and for bytes (`14GBps`): a pin moves bits.
     """
-    return _positive(text, _parse(text, _MT_S_PER_UNIT, "a data rate", "write it with its unit: 2933MT/s or 14Gbps"))
+    what, hint = "a data rate", "write it with its unit: 2933MT/s or 14Gbps"
+    match = _QUANTITY.fullmatch(text)
+    if match is not None and re.fullmatch("[A-Za-z]?B(?:ps|/[sS])", match["unit"]):
+        raise BandwidthError(f"{_shown(text)} is in bytes and not {what}", hint)
+    return _positive(text, _parse(text, _MT_S_PER_UNIT, what, hint))
 
 
 def parse_rate_bytes_per_s(text: str) -> float:
     """Return the bytes per second of a rate such as `90GB/s` or `1.5 TiB/s`, its unit included.
 
-    The case counts: `Gb/s` would be bits. Raises BandwidthError, also for zero.
+    The case counts: `100Gb/s` are bits, 12.5 GB/s. Raises BandwidthError, also for zero.
     """
-    rate = _parse(text, BYTES_PER_S_PER_RATE_UNIT, "a rate", "write it with its unit: 90GB/s or 80GiB/s")
-    return float(_positive(text, rate))
+    match = _QUANTITY.fullmatch(text)
+    if match is None or _RATE_UNIT.fullmatch(match["unit"]) is None:
+        raise BandwidthError(f"{_shown(text)} is not a rate", "write it with its unit: 90GB/s or 80GiB/s")
+    bits = BITS_PER_S_PER_RATE_UNIT[canonical_rate_unit(match["unit"])]
+    return float(_positive(text, Fraction(match["number"]) * bits / BITS_PER_BYTE))
+
+
+def ends_as_rate(text: str) -> bool:
+    """Return whether a text is to be read as a rate, good or bad: from a digit to bits or bytes per second."""
+    return _MEANT_AS_RATE.fullmatch(text) is not None
 
 
 def parse_flops(text: str) -> float:
@@ -119,23 +148,44 @@ def parse_percentage(text: str) -> float:
     return float(_parse(text, {"%": _PER_PERCENT}, "a percentage", "write it as 50%"))
 
 
-def rate_unit_factor(unit: str) -> int:
-    """Return how many bytes per second one `unit` is. Raises BandwidthError."""
-    return BYTES_PER_S_PER_RATE_UNIT[canonical_rate_unit(unit)]
+def rate_unit_factor(unit: str) -> float:
+    """Return how many bytes per second one `unit` is: an eighth for `b/s`. Raises BandwidthError."""
+    return BITS_PER_S_PER_RATE_UNIT[canonical_rate_unit(unit)] / BITS_PER_BYTE
 
 
 @lru_cache(maxsize=64)
 def canonical_rate_unit(unit: str) -> str:
-    """Return `unit` in its usual upper and lower case, `gb/s` as `GB/s`. Raises BandwidthError."""
-    for name in BYTES_PER_S_PER_RATE_UNIT:
-        if name.lower() == unit.lower():
-            return name
-    raise BandwidthError(f"{_shown(unit)} is not a unit of bandwidth", "choose from GB/s, GiB/s, MB/s, MiB/s, TB/s")
+    """Return `unit` as it is usually written: `gB/S` as `GB/s`, `Gbit/s` and `Gbps` as `Gb/s`.
+
+    B is bytes and b is bits. Raises BandwidthError for no unit, and for one that does not tell which: `gb/s`, `MBPS`.
+    """
+    match = _RATE_UNIT.fullmatch(unit)
+    if match is None:
+        raise BandwidthError(f"{_shown(unit)} is not a unit of bandwidth", RATE_UNIT_HINT)
+    prefix = "" if not match["prefix"] else _PREFIXES[match["prefix"].lower()]
+    if _tells_bits_from_bytes(match):
+        is_bytes = match["counted"].startswith("B") or match["counted"].lower().startswith("byte")
+        is_spelled_bits = match["counted"].lower().startswith("bit")
+        return f"{prefix}{'B' if is_bytes and not is_spelled_bits else 'b'}/s"
+    raise BandwidthError(
+        f"{_shown(unit)} may be bytes or bits per second", f"write {prefix}B/s for bytes or {prefix}b/s for bits"
+    )
+
+
+def _tells_bits_from_bytes(match: re.Match[str]) -> bool:
+    """Return whether a unit's upper and lower case can be relied on: in `gb/s` and `MBPS` it was not minded."""
+    if len(match["counted"]) > 1:
+        return True
+    if match["end"].lower() == "ps":  # bits as a rule, with a small b; GBps is written for bytes
+        return match["counted"] == "b" or match["end"] == "ps"
+    return match["counted"] == "B" or not match["prefix"] or match["prefix"] == "k" or match["prefix"][0].isupper()
 
 
 def format_rate(bytes_per_s: float | Fraction, unit: str = DEFAULT_RATE_UNIT) -> str:
     """Return the number of `unit`s with two decimals and thousands set apart, without the unit: `93,866.67`."""
-    return f"{float(Fraction(bytes_per_s) / rate_unit_factor(unit)):,.2f}"
+    numerator, denominator = bytes_per_s.as_integer_ratio()  # whole numbers are divided without loss, and fast
+    bits_per_unit = BITS_PER_S_PER_RATE_UNIT[canonical_rate_unit(unit)]
+    return f"{numerator * BITS_PER_BYTE / (denominator * bits_per_unit):,.2f}"
 
 
 def format_size(size_bytes: int | float) -> str:

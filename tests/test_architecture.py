@@ -1,11 +1,12 @@
-"""The order of the rooms, held by reading every module's imports: a room uses itself and the rooms before it."""
+"""The order of the rooms, held by reading every module's imports: a room uses itself and the rooms before it.
+
+Each test looks at every module and names all that break its rule.
+"""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
-
-import pytest
 
 import bandwidth
 
@@ -31,6 +32,14 @@ NUMPY_ROOM = PACKAGE / "measuring" / "engines"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "specs" not in path.relative_to(PACKAGE).parts)
 ROOMED = [path for path in MODULES if path.relative_to(PACKAGE).as_posix() not in EXEMPT]
 MOST_LINES = 60
+# Each of these libraries has one module that knows it, or one folder (a slash ends its name); the rest of the package
+# works without it.
+ONE_PLACE = {
+    "cupy": "measuring/engines/cuda_finding.py",
+    "distributed": "fleet/on_dask.py",
+    "llvmlite": "measuring/engines/native_code/",
+    "matplotlib": "report/figures_drawing.py",
+}
 
 
 def name_of(path):
@@ -55,8 +64,7 @@ def imported(tree, path):
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def parse(path):
-    return ast.parse(path.read_text("utf-8"))
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in MODULES}
 
 
 def wrong_imports(tree, path):
@@ -71,115 +79,96 @@ def functions(tree):
     return [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
 
 
-def test_the_modules_are_found():
-    assert {"units.py", "cli/app.py", "theory/formula.py", "__init__.py"} <= {name_of(path) for path in MODULES}
-
-
-@pytest.mark.parametrize("path", ROOMED, ids=name_of)
-def test_every_module_stands_in_a_known_room(path):
-    assert room_of(path) in FLOOR, "a new room: give it a place in ORDER"
-
-
-@pytest.mark.parametrize("path", ROOMED, ids=name_of)
-def test_a_room_imports_only_from_itself_and_the_rooms_before_it(path):
-    assert wrong_imports(parse(path), path) == []
-
-
-@pytest.mark.parametrize(
-    ("file", "line", "wrong"),
-    [
-        ("theory/x.py", "from bandwidth.report import render", ["report"]),
-        ("theory/x.py", "import bandwidth.machine.facts", ["machine"]),
-        ("theory/x.py", "from bandwidth import cli", ["cli"]),
-        ("theory/x.py", "from ..cli import app", ["cli"]),
-        ("theory/x.py", "def f():\n    from bandwidth.measuring.run import Measurement", ["measuring"]),
-        ("offload.py", "from bandwidth.fleet import x", ["fleet"]),
-        ("theory/x.py", "from bandwidth.nowhere import x", ["nowhere"]),
-        ("theory/x.py", "from bandwidth.theory.parts import Counts\nfrom .parts import Parts", []),
-        ("cli/x.py", "from bandwidth import __version__\nfrom bandwidth.units import KIBI\nimport json", []),
-    ],
-)
-def test_the_check_itself_sees_every_way_to_import(file, line, wrong):
-    assert wrong_imports(ast.parse(line), PACKAGE / file) == wrong
-
-
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_numpy_is_imported_by_the_engines_alone(path):
-    names = {name.split(".")[0] for name in imported(parse(path), path)}
-    if not path.is_relative_to(NUMPY_ROOM):
-        assert not names & {"numpy", "cupy", "numba"}
-
-
-# Each of these libraries has one module that knows it, or one folder (a slash ends its name); the rest of the package
-# works without it.
-ONE_PLACE = {
-    "cupy": "measuring/engines/cuda_finding.py",
-    "distributed": "fleet/on_dask.py",
-    "llvmlite": "measuring/engines/native_code/",
-    "matplotlib": "report/figures_drawing.py",
-}
-
-
-def uses(library, tree, path):
-    return library in {name.split(".")[0] for name in imported(tree, path)}
+def libraries(tree, path):
+    return {name.split(".")[0] for name in imported(tree, path)}
 
 
 def is_in(place, path):
     return name_of(path).startswith(place) if place.endswith("/") else name_of(path) == place
 
 
-@pytest.mark.parametrize("library", ONE_PLACE)
-def test_a_library_that_may_lack_is_imported_in_one_place(library):
-    users = [path for path in MODULES if uses(library, parse(path), path)]
-    assert users, "nothing imports it: the place has moved"
-    assert [name_of(path) for path in users if not is_in(ONE_PLACE[library], path)] == []
+def opened_with(tree, path):
+    """The modules of the package that a module imports at its top, when it is itself imported."""
+    at_top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return {name for name in imported(ast.Module(at_top, []), path) if name.startswith("bandwidth.")}
 
 
-@pytest.mark.parametrize(
-    ("library", "file", "line", "is_allowed"),
-    [
-        ("llvmlite", "measuring/engines/native_code/x.py", "from llvmlite import ir", True),
-        ("llvmlite", "measuring/engines/native_host.py", "import llvmlite.binding as llvm", False),
-        ("llvmlite", "measuring/engines/native_code.py", "from llvmlite import ir", False),
-        ("llvmlite", "measuring/engines/native_code_more/x.py", "def f():\n    from llvmlite import ir", False),
-        ("llvmlite", "cli/measuring/engines/native_code/x.py", "import llvmlite", False),
-        ("cupy", "measuring/engines/cuda_finding.py", "import cupy", True),
-        ("cupy", "measuring/engines/cuda_finding.py/x.py", "from cupy import cuda", False),
-        ("cupy", "measuring/engines/cuda_device.py", "if TYPE_CHECKING:\n    import cupy", False),
-    ],
-)
-def test_the_check_of_places_itself_sees_an_import_anywhere_else(library, file, line, is_allowed):
-    path = PACKAGE / file
-    assert uses(library, ast.parse(line), path)
-    assert is_in(ONE_PLACE[library], path) == is_allowed
+def long_functions(tree):
+    """The functions beyond a screen. Options of a command are counted apart: a line each, they are a list."""
+    lengths = {f"{one.name}, line {one.lineno}": one.end_lineno - one.body[0].lineno + 1 for one in functions(tree)}
+    return {name: length for name, length in lengths.items() if length > MOST_LINES}
 
 
-def test_numpy_is_imported_there():
-    assert any("numpy" in set(imported(parse(path), path)) for path in NUMPY_ROOM.glob("*.py"))
+def test_a_room_imports_only_from_itself_and_the_rooms_before_it():
+    assert {"units.py", "cli/app.py", "theory/formula.py", "__init__.py"} <= {name_of(path) for path in MODULES}
+    homeless = [name_of(path) for path in ROOMED if room_of(path) not in FLOOR]
+    assert homeless == [], "a new room: give it a place in ORDER"
+    wrong = {name_of(path): wrong_imports(TREES[path], path) for path in ROOMED}
+    assert {name: rooms for name, rooms in wrong.items() if rooms} == {}
 
 
-@pytest.mark.parametrize("name", sorted(EXEMPT))
-def test_the_doors_of_the_package_import_no_room_when_they_are_opened(name):
-    at_top = [node for node in parse(PACKAGE / name).body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    names = {found for node in at_top for found in imported(ast.Module([node], []), PACKAGE / name)}
-    assert {found for found in names if found.startswith("bandwidth.")} <= {
-        "bandwidth.errors",
-        "bandwidth.errors.BandwidthError",
-        "bandwidth.version",
-        "bandwidth.version.__version__",
+def test_the_doors_of_the_package_import_no_room_when_they_are_opened():
+    allowed = {f"bandwidth.{name}" for name in ("errors", "errors.BandwidthError", "version", "version.__version__")}
+    assert {name: opened_with(TREES[PACKAGE / name], PACKAGE / name) - allowed for name in EXEMPT} == {
+        name: set() for name in EXEMPT
     }
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_every_module_says_what_it_is(path):
-    if path.name.startswith("_") and path.name not in {"__init__.py", "__main__.py"}:
-        return
-    assert ast.get_docstring(parse(path))
+def test_a_library_that_may_lack_is_imported_in_its_place_alone():
+    places = {**ONE_PLACE, **dict.fromkeys(("numpy", "numba"), f"{name_of(NUMPY_ROOM)}/")}
+    users = {library: [path for path in MODULES if library in libraries(TREES[path], path)] for library in places}
+    assert [library for library in places if library != "numba" and not users[library]] == [], "the place has moved"
+    misplaced = {
+        library: [name_of(path) for path in users[library] if not is_in(places[library], path)] for library in users
+    }
+    assert {library: paths for library, paths in misplaced.items() if paths} == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_no_function_is_longer_than_a_screen(path):
-    """The options of a command are counted apart: a line each, they are a list and not a course of action."""
-    found = functions(parse(path))
-    lengths = {f"{node.name}, line {node.lineno}": node.end_lineno - node.body[0].lineno + 1 for node in found}
-    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+def test_every_module_says_what_it_is_and_no_function_is_longer_than_a_screen():
+    told = [path for path in MODULES if not path.name.startswith("_") or path.name in EXEMPT]
+    assert [name_of(path) for path in told if not ast.get_docstring(TREES[path])] == []
+    long = {name_of(path): long_functions(TREES[path]) for path in MODULES}
+    assert {name: found for name, found in long.items() if found} == {}
+
+
+def test_the_checks_themselves_see_what_breaks_a_rule():
+    wrong = [
+        (file, line, rooms)
+        for file, line, rooms in (
+            ("theory/x.py", "from bandwidth.report import render", ["report"]),
+            ("theory/x.py", "import bandwidth.machine.facts", ["machine"]),
+            ("theory/x.py", "from bandwidth import cli", ["cli"]),
+            ("theory/x.py", "from ..cli import app", ["cli"]),
+            ("theory/x.py", "def f():\n    from bandwidth.measuring.run import Measurement", ["measuring"]),
+            ("offload.py", "from bandwidth.fleet import x", ["fleet"]),
+            ("theory/x.py", "from bandwidth.nowhere import x", ["nowhere"]),
+            ("theory/x.py", "from bandwidth.theory.parts import Counts\nfrom .parts import Parts", []),
+            ("cli/x.py", "from bandwidth import __version__\nfrom bandwidth.units import KIBI\nimport json", []),
+        )
+        if wrong_imports(ast.parse(line), PACKAGE / file) != rooms
+    ]
+    assert wrong == []
+    unseen = [
+        (file, line)
+        for library, file, line, is_allowed in (
+            ("llvmlite", "measuring/engines/native_code/x.py", "from llvmlite import ir", True),
+            ("llvmlite", "measuring/engines/native_host.py", "import llvmlite.binding as llvm", False),
+            ("llvmlite", "measuring/engines/native_code.py", "from llvmlite import ir", False),
+            ("llvmlite", "measuring/engines/native_code_more/x.py", "def f():\n    from llvmlite import ir", False),
+            ("llvmlite", "cli/measuring/engines/native_code/x.py", "import llvmlite", False),
+            ("cupy", "measuring/engines/cuda_finding.py", "import cupy", True),
+            ("cupy", "measuring/engines/cuda_finding.py/x.py", "from cupy import cuda", False),
+            ("cupy", "measuring/engines/cuda_device.py", "if TYPE_CHECKING:\n    import cupy", False),
+        )
+        if library not in libraries(ast.parse(line), PACKAGE / file)
+        or is_in(ONE_PLACE[library], PACKAGE / file) != is_allowed
+    ]
+    assert unseen == []
+    long = ast.parse("def f():\n" + "    x = 1\n" * (MOST_LINES + 1) + "def g():\n" + "    x = 1\n" * MOST_LINES)
+    assert list(long_functions(long)) == ["f, line 1"]
+    assert opened_with(
+        ast.parse("from bandwidth.cli import app\ndef f():\n    import bandwidth.report"), PACKAGE / "x.py"
+    ) == {
+        "bandwidth.cli",
+        "bandwidth.cli.app",
+    }

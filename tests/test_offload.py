@@ -13,8 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
+from bandwidth.machine.reader import CapturedReader
 from bandwidth.measuring.engines import end_to_end as end_to_end_module
 from bandwidth.measuring.engines.end_to_end import EndToEnd
+from bandwidth.measuring.lock import machine_lock
 from bandwidth.offload.answer import Timed, answer, lines, telling_line
 from bandwidth.offload.figures import LINK_LATENCY, PAGEABLE, Asked, Figure, Figures, Source, find_figures
 from bandwidth.offload.model import Cache, Model, Work
@@ -247,7 +249,7 @@ def record_of(make_case, make_result, make_record):
             size = more.get("working_set_bytes", 256 * MIB)
             case = make_case(target=target, path=path, engine=more.pop("engine", "native"), **more)
             results.append(make_result(case, (size / rate,) * 8))
-        return make_record(*results, machine={"gpus": [{"name": "Test", "memory_bytes": 16 * GB}]})
+        return make_record(*results, machine={"gpus": [{"name": "Test", "memory_bytes": 16 * GB, "device": 0}]})
 
     return made
 
@@ -398,11 +400,33 @@ def test_a_record_without_a_path_is_named_with_how_to_measure_it(record_of, entr
         (Asked(host="90GB/s", device="H200", link="DDR4-2933 x4"), "--link 'DDR4-2933 x4' is no link"),
         (Asked(host="0GB/s", device="H200"), "--host: '0GB/s' is zero"),
         (Asked(host="90GB/s", device="1.2.3 GB/s"), "--device: '1.2.3 GB/s' is not a rate"),
+        (Asked(host="90GB/s", device="900GB/s", link="100gb/s"), "--link: 'gb/s' may be bytes or bits per second"),
     ],
 )
 def test_what_does_not_fit_an_option_is_a_usage_error(asked, said):
     with pytest.raises(UsageError, match=said):
         find_figures(asked)
+
+
+def test_a_link_may_be_given_in_bits():
+    assert find_figures(Asked("90GB/s", "900GB/s", "100Gb/s")).link.value == 12.5e9
+
+
+def test_the_capacity_is_that_of_the_gpu_that_was_measured(record_of):
+    """Servers list the display of their management chip first, and GPUs in the order of their addresses."""
+    gpus = [
+        {"name": "ASPEED 1a03:2000", "memory_bytes": 16_000_000},
+        {"name": "B", "memory_bytes": 80 * GB, "device": 1},
+        {"name": "A", "memory_bytes": 40 * GB, "device": 0},
+    ]
+
+    def capacity(*numbers):
+        measured = [(f"device:{number}", "read", 800e9, {"engine": "cuda"}) for number in numbers]
+        record = record_of(*copied(HOST, *measured))
+        source = Source("run.json", replace(record, machine={"gpus": gpus}))
+        return find_figures(Asked(link="12GB/s", sources=(source,))).capacity_bytes
+
+    assert (capacity(0), capacity(1), capacity(1, 0), capacity(2)) == (40 * GB, 80 * GB, 40 * GB, None)
 
 
 def test_only_what_is_missing_is_measured(record_of):
@@ -561,6 +585,42 @@ def test_end_to_end_yields_times_and_gives_the_memory_back():
 def test_more_than_the_free_memory_is_refused():
     with pytest.raises(UsageError, match="do not fit"):
         EndToEnd(10**18, module=stand_in())
+
+
+FULL_PAGE_CACHE = "MemTotal: 1000000 kB\nMemFree: 1 kB\nMemAvailable: 900000 kB\n"
+
+
+def test_what_the_page_cache_gives_back_is_free():
+    reader = CapturedReader({"/proc/meminfo": FULL_PAGE_CACHE})
+    EndToEnd(MIB, module=stand_in(), reader=reader).close()
+    with pytest.raises(UsageError, match="1,000,000,000 bytes do not fit the 921,600,000 that may be used here"):
+        EndToEnd(GB, module=stand_in(), reader=reader)
+
+
+def test_the_limit_of_a_container_is_not_passed():
+    files = {
+        "/proc/meminfo": FULL_PAGE_CACHE,
+        "/proc/self/cgroup": "0::/\n",
+        "/sys/fs/cgroup/memory.max": f"{2 * MIB}\n",
+    }
+    reader = CapturedReader({**files, "/sys/fs/cgroup/memory.current": f"{3 * MIB // 2}\n"})
+    with pytest.raises(UsageError, match="1,048,576 bytes do not fit the 524,288 that may be used here"):
+        EndToEnd(MIB, module=stand_in(), reader=reader)
+
+
+def test_two_measurements_at_once_are_refused():
+    with (
+        machine_lock(),
+        pytest.raises(BandwidthError, match="another measurement runs"),
+        end_to_end(MIB, module=stand_in()),
+    ):
+        pass
+    with (
+        end_to_end(MIB, module=stand_in()),
+        pytest.raises(BandwidthError, match="another measurement runs"),
+        machine_lock(),
+    ):
+        pass
 
 
 def test_page_locked_memory_that_is_refused_is_the_hosts():

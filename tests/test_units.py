@@ -151,10 +151,46 @@ def test_rates_of_bytes_are_read(text, bytes_per_s):
     assert units.parse_rate_bytes_per_s(text) == bytes_per_s
 
 
-@pytest.mark.parametrize("text", [*NO_NUMBERS, "90", "90GB", "90Gb/s", "90Gbit/s", "90gB/s", "90GB/h", "1.2.3GB/s"])
-def test_bits_and_bare_numbers_are_no_rates_of_bytes(text):
+@pytest.mark.parametrize(
+    ("text", "bytes_per_s"),
+    [
+        ("100Gb/s", 12.5e9),
+        ("100Gbit/s", 12.5e9),
+        ("200 Gbps", 25e9),
+        ("8kb/s", 1000.0),
+        ("1b/s", 0.125),
+        ("2GBps", 2e9),
+    ],
+)
+def test_rates_of_bits_are_an_eighth(text, bytes_per_s):
+    assert units.parse_rate_bytes_per_s(text) == bytes_per_s
+
+
+@pytest.mark.parametrize("text", ["90gb/s", "90mib/s", "90MBPS"])
+def test_a_rate_that_may_be_bits_or_bytes_is_refused(text):
+    with pytest.raises(
+        BandwidthError, match=r"may be bytes or bits per second; write [GM]i?B/s for bytes or [GM]i?b/s"
+    ):
+        units.parse_rate_bytes_per_s(text)
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, "90", "90GB", "90Gb", "90GB/h", "90GT/s", "1.2.3GB/s"])
+def test_bare_numbers_and_sizes_are_no_rates_of_bytes(text):
     with pytest.raises(BandwidthError, match="is not a rate; write it with its unit"):
         units.parse_rate_bytes_per_s(text)
+
+
+@pytest.mark.parametrize("text", ["14GBps", "800MBps", "25.6GB/s"])
+def test_bytes_are_no_rate_of_a_pin(text):
+    with pytest.raises(BandwidthError, match="is in bytes and not a data rate; write it with its unit: 2933MT/s or"):
+        units.parse_rate_mt_s(text)
+
+
+@pytest.mark.parametrize("text", ["512Mb", "16Gb", "1Gib", "64Kb"])
+def test_a_size_in_bits_is_refused(text):
+    with pytest.raises(BandwidthError, match=f"'{text}' would be bits; write {text[:-1]}B"):
+        units.parse_size_bytes(text)
+    assert units.parse_size_bytes(text.lower()) == units.parse_size_bytes(f"{text[:-1]}B")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +237,6 @@ def test_a_percentage_has_its_sign(text):
         (units.parse_clock_mhz, "1466.67", "a clock; write it with its unit, such as 1466.67MHz"),
         (units.parse_clock_mhz, "2933MT/s", "a clock; write it with its unit, such as 1466.67MHz"),
         (units.parse_rate_mt_s, "2933", "a data rate; write it with its unit: 2933MT/s or 14Gbps"),
-        (units.parse_rate_mt_s, "25.6GB/s", "a data rate; write it with its unit: 2933MT/s or 14Gbps"),
     ],
 )
 def test_a_unit_is_needed_where_a_bare_number_could_mean_two_things(parse, text, what):
@@ -286,24 +321,56 @@ def test_a_formatted_decimal_is_read_back_to_its_last_place(value):
     ("unit", "name", "factor"),
     [
         ("GB/s", "GB/s", 10**9),
-        ("gb/s", "GB/s", 10**9),
+        ("gB/s", "GB/s", 10**9),
         ("GIB/S", "GiB/s", 2**30),
-        ("mb/s", "MB/s", 10**6),
+        ("MBps", "MB/s", 10**6),
         ("kB/s", "kB/s", 1000),
-        ("kib/s", "KiB/s", 1024),
+        ("KB/s", "kB/s", 1000),
+        ("KiB/s", "KiB/s", 1024),
         ("TB/s", "TB/s", 10**12),
+        ("gbyte/s", "GB/s", 10**9),
         ("B/s", "B/s", 1),
+        ("Gb/s", "Gb/s", 125_000_000),
+        ("Gbit/s", "Gb/s", 125_000_000),
+        ("gbits/s", "Gb/s", 125_000_000),
+        ("GBIT/S", "Gb/s", 125_000_000),
+        ("Gbps", "Gb/s", 125_000_000),
+        ("mbps", "Mb/s", 125_000),
+        ("kb/s", "kb/s", 125),
+        ("Tb/s", "Tb/s", 125 * 10**9),
+        ("Gib/s", "Gib/s", 2**27),
+        ("b/s", "b/s", 0.125),
     ],
 )
-def test_units_of_bandwidth_are_known_in_any_case(unit, name, factor):
+def test_units_of_bandwidth_are_known_of_bytes_and_of_bits(unit, name, factor):
     assert units.canonical_rate_unit(unit) == name
     assert units.rate_unit_factor(unit) == factor
+    assert units.format_rate(factor * 1234, unit) == "1,234.00"
 
 
-@pytest.mark.parametrize("unit", ["", "GB", "Gb", "Gbit/s", "GB/h", "GB/s "])
-def test_other_units_of_bandwidth_are_refused(unit):
-    with pytest.raises(BandwidthError, match=r"is not a unit of bandwidth; choose from GB/s, GiB/s, MB/s, MiB/s, TB/s"):
+@pytest.mark.parametrize("unit", ["gb/s", "mb/s", "tb/s", "gib/s", "GBPS", "KBPS"])
+def test_a_unit_whose_case_does_not_tell_bits_from_bytes_is_refused(unit):
+    with pytest.raises(
+        BandwidthError, match=r"may be bytes or bits per second; write .*B/s for bytes or .*b/s for bits"
+    ):
         units.canonical_rate_unit(unit)
+
+
+@pytest.mark.parametrize("unit", ["", "GB", "Gb", "GB/h", "GB/s ", "GT/s", "Xb/s"])
+def test_other_units_of_bandwidth_are_refused(unit):
+    with pytest.raises(
+        BandwidthError, match=r"is not a unit of bandwidth; choose from GB/s, GiB/s, MB/s, MiB/s, TB/s;"
+    ):
+        units.canonical_rate_unit(unit)
+
+
+@given(
+    st.one_of(st.floats(0, 1e30), st.integers(0, 10**30), st.fractions(0, 10**15)),
+    st.sampled_from(sorted(units.BITS_PER_S_PER_RATE_UNIT)),
+)
+def test_a_rate_is_rounded_once(bytes_per_s, unit):
+    exact = Fraction(bytes_per_s) * 8 / units.BITS_PER_S_PER_RATE_UNIT[unit]
+    assert units.format_rate(bytes_per_s, unit) == f"{float(exact):,.2f}"
 
 
 @pytest.mark.parametrize(

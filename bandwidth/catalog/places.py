@@ -73,9 +73,11 @@ def places_by_key() -> dict[str, Place]:
             found |= {key_of(name): place for name in place.names}
     for path in user_device_files():
         for place in _parsed(path):
-            keys = {key_of(name) for name in place.names}
-            replaced = {id(found[key]) for key in keys if key in found}
-            found = {key: old for key, old in found.items() if id(old) not in replaced}
+            keys = list(dict.fromkeys(key_of(name) for name in place.names))
+            for replaced in {found[key] for key in keys if key in found}:
+                for key in map(key_of, replaced.names):
+                    if found.get(key) is replaced:
+                        del found[key]
             found |= dict.fromkeys(keys, place)
     return found
 

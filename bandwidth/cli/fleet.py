@@ -116,7 +116,9 @@ def _judged(
     if gathered and not sources:
         raise BandwidthError("no host could be measured", f"{failed[0].host}: {failed[0].reason}")
     with without_collector():
-        machines, not_read = read_machines(_sources(sources), sys.stdin)
+        machines, not_read = read_machines(sources or _piped(), sys.stdin)
+        if not sources and not machines and not not_read:
+            raise _nothing_to_judge()
         found = judge(machines, share, mads, not_read=not_read)
         _print(found, options, gathered)
     if interrupted:
@@ -129,13 +131,15 @@ def _judged(
         raise typer.Exit(UnstableError.exit_code)  # the table says why of each
 
 
-def _sources(sources: Sequence[str]) -> Sequence[str]:
-    """Return the sources, standard input where none is given and something is piped in."""
-    if sources:
-        return sources
-    if sys.stdin.isatty():
-        raise UsageError("there is nothing to judge", "give records or folders, or `bandwidth fleet measure`")
+def _piped() -> Sequence[str]:
+    """Return standard input as the source. Raises UsageError where nothing can be piped in."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise _nothing_to_judge()
     return [STANDARD_INPUT]
+
+
+def _nothing_to_judge() -> UsageError:
+    return UsageError("there is nothing to judge", "give records or folders, or `bandwidth fleet measure`")
 
 
 def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:

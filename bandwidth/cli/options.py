@@ -60,7 +60,7 @@ UnitOption = Annotated[
     typer.Option(
         "--unit",
         metavar="UNIT",
-        help="Unit of rates in tables: GB/s, GiB/s, MB/s, MiB/s, TB/s ...",
+        help="Unit of rates in tables: GB/s, GiB/s, MB/s, TB/s ...; in bits Gb/s, Mb/s ...",
         rich_help_panel=PRINTED,
     ),
 ]

@@ -38,9 +38,7 @@ class Output:
         try:
             known_unit = canonical_rate_unit(unit)
         except BandwidthError as error:
-            raise UsageError(
-                f"--unit {unit!a} is not a unit of bandwidth", "choose from GB/s, GiB/s, MB/s, TB/s"
-            ) from error
+            raise UsageError(f"--unit {error.message}", error.hint) from error
         return Output("json" if as_json else name, path, known_unit, quiet)
 
 
@@ -60,12 +58,13 @@ def emit(document: Document, output: Output) -> None:
 
         write_atomically(output.path, text)
     else:
-        _print(text)
+        print_text(text)
     if output.format_name == "csv":
         say(*document.remarks)
 
 
-def _print(text: str) -> None:
+def print_text(text: str) -> None:
+    """Write to standard output at once. Raises BandwidthError where that cannot be."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

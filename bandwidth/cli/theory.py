@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,10 +26,14 @@ from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
 
 if TYPE_CHECKING:
+    from bandwidth.report.theory import TheoryRow, TheoryView
     from bandwidth.theory import Counts, Peak
 
 FORMULA = "The formula by itself"
 VIEW = "What to show"
+# A list of a site repeats its machines; and so many lines of what cannot be read are kept until the rows are printed.
+MOST_REMEMBERED, MOST_WAITING = 4096, 1000
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def theory(
@@ -83,7 +89,7 @@ def theory(
 
     bandwidth theory --clock 1466.67MHz --transfers 2 --width 64 --channels 4
     """
-    from bandwidth.report.theory import TheoryRow, TheoryView, theory_document
+    from bandwidth.report.theory import TheoryView
     from bandwidth.theory import Counts
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
@@ -96,23 +102,58 @@ def theory(
         raise UsageError("nothing to compute", "name a SPEC such as DDR4-2933, or give --clock or --rate; see --help")
     move_bytes = None if move is None else option_value("--move", move, parse_size_bytes)
     reference_peak = None if reference is None else _one_peak(reference)
-    peaks, has_failed = (
-        ([_formula(clock, transfers, rate, counts)], False) if is_formula else _read(specs or [], counts)
-    )
-    if peaks and (keep_going or not has_failed):
-        view = TheoryView(options.unit, explain, is_formula, move_bytes, (move or "").strip(), reference_peak)
-        rows = [
-            TheoryRow(
-                peak,
-                move_s=None if move_bytes is None else peak.seconds_to_move(move_bytes),
-                ratio_to_reference=None if reference_peak is None else peak.ratio_to(reference_peak),
-            )
-            for peak in peaks
-        ]
-        emit(theory_document(rows, view), options)
+    view = TheoryView(options.unit, explain, is_formula, move_bytes, (move or "").strip(), reference_peak)
+    failures = _Failures()
+    peaks = iter([_formula(clock, transfers, rate, counts)]) if is_formula else _read(specs or [], counts, failures)
+    _print(peaks, view, options, failures, keep_going=keep_going)
+    failures.tell()
     tell_broken()
-    if has_failed:
+    if failures.count:
         raise typer.Exit(BandwidthError.exit_code)
+
+
+@dataclass
+class _Failures:
+    """The lines of the SPECs that cannot be read: told below what is printed, or sooner where they are many."""
+
+    count: int = 0
+    waiting: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        self.count += 1
+        self.waiting.append(line)
+        if len(self.waiting) >= MOST_WAITING:
+            self.tell()
+
+    def tell(self) -> None:
+        say(*self.waiting)
+        self.waiting.clear()
+
+
+def _print(peaks: Iterator[Peak], view: TheoryView, options: Output, failures: _Failures, *, keep_going: bool) -> None:
+    """Print the peaks, a long list as it is read; without `keep_going` none from the first SPEC on that failed."""
+    from bandwidth.cli.streaming import emit_streamed, in_pieces
+    from bandwidth.report.theory import theory_document
+
+    first, later = in_pieces(_row(peak, view) for peak in peaks)
+    pieces = (rows for rows in chain([first], later or ()) if rows and (keep_going or not failures.count))
+    if options.path is not None or later is None:
+        rows = list(chain.from_iterable(pieces))
+        if rows and (keep_going or not failures.count):
+            emit(theory_document(rows, view), options)
+        return
+    whole = replace(view, all_columns=True)
+    emit_streamed((theory_document(rows, whole) for rows in pieces), options)
+
+
+def _row(peak: Peak, view: TheoryView) -> TheoryRow:
+    from bandwidth.report.theory import TheoryRow
+
+    return TheoryRow(
+        peak,
+        move_s=None if view.move_bytes is None else peak.seconds_to_move(view.move_bytes),
+        ratio_to_reference=None if view.reference is None else peak.ratio_to(view.reference),
+    )
 
 
 def _formula(clock: str | None, transfers: int | None, rate: str | None, counts: Counts) -> Peak:
@@ -132,30 +173,29 @@ def _one_peak(reference: str) -> Peak:
     return option_value("--reference", reference, peak)
 
 
-def _read(specs: list[str], counts: Counts) -> tuple[list[Peak], bool]:
-    """Return the peaks of all SPECs that can be read, and whether any could not: each of those is named by a line."""
+def _read(specs: list[str], counts: Counts, failures: _Failures) -> Iterator[Peak]:
+    """Yield the peaks of all SPECs that can be read; each that cannot is added to the failures."""
     from bandwidth.theory import peaks
 
-    found: list[Peak] = []
-    has_failed = False
+    peaks_of = lru_cache(maxsize=MOST_REMEMBERED)(lambda spec: peaks(spec, counts))
+    is_empty = True
     for place, spec in _queries(specs):
+        is_empty = False
         try:
-            found.extend(peaks(spec, counts))
+            yield from peaks_of(spec)
         except UsageError:
             raise
         except BandwidthError as error:
-            has_failed = True
-            say(f"bandwidth: {place}{error}")
-    if not found and not has_failed:
+            failures.add(f"bandwidth: {place}{error}")
+    if is_empty:
         raise BandwidthError("standard input held no SPEC", "write one a line, such as DDR4-2933 x4")
-    return found, has_failed
 
 
 def _queries(specs: list[str]) -> Iterator[tuple[str, str]]:
     """Yield each SPEC with the place to name in an error; `-` stands for the lines of standard input, once."""
     if specs.count("-") > 1:
         raise UsageError("standard input is named twice", "give - once")
-    return itertools.chain.from_iterable(_lines() if spec == "-" else [("", spec)] for spec in specs)
+    return chain.from_iterable(_lines() if spec == "-" else [("", spec)] for spec in specs)
 
 
 def _lines() -> Iterator[tuple[str, str]]:
@@ -164,6 +204,7 @@ def _lines() -> Iterator[tuple[str, str]]:
     stream = sys.stdin.buffer if hasattr(sys.stdin, "buffer") else None
     lines = (line.decode("utf-8", "replace") for line in stream) if stream is not None else iter(sys.stdin)
     for number, line in enumerate(lines, start=1):
-        spec = line.strip()
+        # Editors of Windows begin a file with a mark of its byte order.
+        spec = (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).strip()
         if spec and not spec.startswith("#"):
             yield f"line {number}: ", spec

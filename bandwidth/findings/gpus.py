@@ -12,12 +12,12 @@ from bandwidth.findings.reading import (
     DEVICE,
     PCIE,
     SWEEP_POINT,
+    Partners,
     Raised,
     Row,
     gpu_conditions,
     kind_of,
     number,
-    partner,
     positive,
     rate,
     rate_text,
@@ -111,8 +111,9 @@ def confidential(record: Record) -> Iterator[Raised]:
 def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
     """Yield what share of the pinned rate copies of pageable memory reach."""
     rows = [row for row in rated(record) if kind_of(row.result) == PCIE and SWEEP_POINT not in row.result.case.variant]
+    partners = Partners(rows)
     for row in rows:
-        pinned = partner(rows, row, host_memory=PINNED)
+        pinned = partners.of(row, host_memory=PINNED)
         if row.result.case.variant.get("host_memory") != PAGEABLE or pinned is None:
             continue
         if ratio(row, pinned) < PAGEABLE_SHARE:

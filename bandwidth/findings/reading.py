@@ -5,12 +5,13 @@ A record from a file may hold anything among its facts: a number that is none is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.cpu_list import parse_cpu_list
-from bandwidth.results import Finding, Record, Result, Summary, summarise
+from bandwidth.results import Case, Finding, Record, Result, Summary, summarise
 from bandwidth.results.result_pairs import is_size_check
 from bandwidth.statistics import Interval
 from bandwidth.units import format_rate
@@ -91,19 +92,26 @@ def in_memory(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.result.case.meets_dram_rule]
 
 
-def partner(
-    rows: Iterable[Row], row: Row, *, engine: str | None = None, threads: int | None = None, **variant: str | None
-) -> Row | None:
-    """Return the row that is the same but for what is named; a key of the variant that is None is to be absent."""
-    case = row.result.case
-    wanted = {**case.variant, **variant}
-    wanted = {key: value for key, value in wanted.items() if value is not None}
-    same = (case.target, case.path, engine or case.engine, threads or case.threads, wanted)
-    for other in rows:
-        one = other.result.case
-        if (one.target, one.path, one.engine, one.threads, dict(one.variant)) == same:
-            return other
-    return None
+class Partners:
+    """Some rows, found by what tells their cases apart."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows: dict[Hashable, Row] = {}
+        for row in rows:
+            self._rows.setdefault(_key(row.result.case), row)
+
+    def of(
+        self, row: Row, *, engine: str | None = None, threads: int | None = None, **variant: str | None
+    ) -> Row | None:
+        """Return the row that is the same but for what is named; a key of the variant that is None is to be absent."""
+        case = row.result.case
+        wanted = {key: value for key, value in {**case.variant, **variant}.items() if value is not None}
+        other = replace(case, engine=engine or case.engine, threads=threads or case.threads, variant=wanted)
+        return self._rows.get(_key(other))
+
+
+def _key(case: Case) -> Hashable:
+    return (case.target, case.path, case.engine, case.threads, frozenset(case.variant.items()))
 
 
 def rate(row: Row) -> float:

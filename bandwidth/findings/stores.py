@@ -9,11 +9,11 @@ from bandwidth.findings.reading import (
     NUMPY,
     ORDINARY,
     STREAMING,
+    Partners,
     Raised,
     Row,
     are_apart,
     in_memory,
-    partner,
     plain,
     positive,
     rate_text,
@@ -42,9 +42,10 @@ ZEROS_GAIN = 1.1
 def write_allocate(record: Record) -> Iterator[Raised]:
     """Yield ordinary stores that fall behind streaming ones: they read each line before they write it."""
     rows = in_memory(plain(record))
+    partners = Partners(rows)
     for row in rows:
         case = row.result.case
-        streaming = partner(rows, row, stores=STREAMING)
+        streaming = partners.of(row, stores=STREAMING)
         if case.engine != NATIVE or case.variant.get("stores") != ORDINARY or streaming is None:
             continue
         if ratio(row, streaming) < STORES_ALIKE and are_apart(row, streaming):
@@ -67,7 +68,8 @@ def numpy_ordinary_stores(record: Record) -> Iterator[Raised]:
 def numpy_copy(record: Record) -> Iterator[Raised]:
     """Yield which stores the C library's copy, which NumPy's is, behaved like on this machine."""
     rows = in_memory(plain(record))
-    verdicts = [words for words in (_copy_verdict(record, rows, row) for row in _numpy_rows(rows)) if words]
+    partners = Partners(rows)
+    verdicts = [words for words in (_copy_verdict(record, partners, row) for row in _numpy_rows(rows)) if words]
     if verdicts:
         hint = "normal: the C library decides by the size of each copy, and scale, add and write have ordinary stores"
         yield Raised(None, Finding("BW017", f"NumPy's copy is the C library's: {'; '.join(verdicts)}", hint))
@@ -131,11 +133,12 @@ def _behind_native(record: Record) -> Iterator[tuple[Row, Row, Row | None]]:
     A copy from memory has a rule of its own, where it can be told which stores it had.
     """
     rows = plain(record)
+    partners = Partners(rows)
     for row in _numpy_rows(rows):
-        ordinary = partner(rows, row, engine=NATIVE, stores=ORDINARY)
-        others = (partner(rows, row, engine=NATIVE, stores=kind) for kind in (STREAMING, ORDINARY, None))
+        ordinary = partners.of(row, engine=NATIVE, stores=ORDINARY)
+        others = (partners.of(row, engine=NATIVE, stores=kind) for kind in (STREAMING, ORDINARY, None))
         best = max((other for other in others if other is not None), key=lambda other: ratio(other, row), default=None)
-        is_told = row.result.case.meets_dram_rule and _copy_verdict(record, rows, row) != ""
+        is_told = row.result.case.meets_dram_rule and _copy_verdict(record, partners, row) != ""
         if best is not None and not is_told and ratio(row, best) < NUMPY_ALIKE and are_apart(row, best):
             yield row, best, ordinary
 
@@ -148,9 +151,9 @@ def _is_short(row: Row) -> bool:
     return _call_s(row) < SHORT_CALL_S
 
 
-def _copy_verdict(record: Record, rows: Sequence[Row], row: Row) -> str:
+def _copy_verdict(record: Record, partners: Partners, row: Row) -> str:
     """Return which of compiled code's copies NumPy's is nearer to, empty where the two are too much alike to tell."""
-    ordinary, streaming = (partner(rows, row, engine=NATIVE, stores=kind) for kind in (ORDINARY, STREAMING))
+    ordinary, streaming = (partners.of(row, engine=NATIVE, stores=kind) for kind in (ORDINARY, STREAMING))
     if row.result.case.path != "copy" or ordinary is None or streaming is None:
         return ""
     if ratio(ordinary, streaming) >= STORES_ALIKE or not are_apart(ordinary, streaming):

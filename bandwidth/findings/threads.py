@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from bandwidth.findings.reading import (
     NATIVE,
     NUMPY,
+    Partners,
     Raised,
     Row,
     are_apart,
     cores_of,
     in_memory,
     measured,
-    partner,
     plain,
     positive,
     rate,
@@ -116,7 +116,7 @@ def _one_and_all(rows: list[Row], path: str) -> tuple[Row, Row] | None:
         alike = [row for row in rows if row.result.case.path == path and row.result.case.engine == engine]
         threads = max((row.result.case.threads for row in alike), default=1)
         most = max((row for row in alike if row.result.case.threads == threads), key=rate, default=None)
-        one = None if most is None else partner(alike, most, threads=1)
+        one = None if most is None else Partners(alike).of(most, threads=1)
         if most is not None and one is not None and threads > 1:
             return one, most
     return None
@@ -159,5 +159,5 @@ def _against_cores(rows: Sequence[Row], row: Row, cores: int) -> str:
     """Return the rate as a share of that with one thread a core, where that was measured."""
     if row.summary.latency is not None:
         return ""
-    single = partner(rows, row, threads=cores)
+    single = Partners(rows).of(row, threads=cores)
     return "" if single is None or not rate(single) else f": {format_percent(ratio(row, single))} of one thread a core"

@@ -14,6 +14,7 @@ from bandwidth.results.files import load, parse
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIX = ".json"
+BYTE_ORDER_MARK = "\ufeff"  # with which editors of Windows begin a file
 # What is shown of a name that is no file's.
 LONGEST_SHOWN = 80
 
@@ -46,7 +47,7 @@ def _records(sources: Sequence[str], lines: Iterable[str]) -> Iterator[tuple[str
 
 def _lines(lines: Iterable[str]) -> Iterator[tuple[str, Callable[[], Record]]]:
     for number, line in enumerate(lines, start=1):
-        text = line.strip()
+        text = line.removeprefix(BYTE_ORDER_MARK if number == 1 else "").strip()
         if text.startswith("{"):
             name = f"line {number} of standard input"
             yield name, partial(parse, text, name)

@@ -15,7 +15,7 @@ from bandwidth.results.plain_results import plain_results
 from bandwidth.results.plateaus import plateaus
 from bandwidth.results.transfer_fit import transfer_fit
 from bandwidth.theory import Peak, peaks
-from bandwidth.units import parse_rate_bytes_per_s
+from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
 
 HOST, DEVICE, PCIE = "host", "device", "pcie"
 PINNED, PAGEABLE = "pinned", "pageable"
@@ -26,8 +26,6 @@ KERNELS = ("read", "triad", "copy")
 PAGEABLE_SHARE = 0.5
 
 Kind = Literal["theory", "record", "measured", "given", "default"]
-# How a rate ends; a SPEC begins with a name, and says what is wrong with a rate in it.
-RATE_END = "B/s"
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,8 @@ def _host_result(asked: Asked, measure: Measure | None) -> tuple[Source | None, 
     if found is None and measure is not None:
         found = _best(asked, (measure(HOST),), HOST)
     if found is None:
-        raise _missing(asked, "the bandwidth of the host's memory", "host", '--host "DDR4-2933 x4"', "90GB/s")
+        what, option = "the bandwidth of the host's memory", '--host "DDR4-2933 x4"'
+        raise _missing(asked, what, "host", option, "90GB/s", measured=measure is not None)
     return found
 
 
@@ -198,16 +197,16 @@ def _device(asked: Asked, host: Result | None, measure: Measure | None) -> tuple
     if found_result is None and measure is not None:
         found_result = _best(asked, (measure(DEVICE),), DEVICE, kernel)
     if found_result is None:
-        raise _missing(asked, "the bandwidth of the device's memory", "device", "--device H200", "900GB/s")
+        what = "the bandwidth of the device's memory"
+        raise _missing(asked, what, "device", "--device H200", "900GB/s", measured=measure is not None)
     source, result = found_result
-    return _measured(source, result, f"{result.case.path}, {result.case.target}"), _capacity(source.record)
+    return _measured(source, result, f"{result.case.path}, {result.case.target}"), _capacity(source.record, result)
 
 
-def _capacity(record: Record) -> int | None:
-    gpus = record.machine.get("gpus")
-    first = gpus[0] if isinstance(gpus, list) and gpus else {}
-    value = first.get("memory_bytes") if isinstance(first, dict) else None
-    return value if isinstance(value, int) and value > 0 else None
+def _capacity(record: Record, result: Result) -> int | None:
+    """Return what the memory of the GPU that was measured holds: others may be listed before it, a BMC's among them."""
+    sizes = [record.gpus.get(number, {}).get("memory_bytes") for number in result.case.devices]
+    return next((size for size in sizes if type(size) is int and size > 0), None)
 
 
 def _memory(option: str, text: str) -> tuple[Figure, Peak | None]:
@@ -237,7 +236,7 @@ def _link(asked: Asked, measure: Measure | None) -> tuple[Figure, Figure, Figure
         for source in _with_measured(asked.sources, measure):
             if (found := _of_record(source, asked.host_memory)) is not None:
                 return found
-    raise _no_link(asked)
+    raise _no_link(asked, measured=measure is not None)
 
 
 def _with_measured(sources: Iterable[Source], measure: Measure | None) -> Iterator[Source]:
@@ -301,11 +300,12 @@ def _fitted_latency(source: Source, there: Result) -> Figure:
     return LINK_LATENCY if fit is None else Figure(fit.latency_s, source.kind, f"{source.name}: sweep of h2d, fitted")
 
 
-def _no_link(asked: Asked) -> BandwidthError:
+def _no_link(asked: Asked, *, measured: bool) -> BandwidthError:
     options = 'give --link, such as "PCIe 4.0 x16", or a rate such as 12GB/s'
     if asked.device is not None and _rate("--device", asked.device) is None:
-        return BandwidthError(f"the bandwidth of the link is missing: none is known of {asked.device!a}", options)
-    return _missing(asked, f"the bandwidth of the link ({asked.host_memory})", PCIE, '--link "PCIe 4.0 x16"', "12GB/s")
+        return UsageError(f"the bandwidth of the link is missing: none is known of {asked.device!a}", options)
+    figure = f"the bandwidth of the link ({asked.host_memory})"
+    return _missing(asked, figure, PCIE, '--link "PCIe 4.0 x16"', "12GB/s", measured=measured)
 
 
 # --- records --------------------------------------------------------------------------------------------------------
@@ -351,12 +351,11 @@ def _measured(source: Source, result: Result, what: str) -> Figure:
     return Figure(rate, source.kind, f"{source.name}: {what}")
 
 
-def _missing(asked: Asked, figure: str, target: str, option: str, rate: str) -> BandwidthError:
-    """Return the error that names a figure which is missing and how to get it."""
+def _missing(asked: Asked, figure: str, target: str, option: str, rate: str, *, measured: bool) -> BandwidthError:
+    """Return the error that names a figure which is missing and how to get it: of usage where nothing gives one."""
     if not asked.sources:
-        return BandwidthError(
-            f"{figure} is missing", f"give {option} or a rate such as {rate}, --record RECORD, or --measure"
-        )
+        kind = BandwidthError if measured else UsageError
+        return kind(f"{figure} is missing", f"give {option} or a rate such as {rate}, --record RECORD, or --measure")
     names = " and ".join(source.name for source in asked.sources)
     kernels = f"{asked.kernel or ' or '.join(KERNELS[:2])} from memory"
     which = f"h2d of {asked.host_memory} memory" if target == PCIE else kernels
@@ -379,8 +378,7 @@ def _peaks(option: str, text: str) -> tuple[Peak, ...]:
 
 def _rate(option: str, text: str) -> float | None:
     """Return the bytes per second of a rate such as `90GB/s`, None for a SPEC. Raises UsageError for zero."""
-    shown = text.strip()
-    if not (shown[:1].isdecimal() and shown.endswith(RATE_END)):
+    if not ends_as_rate(text):
         return None
     try:
         return parse_rate_bytes_per_s(text)

@@ -68,14 +68,19 @@ def check_gpu() -> None:
 def end_to_end(
     most_bytes: int, *, host_memory: str = PINNED, resident: bool = False, module: object = None
 ) -> Iterator[Callable[[int, int], Timed]]:
-    """Yield what times the expression for a size and a number of passes. Raises as `EndToEnd` does."""
-    from bandwidth.measuring.engines.end_to_end import EndToEnd
+    """Yield what times the expression for a size and a number of passes; until then it holds the machine's lock.
 
-    runner = EndToEnd(most_bytes, pinned=host_memory == PINNED, resident=resident, module=module)
-    try:
-        yield lambda size, passes: Timed(runner.host_s(size, passes), runner.device_s(size, passes))
-    finally:
-        runner.close()
+    Raises as `EndToEnd` does, and BandwidthError where another measurement runs.
+    """
+    from bandwidth.measuring.engines.end_to_end import EndToEnd
+    from bandwidth.measuring.lock import machine_lock
+
+    with machine_lock():
+        runner = EndToEnd(most_bytes, pinned=host_memory == PINNED, resident=resident, module=module)
+        try:
+            yield lambda size, passes: Timed(runner.host_s(size, passes), runner.device_s(size, passes))
+        finally:
+            runner.close()
 
 
 def expression() -> str:

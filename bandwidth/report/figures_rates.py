@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from bandwidth.report.figures import STRIP_HIGH, STRIP_LOW, Bar, Bars, Figure, Heatmap, Strip, StripRow, file_name
 from bandwidth.report.figures_captions import INTERVALS, MOST_NAMED, caption
+from bandwidth.report.figures_thinning import first_bars, left_out_words, thinned, widest_rows
 from bandwidth.report.gpus import PCIE
 from bandwidth.report.labels import (
     HOST,
@@ -63,14 +64,15 @@ def _by_place(results: Iterable[Result]) -> list[Result]:
     return sorted(results, key=lambda result: (-result.case.threads, place(result.case)))
 
 
-def _bar_figure(record: Record, results: Sequence[Result], unit: str) -> Figure:
+def _bar_figure(record: Record, all_results: Sequence[Result], unit: str) -> Figure:
+    results, left_out = first_bars(all_results, lambda result: _panel_words(result.case))
     engines = tuple(dict.fromkeys(result.case.engine for result in results))
     panels = tuple(
         (_panel_words(group[0].case), tuple(_bar(result, engines, unit) for result in group))
         for group in grouped(results, lambda result: _panel_words(result.case))
     )
     told = "Measured, beside the theory as a tick." if _has_theory(results) else "Measured; the theory is not known."
-    text = caption(record, results, f"Median rates. {told}", INTERVALS)
+    text = caption(record, all_results, f"Median rates. {told}", left_out, INTERVALS)
     described = [f"{case_words(result.case)} {rate_cells(result, unit)[0]} {unit}" for result in results[:MOST_NAMED]]
     return Figure(*_kind(results[0].case), Bars(unit, panels, engines), text, f"{'; '.join(described)}.")
 
@@ -107,16 +109,19 @@ def strip_figures(record: Record, unit: str) -> list[Figure]:
     rows = [row for label, results in _sample_groups(record, unit) if (row := _strip_row(label, results)).percents]
     if not rows:
         return []
+    shown = widest_rows(rows)
+    drawn = [thinned(row) for row in shown]
     rated = [result for result in record.results if has_figure(summarise(result))]
     text = caption(
         record,
         rated,
         "Every sample in percent of its own result's median, in each row the first on top;"
         " of a latency it is the time, of all else the rate.",
-        _beyond(rows),
+        left_out_words(rows, shown),
+        _beyond(drawn),
     )
-    told = "; ".join(f"{row.label.splitlines()[0]}: {len(row.percents)} samples, {_ends(row)}" for row in rows)
-    return [Figure("samples", "All samples", Strip(tuple(rows)), text, f"{told}.")]
+    told = "; ".join(f"{row.label.splitlines()[0]}: {len(row.percents)} samples, {_ends(row)}" for row in shown)
+    return [Figure("samples", "All samples", Strip(tuple(drawn)), text, f"{told}.")]
 
 
 def _sample_groups(record: Record, unit: str) -> list[tuple[str, list[Result]]]:

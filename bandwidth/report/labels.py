@@ -114,12 +114,14 @@ def thread_words(counts: Sequence[int]) -> str:
 
 def variant_words(variant: Mapping[str, str | int], *left_out: str) -> list[str]:
     """Return what tells a case apart in words, but for the keys left out and a mix, which `path_of` names."""
-    named = {"stores": "{} stores", "cores": "{} cores", "data": "{}", "load": "load {}"}
-    return [
-        named.get(key, key.replace("_", " ") + " {}").format(value)
-        for key, value in variant.items()
-        if key not in (*left_out, "mix")
-    ]
+    return [_variant_word(key, value) for key, value in variant.items() if key not in (*left_out, "mix")]
+
+
+def _variant_word(key: str, value: str | int) -> str:
+    """Return one key of a variant with its value in words; a record of another version may hold any key."""
+    if key in ("stores", "cores"):
+        return f"{value} {key}"
+    return str(value) if key == "data" else f"{key.replace('_', ' ')} {value}"
 
 
 def case_words(case: Case, *left_out: str, threads: bool = True) -> str:

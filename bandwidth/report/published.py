@@ -8,11 +8,12 @@ from typing import Any
 from bandwidth.comparison.gallery import Placed
 from bandwidth.comparison.sides import Column
 from bandwidth.report import document as parts
-from bandwidth.report.comparison_data import SCHEMA, column_json
+from bandwidth.report.comparison_data import column_json
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import HOST, UNKNOWN, case_words, known_rate
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
 
+SCHEMA = "bandwidth/published/1"
 WIDEST_NAME = 20
 NOTE = "Yours is the fastest result of each path. A share is of the peak that the published figure was stated against."
 

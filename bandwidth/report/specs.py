@@ -12,6 +12,7 @@ from bandwidth.theory import Peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate
 
 SCHEMA = "bandwidth/specs/1"
+NAMES_SCHEMA = "bandwidth/specs-names/1"
 
 
 def devices_document(rows: Sequence[tuple[Device, Peak]], unit: str = DEFAULT_RATE_UNIT) -> Document:
@@ -40,7 +41,7 @@ def entry_document(device: Device, peaks: Sequence[Peak], unit: str = DEFAULT_RA
 def names_document(names: Sequence[str]) -> Document:
     """Return the document that lists names alone."""
     records = [{"name": name} for name in names]
-    return Document(("\n".join(names),), {"schema": SCHEMA, "devices": records}, records)
+    return Document(("\n".join(names),), {"schema": NAMES_SCHEMA, "devices": records}, records)
 
 
 def _marked(device: Device) -> str:
@@ -49,7 +50,8 @@ def _marked(device: Device) -> str:
 
 def _fields(device: Device) -> dict[str, Any]:
     return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(device).items()
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in ((one.name, getattr(device, one.name)) for one in dataclasses.fields(device))
     }
 
 

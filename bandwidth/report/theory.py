@@ -24,7 +24,10 @@ class TheoryRow:
 
 @dataclass(frozen=True)
 class TheoryView:
-    """What the table is to show beside the peaks. `move_bytes`, its text and `reference`: where asked for."""
+    """What the table is to show beside the peaks. `move_bytes`, its text and `reference`: where asked for.
+
+    `all_columns`: also those that are empty so far, because more rows follow.
+    """
 
     unit: str = DEFAULT_RATE_UNIT
     explain: bool = False
@@ -32,6 +35,7 @@ class TheoryView:
     move_bytes: int | None = None
     move_text: str = ""
     reference: Peak | None = None
+    all_columns: bool = False
 
 
 def theory_document(rows: Sequence[TheoryRow], view: TheoryView) -> Document:
@@ -58,9 +62,9 @@ def _columns(rows: Sequence[TheoryRow], view: TheoryView) -> dict[str, list[str]
     }
     if (view.explain or view.with_mb_s) and view.unit != "MB/s":
         columns["MB/s"] = [format_rate(peak.bytes_per_s, "MB/s") for peak in peaks]
-    if any(peak.bidirectional_bytes_per_s is not None for peak in peaks):
+    if view.all_columns or any(peak.bidirectional_bytes_per_s is not None for peak in peaks):
         columns["both ways"] = [_rate_or_dash(peak.bidirectional_bytes_per_s, view.unit) for peak in peaks]
-    if any(peak.vendor_bytes_per_s is not None for peak in peaks):
+    if view.all_columns or any(peak.vendor_bytes_per_s is not None for peak in peaks):
         columns["vendor's"] = [_rate_or_dash(peak.vendor_bytes_per_s, view.unit) for peak in peaks]
     if view.reference is not None:
         columns[f"of {view.reference.name}"] = [f"{row.ratio_to_reference or 0:.3f}" for row in rows]

@@ -148,7 +148,7 @@ def _sections(record: Record, unit: str, flops: float | None, prefix: str | None
         views = [(title, blocks, []) for title, blocks, _ in views]
     views = _with_names(views, prefix or "")
     summary = _summary(record, unit)
-    shown = [*summary, *rate_tables(record, unit), *(block for _, blocks, _ in views for block in blocks)]
+    shown = {*summary, *rate_tables(record, unit), *(block for _, blocks, _ in views for block in blocks)}
     # What the terminal shows and no view here has: lines of what was counted, notes, and views of a later day.
     rest = [block for block in document.blocks if block not in shown]
     lines = tuple(line for block in rest if isinstance(block, str) for line in block.split("\n"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bandwidth.results.grouping import NODE_KEYS, divided, group_key, grouped
 from bandwidth.results.model import Case, Observed, Record, Result
+from bandwidth.results.once import once_each
 from bandwidth.results.result_pairs import SIZE_SLACK, is_size_check
 from bandwidth.results.summary import Summary, summarise
 from bandwidth.statistics import median
@@ -64,6 +65,7 @@ class SizeCurve:
         return _over_points(self.points, "clock_hz")
 
 
+@once_each
 def size_curves(record: Record) -> tuple[SizeCurve, ...]:
     """Return a curve for each case that was measured at three sizes or more; checks at half a size make none."""
     swept = [
@@ -132,6 +134,7 @@ class ThreadCurve:
         return self.points[-1].result.case
 
 
+@once_each
 def thread_curves(record: Record) -> tuple[ThreadCurve, ...]:
     """Return a curve for each case whose rate from memory was measured with three numbers of threads or more."""
     results = [
@@ -199,6 +202,7 @@ class LoadCurve:
         return self.points[-1].result.case
 
 
+@once_each
 def loaded_latency(record: Record) -> tuple[LoadCurve, ...]:
     """Return a curve for each case of a latency under load."""
     loaded = [result for result in record.results if result.case.is_latency and _load_share(result.case) is not None]

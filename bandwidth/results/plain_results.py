@@ -5,9 +5,11 @@ from __future__ import annotations
 from bandwidth.results.curves import CURVE_KEYS, loaded_latency, size_curves, thread_curves
 from bandwidth.results.model import Record, Result
 from bandwidth.results.node_matrices import node_matrices
+from bandwidth.results.once import once_each
 from bandwidth.results.result_pairs import is_size_check, zeros_pairs
 
 
+@once_each
 def plain_results(record: Record) -> tuple[Result, ...]:
     """Return the rates that stand for themselves, in the record's order.
 
@@ -24,6 +26,7 @@ def plain_results(record: Record) -> tuple[Result, ...]:
     )
 
 
+@once_each
 def alone_results(record: Record) -> tuple[Result, ...]:
     """Return what stands in no curve, matrix, pair or table: points of a sweep that was interrupted, above all."""
     shown = {point.result.case.id for size_curve in size_curves(record) for point in size_curve.points}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from bandwidth.results.grouping import divided, group_key
 from bandwidth.results.model import Record, Result
+from bandwidth.results.once import once_each
 from bandwidth.results.summary import summarise
 
 # Arrays are whole pages or lines for each thread: what is planned as half, or as 4 KiB, may be a little more.
@@ -33,16 +35,24 @@ def is_size_check(record: Record, result: Result) -> bool:
     """
     if result.case.is_size_check or record.options or "sweep_point" not in result.case.variant:
         return result.case.is_size_check
-    key = group_key(result, "sweep_point")
-    points = (one for one in record.results if "sweep_point" in one.case.variant)
-    is_alone = all(one is result or group_key(one, "sweep_point") != key for one in points)
-    return is_alone and any(_is_half_of(result, whole) for whole in record.results)
+    alike = _alike(record).get(group_key(result, "sweep_point"), [])
+    is_alone = sum("sweep_point" in one.case.variant for one in alike) == 1
+    return is_alone and any(_is_half_of(result, whole) for whole in alike)
 
 
 def size_check_of(record: Record, whole: Result) -> Result | None:
     """Return the same case at half its working set, None where it was not measured."""
-    halves = (result for result in record.results if _is_half_of(result, whole))
+    halves = (result for result in _alike(record).get(group_key(whole), ()) if _is_half_of(result, whole))
     return next((half for half in halves if is_size_check(record, half)), None)
+
+
+@once_each
+def _alike(record: Record) -> dict[Hashable, list[Result]]:
+    """Return the results in groups of all that a whole and its half have in common."""
+    found: dict[Hashable, list[Result]] = {}
+    for result in record.results:
+        found.setdefault(group_key(result, "sweep_point"), []).append(result)
+    return found
 
 
 def size_checks(record: Record) -> tuple[SizeCheck, ...]:
@@ -77,11 +87,12 @@ class ZerosPair:
 
 def zeros_pairs(record: Record) -> tuple[ZerosPair, ...]:
     """Return every result of zeros beside its counterpart."""
+    all_zeros = [result for result in record.results if result.case.variant.get("data") == ZEROS]
+    by_key = {group_key(result): result for result in reversed(record.results)} if all_zeros else {}
     found = []
-    for zeros in record.results:
-        if zeros.case.variant.get("data") == ZEROS:
-            other = next((result for result in record.results if group_key(result) == group_key(zeros, "data")), None)
-            found.append(ZerosPair(zeros, other, None if other is None else _ratio(zeros, other)))
+    for zeros in all_zeros:
+        other = by_key.get(group_key(zeros, "data"))
+        found.append(ZerosPair(zeros, other, None if other is None else _ratio(zeros, other)))
     return tuple(found)
 
 

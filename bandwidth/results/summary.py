@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bandwidth.results.model import ADDRESS_BYTES, Result
+from bandwidth.results.once import once_each
 from bandwidth.statistics import Interval, median, median_interval
 
 NS_PER_S = 1e9
@@ -58,13 +59,14 @@ def rates_bytes_per_s(result: Result) -> tuple[float, ...]:
     return tuple(bytes_per_block / seconds for seconds in result.samples.seconds)
 
 
+@once_each
 def summarise(result: Result) -> Summary:
     """Return the figures of a result; an unverified one has none."""
     if not result.is_verified or not result.samples.seconds:
         return Summary(None, None, None, None, None, len(result.samples.seconds))
     if result.case.is_latency:
         return Summary(None, None, None, None, None, len(result.samples.seconds), _latency(result))
-    rates = rates_bytes_per_s(result)
+    rates = sorted(rates_bytes_per_s(result))  # once: each of those below would sort them
     centre = median(rates)
     return Summary(
         median_bytes_per_s=centre,
@@ -78,7 +80,7 @@ def summarise(result: Result) -> Summary:
 
 def _latency(result: Result) -> Latency:
     loads = result.case.bytes_per_call // ADDRESS_BYTES * result.samples.calls_per_sample
-    times = [seconds / loads * NS_PER_S for seconds in result.samples.seconds]
+    times = sorted(seconds / loads * NS_PER_S for seconds in result.samples.seconds)
     clock = result.observed.get("clock_hz")
     centre = median(times)
     cycles = None if clock is None else centre * clock.median / NS_PER_S

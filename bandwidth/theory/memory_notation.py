@@ -99,7 +99,13 @@ def _rate_notes(family: MemoryFamily, parts: Parts, nominal: Fraction) -> tuple[
 
 
 def _is_standard(family: MemoryFamily, nominal: Fraction) -> bool:
-    return any(abs(nominal - speed) < 1 or exact_bin_mt_s(Fraction(speed)) == nominal for speed in family.speeds_mt_s)
+    return _is_one_of(family.speeds_mt_s, nominal)
+
+
+@lru_cache(maxsize=4096)
+def _is_one_of(speeds_mt_s: tuple[int, ...], nominal: Fraction) -> bool:
+    """Return whether a rate is one of some speeds; long lists ask it of the same rates over and over."""
+    return any(abs(nominal - speed) < 1 or exact_bin_mt_s(Fraction(speed)) == nominal for speed in speeds_mt_s)
 
 
 def _speed_of_clock(family: MemoryFamily, clock_mhz: Fraction) -> int | None:

@@ -89,7 +89,7 @@ def _take(parts: Parts, match: re.Match[str], text: str) -> None:
     else:
         _refuse_twice(parts.rate, "rates", text)
         unit = match["rate_unit"] or ""
-        if unit.lower() == "gb/s" and "B" in unit:
+        if unit.endswith(("B/s", "B/S", "Bps")):
             raise BandwidthError(f"{text!r}: {match[0].strip()!r} is a bandwidth, not a pin's rate", "write Gbps")
         parts.rate, parts.rate_unit = Fraction(match["rate"]), unit.lower()
 

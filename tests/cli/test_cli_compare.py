@@ -364,7 +364,9 @@ def test_a_record_beside_published_figures(run, pair):
 def test_published_figures_of_its_own_family_come_first(run, build):
     machine = {"cpu_vendor": "AuthenticAMD", "cpu_family": 25, "cpu_model_number": 17, "cpu_model": "AMD EPYC 9999"}
     build("epyc.json", ("triad", "native", 64, "streaming", (70.0,) * 6), machine=machine)
-    (found,) = json.loads(run("--reference-set", "epyc.json", "--json").out)["published"]
+    data = json.loads(run("--reference-set", "epyc.json", "--json").out)
+    assert (data["schema"], set(data)) == ("bandwidth/published/1", {"schema", "columns", "published"})
+    (found,) = data["published"]
     assert (found["published"], found["match"]) == ("EPYC 9004", "its family")
     assert found["published_low_bytes_per_s"] == 378e9
     assert found["published_low_share"] == pytest.approx(0.820, abs=1e-3)

@@ -132,8 +132,11 @@ def test_limits_are_options(run, runs):
 
 
 def test_names_come_from_standard_input(run, runs, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(str(path) for path in sorted(runs.iterdir()))))
-    assert run("-").code == 1
+    # Editors of Windows begin a file with a mark of its byte order.
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeff" + "\n".join(str(path) for path in sorted(runs.iterdir()))))
+    found = run("-")
+    assert found.code == 1
+    assert "not read" not in found.out
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(str(path) for path in sorted(runs.iterdir()))))
     assert run().code == 1
 
@@ -143,6 +146,8 @@ def test_names_come_from_standard_input(run, runs, monkeypatch):
     [
         (["empty"], 1, "there is no record that could be read"),
         (["nowhere.json"], 1, "nowhere.json: does not exist"),
+        ([], 2, "there is nothing to judge; give records or folders, or `bandwidth fleet measure`"),
+        (["-"], 1, "there is no record that could be read"),
         (["runs", "--min", "2"], 2, "--min: '2' is not a share"),
         (["runs", "--local", "2"], 2, "these options are for `bandwidth fleet measure`"),
         (["measure"], 2, "give --scheduler ADDRESS, --scheduler-file FILE or --local N"),

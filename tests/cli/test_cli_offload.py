@@ -268,8 +268,10 @@ def test_a_figure_is_written(run, tmp_path, suffix):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 1, "the bandwidth of the host's memory is missing; give --host"),
-        (["--host", "90GB/s", "--device", "HBM3 6.4Gbps x5"], 1, "none is known of 'HBM3 6.4Gbps x5'; give --link"),
+        ([], 2, "the bandwidth of the host's memory is missing; give --host"),
+        (["--host", "H200"], 2, "the bandwidth of the device's memory is missing; give --device"),
+        (["--host", "90GB/s", "--device", "900GB/s"], 2, "the bandwidth of the link (pinned) is missing; give --link"),
+        (["--host", "90GB/s", "--device", "HBM3 6.4Gbps x5"], 2, "none is known of 'HBM3 6.4Gbps x5'; give --link"),
         (["--host", "nonsense", "--device", "H200"], 1, "--host: 'nonsense' is no memory"),
         (["--record", "nowhere.json"], 1, "nowhere.json does not exist"),
         ([*GIVEN, "--size", "0"], 2, "--size: '0' is not a whole, positive number of bytes"),

@@ -41,6 +41,13 @@ def test_own_device_is_shown_listed_found_and_computed(folder, capsys):
     assert "Toy Card 77,Toys,gpu,GDDR6 14Gbps 256-bit" in capsys.readouterr().out
     assert run(["specs", "search", "77 card"]) == 0
     assert capsys.readouterr().out == "Toy Card 77\n"
+    schemas = {}
+    for action in ("search", "list", "show"):
+        assert run(["specs", action, "toy 77", "--json"]) == 0
+        data = json.loads(capsys.readouterr().out)
+        schemas.setdefault(data["schema"], set()).add(tuple(data["devices"][0]))
+    assert len(schemas) == 2
+    assert all(len(fields) == 1 for fields in schemas.values()), "one structure by each schema's name"
     assert run(["theory", "toy card 77", "--json"]) == 0
     results = json.loads(capsys.readouterr().out)["results"]
     assert [(row["kind"], row["name"]) for row in results] == [

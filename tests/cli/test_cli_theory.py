@@ -123,8 +123,29 @@ def test_a_rate_stands_for_clock_and_transfers(run):
 
 
 def test_the_unit_of_the_table_is_chosen(run):
-    assert "87.42" in run("theory", "DDR4-2933 x4", "--unit", "gib/s").out
-    assert "peak GiB/s" in run("theory", "DDR4-2933 x4", "--unit", "gib/s").out
+    assert "87.42" in run("theory", "DDR4-2933 x4", "--unit", "GiB/s").out
+    assert "peak GiB/s" in run("theory", "DDR4-2933 x4", "--unit", "giB/S").out
+
+
+@pytest.mark.parametrize("unit", ["Gb/s", "Gbit/s", "gbps"])
+def test_bits_are_shown_as_bits(run, unit):
+    ran = run("theory", "PCIe 4.0 x16", "--unit", unit)
+    assert "peak Gb/s" in ran.out
+    assert " 252.06 " in ran.out  # 16 GT/s x 16 x 128/130
+    assert "504.12" in ran.out  # both ways
+    assert (
+        json.loads(run("theory", "PCIe 4.0 x16", "--unit", unit, "--json").out)["results"][0]["peak_bytes_per_s"] < 4e10
+    )
+    header, row = run("theory", "PCIe 4.0 x16", "--unit", unit, "--format", "csv").out.splitlines()
+    assert dict(zip(header.split(","), row.split(","), strict=False))["peak_bytes_per_s"].startswith("31507692307.69")
+
+
+def test_a_unit_that_may_be_bits_or_bytes_is_refused(run):
+    ran = run("theory", "DDR4-2933 x4", "--unit", "gb/s")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "bandwidth: --unit 'gb/s' may be bytes or bits per second; write GB/s for bytes or Gb/s for bits\n"
+    )
 
 
 def test_the_options_of_the_view_reach_the_table(run):
@@ -207,6 +228,13 @@ def test_json_is_asked_for_in_two_ways(run, arguments):
 
 
 # --- standard input ---------------------------------------------------------------------------------------------------
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line(run, type_in):
+    type_in(b"\xef\xbb\xbfDDR4-2933 x4\r\n")
+    assert "93.87" in run("theory", "-").out
+    type_in(b"DDR4-2933 x4\n\xef\xbb\xbfDDR4-2933 x4\n")
+    assert run("theory", "-").err.startswith("bandwidth: line 2: '\\ufeffDDR4-2933 x4' has characters outside")
 
 
 def test_lines_of_standard_input_are_read(run, type_in):
@@ -305,7 +333,8 @@ def test_a_real_pipe_is_read():
         (
             ["DDR4-2933", "--unit", "furlongs"],
             2,
-            "--unit 'furlongs' is not a unit of bandwidth; choose from GB/s, GiB/s, MB/s, TB/s",
+            "--unit 'furlongs' is not a unit of bandwidth; "
+            "choose from GB/s, GiB/s, MB/s, MiB/s, TB/s; in bits Gb/s, Mb/s, Tb/s",
         ),
     ],
 )

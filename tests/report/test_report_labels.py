@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bandwidth.report.figures_captions import caption
-from bandwidth.report.labels import counted_bytes
+from bandwidth.report.labels import counted_bytes, variant_words
 from bandwidth.report.measurement import measurement_document
 from bandwidth.results import Examination
 
@@ -28,3 +28,14 @@ def test_what_is_counted_stands_in_the_order_of_the_tables(paths, counted, make_
         "\n".join(map(str, measurement_document(record, Examination({}, ())).blocks)),
     ):
         assert (f"Counted, bytes an element: {counted}" in text) == bool(counted)
+
+
+def test_any_key_of_a_record_of_another_version_is_shown_as_it_stands():
+    variant = {"stores": "streaming", "cores": "big", "{x}": "y", "a_{0.__class__}": 1, "data": "{}", "load": "40%"}
+    assert variant_words({**variant, "mix": "2:1"}, "stores") == [
+        "big cores",
+        "{x} y",
+        "a {0.  class  } 1",
+        "{}",
+        "load 40%",
+    ]

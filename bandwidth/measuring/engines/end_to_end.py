@@ -6,7 +6,6 @@ The way there and back is inside the time, and taking memory and touching it fir
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.machine.facts import Facts
+from bandwidth.machine.memory import memory_facts, usable_memory_bytes
+from bandwidth.machine.reader import Reader, SystemReader
 from bandwidth.measuring.engines.cuda_errors import told
 from bandwidth.measuring.engines.cuda_finding import devices, load_cupy
 from bandwidth.measuring.engines.cuda_transfers import page_locked
@@ -33,8 +35,8 @@ DEVICE = 0
 class EndToEnd:
     """Times the expression on data of up to `most_bytes`, which is laid out once. Close it after use.
 
-    With `pinned` the host's data is page-locked. `resident`: it is on the device before the time begins. `module` and
-    `clock` are seams. Raises HardwareError without CuPy or a GPU, BandwidthError without enough memory.
+    With `pinned` the host's data is page-locked. `resident`: it is on the device before the time begins. `module`,
+    `clock` and `reader` are seams. Raises HardwareError without CuPy or a GPU, BandwidthError without enough memory.
     """
 
     def __init__(
@@ -45,13 +47,14 @@ class EndToEnd:
         resident: bool = False,
         module: Any = None,
         clock: Callable[[], float] = time.perf_counter,
+        reader: Reader | None = None,
     ) -> None:
         if module is None:
             module = load_cupy()
             devices(module, numbers=(DEVICE,))
         self._module, self._clock, self._resident = module, clock, resident
         count = _elements(most_bytes)
-        _check_room(most_bytes)
+        _check_room(most_bytes, reader or SystemReader())
         try:
             with told(module, DEVICE), module.cuda.Device(DEVICE):
                 self._data = self._pinned(count) if pinned else np.empty(count)
@@ -118,14 +121,16 @@ def _elements(size_bytes: int) -> int:
     return max(size_bytes // ELEMENT_BYTES, 1)
 
 
-def _check_room(most_bytes: int) -> None:
-    """Raise UsageError where the host has not so much memory free."""
-    names = getattr(os, "sysconf_names", {})
-    if "SC_AVPHYS_PAGES" not in names:
-        return
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if most_bytes > free:
-        raise UsageError(f"{most_bytes:,} bytes do not fit the {free:,} that are free here", "give a smaller --size")
+def _check_room(most_bytes: int, reader: Reader) -> None:
+    """Raise UsageError where this process may not use so much of the host's memory.
+
+    What the page cache gives back counts as free, and a container's limit is not passed: it would end the process.
+    """
+    usable = usable_memory_bytes(Facts(memory_facts(reader)))
+    if usable is not None and most_bytes > usable:
+        raise UsageError(
+            f"{most_bytes:,} bytes do not fit the {usable:,} that may be used here", "give a smaller --size"
+        )
 
 
 def _fill(data: Any) -> None:
