@@ -32,13 +32,14 @@ BITS_PER_S_PER_RATE_UNIT = {
 }
 DEFAULT_RATE_UNIT = "GB/s"
 _COUNTED = r"(?P<counted>b|bits?|bytes?)(?P<end>/s|ps)"
-_MEANT_AS_RATE = re.compile(rf"\s*[0-9].*{_COUNTED}\s*", re.ASCII | re.IGNORECASE | re.DOTALL)
+# This and the size in bits below are compiled where they are needed: a table is to appear at once.
+_MEANT_AS_RATE = rf"\s*[0-9].*{_COUNTED}\s*"
 RATE_UNIT_HINT = "choose from GB/s, GiB/s, MB/s, MiB/s, TB/s; in bits Gb/s, Mb/s, Tb/s"
 _RATE_UNIT = re.compile(rf"(?P<prefix>(?:[kmgtp]i?)?){_COUNTED}", re.ASCII | re.IGNORECASE)
 
 _PREFIXES = {unit[:-1].lower(): unit[:-1] for unit in BYTES_PER_SIZE_UNIT}
 # `512Mb` and `16Gb` are how memory chips are sold, in bits; all in small letters nobody minded the case.
-_SIZE_IN_BITS = re.compile(r"[KMGTP]i?b")
+_SIZE_IN_BITS = r"[KMGTP]i?b"
 _SIZE_UNITS = {unit.lower(): factor for unit, factor in BYTES_PER_SIZE_UNIT.items()} | {
     "": 1,
     **{prefix: KIBI**power for power, prefix in enumerate("kmgtp", start=1)},  # dd's and likwid's 512M
@@ -78,7 +79,7 @@ def parse_size_bytes(text: str) -> int:
     Raises BandwidthError where it is no size, is zero, or is not a whole number of bytes.
     """
     match = _QUANTITY.fullmatch(text)
-    if match is not None and _SIZE_IN_BITS.fullmatch(match["unit"]):
+    if match is not None and re.fullmatch(_SIZE_IN_BITS, match["unit"]):
         raise BandwidthError(
             f"{_shown(text)} would be bits", f"write {match['number']}{match['unit'][:-1]}B, or an eighth of it"
         )
@@ -124,7 +125,7 @@ def parse_rate_bytes_per_s(text: str) -> float:
 
 def ends_as_rate(text: str) -> bool:
     """Return whether a text is to be read as a rate, good or bad: from a digit to bits or bytes per second."""
-    return _MEANT_AS_RATE.fullmatch(text) is not None
+    return re.fullmatch(_MEANT_AS_RATE, text, re.ASCII | re.IGNORECASE | re.DOTALL) is not None
 
 
 def parse_flops(text: str) -> float:

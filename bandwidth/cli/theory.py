@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
@@ -112,12 +112,12 @@ def theory(
         raise typer.Exit(BandwidthError.exit_code)
 
 
-@dataclass
 class _Failures:
     """The lines of the SPECs that cannot be read: told below what is printed, or sooner where they are many."""
 
-    count: int = 0
-    waiting: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.count = 0
+        self.waiting: list[str] = []
 
     def add(self, line: str) -> None:
         self.count += 1
