@@ -13,7 +13,7 @@ PACKAGE = Path(bandwidth.__file__).parent
 # Rooms on one line know nothing of those below. A module that stands alone (units.py) is a room by itself.
 ORDER = (
     {"collector", "errors", "version"},
-    {"units", "statistics"},
+    {"units", "statistics", "text_files"},
     {"catalog"},
     {"theory"},
     {"machine"},

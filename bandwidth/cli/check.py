@@ -81,7 +81,7 @@ def check(
     """
     from bandwidth.comparison.sides import usable
     from bandwidth.results.files import load
-    from bandwidth.results.text_files import check_writable
+    from bandwidth.text_files import check_writable
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     share = option_value("--min", least, parse_share)
@@ -144,7 +144,7 @@ def _print(found: Check, name: str, baseline: str, options: Output) -> None:
         return
     line = check_line(found, name, baseline, options.unit) + "\n"
     if options.path is not None:
-        from bandwidth.results.text_files import write_atomically
+        from bandwidth.text_files import write_atomically
 
         write_atomically(options.path, line)
     else:

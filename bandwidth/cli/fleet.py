@@ -144,7 +144,7 @@ def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:
         return
     page = fleet_page(found, options.unit, _drawings(found, options), gathered)
     if options.path is not None:
-        from bandwidth.results.text_files import write_atomically
+        from bandwidth.text_files import write_atomically
 
         write_atomically(options.path, page)
     else:

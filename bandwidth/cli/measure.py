@@ -137,7 +137,7 @@ def measure(
     from bandwidth.measuring.measure import measure_prepared, prepare
     from bandwidth.report.measurement import measurement_document
     from bandwidth.report.plan import plan_document
-    from bandwidth.results.text_files import check_writable
+    from bandwidth.text_files import check_writable
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     if plan and save is not None:

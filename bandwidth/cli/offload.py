@@ -228,7 +228,7 @@ def _check_figure(path: Path | None) -> None:
     if path is None:
         return
     from bandwidth.report.figures_drawing import can_draw
-    from bandwidth.results.text_files import check_writable
+    from bandwidth.text_files import check_writable
 
     if path.suffix.lower() not in FIGURE_SUFFIXES:
         raise UsageError(f"--figure {str(path)!a} does not end in .svg, .png or .pdf", "name it so")

@@ -56,7 +56,7 @@ def emit(document: Document, output: Output) -> None:
     blocks = output.path is not None or shows_blocks(sys.stdout)
     text = render(document, output.format_name, text_width(sys.stdout), blocks=blocks)
     if output.path is not None:
-        from bandwidth.results.text_files import write_atomically
+        from bandwidth.text_files import write_atomically
 
         write_atomically(output.path, text)
     else:

@@ -98,7 +98,7 @@ def _refuse_overwriting(records: list[Path], output: Path | None) -> None:
 def _write(write_up: "WriteUp", options: Output, figures: Path | None) -> None:
     """Write the files, or to standard output or a device the document alone."""
     from bandwidth.report.write_up_files import text_alone, write_figures, write_files
-    from bandwidth.results.text_files import write_atomically
+    from bandwidth.text_files import write_atomically
 
     path = options.path
     if path is not None and (path.is_file() or not path.exists()):

@@ -16,7 +16,7 @@ from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.fleet.machines import LABEL_FACT, moment
 from bandwidth.results import Record
 from bandwidth.results.files import parse
-from bandwidth.results.text_files import write_atomically
+from bandwidth.text_files import write_atomically
 from bandwidth.version import __version__
 
 TICK_S = 0.1

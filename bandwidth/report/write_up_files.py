@@ -16,7 +16,7 @@ from bandwidth.report.write_up import WriteUp, without_figures
 from bandwidth.report.write_up_html import html_page
 from bandwidth.report.write_up_latex import latex_text
 from bandwidth.report.write_up_markdown import markdown_text
-from bandwidth.results.text_files import check_writable
+from bandwidth.text_files import check_writable
 
 # Each format by its name: the ends of file names that stand for it.
 SUFFIXES = {"html": (".html", ".htm"), "markdown": (".md", ".markdown"), "latex": (".tex",)}

@@ -26,7 +26,7 @@ from bandwidth.results.model import (
     Samples,
 )
 from bandwidth.results.summary import Latency, summarise
-from bandwidth.results.text_files import read_text, write_atomically
+from bandwidth.text_files import read_text, write_atomically
 
 TOOL_NAME = "bandwidth"
 SCHEMA_FAMILY = "bandwidth/record/"

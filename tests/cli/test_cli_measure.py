@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from measuring_support import small_topology
 
+from bandwidth import text_files
 from bandwidth.cli.app import run
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
@@ -26,7 +27,7 @@ from bandwidth.machine.probe import collect
 from bandwidth.measuring.engines import ENGINES, FAMILIES, Block, EngineEntry
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.results import files as results_files
-from bandwidth.results import summarise, text_files
+from bandwidth.results import summarise
 from bandwidth.results.files import load, parse
 
 TINY = ("--size", "4MiB", "--budget", "1s", "--kernel", "copy", "--threads", "1")
