@@ -14,6 +14,7 @@ from typing import Any
 
 from bandwidth.comparison.pairs import figure_of
 from bandwidth.comparison.setups import setup_of
+from bandwidth.plain_text import one_line
 from bandwidth.results import Case, Record, Result, summarise
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they
@@ -212,4 +213,4 @@ def _name(value: object) -> str:
     """Return a text on one line, empty for what is none: a record may hold anything."""
     if not isinstance(value, str):
         return ""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(value.split()))[:LONGEST_NAME]
+    return one_line(value)[:LONGEST_NAME]
