@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.interrupts import one_interrupt
+from bandwidth.cli.keeping import RecordKeeper, joined
 from bandwidth.cli.machine_options import machine_options
 from bandwidth.cli.options import (
     PRINTED,
@@ -22,7 +24,7 @@ from bandwidth.cli.options import (
     expanded,
     option_value,
 )
-from bandwidth.cli.output import Output, emit
+from bandwidth.cli.output import Output, deliver, emit
 from bandwidth.errors import BandwidthError, InterruptError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_share
 
@@ -92,11 +94,14 @@ def check(
             check_writable(path)
     base = usable(load(baseline), str(baseline))
     rules = _Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
+    trouble = None
     if record is not None:
         name, found = str(record), rules.judge(usable(load(record), str(record)))
+        _print(found, name, str(baseline), options)
     else:
-        name, found = _measured(measure or "", rules, save)
-    _print(found, name, str(baseline), options)
+        found, trouble = _checked_now(measure or "", rules, save, str(baseline), options)
+    if trouble is not None:
+        raise trouble
     if not found.has_passed:
         raise typer.Exit(BandwidthError.exit_code)
 
@@ -135,45 +140,66 @@ def _check_usage(record: Path | None, baseline: Path | None, measure: str | None
         raise UsageError("the record is its own baseline", "name another")
 
 
-def _print(found: Check, name: str, baseline: str, options: Output) -> None:
+def _print(found: Check, name: str, baseline: str, options: Output, *, is_measured: bool = False) -> None:
     """Print the line; a table is a line only, whatever its length, so that a log keeps it in one piece."""
     from bandwidth.report.check import check_document, check_line
 
     if options.format_name != "table":
-        emit(check_document(found, name, baseline, options.unit), options)
+        emit(check_document(found, name, baseline, options.unit), options, is_measured=is_measured)
         return
     line = check_line(found, name, baseline, options.unit) + "\n"
-    if options.path is not None:
-        from bandwidth.text_files import write_atomically
-
-        write_atomically(options.path, line)
-    else:
-        sys.stdout.write(line)
-        sys.stdout.flush()
+    deliver(line, options, is_measured=is_measured)
 
 
 # --- measuring ------------------------------------------------------------------------------------------------------
 
 
-def _measured(target: str, rules: _Rules, save: Path | None) -> tuple[str, Check]:
+def _checked_now(
+    target: str, rules: _Rules, save: Path | None, baseline: str, options: Output
+) -> tuple[Check, BandwidthError | None]:
+    """Measure, judge and print; return the check, and what went wrong with a file: what was measured is kept then."""
+    keeper, shown = RecordKeeper(save), None
+    with one_interrupt() as interrupt:
+        try:
+            name, found = _measured(target, rules, keeper)
+        except (BandwidthError, KeyboardInterrupt) as error:  # it was ended, or the baseline is of another machine
+            interrupt.hold()
+            raise _broken_off(error, keeper) from error
+        interrupt.hold()
+        keeper.finish_latest()
+        try:
+            _print(found, name, baseline, options, is_measured=True)
+        except BandwidthError as error:
+            shown = error
+        keeper.rescue()
+    return found, joined(keeper.trouble, shown)
+
+
+def _broken_off(error: BaseException, keeper: RecordKeeper) -> BandwidthError:
+    """Save what was measured until then, and return the error with what became of it."""
+    keeper.finish_latest()
+    keeper.rescue()
+    kept = f"what was measured is kept in {keeper.path}; " if keeper.is_saved else ""
+    told = error if isinstance(error, BandwidthError) else InterruptError("interrupted", f"{kept}nothing was checked")
+    return joined(told, keeper.trouble) or told
+
+
+def _measured(target: str, rules: _Rules, keeper: RecordKeeper) -> tuple[str, Check]:
     """Measure what the baseline has, and what fails a second time where there is time left; return name and check."""
     from bandwidth.comparison.baseline import merged
-    from bandwidth.findings import examine
-    from bandwidth.results.files import save as save_record
 
     started = time.monotonic()
     wanted = _wanted(target, rules.baseline)
     ids = [result.case.id for result in wanted]
-    record = _run(_options(target, wanted, BUDGET_S))
+    record = _run(_options(target, wanted, BUDGET_S), keeper)
     found = rules.judge(record, ids)
     budget = (WHOLE_S - (time.monotonic() - started) - START_S) / SECONDS_PER_BUDGET
     failing = {one.name for one in found.failing}
     if failing and budget >= LEAST_BUDGET_S:
         again = [result for result in wanted if result.case.id in failing]
         record = merged(record, _run(_options(target, again, min(budget, BUDGET_S))), failing)
+        keeper(record)
         found = rules.judge(record, ids)
-    if save is not None:
-        save_record(record, examine(record), save)
     return str(record.machine.get("hostname") or "this machine"), found
 
 
@@ -217,10 +243,12 @@ def _options(target: str, wanted: Sequence[Result], budget_s: float) -> MeasureO
     )
 
 
-def _run(options: MeasureOptions) -> Record:
+def _run(options: MeasureOptions, keep: Callable[[Record], None] = lambda _: None) -> Record:
+    """Measure; `keep` gets the record as it grows. Raises KeyboardInterrupt where it was ended early."""
     from bandwidth.measuring.measure import measure_prepared, prepare
 
-    record, interrupted = measure_prepared(prepare(options), ["bandwidth", *sys.argv[1:]])
+    record, interrupted = measure_prepared(prepare(options), ["bandwidth", *sys.argv[1:]], save=keep)
+    keep(record)
     if interrupted:
-        raise InterruptError("interrupted", "nothing was checked")
+        raise KeyboardInterrupt
     return record

@@ -19,7 +19,7 @@ from bandwidth.cli.options import (
     option_value,
 )
 from bandwidth.cli.output import Output, emit, say
-from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
+from bandwidth.cli.specs_option import complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
 
@@ -110,7 +110,6 @@ def theory(
             for peak in peaks
         ]
         emit(theory_document(rows, view), options)
-    tell_broken()
     if has_failed:
         raise typer.Exit(BandwidthError.exit_code)
 

@@ -399,7 +399,7 @@ def test_the_record_is_saved_after_each_round_and_trouble_is_told_at_the_end(cap
     assert run([*script(0.02), "--save", str(tmp_path / "run.json")]) == 2
     out, err = capsys.readouterr()
     assert "median GB/s" in out  # what was measured is shown
-    assert err == "bandwidth: run.json cannot be written: No space left on device; name another file\n"
+    assert err == "bandwidth: run.json cannot be written: No space left on device; it is on standard output\n"
 
 
 def test_a_folder_that_goes_away_does_not_end_the_measurement(capsys, script, monkeypatch, tmp_path):
@@ -531,7 +531,7 @@ def test_ctrl_c_keeps_what_was_measured(measuring):
     assert time.monotonic() - started < 5
     assert process.returncode == 130
     assert "median GB/s" in out
-    assert err == "bandwidth: interrupted; what was measured is kept\n"
+    assert err == f"bandwidth: interrupted; what was measured is kept in {path}\n"
     assert "\x1b" not in out + err
     record = load(path)
     assert record.results
