@@ -8,8 +8,8 @@ import re
 # writing or takes no room: it shows one text and holds another (CVE-2021-42574). Separators of lines and paragraphs,
 # and halves of surrogate pairs, which no encoding has.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e0fff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0001\U000e0020-\U000e007f\ud800-\udfff]"
 )
 
 
