@@ -13,8 +13,9 @@ import bandwidth
 PACKAGE = Path(bandwidth.__file__).parent
 # Rooms on one line know nothing of those below. A module that stands alone (units.py) is a room by itself.
 ORDER = (
-    {"collector", "errors", "version"},
-    {"units", "statistics"},
+    {"collector", "errors", "own_process", "plain_text", "version"},
+    {"units", "statistics", "streams"},
+    {"text_files"},
     {"catalog"},
     {"theory"},
     {"machine"},

@@ -19,6 +19,7 @@ from pydantic_core import to_json
 
 from bandwidth.catalog.memory import MemoryFamily
 from bandwidth.errors import BandwidthError
+from bandwidth.text_files import check_plain, read_text
 
 if TYPE_CHECKING:
     from bandwidth.catalog.link import LinkGeneration
@@ -45,6 +46,8 @@ NORMAL_FILE = "normal.toml"
 REFERENCE_FILE = "reference.toml"
 FAMILIES_FILE = "processor_families.tsv"
 DEVICES_FOLDER = "devices"
+MEND = f"mend --specs or {SPECS_VARIABLE}, or let this user read it"
+LONGEST_PATH = 200
 
 
 @lru_cache(maxsize=1)
@@ -73,17 +76,48 @@ def add_specs_folder(folder: Path) -> None:
 def user_specs_folders() -> tuple[Path, ...]:
     """Return the user's own folders, the last the strongest: the config folder, BANDWIDTH_SPECS, those added.
 
-    Raises BandwidthError for a folder that is named and not there.
+    One that cannot be read is passed over and noted. Raises BandwidthError for one that is named and not there.
     """
-    config = _config_folder() / "bandwidth" / "specs"
     named = [Path(part) for part in os.environ.get(SPECS_VARIABLE, "").split(os.pathsep) if part] + _added_folders
     for folder in named:
-        if not folder.is_dir():
-            raise BandwidthError(f"the folder of specs {folder} is not there", f"mend --specs or {SPECS_VARIABLE}")
-    return (*([config] if config.is_dir() else []), *named)
+        if why_unreadable(folder) is None:
+            raise BandwidthError(f"the folder of specs {shown_path(folder)} is not there", MEND)
+    try:
+        folders = [_config_folder() / "bandwidth" / "specs", *named]
+    except RuntimeError:  # a user without a home
+        folders = named
+    return tuple(folder for folder in folders if _is_readable(folder, MEND))
+
+
+def _is_readable(folder: Path, hint: str) -> bool:
+    """Return whether a folder can be read; one that is there and cannot is noted."""
+    reason = why_unreadable(folder)
+    if reason:
+        note_broken(BandwidthError(f"{shown_path(folder)} cannot be read: {reason}", hint))
+    return reason == ""
+
+
+def why_unreadable(folder: Path) -> str | None:
+    """Return why a folder cannot be read, nothing where it can, None where there is none."""
+    try:
+        with os.scandir(folder):
+            return ""
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror or "the system does not say why"
+    except ValueError:  # a null character
+        return "it is no name of a folder"
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as errors name it: one of thousands of letters is cut."""
+    text = str(path)
+    return text if len(text) <= LONGEST_PATH else f"{text[:LONGEST_PATH]}..."
 
 
 def _config_folder() -> Path:
+    """Return the folder of the user's settings. Raises RuntimeError for a user without a home."""
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or Path.home())
     if sys.platform == "darwin":
@@ -111,13 +145,27 @@ def own_device_files() -> tuple[Path, ...]:
 
 
 def user_device_files() -> tuple[Path, ...]:
-    """Return the user's files of devices, the strongest last: `*.toml` and `devices/*.toml` in each folder."""
+    """Return the user's files of devices, the strongest last: `*.toml` and `devices/*.toml` in each folder.
+
+    One that is no plain file is passed over and noted.
+    """
     return tuple(
         path
         for folder in user_specs_folders()
-        for path in (*sorted(folder.glob("*.toml")), *sorted((folder / DEVICES_FOLDER).glob("*.toml")))
-        if path.name not in (MEMORY_FILE, LINKS_FILE, NORMAL_FILE, REFERENCE_FILE)
+        for place in (folder, folder / DEVICES_FOLDER)
+        if _is_readable(place, MEND)
+        for path in sorted(place.glob("*.toml"))
+        if path.name not in (MEMORY_FILE, LINKS_FILE, NORMAL_FILE, REFERENCE_FILE) and _is_plain(path)
     )
+
+
+def _is_plain(path: Path) -> bool:
+    try:
+        check_plain(path)
+    except BandwidthError as error:
+        note_broken(error)
+        return False
+    return True
 
 
 _broken: dict[str, None] = {}
@@ -168,10 +216,9 @@ def parse_table(path: Path, name: str, table: Mapping[str, Any], kind: type[Entr
 def parsed_file(path: Path) -> dict[str, Any]:
     """Return the tables of a file. Raises BandwidthError where it cannot be read or is not TOML."""
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise BandwidthError(f"{_shown(path)} cannot be read: {reason}", "check the file") from error
+        text = read_text(path, "a spec file", "check the file")
+    except BandwidthError as error:
+        raise BandwidthError(error.message.replace(str(path), _shown(path), 1), error.hint) from error
     return _parsed(path, text)
 
 
@@ -182,7 +229,11 @@ def user_entries(file_name: str, kind: type[Entry]) -> dict[str, Entry]:
     """
     by_name: dict[str, Entry] = {}
     for path in (folder / file_name for folder in user_specs_folders()):
-        if not path.is_file():
+        try:
+            path.lstat()
+        except OSError:  # there is none
+            continue
+        if not _is_plain(path):
             continue
         try:
             tables = parsed_file(path)
@@ -206,7 +257,7 @@ def _merged(file_name: str, kind: type[Entry]) -> tuple[Entry, ...]:
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError too: a number of thousands of digits
         raise BandwidthError(f"{_shown(path)} is not TOML: {error}", "mend the file at that line") from error
 
 

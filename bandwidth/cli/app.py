@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from bandwidth.cli.output import drop_standard_output, say
 from bandwidth.errors import BandwidthError, InterruptError
+from bandwidth.plain_text import one_line
 from bandwidth.version import __version__
 
 DEFECT = 1
@@ -60,16 +61,20 @@ def run(arguments: list[str]) -> int:
         called = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
         code = build_app(called)(arguments, prog_name="bandwidth", standalone_mode=False)
         sys.stdout.flush()
+        if not code and "bandwidth.catalog.files" in sys.modules:
+            from bandwidth.cli.specs_option import tell_broken
+
+            tell_broken()
         if code == InterruptError.exit_code:  # Typer has taken the interrupt and said nothing
             return _failed("interrupted", code, debug)
     except BrokenPipeError:
-        _drop_standard_output()
+        drop_standard_output()
         return 0
     except SystemExit as leaving:
         # Typer takes a closed pipe for a failure of its own and leaves with 1 before it can be caught above.
         if not isinstance(leaving.__context__, BrokenPipeError):
             raise
-        _drop_standard_output()
+        drop_standard_output()
         return 0
     except KeyboardInterrupt:
         return _failed("interrupted", InterruptError.exit_code, debug)
@@ -78,8 +83,9 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return _failed(_usage_line(error), error.exit_code, debug)
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is one line too
-        defect = f"a defect of bandwidth: {type(error).__name__}: {error}; run again with --debug and report it"
-        return _failed(defect, DEFECT, debug)
+        from bandwidth.cli.surroundings import line_of
+
+        return _failed(line_of(error), DEFECT, debug)
     return code if isinstance(code, int) else 0
 
 
@@ -92,11 +98,6 @@ def _failed(message: str, code: int, debug: bool) -> int:
     if debug:
         import traceback
 
-        traceback.print_exc()
-    sys.stderr.write(f"bandwidth: {' '.join(message.split())}\n")
+        say(traceback.format_exc().rstrip("\n"))
+    say(one_line(f"bandwidth: {message}"))
     return code
-
-
-def _drop_standard_output() -> None:
-    """Let the interpreter flush into nothing at its end: the reader of the pipe has gone, and that is no error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

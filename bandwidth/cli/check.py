@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.interrupts import one_interrupt
+from bandwidth.cli.keeping import RecordKeeper, joined
 from bandwidth.cli.options import (
     PRINTED,
     FormatOption,
@@ -18,8 +20,8 @@ from bandwidth.cli.options import (
     expanded,
     option_value,
 )
-from bandwidth.cli.output import Output, emit, say
-from bandwidth.errors import BandwidthError, UnstableError, UsageError
+from bandwidth.cli.output import Output, deliver, emit, say
+from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_share
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def check(
     from bandwidth.comparison.checked_now import Rules
     from bandwidth.comparison.sides import usable
     from bandwidth.results.files import load
-    from bandwidth.results.text_files import check_writable
+    from bandwidth.text_files import check_writable
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     share = option_value("--min", least, parse_share)
@@ -81,11 +83,14 @@ def check(
             check_writable(path)
     base = usable(load(baseline), str(baseline))
     rules = Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
+    trouble = None
     if record is not None:
         name, found = str(record), rules.judge(usable(load(record), str(record)))
+        _print(found, name, str(baseline), options)
     else:
-        name, found = _measured(measure or "", rules, save, quiet=quiet)
-    _print(found, name, str(baseline), options)
+        found, trouble = _checked_now(measure or "", rules, save, str(baseline), options)
+    if trouble is not None:
+        raise trouble
     if not found.has_passed:
         raise typer.Exit((UnstableError if found.verdict == "undecided" else BandwidthError).exit_code)
 
@@ -105,36 +110,60 @@ def _check_usage(record: Path | None, baseline: Path | None, measure: str | None
         raise UsageError("the record is its own baseline", "name another")
 
 
-def _print(found: Check, name: str, baseline: str, options: Output) -> None:
+def _print(found: Check, name: str, baseline: str, options: Output, *, is_measured: bool = False) -> None:
     """Print the line; a table is a line only, whatever its length, so that a log keeps it in one piece."""
     from bandwidth.report.check import check_document, check_line
 
     if options.format_name != "table":
-        emit(check_document(found, name, baseline, options.unit), options)
+        emit(check_document(found, name, baseline, options.unit), options, is_measured=is_measured)
         return
     line = check_line(found, name, baseline, options.unit) + "\n"
-    if options.path is not None:
-        from bandwidth.results.text_files import write_atomically
-
-        write_atomically(options.path, line)
-    else:
-        sys.stdout.write(line)
-        sys.stdout.flush()
+    deliver(line, options, is_measured=is_measured)
 
 
-def _measured(target: str, rules: Rules, save: Path | None, *, quiet: bool) -> tuple[str, Check]:
-    """Measure this machine against its baseline, and save what was measured; return its name and the check."""
+# --- measuring ------------------------------------------------------------------------------------------------------
+
+
+def _checked_now(
+    target: str, rules: Rules, save: Path | None, baseline: str, options: Output
+) -> tuple[Check, BandwidthError | None]:
+    """Measure, judge and print; return the check, and what went wrong with a file: what was measured is kept then."""
+    keeper, shown = RecordKeeper(save), None
+    with one_interrupt() as interrupt:
+        try:
+            name, found = _measured(target, rules, keeper, quiet=options.quiet)
+        except (BandwidthError, KeyboardInterrupt) as error:  # it was ended, or the baseline is of another machine
+            interrupt.hold()
+            raise _broken_off(error, keeper) from error
+        interrupt.hold()
+        keeper.finish_latest()
+        try:
+            _print(found, name, baseline, options, is_measured=True)
+        except BandwidthError as error:
+            shown = error
+        keeper.rescue()
+    return found, joined(keeper.trouble, shown)
+
+
+def _broken_off(error: BaseException, keeper: RecordKeeper) -> BandwidthError:
+    """Save what was measured until then, and return the error with what became of it."""
+    keeper.finish_latest()
+    keeper.rescue()
+    kept = f"what was measured is kept in {keeper.path}; " if keeper.is_saved else ""
+    told: BandwidthError = InterruptError("interrupted", f"{kept}nothing was checked")
+    if isinstance(error, BandwidthError) and not isinstance(error, InterruptError):
+        told = error
+    return joined(told, keeper.trouble) or told
+
+
+def _measured(target: str, rules: Rules, keeper: RecordKeeper, *, quiet: bool) -> tuple[str, Check]:
+    """Measure this machine against its baseline, the record kept as it grows; return its name and the check."""
     from bandwidth.comparison.checked_now import check_now
-    from bandwidth.findings import examine
-    from bandwidth.results.files import save as save_record
 
     def tell(words: str) -> None:
         if not quiet:
             say(f"bandwidth: {words}")
 
-    record, found = check_now(target, rules, ["bandwidth", *sys.argv[1:]], tell=tell)
-    if record is None:
-        return "this machine", found
-    if save is not None:
-        save_record(record, examine(record), save)
-    return str(record.machine.get("hostname") or "this machine"), found
+    record, found = check_now(target, rules, ["bandwidth", *sys.argv[1:]], tell=tell, keep=keeper)
+    name = None if record is None else record.machine.get("hostname")
+    return str(name or "this machine"), found

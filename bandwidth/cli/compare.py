@@ -10,7 +10,7 @@ import typer
 
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
 from bandwidth.cli.output import Output, emit
-from bandwidth.cli.specs_option import tell_broken, use_specs
+from bandwidth.cli.specs_option import use_specs
 from bandwidth.collector import without_collector
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
@@ -66,7 +66,6 @@ def compare(
             sides = side_by_side(_columns(named), index)
             document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
             emit(document, options)
-    tell_broken()
 
 
 def is_record(source: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.interrupts import one_interrupt
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, UnitOption, option_value
-from bandwidth.cli.output import Output, emit, say
+from bandwidth.cli.output import Output, deliver, emit, print_text, say
 from bandwidth.collector import without_collector
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_share
@@ -88,7 +90,8 @@ def fleet(
     on_dask = (scheduler, scheduler_file, local)
     if words[:1] == [MEASURE]:
         wish = _Wish(words[1:], scheduler, scheduler_file, local, one_at_a_time, limit, save or Path("runs"))
-        gathered, interrupted = _measured(wish, options)
+        with one_interrupt():
+            gathered, interrupted = _measured(wish, options)
         words = [str(one.path) for one in gathered if one.path is not None]
     else:
         if any(on_dask) or one_at_a_time or limit is not None or save is not None:
@@ -146,16 +149,10 @@ def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:
     from bandwidth.report.fleet import fleet_document, fleet_page
 
     if options.format_name != "html":
-        emit(fleet_document(found, options.unit, gathered), options)
+        emit(fleet_document(found, options.unit, gathered), options, is_measured=bool(gathered))
         return
     page = fleet_page(found, options.unit, _drawings(found, options), gathered)
-    if options.path is not None:
-        from bandwidth.results.text_files import write_atomically
-
-        write_atomically(options.path, page)
-    else:
-        sys.stdout.write(page)
-        sys.stdout.flush()
+    deliver(page, options, is_measured=bool(gathered))
 
 
 def _drawings(found: Fleet, options: Output) -> dict[str, str]:
@@ -240,6 +237,8 @@ def _gather(cluster: Cluster, wish: _Wish, limit_s: float, found: list[Gathered]
         labels=labels,
     ):
         found.append(one)
+        if one.record_text:  # on one line, as `bandwidth fleet -` reads it
+            print_text(json.dumps(json.loads(one.record_text)) + "\n")
         if not options.quiet:
             _tell(one, len(found), count)
 

@@ -29,7 +29,7 @@ def machine_options(memory: str | None, sockets: int | None, facts_path: Path | 
 def _read_facts(path: Path) -> "Facts":
     """Return the facts in a file of `system --save`, or those in a saved record."""
     from bandwidth.machine.facts import Facts
-    from bandwidth.results.text_files import read_text
+    from bandwidth.text_files import read_text
 
     hint = "give a file that `bandwidth system --save` wrote"
     text = read_text(path, "a machine's facts", hint)

@@ -1,16 +1,16 @@
 """`bandwidth measure`: what this machine's memory really reaches, beside what it should."""
 
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.interrupts import Interrupt, one_interrupt
+from bandwidth.cli.keeping import RecordKeeper, joined
 from bandwidth.cli.machine_options import machine_options
 from bandwidth.cli.options import (
     PRINTED,
@@ -27,12 +27,12 @@ from bandwidth.cli.options import (
     option_value,
 )
 from bandwidth.cli.output import Output, emit
-from bandwidth.cli.specs_option import tell_broken
 from bandwidth.cli.terminal import is_lively
 from bandwidth.errors import BandwidthError, HardwareError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
+    from bandwidth.measuring.preparation import Preparation
     from bandwidth.measuring.run import Progress
     from bandwidth.results import Examination, Record
 
@@ -133,11 +133,9 @@ def measure(
 
     bandwidth measure device --device all
     """
-    from bandwidth.findings import examine
-    from bandwidth.measuring.measure import measure_prepared, prepare
-    from bandwidth.report.measurement import measurement_document
+    from bandwidth.measuring.measure import prepare
     from bandwidth.report.plan import plan_document
-    from bandwidth.results.text_files import check_writable
+    from bandwidth.text_files import check_writable
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     if plan and save is not None:
@@ -170,57 +168,79 @@ def measure(
     if plan:
         emit(plan_document(preparation.plan, options.unit, preparation.more), options)
         return
-    saver = _Saver(save)
-    with _one_interrupt():
-        with _progress(quiet=options.quiet) as progress:
-            command = ["bandwidth", *sys.argv[1:]]
-            record, interrupted = measure_prepared(preparation, command, progress=progress, save=saver)
-        saver(record)
-        examination = examine(record)
-        if not is_record_the_output:
-            emit(measurement_document(record, examination, options.unit), options)
-    tell_broken()
-    _leave(record, examination, strict=strict, interrupted=interrupted, trouble=saver.trouble)
+    keeper = RecordKeeper(save)
+    with one_interrupt() as interrupt:
+        ended = _measured(preparation, keeper, interrupt, options)
+        interrupt.hold()
+        examination = _keep(ended, keeper, options, is_record_the_output=is_record_the_output)
+    _leave(ended, examination, keeper, options, strict=strict)
 
 
-class _Saver:
-    """Writes the record after every round. What goes wrong is kept for the end: the measurement goes on."""
+@dataclass
+class _Ended:
+    """How the measuring ended: the record, whether it was interrupted, and what else broke it off, or a file."""
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.trouble: BandwidthError | None = None
-
-    def __call__(self, record: "Record") -> None:
-        from bandwidth.findings import examine
-        from bandwidth.results.files import save
-
-        # An interrupt before the first sample must not put an empty record in the place of an earlier one.
-        if self.path is None or not (record.results or not self.path.exists()):
-            return
-        try:
-            save(record, examine(record), self.path)
-        except BandwidthError as error:
-            self.trouble = error
-        else:
-            self.trouble = None
+    record: "Record"
+    interrupted: bool = False
+    failure: Exception | None = None
+    trouble: BandwidthError | None = None
 
 
-def _leave(
-    record: "Record",
-    examination: "Examination",
-    *,
-    strict: bool,
-    interrupted: bool,
-    trouble: BandwidthError | None,
-) -> None:
+def _measured(preparation: "Preparation", keeper: RecordKeeper, interrupt: Interrupt, options: Output) -> _Ended:
+    """Measure. Whatever breaks it off after the first round, the rounds before are kept."""
+    from bandwidth.measuring.measure import measure_prepared
+
+    command = ["bandwidth", *sys.argv[1:]]
+    try:
+        with _progress(interrupt, quiet=options.quiet) as progress:
+            return _Ended(*measure_prepared(preparation, command, progress=progress, save=keeper))
+    except KeyboardInterrupt:
+        if keeper.latest is None:
+            raise
+        return _Ended(keeper.latest, interrupted=True)
+    except Exception as error:
+        if keeper.latest is None or not keeper.latest.results:
+            raise
+        return _Ended(keeper.latest, failure=error)
+
+
+def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the_output: bool) -> "Examination":
+    """Save the record and print the table; what cannot go where it should goes somewhere else, see `ended.trouble`."""
+    from bandwidth.findings import examine
+    from bandwidth.report.measurement import measurement_document
+
+    record = ended.record
+    keeper.finish(record)
+    examination = examine(record)
+    closed: BrokenPipeError | None = None
+    is_printed = False
+    try:
+        # An interrupt before the first sample leaves an earlier file alone.
+        if not is_record_the_output and (record.results or not ended.interrupted or options.path is None):
+            emit(measurement_document(record, examination, options.unit), options, is_measured=True)
+            is_printed = options.format_name == "json" and options.path is None
+    except BandwidthError as error:
+        ended.trouble = error
+    except BrokenPipeError as error:
+        closed = error
+    keeper.rescue(is_printed=is_printed)
+    if closed is not None and keeper.trouble is None:
+        raise closed
+    ended.trouble = joined(keeper.trouble, ended.trouble)
+    return examination
+
+
+def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, options: Output, *, strict: bool) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
     from bandwidth.results import summarise
 
-    if interrupted:
-        kept = "what was measured is kept" if record.results else "nothing was measured yet"
-        raise InterruptError("interrupted", kept if trouble is None else str(trouble))
-    if trouble is not None:
-        raise trouble
+    record = ended.record
+    if ended.interrupted:
+        raise InterruptError("interrupted", str(ended.trouble or _kept(record, keeper, options)))
+    if ended.trouble is not None:
+        raise ended.trouble
+    if ended.failure is not None:
+        raise ended.failure
     if record.not_run and not record.results:
         raise BandwidthError("nothing could be measured", record.not_run[0].reason)
     if _lacks_gpu(record):
@@ -249,32 +269,20 @@ def _lacks_gpu(record: "Record") -> bool:
     return is_refused or any(note.startswith(NOT_MEASURED) for note in record.notes)
 
 
-@contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """Take one Ctrl-C, or a batch system's SIGTERM, as the wish to end early; a second one must not cost the result."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def interrupt(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _kept(record: "Record", keeper: RecordKeeper, options: Output) -> str:
+    """Return what became of a measurement that was interrupted: kept is only what stands in a file."""
+    if not record.results:
+        return "nothing was measured yet"
+    if keeper.is_saved:
+        return f"what was measured is kept in {keeper.path}"
+    return f"what was measured is {'printed' if options.path is None else f'kept in {options.path}'}"
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> "Iterator[Callable[[Progress], None]]":
+def _progress(interrupt: Interrupt, *, quiet: bool) -> "Iterator[Callable[[Progress], None]]":
     """Yield what is to be told of progress: a bar on a terminal, nothing elsewhere."""
     if quiet or not is_lively(sys.stderr):
-        yield lambda _: None
+        yield lambda _: interrupt.check()
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -282,14 +290,22 @@ def _progress(*, quiet: bool) -> "Iterator[Callable[[Progress], None]]":
 
     columns = (TextColumn("measuring"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     # Drawn only between blocks: a bar that draws itself from a thread would take a CPU away from a measured one.
-    with Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("", total=None)
+    bar = Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+    task = bar.add_task("", total=None)
 
-        def show(progress: "Progress") -> None:
-            elapsed = min(progress.elapsed_s, progress.budget_s)
+    def show(progress: "Progress") -> None:
+        interrupt.check()
+        elapsed = min(progress.elapsed_s, progress.budget_s)
+        with suppress(OSError):  # the terminal was closed: the measurement goes on
             bar.update(task, total=progress.budget_s, completed=elapsed, description=progress.doing, refresh=True)
 
+    with suppress(OSError):
+        bar.start()
+    try:
         yield show
+    finally:
+        with suppress(OSError):
+            bar.stop()
 
 
 def _names(option: str, text: str | None) -> tuple[str, ...] | None:

@@ -22,7 +22,7 @@ from bandwidth.cli.options import (
     option_value,
 )
 from bandwidth.cli.output import Output, emit
-from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
+from bandwidth.cli.specs_option import complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_percentage, parse_size_bytes
 
@@ -169,7 +169,6 @@ def offload(
     _print(found, options, measured=measured)
     if figure is not None:
         _draw(found, figure, options.unit)
-    tell_broken()
 
 
 def _answer(
@@ -208,7 +207,9 @@ def _print(found: Answer, options: Output, *, measured: bool) -> None:
 
     # A picture of characters is for a terminal: elsewhere its columns would not stand below each other.
     plotted = telling_line(found, PLOT_COLUMNS) if options.format_name == "table" else None
-    emit(offload_document(found, options.unit, plotted, expression() if measured else ""), options)
+    emit(
+        offload_document(found, options.unit, plotted, expression() if measured else ""), options, is_measured=measured
+    )
 
 
 def _draw(found: Answer, path: Path, unit: str) -> None:
@@ -228,7 +229,7 @@ def _check_figure(path: Path | None) -> None:
     if path is None:
         return
     from bandwidth.report.figures_drawing import can_draw
-    from bandwidth.results.text_files import check_writable
+    from bandwidth.text_files import check_writable
 
     if path.suffix.lower() not in FIGURE_SUFFIXES:
         raise UsageError(f"--figure {str(path)!a} does not end in .svg, .png or .pdf", "name it so")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bandwidth.cli.terminal import shows_blocks, text_width
 from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.plain_text import visible
 from bandwidth.units import DEFAULT_RATE_UNIT, canonical_rate_unit
 
 if TYPE_CHECKING:
@@ -42,8 +45,11 @@ class Output:
         return Output("json" if as_json else name, path, known_unit, quiet)
 
 
-def emit(document: Document, output: Output) -> None:
-    """Print a document, or write it to the file asked for. Raises UsageError where the file cannot be written."""
+def emit(document: Document, output: Output, *, is_measured: bool = False) -> None:
+    """Print a document, or write it to the file asked for; one that `is_measured` goes elsewhere where that fails.
+
+    Raises UsageError where the file cannot be written, which then says where the document went.
+    """
     from dataclasses import replace
 
     from bandwidth.report import render
@@ -53,29 +59,55 @@ def emit(document: Document, output: Output) -> None:
     # Files are UTF-8, whatever the terminal shows.
     blocks = output.path is not None or shows_blocks(sys.stdout)
     text = render(document, output.format_name, text_width(sys.stdout), blocks=blocks)
-    if output.path is not None:
-        from bandwidth.results.text_files import write_atomically
+    remarks = document.remarks if output.format_name == "csv" else ()
+    try:
+        deliver(text, output, is_measured=is_measured)
+    except BandwidthError:
+        say(*(remarks if is_measured else ()))  # they stand nowhere else
+        raise
+    say(*remarks)
 
-        write_atomically(output.path, text)
-    else:
-        print_text(text)
-    if output.format_name == "csv":
-        say(*document.remarks)
+
+def deliver(text: str, output: Output, *, is_measured: bool = False) -> None:
+    """Print a finished text, or write it to the file asked for. Raises as `emit` does."""
+    text = visible(text)
+    try:
+        if output.path is None:
+            print_text(text)
+        else:
+            from bandwidth.text_files import write_atomically
+
+            write_atomically(output.path, text)
+    except BandwidthError as error:
+        if not is_measured:
+            raise
+        from bandwidth.cli.keeping import kept_elsewhere
+
+        raise kept_elsewhere(text, error, is_printed=output.path is None) from error
 
 
 def print_text(text: str) -> None:
-    """Write to standard output at once. Raises BandwidthError where that cannot be."""
+    """Write to standard output; what its encoding lacks stands there as an escape. Raises BandwidthError."""
+    encoding = sys.stdout.encoding or "utf-8"
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         raise  # a reader that has seen enough is no error; app.run() leaves with 0
     except OSError as error:
+        drop_standard_output()
         raise BandwidthError(f"standard output cannot be written: {error.strerror}", "make room there") from error
 
 
+def drop_standard_output() -> None:
+    """Let what is left for standard output go nowhere: its reader has gone, or it takes no more."""
+    with suppress(OSError, ValueError):  # ValueError: it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(*lines: str) -> None:
-    """Print lines for people, on standard error."""
-    for line in lines:
-        sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """Print lines for people, on standard error; where that is gone too, there is nobody to tell."""
+    with suppress(OSError):
+        for line in lines:
+            sys.stderr.write(f"{visible(line)}\n")
+        sys.stderr.flush()

@@ -1,13 +1,12 @@
 """`bandwidth report`: a complete write-up of one or several records."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bandwidth.cli.options import PRINTED, QuietOption, UnitOption, option_value
-from bandwidth.cli.output import Output, say
+from bandwidth.cli.output import Output, deliver, say
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 
@@ -98,17 +97,12 @@ def _refuse_overwriting(records: list[Path], output: Path | None) -> None:
 def _write(write_up: "WriteUp", options: Output, figures: Path | None) -> None:
     """Write the files, or to standard output or a device the document alone."""
     from bandwidth.report.write_up_files import text_alone, write_figures, write_files
-    from bandwidth.results.text_files import write_atomically
+    from bandwidth.streams import is_stream
 
     path = options.path
-    if path is not None and (path.is_file() or not path.exists()):
+    if path is not None and not is_stream(path):
         write_files(write_up, options.format_name, path, figures)
         return
     if figures is not None:
         write_figures(write_up.figures, figures)
-    text = text_alone(write_up, options.format_name)
-    if path is not None:
-        write_atomically(path, text)
-    else:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    deliver(text_alone(write_up, options.format_name), options)

@@ -9,7 +9,7 @@ import typer
 
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
 from bandwidth.cli.output import Output, emit, say
-from bandwidth.cli.specs_option import tell_broken, use_specs
+from bandwidth.cli.specs_option import use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 
@@ -55,7 +55,6 @@ def specs(
         raise UsageError(
             f"{action!a} is nothing that can be done with the catalog", f"choose from {', '.join(ACTIONS)}"
         )
-    tell_broken()
 
 
 def _list(asked: str, options: Output) -> None:

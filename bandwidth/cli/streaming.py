@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bandwidth.cli.output import Output, print_text
 from bandwidth.cli.terminal import shows_blocks, text_width
+from bandwidth.plain_text import visible
 
 if TYPE_CHECKING:
     from bandwidth.report import Document
@@ -36,4 +37,4 @@ def emit_streamed(pieces: Iterable[Document], output: Output) -> None:
 
     width, blocks = text_width(sys.stdout), shows_blocks(sys.stdout)
     for text in streamed(pieces, output.format_name, width, blocks=blocks):
-        print_text(text)
+        print_text(visible(text))

@@ -68,7 +68,7 @@ def system(
     """
     from bandwidth.measuring.memory_theory import host_theory, platform_peak
     from bandwidth.report.system import system_document, system_json
-    from bandwidth.results.text_files import check_writable, write_atomically
+    from bandwidth.text_files import check_writable, write_atomically
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     if save is not None:

@@ -21,7 +21,7 @@ from bandwidth.cli.options import (
     option_value,
 )
 from bandwidth.cli.output import Output, emit, say
-from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
+from bandwidth.cli.specs_option import complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
 
@@ -107,7 +107,6 @@ def theory(
     peaks = iter([_formula(clock, transfers, rate, counts)]) if is_formula else _read(specs or [], counts, failures)
     _print(peaks, view, options, failures, keep_going=keep_going)
     failures.tell()
-    tell_broken()
     if failures.count:
         raise typer.Exit(BandwidthError.exit_code)
 

@@ -54,12 +54,13 @@ def check_now(
     clock: Callable[[], float] = time.monotonic,
     lock_wait_s: float = LOCK_WAIT_S,
     tell: Callable[[str], None] = lambda _: None,
+    keep: Callable[[Record], None] = lambda _: None,
 ) -> tuple[Record | None, Check]:
     """Measure what the baseline has of a target, and what fails or is undecided again where there is time left.
 
     Another measurement is waited for, which `tell` is told; where it takes longer there is no record, and the check is
-    undecided. Raises UsageError where the baseline has nothing of the target, HardwareError and UnstableError as
-    `prepare_again` does, and InterruptError.
+    undecided. `keep` gets the record as it grows. Raises UsageError where the baseline has nothing of the target,
+    HardwareError and UnstableError as `prepare_again` does, and InterruptError.
     """
     ids = _wanted(target, rules.baseline)
     preparation = prepare_again(rules.baseline, target, ids, BUDGET_S)
@@ -71,7 +72,7 @@ def check_now(
             begun.append(clock())
 
     try:
-        record = _measured(preparation, command, lock_wait_s=lock_wait_s, tell=tell, progress=begins)
+        record = _measured(preparation, command, keep, lock_wait_s=lock_wait_s, tell=tell, progress=begins)
     except LockedError as error:
         return None, Check((), (), rules.share, locked_out=error.message)
     found = rules.judge(record, ids, planned)
@@ -82,6 +83,7 @@ def check_now(
         # Another came between, or again nothing could be measured: what was measured first stands.
         with contextlib.suppress(LockedError, UnstableError):
             record = merged(record, _measured(preparation, command), doubtful)
+            keep(record)
             found = rules.judge(record, ids, planned)
     return record, found
 
@@ -101,8 +103,14 @@ def _wanted(target: str, baseline: Record) -> list[str]:
     return found
 
 
-def _measured(preparation: Preparation, command: Sequence[str], **options: Any) -> Record:
-    record, interrupted = measure_prepared(preparation, command, **options)
+def _measured(
+    preparation: Preparation,
+    command: Sequence[str],
+    keep: Callable[[Record], None] = lambda _: None,
+    **options: Any,
+) -> Record:
+    record, interrupted = measure_prepared(preparation, command, save=keep, **options)
+    keep(record)
     if interrupted:
         raise InterruptError("interrupted", "nothing was checked")
     if not record.results:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bandwidth.plain_text import one_line
 from bandwidth.results import Record
 from bandwidth.units import format_size
 
@@ -67,7 +68,7 @@ def setup_of(record: Record) -> dict[str, str]:
     found["theory"] = record.memory.get("spec")
     found |= _gpus(record.listed_gpus)
     found["bandwidth"] = record.tool_version
-    return {label: one_line(value) for label, value in found.items() if value not in (None, "", [], {})}
+    return {label: short_line(value) for label, value in found.items() if value not in (None, "", [], {})}
 
 
 def _readable(fact: str, value: object) -> object:
@@ -89,8 +90,8 @@ def _gpus(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def one_line(value: object) -> str:
+def short_line(value: object) -> str:
     """Return a value on one line, cut where it is long: a record may hold anything."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    line = one_line(text)
     return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 3] + "..."

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bandwidth.comparison.pairs import beyond_noise, figure_of, interval_of, ratio, ratio_interval
-from bandwidth.comparison.setups import Difference, differences, one_line
+from bandwidth.comparison.setups import Difference, differences, short_line
 from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.plain_text import one_line
 from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.results.curves import MEMORY, SizeCurve, size_curves
 from bandwidth.results.plateaus import Plateau, plateaus
@@ -146,7 +147,7 @@ def _why(record: Record) -> str:
     if not record.not_run:
         return ""
     first, more = record.not_run[0], len(record.not_run) - 1
-    return f": {one_line(first.id)}{f' and {more} more' if more else ''} not run: {one_line(first.reason)}"
+    return f": {short_line(first.id)}{f' and {more} more' if more else ''} not run: {short_line(first.reason)}"
 
 
 # --- the entries of one record --------------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None,
 
 def short_names(full: Sequence[str]) -> list[str]:
     """Return a name of at most ten printable characters for each, no two alike: the beginning, else the end of it."""
-    clean = ["".join(letter if letter.isprintable() else "?" for letter in " ".join(name.split())) for name in full]
+    clean = [one_line(name) for name in full]
     for short in ([name[:LONGEST_NAME].strip() for name in clean], [name[-LONGEST_NAME:].strip() for name in clean]):
         if len(set(short)) == len(short) and all(short):
             return short

@@ -57,21 +57,34 @@ def run_measurement(options: list[str], limit_s: float, must_stop: Callable[[], 
     itself when this process is gone, however that ended.
     """
     with tempfile.TemporaryDirectory(prefix="bandwidth-fleet-") as folder:
-        record, said, program = (Path(folder) / name for name in ("record.json", "said", "attended.py"))
+        record, program = (Path(folder) / name for name in ("record.json", "attended.py"))
         program.write_text(ATTENDED_CODE, "utf-8")
-        measure = ["measure", *options, "--quiet", "--save", str(record)]
+        # The record is saved after each round, and printed at the end: where the folder's disk is full, that is left.
+        measure = ["measure", *options, "--quiet", "--json", "--save", str(record)]
         command = [sys.executable, str(program), str(os.getpid()), folder, *measure]
-        # The pipe closes with this process; none of its other children inherits it.
-        with (
-            said.open("wb") as output,
-            subprocess.Popen(  # noqa: S603 - the worker's interpreter, and options that are no shell's
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output
-            ) as process,
-        ):
-            code = wait_or_stop(process, limit_s, must_stop)
-        lines = said.read_text("utf-8", "replace").strip().splitlines()
-        text = record.read_text("utf-8") if record.exists() else ""
+        with in_memory() as printed, in_memory() as said:
+            # The pipe closes with this process; none of its other children inherits it.
+            with subprocess.Popen(  # noqa: S603 - the worker's interpreter, and options that are no shell's
+                command, stdin=subprocess.PIPE, stdout=printed, stderr=said
+            ) as process:
+                code = wait_or_stop(process, limit_s, must_stop)
+            text, lines = written_to(printed), written_to(said).strip().splitlines()
+        if not text.endswith("}\n") and record.exists():  # it was ended before it could print
+            text = record.read_text("utf-8")
     return {"code": code, "said": lines[-1][:300] if lines else "", "record": text}
+
+
+def in_memory() -> Any:
+    """Return a file that takes no disk, where the system has such."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("bandwidth"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def written_to(file: Any) -> str:
+    """Return what a process wrote to a file that it shares."""
+    file.seek(0)
+    return str(file.read().decode("utf-8", "replace"))
 
 
 def wait_or_stop(process: Any, limit_s: float, must_stop: Callable[[], bool]) -> int | None:

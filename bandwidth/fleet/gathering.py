@@ -6,9 +6,10 @@ The cluster is an interface of few methods, so that hosts which die, hang or lac
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.fleet.machines import LABEL_FACT, moment
 from bandwidth.results import Record
 from bandwidth.results.files import parse
-from bandwidth.results.text_files import write_atomically
+from bandwidth.text_files import write_atomically
 from bandwidth.version import __version__
 
 TICK_S = 0.1
@@ -69,6 +70,7 @@ class Gathered:
     path: Path | None
     reason: str = ""
     note: str = ""
+    record_text: str = field(default="", repr=False)  # the record that no folder took
 
 
 @dataclass
@@ -226,15 +228,38 @@ def _kept(host: _Host, answer: Mapping[str, Any], folder: Path, limit_s: float) 
     if not text:
         return Gathered(host.name, None, reason or "it left no record")
     try:
-        path = _save(text, host, folder)
+        name, content = _labelled(text, host)
     except BandwidthError as error:
         return Gathered(host.name, None, str(error))
+    path, trouble = _save(name, content, folder)
+    if path is None:
+        return Gathered(host.name, None, f"{trouble}; its record is on standard output", record_text=content)
+    reason = "; ".join(filter(None, (trouble, reason)))
     other = host.version and host.version != __version__
     return Gathered(host.name, path, reason, f"bandwidth {host.version} there, {__version__} here" if other else "")
 
 
-def _save(text: str, host: _Host, folder: Path) -> Path:
-    """Write a record as it came, with its host's label; it is checked first. Raises BandwidthError."""
+def _save(name: str, content: str, folder: Path) -> tuple[Path | None, str]:
+    """Write a record to the folder, else to one for temporary files: it is measured. Return where, and what went wrong.
+
+    Where neither takes it there is no path.
+    """
+    try:
+        write_atomically(folder / name, content)
+    except UsageError as error:
+        trouble = error.message
+    else:
+        return folder / name, ""
+    try:
+        path = Path(tempfile.mkdtemp(prefix="bandwidth-")) / name
+        write_atomically(path, content)
+    except (OSError, UsageError):
+        return None, trouble
+    return path, f"{trouble}; it is in {path}"
+
+
+def _labelled(text: str, host: _Host) -> tuple[str, str]:
+    """Return a record's name and text as it came, with its host's label; it is checked first. Raises BandwidthError."""
     record = _checked(text, host)
     content = json.loads(text)
     if host.label:
@@ -244,9 +269,8 @@ def _save(text: str, host: _Host, folder: Path) -> Path:
             sources[LABEL_FACT] = {"source": "bandwidth fleet measure", "confidence": "given"}
     parts = [str(record.machine.get("hostname") or host.name), host.label]
     taken = moment(record.taken_at).strftime("%Y%m%dT%H%M%SZ")
-    path = folder / "-".join([_plain(part) for part in parts if part] + [f"{taken}.json"])
-    write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    return path
+    name = "-".join([_plain(part) for part in parts if part] + [f"{taken}.json"])
+    return name, json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _checked(text: str, host: _Host) -> Record:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from bandwidth.plain_text import one_line
 from bandwidth.units import format_size
 
 UNNAMED = "processor without a name"
@@ -78,4 +79,4 @@ def plain_name(value: object) -> str:
     """Return a text on one line, empty for what is none: a record may hold anything."""
     if not isinstance(value, str):
         return ""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(value.split()))[:LONGEST_NAME]
+    return one_line(value)[:LONGEST_NAME]

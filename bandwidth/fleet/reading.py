@@ -11,6 +11,7 @@ from bandwidth.fleet.judging import NotRead
 from bandwidth.fleet.machines import Machine, machine_of
 from bandwidth.results import Record
 from bandwidth.results.files import load, parse
+from bandwidth.text_files import check_plain
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIX = ".json"
@@ -57,7 +58,13 @@ def _lines(lines: Iterable[str]) -> Iterator[tuple[str, Callable[[], Record]]]:
 
 def _files(source: str) -> Iterator[tuple[str, Callable[[], Record]]]:
     for path in _paths(source):
-        yield str(path), partial(load, path)
+        yield str(path), partial(load, path) if str(path) == source else partial(_load_plain, path)
+
+
+def _load_plain(path: Path) -> Record:
+    """Return the record of a folder's file. Raises BandwidthError for a pipe too, which would be waited for."""
+    check_plain(path)
+    return load(path)
 
 
 def _paths(source: str) -> list[Path]:

@@ -6,14 +6,17 @@ import mmap
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 COMMAND_TIMEOUT_S = 5  # sysctl answers within milliseconds; a command that hangs must not hold up the tool
 _NOTHING: Mapping[tuple[str, ...], str] = MappingProxyType({})
+
+
+Value = TypeVar("Value")
 
 
 class Reader(Protocol):
@@ -153,21 +156,15 @@ class SystemReader:
 
     def physical_cores(self) -> int | None:
         """Return psutil's count of cores."""
-        import psutil
-
-        return psutil.cpu_count(logical=False)
+        return _from_psutil(lambda psutil: psutil.cpu_count(logical=False))
 
     def total_memory_bytes(self) -> int | None:
         """Return psutil's memory size."""
-        import psutil
-
-        return int(psutil.virtual_memory().total)
+        return _from_psutil(lambda psutil: int(psutil.virtual_memory().total)) or None
 
     def available_memory_bytes(self) -> int | None:
         """Return psutil's available memory."""
-        import psutil
-
-        return int(psutil.virtual_memory().available)
+        return _from_psutil(lambda psutil: int(psutil.virtual_memory().available)) or None
 
     def page_bytes(self) -> int | None:
         """Return the interpreter's page size."""
@@ -186,12 +183,7 @@ class SystemReader:
 
     def on_battery(self) -> bool | None:
         """Return whether psutil sees a battery that is not plugged in."""
-        import psutil
-
-        try:
-            battery = psutil.sensors_battery()
-        except (AttributeError, OSError, RuntimeError):
-            return None
+        battery = _from_psutil(lambda psutil: psutil.sensors_battery())
         return None if battery is None or battery.power_plugged is None else not battery.power_plugged
 
     def os_version(self) -> str:
@@ -224,6 +216,16 @@ class SystemReader:
         except (AttributeError, ValueError, OSError):  # no glibc
             named = None
         return named or " ".join(platform.libc_ver()).strip() or None
+
+
+def _from_psutil(ask: Callable[[Any], Value]) -> Value | None:
+    """Return what psutil says, None where it stumbles: it takes the files of /proc for whole, and for there."""
+    import psutil
+
+    try:
+        return ask(psutil)
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 class CapturedReader:

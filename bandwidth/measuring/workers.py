@@ -105,7 +105,10 @@ class Team:
                 self.workers += (Worker(cpu if pin else None),)
         except RuntimeError as error:  # "can't start new thread": a limit of processes or of memory
             self.close()
-            raise BandwidthError(f"{len(cpus)} threads cannot be started", "give fewer --threads") from error
+            raise BandwidthError(
+                f"the system starts no more threads, {len(cpus)} are needed",
+                "give fewer --threads, or raise the limit (ulimit -u, ulimit -v, the container's)",
+            ) from error
 
     @property
     def pinned(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bandwidth.comparison.baseline import FAILING, UNDECIDED, Check, Judged
+from bandwidth.plain_text import one_line
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import UNKNOWN, format_ns, known_rate
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent
@@ -66,8 +67,7 @@ def check_line(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_
     is_told = check.verdict == UNDECIDED or not check.undecided
     told += [] if is_told else [f"cannot be judged {_several(check.undecided, unit)}"]
     told += [_differs(check)] if check.differences else []
-    line = " ".join("; ".join([start, *told]).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
+    return one_line("; ".join([start, *told]))
 
 
 def _results(count: int) -> str:

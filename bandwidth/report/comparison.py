@@ -10,6 +10,7 @@ from typing import Any
 
 from bandwidth.comparison.setups import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, SideBySide
+from bandwidth.plain_text import one_line
 from bandwidth.report import document as parts
 from bandwidth.report.comparison_data import comparison_json, comparison_records
 from bandwidth.report.document import Document, Table
@@ -117,12 +118,7 @@ def _what(column: Column) -> str:
     cores = machine.get("physical_cores")
     words += [f"{cores} {'core' if cores == 1 else 'cores'}"] if isinstance(cores, int) else []
     words += [str(column.record.memory["spec"])] if column.record.memory.get("spec") else []
-    return _line(f"{column.source}: {', '.join([*words, column.record.taken_at[:10]])}")
-
-
-def _line(text: str) -> str:
-    """Return a text that stays on one line: names in a record may hold anything."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return one_line(f"{column.source}: {', '.join([*words, column.record.taken_at[:10]])}")
 
 
 def _marks(sides: SideBySide, rows: Sequence[Row]) -> list[str]:
@@ -339,7 +335,7 @@ def _title(row: Row, what: str = "") -> str:
     kinds = ["latency"] if case.is_latency else []
     kinds += ["plateaus of sweeps by size"] if row.level else []
     kinds += ["points of sweeps and checks of size"] if row.is_detail else []
-    where = [] if case.target == HOST else [_line(target_words(case))]
+    where = [] if case.target == HOST else [one_line(target_words(case))]
     text = ", ".join([*where, *kinds, *([what] if what else [])])
     return text[:1].upper() + text[1:]
 
@@ -348,5 +344,5 @@ def _start(row: Row, *, with_stores: bool, with_threads: bool) -> tuple[str, ...
     words = variant_words(row.case.variant, "stores", "sweep_point")
     size = [format_size(row.case.working_set_bytes)] if row.is_detail else []
     path = ", ".join([path_of(row.case), *words, *size, *([row.level] if row.level else [])])
-    stores = [_line(stores_of(row.case))] if with_stores else []
-    return (_line(path), _line(row.case.engine), *stores, *([str(row.case.threads)] if with_threads else []))
+    stores = [one_line(stores_of(row.case))] if with_stores else []
+    return (one_line(path), one_line(row.case.engine), *stores, *([str(row.case.threads)] if with_threads else []))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bandwidth.errors import BandwidthError
 from bandwidth.report.figures import (
     STRIP_HIGH,
     STRIP_LOW,
@@ -23,7 +24,7 @@ from bandwidth.report.figures import (
     Strip,
     StripRow,
 )
-from bandwidth.report.figures_style import COLOURS, DASHES, GRID, INK, MARKERS, METADATA, SETTINGS
+from bandwidth.report.figures_style import COLOURS, DASHES, GRID, INK, MARKERS, METADATA, SETTINGS, undisturbed
 from bandwidth.units import format_size
 
 if TYPE_CHECKING:
@@ -55,12 +56,24 @@ def can_draw() -> bool:
 
 
 def draw(figure: Figure, file_format: str, *, transparent: bool = False) -> bytes:
-    """Return a figure as `svg`, `pdf` or `png`, on white paper unless `transparent`. Raises ImportError without it."""
+    """Return a figure as `svg`, `pdf` or `png`, on white paper unless `transparent`.
+
+    Raises ImportError without matplotlib, and BandwidthError where it does not load.
+    """
+    with undisturbed():
+        return _drawn(figure, file_format, transparent=transparent)
+
+
+def _drawn(figure: Figure, file_format: str, *, transparent: bool) -> bytes:
     import warnings
 
-    import matplotlib as mpl
-    from matplotlib.figure import Figure as Canvas
-
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure as Canvas
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # a matplotlibrc in this folder, no folder for its cache, too little memory
+        raise BandwidthError(f"matplotlib does not load: {error}", "see its matplotlibrc and MPLCONFIGDIR") from error
     # Not the user's matplotlibrc: a figure is the same everywhere.
     settings: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
     settings |= SETTINGS | {"axes.facecolor": "none" if transparent else "white"}

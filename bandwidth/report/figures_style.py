@@ -6,6 +6,12 @@ differ in marker and dash too and bars in hatching, so that a figure reads in gr
 
 from __future__ import annotations
 
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 # Blue, vermillion, green, orange, purple, sky blue: black and yellow are too near to a page's ink and paper.
@@ -44,3 +50,22 @@ METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
+# What of the environment matplotlib reads: Jupyter names a backend that is not here, and a figure has no date.
+_DISTURBING = ("MPLBACKEND", "SOURCE_DATE_EPOCH", "MATPLOTLIBRC")
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let matplotlib load and draw with its own settings alone, and without lines of its own on standard error."""
+    logger = logging.getLogger("matplotlib")
+    level, before = logger.level, {name: os.environ.pop(name) for name in _DISTURBING if name in os.environ}
+    logger.setLevel(logging.CRITICAL)
+    found = importlib.util.find_spec("matplotlib")
+    if found is not None and found.origin is not None:
+        os.environ["MATPLOTLIBRC"] = str(Path(found.origin).with_name("mpl-data") / "matplotlibrc")
+    try:
+        yield
+    finally:
+        os.environ.pop("MATPLOTLIBRC", None)
+        os.environ.update(before)
+        logger.setLevel(level)

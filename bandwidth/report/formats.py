@@ -6,12 +6,14 @@ import html
 import io
 import re
 import textwrap
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
 import tabulate
 
+from bandwidth.plain_text import one_line, visible
 from bandwidth.report.bars import drawn
 from bandwidth.report.document import Column, Document, Table
 
@@ -25,6 +27,14 @@ _LATEX_SPECIALS = str.maketrans(
     }
 )
 
+# Backslashes stand before what CommonMark and older readers alike take literally then; markup needs entities.
+_MARKDOWN_MARKS = str.maketrans(
+    {**{mark: f"\\{mark}" for mark in "\\`*_[]"}, "&": "&amp;", "<": "&lt;", ">": "&gt;", "~": "&#126;", "$": "&#36;"}
+)
+# What makes a heading, a list, a rule, a quote or a table of a line that begins so.
+_MARKDOWN_BEGINNING = re.compile(r"^(\s*)([#+=|-]|[0-9]+[.)](?=\s|$))", re.MULTILINE)
+# What GitHub makes a link of by itself (GFM, "Autolinks"), and other readers for other schemes.
+_MARKDOWN_ADDRESS = re.compile(r"\b(?:[a-z][a-z0-9+.-]*:(?=//)|(?:mailto|xmpp|javascript|data):|www\.)", re.IGNORECASE)
 
 DEFAULT_WIDTH = 80
 # What a spreadsheet takes for the start of a formula (OWASP, CSV injection).
@@ -39,11 +49,25 @@ def render(document: Document, format_name: str, width: int = DEFAULT_WIDTH, *, 
     """Return the document as text in one of FORMATS.
 
     Plain text wraps its lines to `width` columns, and draws bars with block characters where `blocks` says that they
-    can be shown, else in ASCII. Raises KeyError for another name: the command line has checked it.
+    can be shown, else in ASCII. No text of a record or a machine brings control characters or markup with it. Raises
+    KeyError for another name: the command line has checked it.
     """
+    document = _shown(document)
     if format_name == "table":
         return _as_table(document, width, blocks=blocks)
     return FORMATS[format_name](document)
+
+
+def _shown(document: Document) -> Document:
+    """Return the document with every text safe to show; a cell and a remark are a line each. JSON has escapes."""
+    blocks = tuple(_shown_table(block) if isinstance(block, Table) else visible(block) for block in document.blocks)
+    return replace(document, blocks=blocks, remarks=tuple(map(visible, document.remarks)))
+
+
+def _shown_table(table: Table) -> Table:
+    columns = tuple(replace(column, header=one_line(column.header)) for column in table.columns)
+    rows = tuple(tuple(visible(cell).replace("\n", " ") for cell in row) for row in table.rows)
+    return replace(table, columns=columns, rows=rows, title=visible(table.title))
 
 
 def _as_table(document: Document, width: int = DEFAULT_WIDTH, *, blocks: bool = False) -> str:
@@ -107,7 +131,9 @@ def _csv_cell(value: object) -> object:
     if isinstance(value, (list, tuple)):
         value = "; ".join(str(item) for item in value)
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
+        value = f"'{value}"
+    if isinstance(value, str):
+        return visible(value)
     return "" if value is None else value
 
 
@@ -189,7 +215,8 @@ def _markdown_table(table: Table) -> str:
 
 
 def _markdown_cell(text: str) -> str:
-    return _markdown(text).replace("|", r"\|")
+    """Return a text for a cell: on one line, no markup, and no end of the cell."""
+    return _without_marks(text).replace("\n", " ").replace("|", r"\|")
 
 
 def _latex_table(table: Table) -> str:
@@ -204,19 +231,25 @@ def _html_table(table: Table) -> str:
     )
 
 
-# A header needs no more room than its column: tabulate would add two spaces to each.
-tabulate.MIN_PADDING = 0
+# tabulate has one padding for all who use it in a process: ours is set for one table at a time.
+_PADDING_LOCK = threading.Lock()
 
 
 def _tabulated(table: Table, style: str) -> str:
-    # The texts are final: tabulate is not to read numbers into them and write them anew.
-    return tabulate.tabulate(
-        table.rows,
-        headers=[column.header for column in table.columns],
-        tablefmt=style,
-        colalign=[column.align for column in table.columns] if table.rows else None,
-        disable_numparse=True,
-    )
+    with _PADDING_LOCK:
+        before = tabulate.MIN_PADDING
+        tabulate.MIN_PADDING = 0  # a header needs no more room than its column: two spaces would be added to each
+        try:
+            # The texts are final: tabulate is not to read numbers into them and write them anew.
+            return tabulate.tabulate(
+                table.rows,
+                headers=[column.header for column in table.columns],
+                tablefmt=style,
+                colalign=[column.align for column in table.columns] if table.rows else None,
+                disable_numparse=True,
+            )
+        finally:
+            tabulate.MIN_PADDING = before
 
 
 def _paragraph(text: str) -> str:
@@ -227,9 +260,23 @@ def _latex(text: str) -> str:
     return text.translate(_LATEX_SPECIALS).replace("\n", " \\\\\n")
 
 
+def markdown_escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is: no markup inside its lines and none that begins one, no link."""
+    return _MARKDOWN_BEGINNING.sub(r"\1\\\2", _without_marks(text))
+
+
+def _without_marks(text: str) -> str:
+    return _MARKDOWN_ADDRESS.sub(_unlinked, text.translate(_MARKDOWN_MARKS))
+
+
+def _unlinked(found: re.Match[str]) -> str:
+    """Return the start of an address so that a reader who makes links of bare addresses makes none of it."""
+    return found[0].replace(":", "&#58;").replace(".", "&#46;")
+
+
 def _markdown(text: str) -> str:
-    """Return lines that stay lines, by two spaces at the end of each but the last, and no markup of HTML."""
-    return text.replace("<", "&lt;").replace("\n", "  \n")
+    """Return lines that stay lines, by two spaces at the end of each but the last, and no markup in them."""
+    return markdown_escaped(text).replace("\n", "  \n")
 
 
 def _joined(blocks: list[str]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from bandwidth.findings import examine
+from bandwidth.plain_text import escaped
 from bandwidth.report.anonymise import with_texts
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures import Figure, distinct, file_name
@@ -80,7 +81,7 @@ def make_write_up(
     Every text of a record is made fit to stand on one line: a new line or a control character in a name is written as
     its escape. Without `figures` (no matplotlib) there are none.
     """
-    safe = [with_texts(record, visible) for record in records]
+    safe = [with_texts(record, escaped) for record in records]
     is_one = len(safe) == 1
     sections: list[Section] = []
     for number, record in enumerate(safe, start=1):
@@ -93,7 +94,7 @@ def make_write_up(
         f"Memory bandwidth of {_machine(safe[0])}" if is_one else f"Memory bandwidth: {len(safe)} records"
     )
     lines = tuple(_line(record, None if is_one else number) for number, record in enumerate(safe, start=1))
-    return WriteUp(visible(heading), lines, tuple(sections))
+    return WriteUp(escaped(heading), lines, tuple(sections))
 
 
 def without_figures(write_up: WriteUp) -> WriteUp:
@@ -104,14 +105,6 @@ def without_figures(write_up: WriteUp) -> WriteUp:
     ]
     sections = tuple(replace(section, blocks=blocks) for section, blocks in kept if blocks or not section.blocks)
     return replace(write_up, sections=sections)
-
-
-def visible(text: str) -> str:
-    """Return a text with everything that does not print, or turns the direction of writing, as its escape."""
-    return "".join(
-        character if character == " " or character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def _machine(record: Record) -> str:

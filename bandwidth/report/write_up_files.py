@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from bandwidth.report.write_up import WriteUp, without_figures
 from bandwidth.report.write_up_html import html_page
 from bandwidth.report.write_up_latex import latex_text
 from bandwidth.report.write_up_markdown import markdown_text
-from bandwidth.results.text_files import check_writable
+from bandwidth.text_files import check_writable, write_together
 
 # Each format by its name: the ends of file names that stand for it.
 SUFFIXES = {"html": (".html", ".htm"), "markdown": (".md", ".markdown"), "latex": (".tex",)}
@@ -78,52 +77,30 @@ def _check_folder(folder: Path) -> None:
 
 
 def write_whole(files: Mapping[Path, bytes]) -> None:
-    """Write all files, or none where one cannot be: each first under another name beside its place, then renamed.
+    """Write all files, or none where one cannot be; a folder that lacks is made, its parents are not.
 
-    A folder that lacks is made, its parents are not. Raises UsageError; new files and folders are gone then.
+    Raises UsageError; new files and folders are gone then.
     """
-    at = next(iter(files))  # what is being written, for the error
     made: list[Path] = []
-    written: list[tuple[Path, Path]] = []
     done = False
     try:
         for folder in dict.fromkeys(path.parent for path in files):
-            at = folder
             if not folder.exists():
-                folder.mkdir()
+                _make(folder)
                 made.append(folder)
-        for path, content in files.items():
-            at = path
-            check_writable(path)
-            written.append((_temporary(path, content), path.resolve()))
-        for temporary, path in written:
-            temporary.replace(path)
+        write_together(files)
         done = True
-    except OSError as error:
-        raise UsageError(f"{at} cannot be written: {error.strerror}", "name a folder that can be") from error
-    finally:  # Ctrl-C too leaves nothing behind; what was renamed is gone from its first name
-        for temporary, _ in written:
-            with suppress(OSError):
-                temporary.unlink()
+    finally:  # Ctrl-C too leaves nothing behind
         for folder in [] if done else made:
             with suppress(OSError):
                 folder.rmdir()
 
 
-def _temporary(path: Path, content: bytes) -> Path:
-    """Return a new file of the content beside `path`, with the permissions that open() would give."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+def _make(folder: Path) -> None:
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-    return Path(name)
+        folder.mkdir()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}", "name a folder that can be") from error
 
 
 def _inline(figures: Sequence[Figure]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from bandwidth.results.model import (
     Samples,
 )
 from bandwidth.results.summary import Latency, summarise
-from bandwidth.results.text_files import read_text, write_atomically
+from bandwidth.text_files import read_text, write_atomically
 
 TOOL_NAME = "bandwidth"
 SCHEMA_FAMILY = "bandwidth/record/"
@@ -61,7 +61,12 @@ def record_to_json(record: Record, examination: Examination) -> dict[str, Any]:
 
 def save(record: Record, examination: Examination, path: Path) -> None:
     """Write the record to `path` atomically. Raises UsageError where it cannot be written."""
-    write_atomically(path, json.dumps(record_to_json(record, examination), indent=1, allow_nan=False) + "\n")
+    write_atomically(path, record_text(record, examination))
+
+
+def record_text(record: Record, examination: Examination) -> str:
+    """Return the record as the text of its file."""
+    return json.dumps(record_to_json(record, examination), indent=1, allow_nan=False) + "\n"
 
 
 def load(path: str | Path) -> Record:

@@ -14,12 +14,14 @@ from bandwidth.catalog.files import (
     REFERENCE_FILE,
     parse_entries,
     parsed_file,
+    why_unreadable,
 )
 from bandwidth.catalog.link import LinkGeneration
 from bandwidth.catalog.normal import NormalBand
 from bandwidth.catalog.places import key_of
 from bandwidth.catalog.reference import PublishedFigure
 from bandwidth.errors import BandwidthError
+from bandwidth.text_files import check_plain
 from bandwidth.theory.device_notation import SAME_FIGURE, device_peaks
 from bandwidth.theory.notation import notation_peak
 from bandwidth.theory.parts import Counts
@@ -40,16 +42,22 @@ def faults(paths: Sequence[Path]) -> list[str]:
     found: list[str] = []
     owners: dict[str, str] = {}
     for path in paths:
-        files = sorted((*path.glob("*.toml"), *path.glob("devices/*.toml"))) if path.is_dir() else [path]
+        if reason := why_unreadable(path):
+            found.append(f"{path} cannot be read: {reason}")
+            continue
+        is_folder = reason == ""
+        files = sorted((*path.glob("*.toml"), *path.glob("devices/*.toml"))) if is_folder else [path]
         if not files:
             found.append(f"{path}: holds no .toml file")
         for file in files:
-            found += _faults_of_file(file, owners)
+            found += _faults_of_file(file, owners, is_named=not is_folder)
     return found
 
 
-def _faults_of_file(path: Path, owners: dict[str, str]) -> Iterator[str]:
+def _faults_of_file(path: Path, owners: dict[str, str], *, is_named: bool) -> Iterator[str]:
     try:
+        if not is_named:  # one that is named may be a pipe
+            check_plain(path)
         tables = parsed_file(path)
     except BandwidthError as error:
         yield str(error)

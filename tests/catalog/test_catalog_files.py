@@ -147,7 +147,7 @@ def test_a_right_entry_is_read(tmp_path):
         ("TESTRAM = 1\n", "memory.toml: 'TESTRAM' is not a table; write it as [NAME] with its fields below"),
         (
             b"\xff\xfe",
-            "memory.toml cannot be read: it is not UTF-8; check the file",
+            "memory.toml cannot be read: it is not text; check the file",
         ),
     ],
 )
@@ -164,7 +164,7 @@ def test_what_is_not_toml_is_one_line_with_its_place(tmp_path, content):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(BandwidthError, match=r"gone\.toml cannot be read: .*No such file.*; check the file$"):
+    with pytest.raises(BandwidthError, match=r"gone\.toml does not exist; check the name$"):
         files.read_entries(tmp_path / "gone.toml", LinkGeneration)
 
 

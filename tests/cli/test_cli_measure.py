@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from measuring_support import small_topology
 
+from bandwidth import text_files
 from bandwidth.cli.app import run
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
@@ -26,7 +27,7 @@ from bandwidth.machine.probe import collect
 from bandwidth.measuring.engines import ENGINES, FAMILIES, Block, EngineEntry
 from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 from bandwidth.results import files as results_files
-from bandwidth.results import summarise, text_files
+from bandwidth.results import summarise
 from bandwidth.results.files import load, parse
 
 TINY = ("--size", "4MiB", "--budget", "1s", "--kernel", "copy", "--threads", "1")
@@ -404,7 +405,7 @@ def test_the_record_is_saved_after_each_round_and_trouble_is_told_at_the_end(cap
     assert run([*script(0.02), "--save", str(tmp_path / "run.json")]) == 2
     out, err = capsys.readouterr()
     assert "median GB/s" in out  # what was measured is shown
-    assert err == "bandwidth: run.json cannot be written: No space left on device; name another file\n"
+    assert err == "bandwidth: run.json cannot be written: No space left on device; it is on standard output\n"
 
 
 def test_a_folder_that_goes_away_does_not_end_the_measurement(capsys, script, monkeypatch, tmp_path):
@@ -536,7 +537,7 @@ def test_ctrl_c_keeps_what_was_measured(measuring):
     assert time.monotonic() - started < 5
     assert process.returncode == 130
     assert "median GB/s" in out
-    assert err == "bandwidth: interrupted; what was measured is kept\n"
+    assert err == f"bandwidth: interrupted; what was measured is kept in {path}\n"
     assert "\x1b" not in out + err
     record = load(path)
     assert record.results

@@ -53,12 +53,29 @@ def test_a_measurement_ends_when_its_worker_is_killed(tmp_path):
     wait_for(lambda: not list(tmp_path.glob("bandwidth-fleet-*")), ENDS_WITHIN_S)
 
 
+def test_a_record_that_no_disk_takes_comes_all_the_same(tmp_path, monkeypatch):
+    """The measurement's folder is gone when it saves: what it printed is the record."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gone = []
+
+    def remove(*_):
+        if not gone and (folders := list(tmp_path.glob("bandwidth-fleet-*/record.json"))):
+            gone.append(folders[0].unlink())
+            folders[0].mkdir()  # and never again
+        return False
+
+    answer = errand.run_measurement([*TINY, "--budget", "1s"], 100, remove)
+    assert gone
+    assert (answer["code"], "is a folder; it is on standard output" in answer["said"]) == (2, True)
+    assert json.loads(answer["record"])["results"]
+
+
 def test_a_sound_measurement_is_what_it_would_be_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     answer = errand.run_measurement([*TINY, "--budget", "300ms"], 100, lambda: False)
     assert (answer["code"], answer["said"]) == (0, "")
     command = json.loads(answer["record"])["command"]
-    assert command[:-1] == ["bandwidth", "measure", *TINY, "--budget", "300ms", "--quiet", "--save"]
+    assert command[:-1] == ["bandwidth", "measure", *TINY, "--budget", "300ms", "--quiet", "--json", "--save"]
     assert not list(tmp_path.glob("bandwidth-fleet-*"))
 
 

@@ -11,6 +11,7 @@ import sys
 import pytest
 from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation, OutOfMemoryError, StandIn
 
+from bandwidth import own_process
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.measuring.engines import ENGINES, cuda_contents, cuda_timing
 from bandwidth.measuring.engines.cuda import CudaEngine
@@ -576,6 +577,7 @@ def test_a_device_that_is_lost_ends_the_case_and_no_more():
 
 def test_what_is_freed_on_a_lost_device_is_silent(monkeypatch):
     seen = []
+    monkeypatch.setattr(own_process, "_claimed", [True])
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(unraisable.exc_type))
     case, module = device_case(), StandIn()
     engine = engine_of(module, case)

@@ -12,6 +12,7 @@ import cupy_stand_in
 import pytest
 from cupy_stand_in import StandIn
 
+from bandwidth import own_process
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.measuring.engines.cuda_errors import said, told
 from bandwidth.measuring.engines.cuda_finding import devices, load_cupy
@@ -197,7 +198,9 @@ load_cupy()
 """,
     "freed where the driver refuses": """
 import cupy, sys
+from bandwidth import own_process
 from bandwidth.measuring.engines import cuda_errors
+own_process.claim()
 cuda_errors._quiet_destructors()
 memory = cupy.cuda.memory.Memory.__new__(cupy.cuda.memory.Memory)
 memory.ptr = 16
@@ -225,7 +228,15 @@ def test_the_real_cupy_is_silent(code, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_an_error_that_nobody_catches_is_printed_even_so(capsys):
+def test_whoever_imports_the_package_keeps_the_hooks_for_errors():
+    before = sys.excepthook, sys.unraisablehook
+    with pytest.raises(BandwidthError, match="was lost"), told(StandIn(), 0):
+        raise cupy_stand_in.CUDARuntimeError(719)
+    assert (sys.excepthook, sys.unraisablehook) == before
+
+
+def test_an_error_that_nobody_catches_is_printed_even_so(capsys, monkeypatch):
+    monkeypatch.setattr(own_process, "_claimed", [True])
     is_lost = cupy_stand_in.CUDARuntimeError(719)
     with pytest.raises(BandwidthError, match="was lost"), told(StandIn(), 0):
         raise is_lost

@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from bandwidth.findings import examine
+from bandwidth.plain_text import escaped
 from bandwidth.report import FORMATS, render
 from bandwidth.report.anonymise import anonymised
 from bandwidth.report.measurement import measurement_document
-from bandwidth.report.write_up import NO_FINDINGS, make_write_up, visible
+from bandwidth.report.write_up import NO_FINDINGS, make_write_up
 from bandwidth.report.write_up_html import html_page
 from bandwidth.report.write_up_latex import latex_text
 from bandwidth.report.write_up_markdown import markdown_text
@@ -229,7 +230,7 @@ def test_html_shows_markup_and_never_runs_it(record):
     assert page.open == []
     assert "script" not in page.tags
     assert not {name for name in page.attributes if name.startswith("on")}
-    assert html.escape(visible(EVIL)) in text
+    assert html.escape(escaped(EVIL)) in text
     assert "http" not in re.sub(r'<meta http-equiv="Content-Security-Policy"', "", text)
 
 
@@ -271,7 +272,7 @@ def test_what_latin_1_lacks_stands_as_its_number_in_latex(make_record, make_resu
     [("a\nb", "a\\nb"), ("a\x1b[0m", "a\\x1b[0m"), ("\u202eab", "\\u202eab"), ("\u00fc \u4e2d", "\u00fc \u4e2d")],
 )
 def test_what_does_not_print_is_written_out(text, shown):
-    assert visible(text) == shown
+    assert escaped(text) == shown
 
 
 # --- without names --------------------------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bandwidth import BandwidthError
+from bandwidth import BandwidthError, text_files
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
-from bandwidth.results import NotRun, Observed, summarise, text_files
+from bandwidth.results import NotRun, Observed, summarise
 from bandwidth.results import files as results_files
 from bandwidth.results.files import SCHEMA_VERSION, load, parse, record_to_json, save
-from bandwidth.results.text_files import check_writable, write_atomically
+from bandwidth.text_files import check_writable, write_atomically
 
 # Written by schema 1 as it is now: fields may be added, and later versions must go on reading it.
 GOLDEN = Path(__file__).parents[1] / "data" / "record-1.json"

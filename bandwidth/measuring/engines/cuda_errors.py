@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from bandwidth import own_process
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.units import format_size
 
@@ -161,7 +162,7 @@ class _Quiet:
 
 
 def _quiet_destructors() -> None:
-    if not isinstance(getattr(sys.unraisablehook, "__self__", None), _Quiet):
+    if own_process.is_own() and not isinstance(getattr(sys.unraisablehook, "__self__", None), _Quiet):
         quiet = _Quiet()
         sys.excepthook, sys.unraisablehook = quiet.printed, quiet.unraised
 
