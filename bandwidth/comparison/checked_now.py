@@ -76,7 +76,8 @@ def check_now(
     except LockedError as error:
         return None, Check((), (), rules.share, locked_out=error.message)
     found = rules.judge(record, ids, planned)
-    budget_s = min((WHOLE_S - (clock() - begun[0]) - START_S) / SECONDS_PER_BUDGET, BUDGET_S)
+    spent_s = clock() - begun[0] if begun else 0.0
+    budget_s = min((WHOLE_S - spent_s - START_S) / SECONDS_PER_BUDGET, BUDGET_S)
     doubtful = planned.intersection(one.name for one in (*found.failing, *found.undecided))
     if doubtful and budget_s >= LEAST_BUDGET_S:
         preparation = prepare_again(rules.baseline, target, doubtful, budget_s)

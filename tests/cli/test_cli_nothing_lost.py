@@ -13,13 +13,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bandwidth.cli.app import run
+from bandwidth.comparison import checked_now
 from bandwidth.findings import examine
 from bandwidth.fleet import gathering
-from bandwidth.measuring import measure
 from bandwidth.results.files import load, parse, record_text, save
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals are other things there")
@@ -180,8 +181,8 @@ def test_what_a_check_measured_is_kept_too(
     other = replace(record, machine={"cpu_model": cpu_model})
     save(other, examine(other), Path("sound.json"))
     Path("gone").mkdir()
-    monkeypatch.setattr(measure, "prepare", lambda options: options)
-    monkeypatch.setattr(measure, "measure_prepared", lambda *_, **__: (Path("gone").rmdir(), (record, False))[1])
+    monkeypatch.setattr(checked_now, "prepare_again", lambda *_: SimpleNamespace(plan=SimpleNamespace(cases=())))
+    monkeypatch.setattr(checked_now, "measure_prepared", lambda *_, **__: (Path("gone").rmdir(), (record, False))[1])
     asked = ("check", "--measure", "host", "--baseline", "sound.json", "--save", "gone/now.json")
     assert run(asked) == (2 if cpu_model == "A" else 1)
     out, err = capsys.readouterr()
