@@ -16,7 +16,7 @@ from bandwidth.results.curves import FEWEST_POINTS
 
 Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
 # The difference of set-ups that a finding about the set-up says too, and in better words.
-_DIFFERENCE_OF = {"BW050": "memory channels", "BW051": "memory MT/s"}
+_DIFFERENCE_OF = {"BW042": "memory channels", "BW043": "memory MT/s"}
 FAILING: tuple[Verdict, ...] = ("below", "not verified", "missing")
 UNDECIDED: Verdict = "undecided"
 

@@ -18,7 +18,7 @@ more than 5 % of their time; and how long tasks waited for memory, more than 5 %
 information). Records of before blocks were watched tell of their whole run: steal, and tasks that waited for a CPU for
 more than 10 % of it.
 
-Such results are not compared with others (BW054), `check` leaves its verdict undecided, and `fleet` does not judge.
+Such results are not compared with others (BW046), `check` leaves its verdict undecided, and `fleet` does not judge.
 
 What to try: measure on an idle machine (`top` names what runs), or on CPUs of its own (--cpus).
 """,

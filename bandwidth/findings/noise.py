@@ -33,13 +33,13 @@ def two_rates(record: Record) -> Iterator[Raised]:
         reason = _reason(row.result, groups)
         hint = "read each rate for itself: the median and its interval are of a mixture"
         words = f"{_rates_words(row, groups)}: {reason or 'no witness in the run tells why'}"
-        yield Raised(row.result.case.id, Finding("BW053", words, hint))
+        yield Raised(row.result.case.id, Finding("BW045", words, hint))
     points = sweep_points(record)
     count = sum(two_groups(row.result.samples.seconds) is not None for row in points)
     if count:
         text = f"{count} of the sweep's {len(points)} points have blocks of two rates that alternate"
         yield Raised(
-            None, Finding("BW053", text, "their medians lie on either of the two: see the samples in the record")
+            None, Finding("BW045", text, "their medians lie on either of the two: see the samples in the record")
         )
 
 
@@ -54,14 +54,14 @@ def nothing_concluded(record: Record) -> Iterator[Raised]:
     text = (
         f"nothing is concluded of threads, stores, nodes and what is normal, as no two results may be compared: {told}"
     )
-    yield Raised(None, Finding("BW054", text, "measure on an idle machine, or for longer (--budget)"))
+    yield Raised(None, Finding("BW046", text, "measure on an idle machine, or for longer (--budget)"))
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 
 def _kind(reason: str) -> str:
-    return "an interval that is too wide (BW003, BW053)" if "interval reaches" in reason else "too few blocks (BW008)"
+    return "an interval that is too wide (BW003, BW045)" if "interval reaches" in reason else "too few blocks (BW008)"
 
 
 def _rates_words(row: Row, groups: TwoGroups) -> str:

@@ -6,7 +6,7 @@ from bandwidth.findings.entry import Explanation
 
 TEXTS: tuple[Explanation, ...] = (
     Explanation(
-        "BW053",
+        "BW045",
         "Two rates that alternate",
         """
 The blocks of this result fall into two groups of rates with nothing, or next to nothing, between them: the machine was
@@ -25,7 +25,7 @@ with exit code 4.
 """,
     ),
     Explanation(
-        "BW054",
+        "BW046",
         "Nothing is concluded",
         """
 Why one result is faster than another is said only where both may be compared: at least six blocks, a 95 % interval

@@ -135,7 +135,7 @@ def _channels_empty(record: Record, _: Row) -> str:
     if used is None or there is None or used >= there or not _is_given(record):
         return ""
     return (
-        f"{used:.0f} of {there:.0f} channels hold a module (BW050); the theory was given by {record.memory['source']}"
+        f"{used:.0f} of {there:.0f} channels hold a module (BW042); the theory was given by {record.memory['source']}"
     )
 
 
@@ -143,7 +143,7 @@ def _modules_slow(record: Record, _: Row) -> str:
     configured, rated = (positive(record.machine.get(name)) for name in ("memory_configured_mt_s", "memory_rated_mt_s"))
     if configured is None or rated is None or configured >= rated or not _is_given(record):
         return ""
-    return f"the modules run at {configured:.0f} of their {rated:.0f} MT/s (BW051)"
+    return f"the modules run at {configured:.0f} of their {rated:.0f} MT/s (BW043)"
 
 
 def _half_the_peak(record: Record, row: Row) -> str:

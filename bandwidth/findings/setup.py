@@ -73,9 +73,9 @@ def _empty_channels(machine: Mapping[str, Any]) -> Iterator[Finding]:
     verb = "holds" if used == 1 else "hold"
     seen = f"{used:.0f} of {there:.0f} memory channels {verb} a module{_rates(machine, used, there)}"
     if with_slots is not None and used >= with_slots:
-        yield Finding("BW050", seen, "the firmware lists no slots of the others: the board may have none there")
+        yield Finding("BW042", seen, "the firmware lists no slots of the others: the board may have none there")
         return
-    yield Finding("BW050", seen, "put a module of the same kind into a slot of each empty channel")
+    yield Finding("BW042", seen, "put a module of the same kind into a slot of each empty channel")
 
 
 def _rates(machine: Mapping[str, Any], used: float, there: float) -> str:
@@ -111,7 +111,7 @@ def _modules_slow(machine: Mapping[str, Any]) -> Iterator[Finding]:
         f"{name} runs at {configured:.0f} MT/s: {format_percent(configured / rated)} of what the modules are rated for"
     )
     hint = "XMP or EXPO is off, two modules share a channel, or the processor takes no more: see the firmware's setup"
-    yield Finding("BW051", seen, hint)
+    yield Finding("BW043", seen, hint)
 
 
 def _modules_mixed(machine: Mapping[str, Any]) -> Iterator[Finding]:
@@ -122,7 +122,7 @@ def _modules_mixed(machine: Mapping[str, Any]) -> Iterator[Finding]:
     differing = [words for name, show in _ALIKE if (words := _mix(modules, name, show, channels))]
     if differing:
         hint = "the slowest sets the speed of all, and what one channel has beyond the others is not interleaved"
-        yield Finding("BW052", f"the memory modules differ: {'; '.join(differing)}", hint)
+        yield Finding("BW044", f"the memory modules differ: {'; '.join(differing)}", hint)
 
 
 def _mix(modules: Sequence[Mapping[str, Any]], name: str, show: Any, channels: float | None) -> str:
@@ -147,4 +147,4 @@ _ALIKE = (
     ("ranks", _ranks),
 )
 _RULES = (_modules_disagree, _empty_channels, _modules_slow, _modules_mixed)
-_FOR_A_LINE = frozenset({"BW050", "BW051"})
+_FOR_A_LINE = frozenset({"BW042", "BW043"})

@@ -28,7 +28,7 @@ What to try: read the modules' labels or the firmware's setup, and name what is 
 """,
     ),
     Explanation(
-        "BW050",
+        "BW042",
         "Memory channels without a module",
         """
 A processor reaches its memory over several channels at once, and each adds the same to the bandwidth. A channel whose
@@ -42,7 +42,7 @@ look whether the firmware has disabled a module that is there.
 """,
     ),
     Explanation(
-        "BW051",
+        "BW043",
         "Modules below their rated speed",
         """
 The modules run slower than they are rated for. On desktops the rated speed is often a profile (XMP, EXPO) that has to
@@ -54,7 +54,7 @@ The theory follows the speed at which the modules run.
 """,
     ),
     Explanation(
-        "BW052",
+        "BW044",
         "Modules that differ",
         """
 Consecutive addresses are spread over all channels, which needs the same capacity on each. Where one channel has more,

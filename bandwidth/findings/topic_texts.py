@@ -204,7 +204,7 @@ further than 5 % from the median, and a machine that nothing else used while the
 behind each block who uses the CPUs, and kept in the record (`observed`): other processes' share of the CPUs' time, the
 hypervisor's, how long the measurement's own threads waited for a CPU, and how often they were put off it.
 
-What cannot be compared is not explained (BW054). `check` then has a third verdict, undecided, and leaves with exit code
+What cannot be compared is not explained (BW046). `check` then has a third verdict, undecided, and leaves with exit code
 4: where a result that matters (a target's rates with the most threads) is below the least share and may be so by noise,
 here or in the baseline, and where another measurement held the machine for more than 60 s. A result that is fast enough
 all the same is ok, and one whose fastest block is too slow, on a machine that was not busy, has failed. `fleet` does

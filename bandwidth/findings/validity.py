@@ -104,7 +104,7 @@ def caches_unknown(record: Record) -> Iterator[Raised]:
 
 
 def unstable(record: Record) -> Iterator[Raised]:
-    """Yield results whose interval is too wide to rely on, and which do not alternate between two rates (BW053)."""
+    """Yield results whose interval is too wide to rely on, and which do not alternate between two rates (BW045)."""
     hint, limit = "stop what else runs on the machine, or give a longer --budget", format_percent(UNSTABLE_HALF_WIDTH)
     for row in filter(is_unstable, shown(record)):
         seen = f"the 95 % interval reaches {format_percent(row.summary.half_width or 0.0)} from the median"

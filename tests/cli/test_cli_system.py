@@ -183,7 +183,7 @@ def test_another_machine_s_empty_channels_are_found(capsys, tmp_path):
         f"processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t: 85\nmodel name\t: {name}\n"
     )
     content = asked(capsys, "--dmi", CAPTURED / "hr630x_eleven_modules_crlf.txt", "--cpuinfo", cpuinfo)
-    (finding,) = [one for one in content["findings"] if one["code"] == "BW050"]
+    (finding,) = [one for one in content["findings"] if one["code"] == "BW042"]
     assert finding["text"] == "11 of 12 memory channels hold a module: 234.67 of 256.00 GB/s are possible"
 
 

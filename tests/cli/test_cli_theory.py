@@ -557,8 +557,7 @@ def test_explain_lists_every_code_and_topic(run):
     listed = [line.split("  ")[0] for line in ran.out.splitlines()[2:-2]]
     assert listed == [entry.key for entry in EXPLANATIONS]
     codes = [key for key in listed if key.startswith("BW")]
-    assert codes[:41] == [f"BW{number:03}" for number in range(1, 42)]
-    assert codes == sorted(set(codes))
+    assert codes == [f"BW{number:03}" for number in range(1, len(codes) + 1)]
 
 
 def test_explain_prints_one_wrapped(run):

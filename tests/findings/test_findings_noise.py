@@ -115,7 +115,7 @@ def physics_of(steady, observed):
 def test_a_quiet_machine_is_explained(steady, found):
     codes = set(found(*physics_of(steady, seen(**QUIET))))
     assert {"BW015", "BW017", "BW021", "BW023", "BW034"} <= codes
-    assert not codes & {"BW004", "BW054"}
+    assert not codes & {"BW004", "BW046"}
 
 
 def test_a_busy_machine_is_explained_as_busy_and_by_no_physics(steady, found):
@@ -124,7 +124,7 @@ def test_a_busy_machine_is_explained_as_busy_and_by_no_physics(steady, found):
     ((_, text),) = found(*rows, code="BW004")
     words = "threads of the measurement waited for a CPU 94.0 % of their time, more than 5.0 %"
     assert text == f"while 5 of 5 results were measured {words}"
-    ((_, text),) = found(*rows, code="BW054")
+    ((_, text),) = found(*rows, code="BW046")
     assert text == (
         "nothing is concluded of threads, stores, nodes and what is normal, as no two results may be compared: "
         "5 of 5 results: the machine was busy (BW004)"
@@ -136,15 +136,15 @@ def test_a_record_of_before_blocks_were_watched_is_gated_by_its_whole_run(steady
     run = {"before": {"total_ticks": 0, "cpu_stall_us": 0}, "after": {"total_ticks": 4000, "cpu_stall_us": 9_400_000}}
     codes = set(found(*physics_of(steady, {}), machine=CPUS, **run))
     assert codes & PHYSICS == set()
-    assert {"BW004", "BW054"} <= codes
+    assert {"BW004", "BW046"} <= codes
 
 
 def test_wide_intervals_and_few_blocks_are_not_compared(rated, make_case, found):
     few = rated(10.0, case=make_case(engine="native", threads=1), samples=5)
     wide = rated(*WIDE, case=make_case(engine="native", threads=8))
-    ((_, text),) = found(few, wide, code="BW054")
+    ((_, text),) = found(few, wide, code="BW046")
     assert text.endswith(
-        "1 of 2 results: too few blocks (BW008); 1 of 2 results: an interval that is too wide (BW003, BW053)"
+        "1 of 2 results: too few blocks (BW008); 1 of 2 results: an interval that is too wide (BW003, BW045)"
     )
     assert set(found(few, wide)) & PHYSICS == set()
 
@@ -153,7 +153,7 @@ def test_one_noisy_result_silences_no_other(steady, rated, make_case, found):
     rows = physics_of(steady, seen(**QUIET))
     noisy = rated(*WIDE, case=make_case(path="read", engine="native", threads=2))
     assert {"BW015", "BW021", "BW003"} <= set(found(*rows, noisy))
-    assert "BW054" not in found(*rows, noisy)
+    assert "BW046" not in found(*rows, noisy)
 
 
 def test_unstable_results_of_a_busy_machine_do_not_accuse_the_governor(rated, found):
@@ -175,9 +175,9 @@ def witness(name, slow, fast):
 
 @pytest.fixture
 def two_rates(rated, make_case, found):
-    """Return what BW053 says of a result with these witnesses; its rates are those measured on a VM."""
+    """Return what BW045 says of a result with these witnesses; its rates are those measured on a VM."""
 
-    def look(observed=None, rates=COURSE, code="BW053"):
+    def look(observed=None, rates=COURSE, code="BW045"):
         jitter = [rate * (1 + 0.004 * (place % 5)) for place, rate in enumerate(rates)]
         return found(rated(*jitter, case=make_case(engine="native", threads=2), observed=observed or {}), code=code)
 
@@ -240,21 +240,21 @@ def test_bw053_of_a_latency_is_in_nanoseconds(latency, found):
     result = latency(100.0)
     seconds = tuple(result.samples.seconds[0] * factor for factor in (1, 2, 1, 2.01, 1, 2, 1, 2))
     slow = dataclasses.replace(result, samples=dataclasses.replace(result.samples, seconds=seconds))
-    ((_, text),) = found(slow, code="BW053")
+    ((_, text),) = found(slow, code="BW045")
     assert "200.0 ns in 4 of 8 blocks, 100.0 ns in 4" in text
 
 
 def test_bw053_is_one_line_for_a_sweep(rated, make_case, found):
     sizes = [2**power for power in range(20, 24)]
     rows = [rated(*COURSE, case=make_case(working_set_bytes=size, variant={"sweep_point": size})) for size in sizes]
-    ((case_id, text),) = found(*rows, code="BW053")
+    ((case_id, text),) = found(*rows, code="BW045")
     assert (case_id, text) == (None, "4 of the sweep's 4 points have blocks of two rates that alternate")
 
 
 def test_strict_codes_know_two_rates(make_record, rated):
     from bandwidth.cli.measure import UNSTABLE_CODES
 
-    assert examine(make_record(rated(*COURSE))).codes() & UNSTABLE_CODES == {"BW053"}
+    assert examine(make_record(rated(*COURSE))).codes() & UNSTABLE_CODES == {"BW045"}
 
 
 @pytest.mark.parametrize("seed", [1])

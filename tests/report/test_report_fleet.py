@@ -37,9 +37,9 @@ def test_what_a_set_up_gives_away_is_told_of_machines_that_are_not_flagged(make_
     document = fleet_document(judge([machine_of(record, f"{at}.json") for at, record in enumerate(records)]))
     text = " ".join(render(document, "table").split())
     assert "none flagged" in text
-    assert "BW050: n0, n1, n2: 7 of 8 memory channels hold a module; put a module" in text
+    assert "BW042: n0, n1, n2: 7 of 8 memory channels hold a module; put a module" in text
     (finding,) = document.data["findings"]
-    assert (finding["code"], len(finding["machines"])) == ("BW050", 3)
+    assert (finding["code"], len(finding["machines"])) == ("BW042", 3)
 
 
 def test_long_lists_are_cut_and_say_so():

@@ -363,7 +363,7 @@ def test_one_check_on_several_results_is_one_line(troubled):
         "BW002",
         "BW003",
         "BW008",
-        "BW054",
+        "BW046",
         "BW010",
     ]
     (unstable,) = [remark for remark in document.remarks if remark.startswith("BW003")]

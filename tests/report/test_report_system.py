@@ -117,7 +117,7 @@ Theory: DDR4-2933 x2: (1466.67 MHz x 2) x 8 bytes x 2 channels = 46,933.33 MB/s
   = 46.93 GB/s
   46.93 GB/s for the machine, from /run/udev/data/+dmi:id (derived)
 
-BW051: DDR4-3200 runs at 2933 MT/s: 91.7 % of what the modules are rated for;
+BW043: DDR4-3200 runs at 2933 MT/s: 91.7 % of what the modules are rated for;
   XMP or EXPO is off, two modules share a channel, or the processor takes no
   more: see the firmware's setup.
 """
@@ -146,7 +146,7 @@ def test_the_gpus_stand_below_the_host_memory_and_its_theory(facts, theory):
     none, below = GOLDEN.split("gpus                  none                /sys/bus/pci/devices\n")
     text = render(system_document(with_gpus, theory, "TB/s"), "table")
     assert text.startswith(f"{none}gpus                  2 x NVIDIA H200     NVML\n")
-    below, finding = below.replace("46.93 GB/s for the machine", "0.05 TB/s for the machine").split("\nBW051")
+    below, finding = below.replace("46.93 GB/s for the machine", "0.05 TB/s for the machine").split("\nBW043")
     assert text.endswith(
         below + "\nGPUs: 2 x NVIDIA H200\n"
         "fact            value\n"
@@ -154,7 +154,7 @@ def test_the_gpus_stand_below_the_host_memory_and_its_theory(facts, theory):
         "memory          6144 bit wide\n"
         "memory clock    at most 3201 MHz\n"
         "peak            2 x 3201 MHz x 6144 bit / 8 = 4.92 TB/s\n"
-        f"maker's figure  4.80 TB/s (catalog: H200)\n\nBW051{finding}"
+        f"maker's figure  4.80 TB/s (catalog: H200)\n\nBW043{finding}"
     )
 
 
