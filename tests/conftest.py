@@ -9,6 +9,8 @@ import pytest
 
 from bandwidth.results import Case, Conditions, Record, Result, Samples
 
+pytest_plugins = ["host_cases"]  # builders of host cases and engines, for the engines and the plans
+
 MIB = 1024**2
 KNOWN_MEMORY = {
     "spec": "DDR4-2933 x4",

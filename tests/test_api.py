@@ -64,7 +64,7 @@ def test_measure_raises_keyboard_interrupt_with_what_it_has(tmp_path, monkeypatc
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bandwidth.measuring.engines.host.HostEngine.run_block", interrupt)
+    monkeypatch.setattr("bandwidth.engines.host.engine.HostEngine.run_block", interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         bandwidth.measure("host", kernels=["copy"], size_bytes=2**22, budget_s=0.5)
     (record,) = caught.value.args

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.reader import CapturedReader
-from bandwidth.measuring.engines import end_to_end as end_to_end_module
-from bandwidth.measuring.engines.end_to_end import EndToEnd
+from bandwidth.engines.cuda import end_to_end as end_to_end_module
+from bandwidth.engines.cuda.end_to_end import EndToEnd
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.offload.answer import Timed, answer, lines, telling_line
 from bandwidth.offload.figures import LINK_LATENCY, PAGEABLE, Asked, Figure, Figures, Source, find_figures
@@ -641,7 +641,7 @@ def test_without_a_gpu_it_says_what_is_missing(monkeypatch):
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install")
 
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda_finding.load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lacks)
     monkeypatch.setattr(end_to_end_module, "load_cupy", lacks)
     with pytest.raises(HardwareError, match="CuPy"):
         check_gpu()

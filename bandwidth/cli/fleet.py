@@ -157,8 +157,8 @@ def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:
 
 def _drawings(found: Fleet, options: Output) -> dict[str, str]:
     """Return the strip plot as an element of the page, none without matplotlib: that is said."""
-    from bandwidth.report.figures_drawing import MISSING, can_draw, draw
-    from bandwidth.report.figures_inline import inline_svg
+    from bandwidth.report.figures.drawing import MISSING, can_draw, draw
+    from bandwidth.report.figures.inline import inline_svg
     from bandwidth.report.fleet import fleet_figures
 
     if not can_draw():

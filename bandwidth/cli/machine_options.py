@@ -10,12 +10,12 @@ from bandwidth.errors import BandwidthError
 
 if TYPE_CHECKING:
     from bandwidth.machine.facts import Facts
-    from bandwidth.measuring.options import MeasureOptions
+    from bandwidth.planning.options import MeasureOptions
 
 
 def machine_options(memory: str | None, sockets: int | None, facts_path: Path | None) -> "MeasureOptions":
     """Return the options that these say. Raises BandwidthError for a facts file that cannot be read."""
-    from bandwidth.measuring.options import MeasureOptions
+    from bandwidth.planning.options import MeasureOptions
 
     by_variable = os.environ.get(MEMORY_VARIABLE) or None
     return MeasureOptions(

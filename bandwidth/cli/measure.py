@@ -32,7 +32,7 @@ from bandwidth.errors import BandwidthError, HardwareError, InterruptError, Unst
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
-    from bandwidth.measuring.preparation import Preparation
+    from bandwidth.planning.preparation import Preparation
     from bandwidth.measuring.run import Progress
     from bandwidth.results import Examination, Record
 
@@ -260,8 +260,8 @@ def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, opti
 
 def _lacks_gpu(record: "Record") -> bool:
     """Return whether a GPU was asked for beside the host, and none of it could be measured when its turn came."""
-    from bandwidth.measuring.preparation import NOT_MEASURED
-    from bandwidth.measuring.saved_options import options_from_json
+    from bandwidth.planning.preparation import NOT_MEASURED
+    from bandwidth.planning.saved_options import options_from_json
 
     if not options_from_json(record.options).asks_for_gpu or any(result.case.devices for result in record.results):
         return False
@@ -313,7 +313,7 @@ def _names(option: str, text: str | None) -> tuple[str, ...] | None:
 
 
 def _mixes(text: str | None) -> tuple[str, ...] | None:
-    from bandwidth.measuring.kernels import MIXES
+    from bandwidth.kernels import MIXES
 
     return tuple(MIXES) if text is not None and text.strip().lower() == "all" else _names("--mix", text)
 
@@ -327,6 +327,6 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def _cpu_list(text: str) -> tuple[int, ...]:
-    from bandwidth.machine.cpu_list import parse_cpu_list
+    from bandwidth.cpu_list import parse_cpu_list
 
     return option_value("--cpus", text, parse_cpu_list)

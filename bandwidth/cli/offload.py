@@ -214,9 +214,9 @@ def _print(found: Answer, options: Output, *, measured: bool) -> None:
 
 def _draw(found: Answer, path: Path, unit: str) -> None:
     from bandwidth.offload.answer import lines
-    from bandwidth.report.figures_drawing import draw
-    from bandwidth.report.figures_offload import offload_figure
-    from bandwidth.report.write_up_files import write_whole
+    from bandwidth.report.figures.drawing import draw
+    from bandwidth.report.figures.offload import offload_figure
+    from bandwidth.report.write_up.files import write_whole
 
     write_whole({path: draw(offload_figure(found, lines(found), unit), path.suffix.lower()[1:])})
 
@@ -228,7 +228,7 @@ def _check_figure(path: Path | None) -> None:
     """Raise UsageError for a figure that could not be drawn or written, before anything is measured."""
     if path is None:
         return
-    from bandwidth.report.figures_drawing import can_draw
+    from bandwidth.report.figures.drawing import can_draw
     from bandwidth.text_files import check_writable
 
     if path.suffix.lower() not in FIGURE_SUFFIXES:

@@ -11,7 +11,7 @@ from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 
 if TYPE_CHECKING:
-    from bandwidth.report.write_up import WriteUp
+    from bandwidth.report.write_up.content import WriteUp
 
 
 def report(
@@ -52,9 +52,9 @@ def report(
     bandwidth report one-thread.json all-threads.json sweep.json -o article.tex --anonymise
     """
     from bandwidth.comparison.sides import usable
-    from bandwidth.report.anonymise import anonymised
-    from bandwidth.report.figures_drawing import MISSING, can_draw
-    from bandwidth.report.write_up import make_write_up
+    from bandwidth.report.write_up.anonymise import anonymised
+    from bandwidth.report.figures.drawing import MISSING, can_draw
+    from bandwidth.report.write_up.content import make_write_up
     from bandwidth.results.files import load
 
     written_as = _format(format_name, output)
@@ -73,7 +73,7 @@ def report(
 
 def _format(name: str | None, output: Path | None) -> str:
     """Return the format by its name, else by the path's end. Raises UsageError where neither tells."""
-    from bandwidth.report.write_up_files import SUFFIXES
+    from bandwidth.report.write_up.files import SUFFIXES
 
     known = ", ".join(SUFFIXES)
     if name is not None:
@@ -96,7 +96,7 @@ def _refuse_overwriting(records: list[Path], output: Path | None) -> None:
 
 def _write(write_up: "WriteUp", options: Output, figures: Path | None) -> None:
     """Write the files, or to standard output or a device the document alone."""
-    from bandwidth.report.write_up_files import text_alone, write_figures, write_files
+    from bandwidth.report.write_up.files import text_alone, write_figures, write_files
     from bandwidth.streams import is_stream
 
     path = options.path

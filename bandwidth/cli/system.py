@@ -25,8 +25,8 @@ from bandwidth.units import DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
     from bandwidth.machine.facts import Facts
-    from bandwidth.measuring.memory_theory import HostTheory
-    from bandwidth.measuring.options import MeasureOptions
+    from bandwidth.ceilings.host import HostTheory
+    from bandwidth.planning.options import MeasureOptions
 
 
 def system(
@@ -66,7 +66,7 @@ def system(
 
     ssh node7 sudo dmidecode | bandwidth system --dmi -
     """
-    from bandwidth.measuring.memory_theory import host_theory, platform_peak
+    from bandwidth.ceilings.host import host_theory, platform_peak
     from bandwidth.report.system import system_document, system_json
     from bandwidth.text_files import check_writable, write_atomically
 
@@ -92,7 +92,7 @@ def system(
 
 def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
     """Return the facts of this machine and its number of sockets."""
-    from bandwidth.machine.memory_theory import with_saved_modules
+    from bandwidth.ceilings.modules import with_saved_modules
     from bandwidth.machine.probe import collect
     from bandwidth.machine.reader import SystemReader
     from bandwidth.machine.topology import read_topology
@@ -106,8 +106,8 @@ def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
 
 def _other_machine(dmi: Path | None, cpuinfo: Path | None, asked: "MeasureOptions") -> "tuple[Facts, int]":
     """Return the facts of the machine that the files are of. Raises BandwidthError where they are something else."""
-    from bandwidth.machine.dmi_facts import CPUINFO_HINT, facts_of_content
-    from bandwidth.machine.dmi_file import HINT, STANDARD_INPUT, read_content
+    from bandwidth.machine.dmi.facts import CPUINFO_HINT, facts_of_content
+    from bandwidth.machine.dmi.file import HINT, STANDARD_INPUT, read_content
 
     if dmi is None:
         raise UsageError("--cpuinfo goes with --dmi", "give --dmi FILE with the text of that machine's dmidecode")

@@ -12,7 +12,7 @@ from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.setup import in_short
 from bandwidth.results import Record
-from bandwidth.results.curves import FEWEST_POINTS
+from bandwidth.analysis.curves import FEWEST_POINTS
 
 Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
 # The difference of set-ups that a finding about the set-up says too, and in better words.

@@ -9,7 +9,7 @@ from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
 from bandwidth.catalog.search import find_device, find_processor
 from bandwidth.errors import BandwidthError
 from bandwidth.results import Record, Result, Summary, summarise
-from bandwidth.results.plain_results import plain_results
+from bandwidth.analysis.plain_results import plain_results
 
 
 @dataclass(frozen=True)

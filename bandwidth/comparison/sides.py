@@ -14,9 +14,9 @@ from bandwidth.comparison.setups import Difference, differences, short_line
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.plain_text import one_line
 from bandwidth.results import Case, Record, Result, summarise
-from bandwidth.results.curves import MEMORY, SizeCurve, size_curves
-from bandwidth.results.plateaus import Plateau, plateaus
-from bandwidth.results.result_pairs import is_size_check
+from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
+from bandwidth.analysis.plateaus import Plateau, plateaus
+from bandwidth.analysis.result_pairs import is_size_check
 from bandwidth.statistics import Interval
 from bandwidth.theory import Peak
 

@@ -30,9 +30,9 @@ from bandwidth.findings.reading import (
     texts,
 )
 from bandwidth.findings.validity import is_unstable
-from bandwidth.machine.cpu_list import format_cpu_list
+from bandwidth.cpu_list import format_cpu_list
 from bandwidth.results import Finding, Record
-from bandwidth.results.grouping import grouped
+from bandwidth.analysis.grouping import grouped
 from bandwidth.statistics import median
 from bandwidth.units import KIBI, format_duration, format_percent
 

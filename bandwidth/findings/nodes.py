@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from bandwidth.findings.reading import Raised, Row, are_apart, measured, numbers, rate_text, ratio
 from bandwidth.results import Finding, Record
-from bandwidth.results.grouping import NODE_KEYS
-from bandwidth.results.node_matrices import NodeMatrix, node_matrices
+from bandwidth.analysis.grouping import NODE_KEYS
+from bandwidth.analysis.node_matrices import NodeMatrix, node_matrices
 from bandwidth.units import format_percent
 
 # Another node's memory within this of the own node's: the nodes are one memory with several names.

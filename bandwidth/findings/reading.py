@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.cpu_list import parse_cpu_list
+from bandwidth.cpu_list import parse_cpu_list
 from bandwidth.results import Case, Finding, Record, Result, Summary, summarise
-from bandwidth.results.result_pairs import is_size_check
+from bandwidth.analysis.result_pairs import is_size_check
 from bandwidth.statistics import Interval
 from bandwidth.units import format_rate
 

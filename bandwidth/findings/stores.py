@@ -21,7 +21,7 @@ from bandwidth.findings.reading import (
     thread_words,
 )
 from bandwidth.results import Finding, Record, summarise
-from bandwidth.results.result_pairs import ZerosPair, zeros_pairs
+from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
 from bandwidth.statistics import median
 from bandwidth.units import format_duration, format_percent, format_size
 

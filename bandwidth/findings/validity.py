@@ -20,7 +20,7 @@ from bandwidth.findings.reading import (
     sweep_points,
 )
 from bandwidth.results import Finding, Record, summarise
-from bandwidth.results.result_pairs import size_check_of
+from bandwidth.analysis.result_pairs import size_check_of
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, outlier_indices, two_groups
 from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option

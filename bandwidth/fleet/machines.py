@@ -17,7 +17,7 @@ from bandwidth.comparison.setups import setup_of
 from bandwidth.findings.comparable import disturbance_of, why_not_comparable
 from bandwidth.findings.setup import examine_facts
 from bandwidth.fleet.processors import plain_name, processor_of
-from bandwidth.measuring.saved_options import TARGET, asked_words
+from bandwidth.planning.saved_options import TARGET, asked_words
 from bandwidth.results import Case, Finding, Record, Result, summarise
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bandwidth.machine.cpu_list import read_cpu_list
+from bandwidth.cpu_list import read_cpu_list
 from bandwidth.machine.reader import Reader, read_integer, whole_number
 
 PERFORMANCE = "performance"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bandwidth.machine.dmi import stated
+from bandwidth.machine.dmi.described import stated
 from bandwidth.machine.facts import Fact, known
 from bandwidth.machine.reader import Reader, read_line
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.machine.cpu_list import numbers_of, read_cpu_list
+from bandwidth.cpu_list import numbers_of, read_cpu_list
 from bandwidth.machine.facts import DERIVED, Fact, Json, known
 from bandwidth.machine.reader import Reader
 from bandwidth.units import KIBI

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bandwidth.machine.c_library import streaming_threshold_facts
 from bandwidth.machine.core_kinds import core_kinds_source
-from bandwidth.machine.cpu_list import format_cpu_list, read_cpu_list
+from bandwidth.cpu_list import format_cpu_list, read_cpu_list
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, Json, known
 from bandwidth.machine.firmware import firmware_facts
 from bandwidth.machine.gpus import gpu_facts
 from bandwidth.machine.hmat import hmat_facts
 from bandwidth.machine.identity import identity_facts
 from bandwidth.machine.memory import cpu_quota_facts, memory_facts
-from bandwidth.machine.modules import module_facts
+from bandwidth.machine.modules.table import module_facts
 from bandwidth.machine.numa import numa_facts
 from bandwidth.machine.nvml import Nvml, SystemNvml
 from bandwidth.machine.pages import page_facts

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bandwidth.machine.dmi_binary import dmi_of_table
+from bandwidth.machine.dmi.binary import dmi_of_table
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ
-from bandwidth.machine.modules import SMBIOS_TABLE
+from bandwidth.machine.modules.table import SMBIOS_TABLE
 from bandwidth.machine.numa import NumaNode
 from bandwidth.machine.processor import NO_VIRTUALIZATION, virtualization_facts
 from bandwidth.machine.reader import Reader

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bandwidth.machine.core_kinds import count_kinds, kind_rank, read_core_kinds
-from bandwidth.machine.cpu_list import read_cpu_list
+from bandwidth.cpu_list import read_cpu_list
 from bandwidth.machine.numa import NumaNode, memory_only, processor_only, read_allowed_memory_nodes, read_numa_nodes
 from bandwidth.machine.reader import Reader, read_integer, whole_number
 from bandwidth.machine.sockets import Sockets, sockets_of

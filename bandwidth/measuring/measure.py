@@ -16,17 +16,17 @@ from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.gpus import sysfs_link
 from bandwidth.machine.nvml import NvmlLook, gpu_conditions
 from bandwidth.machine.topology import Topology
-from bandwidth.measuring.cases import Plan
-from bandwidth.measuring.engines import ENGINES, Engine, Look, make_engines
-from bandwidth.measuring.gpu_plan import LINK_PATHS
-from bandwidth.measuring.gpu_theory import machine_with, with_link_theories
-from bandwidth.measuring.kernels import KERNELS, ORDINARY, kernel_of
+from bandwidth.planning.cases import Plan
+from bandwidth.engines.registry import ENGINES, Engine, Look, make_engines
+from bandwidth.planning.gpu import LINK_PATHS
+from bandwidth.ceilings.gpu import machine_with, with_link_theories
+from bandwidth.kernels import KERNELS, ORDINARY, kernel_of
 from bandwidth.measuring.lock import HeldLock, machine_lock
-from bandwidth.measuring.options import HOST_MEMORY, TARGETS, MeasureOptions
-from bandwidth.measuring.preparation import Preparation, Surroundings, prepare
+from bandwidth.planning.options import HOST_MEMORY, TARGETS, MeasureOptions
+from bandwidth.planning.preparation import Preparation, Surroundings, prepare
 from bandwidth.measuring.run import Measurement, Outcome, Progress
-from bandwidth.measuring.saved_options import options_to_json
-from bandwidth.measuring.workers import worker_threads
+from bandwidth.planning.saved_options import options_to_json
+from bandwidth.engines.host.workers import worker_threads
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
 

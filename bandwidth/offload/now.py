@@ -13,7 +13,7 @@ from bandwidth.offload.figures import HOST, KERNELS, PCIE, PINNED, Asked, Source
 from bandwidth.offload.model import Work
 
 if TYPE_CHECKING:
-    from bandwidth.measuring.options import MeasureOptions
+    from bandwidth.planning.options import MeasureOptions
 
 BUDGET_S = 5.0
 THIS_MACHINE = "this machine, now"
@@ -39,7 +39,7 @@ def measured_now(target: str, asked: Asked, command: Sequence[str], budget_s: fl
 
 
 def _options(target: str, asked: Asked, budget_s: float) -> MeasureOptions:
-    from bandwidth.measuring.options import MeasureOptions
+    from bandwidth.planning.options import MeasureOptions
 
     if target == PCIE:
         return MeasureOptions(
@@ -59,7 +59,7 @@ def _options(target: str, asked: Asked, budget_s: float) -> MeasureOptions:
 
 def check_gpu() -> None:
     """Raise HardwareError with what to do where no GPU can be used through CuPy."""
-    from bandwidth.measuring.engines.cuda_finding import devices
+    from bandwidth.engines.cuda.discovery import devices
 
     devices(numbers=(0,))
 
@@ -72,7 +72,7 @@ def end_to_end(
 
     Raises as `EndToEnd` does, and BandwidthError where another measurement runs.
     """
-    from bandwidth.measuring.engines.end_to_end import EndToEnd
+    from bandwidth.engines.cuda.end_to_end import EndToEnd
     from bandwidth.measuring.lock import machine_lock
 
     with machine_lock():
@@ -85,13 +85,13 @@ def end_to_end(
 
 def expression() -> str:
     """Return the expression that is timed, as code."""
-    from bandwidth.measuring.engines.end_to_end import EXPRESSION
+    from bandwidth.engines.cuda.end_to_end import EXPRESSION
 
     return EXPRESSION
 
 
 def with_way_back(work: Work) -> Work:
     """Return the work with the result of the expression: one number, whose way back costs a transfer's latency."""
-    from bandwidth.measuring.engines.end_to_end import RESULT_BYTES
+    from bandwidth.engines.cuda.end_to_end import RESULT_BYTES
 
     return replace(work, result_bytes=RESULT_BYTES)

@@ -10,9 +10,9 @@ from bandwidth.fleet.judging import Deviation, Flagged, Fleet, GroupTarget, Judg
 from bandwidth.fleet.machines import Group, Machine, Measured
 from bandwidth.fleet.processors import UNNAMED
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.figures import Figure, Strip, StripRow
+from bandwidth.report.figures.data import Figure, Strip, StripRow
 from bandwidth.report.labels import HOST, UNKNOWN, format_ns, thread_words
-from bandwidth.report.write_up import Block, Items, Section, WriteUp
+from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
 from bandwidth.results import Finding
 from bandwidth.results.files import finding_to_json
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
@@ -361,7 +361,7 @@ def _row(group: JudgedGroup, target: GroupTarget, verdict: Verdict, flagged: Fla
 
 def fleet_page(fleet: Fleet, unit: str, drawings: Mapping[str, str], gathered: Sequence[Gathered] = ()) -> str:
     """Return the fleet as one HTML file; `drawings` are the elements of `fleet_figures`, none without matplotlib."""
-    from bandwidth.report.write_up_html import html_page
+    from bandwidth.report.write_up.html import html_page
 
     blocks: list[Block] = list(fleet_document(fleet, unit, gathered).blocks)
     figures = [figure for figure in fleet_figures(fleet) if figure.name in drawings]

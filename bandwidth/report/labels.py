@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from bandwidth.measuring.kernels import KERNELS, STORES, kernel_of
+from bandwidth.kernels import KERNELS, STORES, kernel_of
 from bandwidth.report.document import Column
 from bandwidth.results import Case, Finding, Latency, Result, Summary, summarise
 from bandwidth.statistics import Interval

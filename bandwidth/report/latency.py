@@ -15,8 +15,8 @@ from bandwidth.report.labels import (
 )
 from bandwidth.report.sweeps import level_words
 from bandwidth.results import Observed, Record, Summary
-from bandwidth.results.curves import LoadCurve, SizeCurve, loaded_latency, size_curves
-from bandwidth.results.plateaus import Plateau, plateaus
+from bandwidth.analysis.curves import LoadCurve, SizeCurve, loaded_latency, size_curves
+from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.units import format_percent, format_size
 
 _HZ_PER_GHZ = 1e9

@@ -16,8 +16,8 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Record
-from bandwidth.results.grouping import NODE_KEYS, has_figure
-from bandwidth.results.node_matrices import NodeCell, NodeMatrix, node_matrices, placement
+from bandwidth.analysis.grouping import NODE_KEYS, has_figure
+from bandwidth.analysis.node_matrices import NodeCell, NodeMatrix, node_matrices, placement
 from bandwidth.units import format_percent
 
 # As many memory nodes stand side by side within 80 columns, rates of three digits among them.

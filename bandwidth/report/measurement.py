@@ -25,8 +25,8 @@ from bandwidth.report.sweeps import size_blocks, thread_blocks
 from bandwidth.report.transfers import peer_blocks, transfer_rate_blocks, transfer_size_blocks
 from bandwidth.results import Examination, Finding, Record, Result, summarise
 from bandwidth.results.files import record_to_json
-from bandwidth.results.plain_results import alone_results
-from bandwidth.results.result_pairs import is_size_check, size_checks
+from bandwidth.analysis.plain_results import alone_results
+from bandwidth.analysis.result_pairs import is_size_check, size_checks
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
 # A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.measuring.cases import Plan, PlannedCase
+from bandwidth.planning.cases import Plan, PlannedCase
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.units import DEFAULT_RATE_UNIT, format_duration, format_rate, format_size
 

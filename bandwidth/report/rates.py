@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from bandwidth.measuring.kernels import MIXES, STREAMING, kernel_of
+from bandwidth.kernels import MIXES, STREAMING, kernel_of
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     HOST,
@@ -18,8 +18,8 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Case, Record, Result, summarise
-from bandwidth.results.plain_results import plain_results
-from bandwidth.results.result_pairs import ZerosPair, zeros_pairs
+from bandwidth.analysis.plain_results import plain_results
+from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")

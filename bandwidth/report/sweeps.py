@@ -19,7 +19,7 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Case, Record
-from bandwidth.results.curves import (
+from bandwidth.analysis.curves import (
     KNEE_SHARE,
     MEMORY,
     SizeCurve,
@@ -30,7 +30,7 @@ from bandwidth.results.curves import (
     size_curves,
     thread_curves,
 )
-from bandwidth.results.plateaus import Plateau, plateaus
+from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.units import format_percent, format_size
 
 # What a row of plateaus has a column for, or is made of.

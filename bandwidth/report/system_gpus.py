@@ -14,7 +14,7 @@ from bandwidth.catalog.files import link_generations
 from bandwidth.catalog.search import find_by_pci_id
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts, Json
-from bandwidth.measuring.gpu_facts import attribute_peak_bytes_per_s, attribute_peak_working
+from bandwidth.machine.gpu_attributes import attribute_peak_bytes_per_s, attribute_peak_working
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN, counted_name, counted_names
 from bandwidth.theory import Counts

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.cpu_list import format_cpu_list, parse_cpu_list
+from bandwidth.cpu_list import format_cpu_list, parse_cpu_list
 from bandwidth.results.model import (
     Case,
     Conditions,

@@ -16,10 +16,10 @@ from pairs import ratio_of_pairs
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.measuring.engines.host import HostEngine
-from bandwidth.measuring.engines.numpy_host import OPERATIONS, NumpyRunner
-from bandwidth.measuring.options import MeasureOptions
-from bandwidth.measuring.plan import make_plan
+from bandwidth.engines.host.engine import HostEngine
+from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.host import make_plan
 
 BAR = 0.97
 

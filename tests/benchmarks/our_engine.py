@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.measuring.engines import ENGINES, make_engines
-from bandwidth.measuring.options import MeasureOptions
-from bandwidth.measuring.plan import make_plan
+from bandwidth.engines.registry import ENGINES, make_engines
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.host import make_plan
 
 
 class OurCase:

@@ -21,10 +21,10 @@ from bandwidth.comparison.checked_now import Rules, check_now
 from bandwidth.findings import examine
 from bandwidth.machine.activity import Activity
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.measuring import engines
+from bandwidth.engines import registry as engines
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.results.files import load, save
-from bandwidth.results.plain_results import plain_results
+from bandwidth.analysis.plain_results import plain_results
 
 GB = 10**9
 SIZE = 256 * 1024**2
@@ -287,8 +287,8 @@ def host(monkeypatch, tmp_path):
         engine.seconds_of = lambda case, calls: sound(case, calls) / speed(case)
         known = {"hostname": "n1", "cpu_model": "A", "memory_available_bytes": 2**40}
         facts = Facts({name: Fact(value, "a test", "read") for name, value in known.items()})
-        monkeypatch.setattr("bandwidth.measuring.preparation.collect", lambda reader, nvml: facts)
-        monkeypatch.setattr("bandwidth.measuring.preparation.read_topology", lambda reader: machine.topology)
+        monkeypatch.setattr("bandwidth.planning.preparation.collect", lambda reader, nvml: facts)
+        monkeypatch.setattr("bandwidth.planning.preparation.read_topology", lambda reader: machine.topology)
         monkeypatch.setattr("bandwidth.measuring.measure.make_engines", lambda names, *_: dict.fromkeys(names, engine))
         monkeypatch.setattr("bandwidth.measuring.measure.read_conditions", lambda reader: {})
         monkeypatch.setattr("bandwidth.measuring.measure.read_activity", partial(activity_of, engine, others))
@@ -304,7 +304,7 @@ def gpus(host, monkeypatch):
 
     def put(count=1):
         host()
-        monkeypatch.setattr("bandwidth.measuring.preparation.SystemNvml", lambda: Driver(count))
+        monkeypatch.setattr("bandwidth.planning.preparation.SystemNvml", lambda: Driver(count))
         stand_in(monkeypatch, count, l2_bytes=1024)
         monkeypatch.setattr("bandwidth.measuring.measure.make_engines", engines.make_engines)
 

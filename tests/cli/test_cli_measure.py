@@ -24,7 +24,7 @@ from bandwidth.cli.app import run
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
 from bandwidth.machine.probe import collect
-from bandwidth.measuring.engines import ENGINES, FAMILIES, Block, EngineEntry
+from bandwidth.engines.registry import ENGINES, FAMILIES, Block, EngineEntry
 from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 from bandwidth.results import files as results_files
 from bandwidth.results import summarise
@@ -247,7 +247,7 @@ def test_without_llvmlite_numpy_is_measured_and_a_line_says_what_is_missing(caps
 @pytest.fixture
 def one_node(monkeypatch):
     """Let the machine have one NUMA node, whatever this one has."""
-    monkeypatch.setattr("bandwidth.measuring.preparation.read_topology", lambda reader: small_topology(2))
+    monkeypatch.setattr("bandwidth.planning.preparation.read_topology", lambda reader: small_topology(2))
 
 
 def test_one_node_is_a_line_and_no_table(capsys, one_node, tmp_path):

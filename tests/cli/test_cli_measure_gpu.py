@@ -13,8 +13,8 @@ from cupy_stand_in import CUDARuntimeError, OutOfMemoryError
 from gpu_machine import MIB, Driver, stand_in
 
 from bandwidth.cli.app import run
-from bandwidth.measuring import engines
-from bandwidth.measuring.engines import ENGINES
+from bandwidth.engines import registry as engines
+from bandwidth.engines.registry import ENGINES
 from bandwidth.results.files import load
 
 SMALL = ("--size", "96KiB", "--budget", "3s")
@@ -31,7 +31,7 @@ def machine(monkeypatch):
     """Put some GPUs and their driver into this machine."""
 
     def put(count=1, driver=None, **seams):
-        monkeypatch.setattr("bandwidth.measuring.preparation.SystemNvml", lambda: driver or Driver(count))
+        monkeypatch.setattr("bandwidth.planning.preparation.SystemNvml", lambda: driver or Driver(count))
         return stand_in(monkeypatch, count, **{"l2_bytes": 1024, **seams})
 
     return put
@@ -166,7 +166,7 @@ def test_a_gpu_that_fails_later_costs_nothing_of_the_host(capsys, tmp_path, mach
     from bandwidth.errors import HardwareError
 
     ENGINE_ERROR = HardwareError("device 0 was lost", "see the log")  # noqa: N806
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda.cuda_engine", fails)
+    monkeypatch.setattr("bandwidth.engines.cuda.engine.cuda_engine", fails)
     arguments = ("--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *SMALL)
     record, _, _ = measured(capsys, tmp_path, *arguments)
     assert [result.case.id for result in record.results] == ["host/copy/numpy/1"]
@@ -291,14 +291,14 @@ def test_without_cupy_a_line_says_what_to_install(capsys, tmp_path, monkeypatch)
     for target in ("device", "pcie", "--device=0"):
         line = refused(capsys, 3, target)
         assert line == "CuPy, which drives the GPU, is not installed; pip install it"
-    monkeypatch.setattr("bandwidth.measuring.preparation.has_nvidia", lambda reader, facts: True)
+    monkeypatch.setattr("bandwidth.planning.preparation.has_nvidia", lambda reader, facts: True)
     record, _, _ = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *SMALL)
     assert "The GPU is not measured: CuPy, which drives the GPU, is not installed; pip install it." in record.notes
 
 
 def test_without_any_sign_of_a_gpu_nothing_is_said_and_cupy_is_not_imported(monkeypatch):
     code = (
-        "import sys; import bandwidth.measuring.preparation as m; m.has_nvidia = lambda *_: False;"
+        "import sys; import bandwidth.planning.preparation as m; m.has_nvidia = lambda *_: False;"
         "from bandwidth.cli.app import run; code = run(['measure', '--plan', '--size', '1MiB']);"
         "sys.exit(code or any(name.split('.')[0] == 'cupy' for name in sys.modules))"
     )

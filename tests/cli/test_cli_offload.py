@@ -13,7 +13,7 @@ import pytest
 from bandwidth.cli import app
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
-from bandwidth.measuring.engines import end_to_end
+from bandwidth.engines.cuda import end_to_end
 from bandwidth.offload import now
 from bandwidth.offload.figures import Source
 from bandwidth.results.files import save
@@ -251,7 +251,7 @@ def test_measured_without_a_gpu_ends_with_three_before_anything_is_measured(run,
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install it")
 
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda_finding.load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lacks)
     found = run("--measured")
     assert (found.code, found.out) == (3, "")
     assert found.err == "bandwidth: CuPy, which drives the GPU, is not installed; pip install it\n"

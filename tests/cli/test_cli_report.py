@@ -11,7 +11,7 @@ import pytest
 
 from bandwidth.cli import app
 from bandwidth.findings import examine
-from bandwidth.report import figures_drawing
+from bandwidth.report.figures import drawing as figures_drawing
 from bandwidth.results import NotRun
 from bandwidth.results.files import save
 

@@ -25,7 +25,7 @@ from bandwidth.findings import (
     threads,
     validity,
 )
-from bandwidth.results.curves import KNEE_SHARE
+from bandwidth.analysis.curves import KNEE_SHARE
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.machine.channels import count_channels
+from bandwidth.machine.modules.channels import count_channels
 from bandwidth.machine.smbios import Module
 
 

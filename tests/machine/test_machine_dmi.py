@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.dmi_facts import facts_of_content
-from bandwidth.machine.dmi_file import dmi_of, text_of
-from bandwidth.machine.dmi_text import dmi_of_text
-from bandwidth.measuring.memory_theory import host_theory
-from bandwidth.measuring.options import MeasureOptions
+from bandwidth.machine.dmi.facts import facts_of_content
+from bandwidth.machine.dmi.file import dmi_of, text_of
+from bandwidth.machine.dmi.text import dmi_of_text
+from bandwidth.ceilings.host import host_theory
+from bandwidth.planning.options import MeasureOptions
 
 CAPTURED = Path(__file__).parent / "captured"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "machines.jsonl"

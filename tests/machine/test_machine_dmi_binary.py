@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.dmi_facts import facts_of_dmi
-from bandwidth.machine.dmi_file import dmi_of
-from bandwidth.machine.memory_theory import configured_memory
+from bandwidth.machine.dmi.facts import facts_of_dmi
+from bandwidth.machine.dmi.file import dmi_of
+from bandwidth.ceilings.modules import configured_memory
 
 GIB = 1024**3
 

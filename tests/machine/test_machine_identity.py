@@ -11,7 +11,7 @@ import pytest
 from bandwidth.machine.identity import identity_facts
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader, SystemReader
-from bandwidth.report.anonymise import anonymised
+from bandwidth.report.write_up.anonymise import anonymised
 
 MACHINE_ID = "3d1219c7c4c5404aaa1f6d2a48adfda4"
 BOOT_ID = "e37bb88c-c096-4a09-accb-5276b3fdc837"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.channels import count_channels
+from bandwidth.machine.modules.channels import count_channels
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.machine.memory_theory import configured_memory, with_saved_modules
-from bandwidth.machine.modules import (
+from bandwidth.ceilings.modules import configured_memory, with_saved_modules
+from bandwidth.machine.modules.table import (
     SMBIOS_TABLE,
     UDEV_DATABASE,
     facts_of_table,

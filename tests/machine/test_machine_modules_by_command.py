@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth.machine.facts import Facts
-from bandwidth.machine.memory_theory import configured_memory
-from bandwidth.machine.modules import SMBIOS_TABLE, UDEV_DATABASE, module_facts
-from bandwidth.machine.modules_by_command import (
+from bandwidth.ceilings.modules import configured_memory
+from bandwidth.machine.modules.table import SMBIOS_TABLE, UDEV_DATABASE, module_facts
+from bandwidth.machine.modules.by_command import (
     PHYSICAL_MEMORY,
     SYSTEM_PROFILER,
     parse_physical_memory,

@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 from bandwidth.machine.facts import CONFIDENCES, Facts
-from bandwidth.machine.memory_theory import configured_memory
-from bandwidth.machine.modules import SMBIOS_TABLE
+from bandwidth.ceilings.modules import configured_memory
+from bandwidth.machine.modules.table import SMBIOS_TABLE
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader, SystemReader, read_integer, whole_number
 

@@ -16,10 +16,10 @@ from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import CapturedReader, SystemReader
 from bandwidth.measuring.disturbance import disturbances
-from bandwidth.measuring.options import MeasureOptions
-from bandwidth.measuring.plan import make_plan
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.host import make_plan
 from bandwidth.measuring.run import Measurement
-from bandwidth.measuring.workers import Team, worker_threads
+from bandwidth.engines.host.workers import Team, worker_threads
 from bandwidth.results import summarise
 from bandwidth.results.files import parse, record_to_json
 

@@ -15,9 +15,9 @@ from bandwidth.machine.reader import SystemReader
 from bandwidth.measuring import lock
 from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME
 from bandwidth.measuring.measure import measure_prepared
-from bandwidth.measuring.options import MeasureOptions
-from bandwidth.measuring.plan import make_plan
-from bandwidth.measuring.preparation import Preparation, Surroundings
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.host import make_plan
+from bandwidth.planning.preparation import Preparation, Surroundings
 
 
 @pytest.fixture(autouse=True)

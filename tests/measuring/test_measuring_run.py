@@ -10,10 +10,10 @@ from simulated_machine import Machine
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
-from bandwidth.measuring.gpu_plan import make_gpu_plan
-from bandwidth.measuring.memory_theory import HostTheory
-from bandwidth.measuring.options import MeasureOptions
-from bandwidth.measuring.plan import make_plan
+from bandwidth.planning.gpu import make_gpu_plan
+from bandwidth.ceilings.host import HostTheory
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.host import make_plan
 from bandwidth.measuring.run import Measurement
 from bandwidth.results import summarise
 

@@ -8,11 +8,11 @@ import pytest
 from counted_calls import calls_of
 
 from bandwidth.findings import examine
-from bandwidth.report import figures_thinning
-from bandwidth.report.figures import Bars, StripRow
-from bandwidth.report.figures_thinning import thinned
-from bandwidth.report.write_up import make_write_up
-from bandwidth.report.write_up_markdown import markdown_text
+from bandwidth.report.figures import thinning as figures_thinning
+from bandwidth.report.figures.data import Bars, StripRow
+from bandwidth.report.figures.thinning import thinned
+from bandwidth.report.write_up.content import make_write_up
+from bandwidth.report.write_up.markdown import markdown_text
 
 MIB = 1024**2
 # Twice as many results may take this much more; each with each would take four times as much.

@@ -6,7 +6,7 @@ from bandwidth.offload.answer import answer, line, lines
 from bandwidth.offload.figures import Figure, Figures
 from bandwidth.offload.model import Model, Work
 from bandwidth.report import render
-from bandwidth.report.figures_offload import offload_figure, offload_figures
+from bandwidth.report.figures.offload import offload_figure, offload_figures
 from bandwidth.report.offload import PLOT_COLUMNS, PLOT_ROWS, offload_document, plot
 
 GB, MB = 10**9, 10**6

@@ -10,12 +10,12 @@ import re
 import pytest
 
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.machine.modules import UDEV_DATABASE
+from bandwidth.machine.modules.table import UDEV_DATABASE
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.measuring.memory_theory import HostTheory, host_theory
-from bandwidth.measuring.options import MeasureOptions
+from bandwidth.ceilings.host import HostTheory, host_theory
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.report import FORMATS, Table, render
 from bandwidth.report.system import system_document, system_json
 from bandwidth.theory import peak

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.machine.memory_theory import ConfiguredMemory, configured_memory
-from bandwidth.machine.modules import facts_of_table, judged_table
+from bandwidth.ceilings.modules import ConfiguredMemory, configured_memory
+from bandwidth.machine.modules.table import facts_of_table, judged_table
 from bandwidth.machine.smbios import Module, plausible_mt_s, plausible_width_bits
 from bandwidth.units import KIBI
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bandwidth.measuring.kernels import KERNELS, XOR
+from bandwidth.kernels import KERNELS, XOR
 
 GIB = 1024**3
 HOST = -1

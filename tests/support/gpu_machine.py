@@ -11,8 +11,8 @@ from cupy_stand_in import Operation, StandIn
 
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.reader import CapturedReader
-from bandwidth.measuring.engines import ENGINES, EngineEntry
-from bandwidth.measuring.gpu_facts import GpuFacts
+from bandwidth.engines.registry import ENGINES, EngineEntry
+from bandwidth.machine.gpu_attributes import GpuFacts
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 # How fast the stand-in is, in bytes a second: so slow that every block is one call, which NumPy has to work out.
@@ -136,9 +136,9 @@ def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 38, l2_bytes)
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 36, CLOCK_KHZ)
     monkeypatch.setitem(ENGINES, "cuda", _installed())
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda_finding.load_cupy", lambda: module)
-    monkeypatch.setattr("bandwidth.measuring.engines.cuda.WARM_UP_S", 0.0)
-    monkeypatch.setattr("bandwidth.measuring.preparation.has_nvidia", lambda reader, facts: True)
+    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lambda: module)
+    monkeypatch.setattr("bandwidth.engines.cuda.engine.WARM_UP_S", 0.0)
+    monkeypatch.setattr("bandwidth.planning.preparation.has_nvidia", lambda reader, facts: True)
     monkeypatch.setattr("bandwidth.machine.gpus._may_have_nvidia", lambda reader, found: True)
     return module
 

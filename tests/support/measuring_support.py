@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.numa import NumaNode
 from bandwidth.machine.topology import Cache, Core, Topology
-from bandwidth.measuring.engines import Block
+from bandwidth.engines.registry import Block
 from bandwidth.results import Case
 
 MIB = 1024**2

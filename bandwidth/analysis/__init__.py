@@ -1,0 +1,1 @@
+"""Views of records that are arithmetic: curves, plateaus, matrices, pairs and groups of results."""

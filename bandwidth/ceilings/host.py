@@ -1,0 +1,115 @@
+"""Which theory stands beside the host's results: the SPEC that was given, or what the machine's modules say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bandwidth.catalog.search import find_processor
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.machine.facts import GIVEN, Facts
+from bandwidth.ceilings.modules import configured_memory
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.theory import Peak, peak
+
+
+@dataclass(frozen=True)
+class HostTheory:
+    """The memory of the whole machine: its peak, None where it is not known, and then the `reason` and a `hint`.
+
+    `sockets` have this memory; `sockets_found` is how many the machine was found to have, where that is another number
+    because the user said so. `confidence` is a fact's, empty where the peak is not known.
+    """
+
+    peak: Peak | None
+    sockets: int
+    source: str
+    reason: str = ""
+    hint: str = ""
+    confidence: str = ""
+    sockets_found: int | None = None
+
+    def bytes_per_s(self, sockets_used: Iterable[int]) -> float | None:
+        """Return the peak of the sockets whose memory a case uses, in bytes per second, None where unknown."""
+        return None if self.peak is None else self.peak.bytes_per_s * self._share(sockets_used)
+
+    def vendor_bytes_per_s(self, sockets_used: Iterable[int]) -> float | None:
+        """Return the maker's figure for the sockets that a case uses, None where the memory is no device with one."""
+        if self.peak is None or self.peak.vendor_bytes_per_s is None:
+            return None
+        return self.peak.vendor_bytes_per_s * self._share(sockets_used)
+
+    def _share(self, sockets_used: Iterable[int]) -> float:
+        """Return the share of the machine's memory that is on these sockets.
+
+        Where fewer sockets were found than have this memory (a virtual machine hides them), they hold equal parts.
+        """
+        whole = min(self.sockets_found or self.sockets, self.sockets)
+        return min(len(set(sockets_used)), whole) / whole
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a record says of it."""
+        if self.peak is None:
+            return {"bytes_per_s": None, "reason": self.reason, "hint": self.hint}
+        return {
+            "spec": self.peak.name,
+            "bytes_per_s": self.peak.bytes_per_s,
+            "sockets": self.sockets,
+            "source": self.source,
+            "working": self.peak.working,
+            "short_working": self.peak.short_working,
+        }
+
+
+def platform_peak(facts: Facts) -> Peak | None:
+    """Return the most that this machine's processor takes a socket, by the catalog; it is not what is plugged in.
+
+    None where the processor is not in the catalog.
+    """
+    family, model = facts.integer("cpu_family"), facts.integer("cpu_model_number")
+    name = facts.text("cpu_model") or ""
+    device = find_processor(
+        facts.text("cpu_vendor") or "", -1 if family is None else family, -1 if model is None else model, name
+    )
+    return None if device is None else peak(device.name)
+
+
+def host_theory(options: MeasureOptions, facts: Facts, sockets_found: int) -> HostTheory:
+    """Return the theory of host memory: --memory or BANDWIDTH_MEMORY for each socket, else what the modules say.
+
+    `sockets_found` is how many sockets the machine has: a given SPEC is one socket's.
+    Raises UsageError for a SPEC that is no memory, or --sockets without a SPEC.
+    """
+    if options.memory is not None:
+        sockets = options.sockets or sockets_found
+        given = _memory_peak(options, sockets)
+        source = f"{options.memory_source} {options.memory}"
+        return HostTheory(given, sockets, source, confidence=GIVEN, sockets_found=sockets_found)
+    if options.sockets is not None:
+        raise UsageError("--sockets multiplies --memory", 'give both, such as --memory "DDR5-4800 x12" --sockets 2')
+    found = configured_memory(facts)
+    if found.spec is None:
+        return HostTheory(None, sockets_found, "", found.reason, found.hint)
+    try:
+        source = f"{found.source} ({found.confidence})"
+        return HostTheory(peak(found.spec), sockets_found, source, found.reason, confidence=found.confidence)
+    except BandwidthError as error:
+        # Firmware that states a speed which no module has: better no theory than a wrong one, and the reason is shown.
+        return HostTheory(None, sockets_found, "", f"the firmware's memory makes no sense: {error.message}", error.hint)
+
+
+def _memory_peak(options: MeasureOptions, sockets: int) -> Peak:
+    spec = options.memory or ""
+    try:
+        is_memory = peak(spec).kind == "memory"
+    except BandwidthError as error:
+        raise UsageError(f"{options.memory_source}: {error.message}", error.hint) from error
+    if not is_memory:
+        raise UsageError(f"{options.memory_source} {spec!a} is a link", "name the memory, such as DDR5-4800 x12")
+    try:
+        return peak(spec, sockets=sockets)
+    except UsageError as error:  # sockets multiply a memory and a processor, and nothing else
+        raise UsageError(
+            f"{options.memory_source} {spec!a} is no host's memory", "name the memory or processor"
+        ) from error

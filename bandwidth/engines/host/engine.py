@@ -1,0 +1,372 @@
+"""Host memory, however its passes are run: lays out data, runs timed blocks, checks what they left.
+
+The window of the sources that a block reads moves from block to block, and the scalar changes, so that every element
+of the destination differs from the block before: a block that did nothing leaves data that the check refuses.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bandwidth.errors import BandwidthError
+from bandwidth.machine.topology import Topology
+from bandwidth.engines.registry import Block
+from bandwidth.engines.host.memory import (
+    PAGE_ELEMENTS,
+    PIECE_ELEMENTS,
+    WINDOWS,
+    Doubles,
+    HostMemory,
+    Part,
+    array_elements,
+    pieces,
+)
+from bandwidth.kernels import CACHE_MULTIPLE, TAKEN_BITS, XOR, Kernel, kernel_of, stores_of
+from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.results import Case
+
+if TYPE_CHECKING:
+    from bandwidth.engines.host.latency import LatencyBench
+
+# Between blocks one element in eight pages is looked at, and the first and last cache lines of every thread's part.
+SPOT_STRIDE = 8 * PAGE_ELEMENTS
+EDGE_ELEMENTS = 8
+# Write-only and scaling kernels take a scalar between 1 and 2: never zero unless asked, and nothing overflows.
+LEAST_SCALAR = 1.0
+EXPONENTS = (-8, 8)
+# A sum of products is added up in at least this many sums side by side, by any engine: NumPy's pairwise sums have more.
+FEWEST_SUMS = 16
+ROUNDING = 2.0**-52
+# Words of a line, and of the rows in which lines are joined first.
+COLUMNS = 8
+ROW = 1024
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one thread does in one call: a kernel on its arrays, with a kind of store where there is a choice.
+
+    `vector_bytes` is the width of the vectors where several were tried, 0 for the widest.
+    """
+
+    kernel: Kernel
+    stores: str | None
+    part: Part
+    scalar: float
+    vector_bytes: int = 0
+
+
+class Runner(Protocol):
+    """How passes are run: by NumPy calls, or by compiled code."""
+
+    def prepare(self, cases: Sequence[Case]) -> Mapping[str, str]:
+        """Get ready for the kernels of some cases, and return the ids of those that cannot be had, with the reason.
+
+        Raises BandwidthError where none can.
+        """
+
+    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+        """Run each thread's work `calls` times, all at once; a stamp's value is what a reducing kernel returned.
+
+        That is what `joined` makes of the last pass modulo 2^64, or the sum of all passes' products.
+        """
+
+    def joined(self, columns: Sequence[int]) -> int:
+        """Return the word that a pass makes of the exclusive ors of its eight columns of words."""
+
+    def tune(self, team: Team, works: Sequence[Work]) -> int:
+        """Return the width of vectors in bytes that does some work fastest, 0 for the widest or where none is known."""
+
+    def clock_hz(self, team: Team) -> float | None:
+        """Return the clock of the first worker's core just now in Hz, None where it cannot be seen."""
+
+    def stop(self) -> None:
+        """End work that is under way after the pass that it is in."""
+
+
+@dataclass(frozen=True)
+class _Last:
+    """What the last block of the engine was: enough to say what it must have left."""
+
+    case_id: str
+    window: int
+    scalar: float
+    calls: int
+    values: tuple[Any, ...]
+
+
+class HostEngine:
+    """Measures host memory in pinned threads, its passes run as each case's engine does. See `Engine`.
+
+    `runners` are by the name of the engine; `clock_ns` and `seed` are seams for the tests.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        runners: Mapping[str, Runner],
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+        seed: int | None = None,
+    ) -> None:
+        self._topology = topology
+        self._runners = runners
+        self._memory = HostMemory(topology, clock_ns)
+        self._random = np.random.default_rng(seed)
+        self.compile_s = 0.0
+        self._latencies: LatencyBench | None = None
+        self._placed: dict[str, float] = {}
+        self._vector_bytes: dict[str, int] = {}
+        self._blocks = 0
+        self._last: _Last | None = None
+        self._source_sums: dict[str, list[Any]] = {}
+
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> dict[str, str]:
+        """Compile, lay out and fill the memory of all cases. See `Engine`."""
+        begin = time.monotonic()
+        refused: dict[str, str] = {}
+        for name, runner in self._runners.items():
+            own = [case for case in cases if case.engine == name and not case.is_latency]
+            try:
+                refused |= runner.prepare(own)
+            except BandwidthError as error:
+                refused |= dict.fromkeys((case.id for case in own), str(error))
+        self.compile_s = time.monotonic() - begin
+        deadline = begin + self.compile_s + limit_s
+        left = [case for case in cases if case.id not in refused and not case.is_latency]
+        if left:
+            refused |= self._memory.lay_out(left, int(self._random.integers(2**32)), deadline)
+            self._look_at_places([case for case in left if case.id not in refused])
+        return refused | self._prepare_latencies([case for case in cases if case.is_latency], deadline)
+
+    def _prepare_latencies(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
+        if not cases:
+            return {}
+        try:
+            from bandwidth.engines.host.latency import LatencyBench
+
+            self._latencies = LatencyBench(self._topology, int(self._random.integers(2**32)))
+        except (BandwidthError, ImportError, OSError) as error:  # no code for this processor, or no LLVM that loads
+            return dict.fromkeys((case.id for case in cases), str(error))
+        return self._latencies.prepare(cases, deadline)
+
+    def _look_at_places(self, cases: Sequence[Case]) -> None:
+        """Read where the pages lie, on a machine where that matters, once for each layout."""
+        if len(self._topology.nodes) < 2 and not any("memory_node" in case.variant for case in cases):
+            return
+        shares = {key: layout.placed_share(self._topology) for key, layout in self._memory.layouts.items()}
+        for case in cases:
+            layout = self._memory.layout(case)
+            share = shares[layout.cpus, layout.node]
+            if share is not None:
+                self._placed[case.id] = share
+
+    def run_block(self, case: Case, calls: int) -> Block:
+        """Run `calls` passes of a case on its threads. See `Engine`."""
+        if case.is_latency and self._latencies is not None:
+            return self._latencies.run_block(case, calls)
+        layout, runner = self._memory.layout(case), self._runners[case.engine]
+        self._blocks += 1
+        kernel = kernel_of(case.path, case.variant)
+        window, scalar = self._blocks % WINDOWS, self._new_scalar(kernel)
+        if case.variant.get("data") == "zeros":
+            scalar = 0.0
+        if case.id not in self._vector_bytes:
+            works = self._works(case, 0, self._new_scalar(kernel))
+            self._vector_bytes[case.id] = runner.tune(layout.team, works)
+        runner.run(layout.team, self._lead_in(case, window), 1)
+        stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
+        self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
+        observed = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
+        clock = runner.clock_hz(layout.team)
+        if clock is not None:
+            observed["clock_hz"] = clock
+        width = self._vector_bytes[case.id]
+        return block_of(stamps, layout.team.pinned, observed, {"vector_bytes": width} if width else {})
+
+    def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[Work]:
+        """Return each thread's pass over its arrays, from element `begin` on."""
+        layout, kernel = self._memory.layout(case), kernel_of(case.path, case.variant)
+        stores = stores_of(case.variant)
+        parts = [layout.part(case, thread, window).cut(begin) for thread in range(case.threads)]
+        return [Work(kernel, stores, part, scalar, self._vector_bytes.get(case.id, 0)) for part in parts]
+
+    def _lead_in(self, case: Case, window: int) -> list[Work]:
+        """Return the untimed pass over the end of the arrays that goes before a block.
+
+        The case before left its lines in the cache, and writing those back would be charged to this one: up to a
+        fourth more traffic. After the lead-in the cache holds what a pass of this case itself leaves there. It takes
+        another window and scalar, so that it leaves nothing that the check would accept.
+        """
+        elements, kernel = array_elements(case), kernel_of(case.path, case.variant)
+        # A whole number of lines, so that the rest begins where vectors of any width may be loaded.
+        cached = -(-math.ceil(elements * _cache_share(case)) // EDGE_ELEMENTS) * EDGE_ELEMENTS
+        begin = max(elements - cached, 0) // EDGE_ELEMENTS * EDGE_ELEMENTS
+        return self._works(case, (window + WINDOWS // 2) % WINDOWS, self._new_scalar(kernel), begin)
+
+    def _new_scalar(self, kernel: Kernel) -> float:
+        if kernel.fused:
+            # A product with a power of two is exact: rounded once with the sum or twice, the result is the same.
+            return float(2.0 ** self._random.integers(*EXPONENTS))
+        return LEAST_SCALAR + float(self._random.random())
+
+    def verify(self, case: Case, *, whole: bool) -> str:
+        """Return what is wrong with what the last block left, or "". See `Engine`."""
+        if case.is_latency and self._latencies is not None:
+            return self._latencies.verify(case)
+        last = self._last
+        if last is None or last.case_id != case.id:
+            raise AssertionError("verify() speaks of the last block, and that was another case's")
+        if kernel_of(case.path, case.variant).reduces:
+            return self._verify_sums(case, last)
+        if whole:
+            team = self._memory.largest_team()  # a case of one thread need not wait for one thread
+            shares = range(len(team.workers))
+            found: list[str] = team.each(
+                [partial(self._check_share, case, last, share, len(shares)) for share in shares]
+            )
+        else:
+            threads = range(case.threads)
+            found = self._memory.layout(case).team.each(
+                [partial(self._check_spots, case, last, part) for part in threads]
+            )
+        return min((wrong for wrong in found if wrong), default="")
+
+    def close(self) -> None:
+        """End the threads, whatever they do, and drop the memory."""
+        for runner in self._runners.values():
+            runner.stop()
+        if self._latencies is not None:
+            self._latencies.stop()
+            self._latencies.close()
+        self._memory.close()
+
+    # --- the check
+
+    def _verify_sums(self, case: Case, last: _Last) -> str:
+        """Compare what a reducing kernel returned with its sum, which moves with the window by what it left and met."""
+        kernel, layout = kernel_of(case.path, case.variant), self._memory.layout(case)
+        sums = self._source_sums.get(case.id)
+        if sums is None:
+            parts = [layout.part(case, thread, 0) for thread in range(case.threads)]
+            sums = self._source_sums[case.id] = layout.team.each(
+                [partial(_reduced, kernel, part.sources) for part in parts]
+            )
+        moved = last.window * PAGE_ELEMENTS
+        for thread, (first, seen) in enumerate(zip(sums, last.values, strict=True)):
+            left = layout.part(case, thread, 0)
+            met = layout.part(case, thread, last.window)
+            length = array_elements(case)
+            kept = length - moved  # negative where the window moved by more than its length
+            if kept < 0:
+                expected = _reduced(kernel, met.sources)
+            else:
+                out = _reduced(kernel, [source[:moved] for source in left.sources])
+                new = _reduced(kernel, [source[kept:] for source in met.sources])
+                expected = first ^ out ^ new if kernel.reduces == XOR else first - out + new
+            if kernel.reduces == XOR:
+                expected = self._runners[case.engine].joined([int(column) for column in expected])
+            if not _is_result(kernel, expected, last.calls, seen, length):
+                return f"thread {thread} read other data than was there: what it made of them differs"
+        return ""
+
+    def _check_share(self, case: Case, last: _Last, share: int, shares: int) -> str:
+        """Check every `shares`-th piece of all threads' destinations, from the `share`-th on."""
+        for thread in range(case.threads):
+            part = self._memory.layout(case).part(case, thread, last.window)
+            for start in range(share * PIECE_ELEMENTS, len(part.destination), shares * PIECE_ELEMENTS):
+                wrong = _first_difference(case, part, slice(start, start + PIECE_ELEMENTS), last.scalar)
+                if wrong is not None:
+                    return _wrong_at(thread, start + wrong, len(part.destination))
+        return ""
+
+    def _check_spots(self, case: Case, last: _Last, thread: int) -> str:
+        part = self._memory.layout(case).part(case, thread, last.window)
+        for spots in (slice(None, None, SPOT_STRIDE), slice(0, EDGE_ELEMENTS), slice(-EDGE_ELEMENTS, None)):
+            wrong = _first_difference(case, part, spots, last.scalar)
+            if wrong is not None:
+                return _wrong_at(thread, range(len(part.destination))[spots][wrong], len(part.destination))
+        return ""
+
+
+def block_of(stamps: Sequence[Stamp], pinned: bool, observed: Mapping[str, float], tuning: Mapping[str, Any]) -> Block:
+    """Return the block that some threads' stamps make: from the first start to the last end."""
+    starts = [stamp.start_ns for stamp in stamps]
+    ends = [stamp.end_ns for stamp in stamps]
+    return Block((max(ends) - min(starts)) / NS_PER_S, (max(starts) - min(starts)) / NS_PER_S, pinned, observed, tuning)
+
+
+def _cache_share(case: Case) -> float:
+    """Return the share of the working set that the last-level caches can hold, at most all of it."""
+    if case.dram_rule_bytes is None or not case.caches_known:
+        return 1.0
+    return min(1.0, case.dram_rule_bytes / CACHE_MULTIPLE / case.working_set_bytes)
+
+
+def _operands(kernel: Kernel, arrays: Sequence[Doubles], scalar: float) -> tuple[list[Any], Any]:
+    """Return arrays and scalar as what the kernel works on: doubles, or the same bits as words."""
+    if not kernel.words:
+        return list(arrays), np.float64(scalar)
+    return [array.view(np.uint64) for array in _contiguous(arrays)], np.float64(scalar).view(np.uint64)
+
+
+def _contiguous(arrays: Sequence[Doubles]) -> list[Doubles]:
+    return [np.ascontiguousarray(array) for array in arrays]
+
+
+def _first_difference(case: Case, part: Part, elements: slice, scalar: float) -> int | None:
+    """Return the first of some elements that is not what the kernel leaves, or None."""
+    kernel = kernel_of(case.path, case.variant)
+    sources, operand = _operands(kernel, [source[elements] for source in part.sources], scalar)
+    expected, destination = kernel.value(sources, operand), part.destination[elements]
+    if kernel.updates:
+        (words,) = (array.view(np.uint64) for array in _contiguous([destination]))
+        same = np.equal(words & np.uint64(TAKEN_BITS), expected & np.uint64(TAKEN_BITS))
+    else:
+        same = np.equal(destination, expected)
+    return None if bool(np.all(same)) else int(np.argmin(same))
+
+
+def _wrong_at(thread: int, element: int, length: int) -> str:
+    return f"element {element:,} of {length:,} of thread {thread} is not what the kernel leaves there"
+
+
+def _reduced(kernel: Kernel, sources: Sequence[Doubles]) -> Any:
+    """Return what a reducing kernel makes of its sources in one pass: a sum, or the exclusive or of each column.
+
+    The words stand in eight columns, a line in a row, because compiled code joins whole vectors.
+    """
+    total: Any = np.zeros(COLUMNS, np.uint64) if kernel.reduces == XOR else 0.0
+    # Pieces of all the sources at once: what is read stays in a cache between the operations on it.
+    for group in zip(*(pieces(source) for source in sources), strict=True):
+        operands, scalar = _operands(kernel, group, 0.0)
+        value = kernel.value(operands, scalar)
+        total = total ^ _columns(value) if kernel.reduces == XOR else total + float(np.add.reduce(value))
+    return total
+
+
+def _columns(words: Any) -> Any:
+    """Return the exclusive or of each of the eight columns of some words; long rows first, which is faster."""
+    long = len(words) // ROW * ROW
+    rows = np.bitwise_xor.reduce(words[:long].reshape(-1, ROW), axis=0).reshape(-1, COLUMNS)
+    rest = words[long:].reshape(-1, COLUMNS)
+    joined: Any = np.bitwise_xor.reduce(np.concatenate([rows, rest]), axis=0)
+    return joined
+
+
+def _is_result(kernel: Kernel, expected: Any, calls: int, seen: Any, length: int) -> bool:
+    """Return whether what was seen is right: exactly that of the last pass for words, of all for sums of products.
+
+    Each of at least 16 running sums adds `length * calls / 16` positive products, and each addition is off by half a
+    unit in the last place at most.
+    """
+    if kernel.reduces == XOR:
+        return bool(expected % 2**64 == seen)
+    tolerance = max(length * calls / FEWEST_SUMS, FEWEST_SUMS) * ROUNDING
+    return bool(abs(seen - expected * calls) <= tolerance * abs(expected * calls))

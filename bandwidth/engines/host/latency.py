@@ -1,0 +1,304 @@
+"""How long one load takes: each gives the address of the next, along a random cycle through all lines of some memory.
+
+No two loads are under way at once and no prefetcher can guess the next. Beside it other threads may read at a pace, so
+that the time under load can be seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandwidth.errors import BandwidthError
+from bandwidth.machine.topology import Topology
+from bandwidth.engines.registry import Block
+from bandwidth.engines.host.memory import PAGE_BYTES, Region, pieces
+from bandwidth.engines.host.clock import clock_hz
+from bandwidth.engines.host.native_code.compiled import Library, this_processor
+from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
+from bandwidth.engines.host.native_code.job import CHAIN_LENGTH, CHUNK_BYTES, Gate, Job, Status
+from bandwidth.engines.host.placement import share_on_node
+from bandwidth.kernels import ELEMENT_BYTES
+from bandwidth.planning.sizing import cycle_key
+from bandwidth.engines.host.workers import NS_PER_S, Team
+from bandwidth.results import Case
+
+LINE_BYTES = 64
+LINE_WORDS = LINE_BYTES // ELEMENT_BYTES
+# How long the other threads are let run to see what they can read at most.
+PACE_TRIAL_S = 0.05
+# In one trial a thread may stand still because the system took its CPU away for a moment; not in several.
+PACE_TRIALS = 3
+TOO_LONG = "its memory takes longer to fill than the budget; give a longer --budget"
+NEVER_MET = "the threads of the load did not run side by side: a quota of CPU time holds them back, or others do"
+FULL_LOAD = 100
+# Addresses are made in pieces, so that they stay small beside what they are written to.
+LINES_PER_PIECE = 1 << 20
+
+
+class Cycle:
+    """Addresses in memory, each that of another line, one after the other through all of them in random order."""
+
+    def __init__(self, size_bytes: int, node: int | None, seed: int) -> None:
+        self.lines = size_bytes // LINE_BYTES
+        self.region = Region(self.lines * LINE_WORDS, node)
+        self.order: NDArray[np.uint32] = np.random.default_rng(seed).permutation(self.lines).astype(np.uint32)
+        self._at = 0
+
+    def write(self, is_stopping: Callable[[], bool] = lambda: False) -> bool:
+        """Write the addresses; it is the first touch of every page, to be made by a thread on the right node.
+
+        A gigabyte takes seconds: it is done in pieces, and left where `is_stopping` between them. Returns whether all
+        are written.
+        """
+        words = self.region.doubles.view(np.uint64)
+        for piece in pieces(self.region.doubles):
+            if is_stopping():
+                return False
+            piece.fill(0.0)
+        for start in range(0, self.lines, LINES_PER_PIECE):
+            if is_stopping():
+                return False
+            here = self.order[start : start + LINES_PER_PIECE].astype(np.int64)
+            places = np.arange(start + 1, start + 1 + len(here))
+            following = np.take(self.order, places, mode="wrap").astype(np.uint64)
+            words[here * LINE_WORDS] = np.uint64(self.region.address) + following * np.uint64(LINE_BYTES)
+        return True
+
+    def address(self) -> int:
+        """Return the address where the next loads begin: where the ones before ended, so that all lines have turns."""
+        return self._address_of(self._at)
+
+    def advance(self, loads: int) -> int:
+        """Move on by some loads, and return the address where they must have arrived."""
+        self._at = (self._at + loads) % self.lines
+        return self._address_of(self._at)
+
+    def _address_of(self, place: int) -> int:
+        return self.region.address + int(self.order[place]) * LINE_BYTES
+
+
+@dataclass
+class _Load:
+    """What the other threads read beside a latency: their memory, how many chunks each has read of it, and the chunks
+    a second that one of them can, or why there is no load to be had."""
+
+    region: Region
+    read: list[int]
+    chunks_per_s: float = 0.0
+    why_not: str = ""
+
+
+class LatencyBench:
+    """Measures latencies; `HostEngine` hands its cases here. Raises BandwidthError where LLVM makes no code."""
+
+    def __init__(self, topology: Topology, seed: int) -> None:
+        self._topology = topology
+        self._seed = seed
+        self._library = Library((), this_processor())
+        self._gate, self._abort = Gate(), Gate()
+        self._teams: dict[tuple[int, ...], Team] = {}
+        self._cycles: dict[tuple[object, ...], Cycle] = {}
+        self._loads: dict[tuple[int, ...], _Load] = {}
+        self._shares: dict[tuple[object, ...], dict[str, float]] = {}
+        self._arrived: tuple[str, int, int] = ("", 0, 0)
+
+    def prepare(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
+        """Write the cycles and the memory of the loads. Returns what cannot be had, and why: the others still can."""
+        refused: dict[str, str] = {}
+        for case in cases:
+            try:
+                reason = self._prepare_one(case, deadline)
+            except MemoryError:
+                reason = "the system refused the memory for it; give a smaller --size"
+            if reason:
+                refused[case.id] = reason
+        return refused
+
+    def _prepare_one(self, case: Case, deadline: float) -> str:
+        """Make what a case needs; return why it cannot be had, or ""."""
+        if time.monotonic() > deadline:
+            return TOO_LONG
+        self._team(case.cpus)
+        reason = self._make_cycle(case, deadline)
+        if reason or not _load_percent(case):
+            return reason
+        if case.cpus not in self._loads:
+            self._loads[case.cpus] = self._make_load(case, deadline)
+        return self._loads[case.cpus].why_not
+
+    def run_block(self, case: Case, calls: int) -> Block:
+        """Make `calls` x 64 loads on the first CPU, while the others read as much as the case says."""
+        cycle, team = self._cycles[cycle_key(case)], self._team(case.cpus)
+        self._gate.open()
+        loads = self._load_jobs(case)
+        # The chase looks at another flag than the load, which ends when the chase does.
+        chase = self._gate.job(threads=len(loads) + 1, source_0=cycle.address(), calls=calls)
+        chase.stop = self._abort.stop_address
+        team.each([partial(self._chase, chase), *(partial(self._function(PACED_READ), job) for job in loads)])
+        if chase.status != Status.DONE or any(job.status != Status.DONE for job in loads):
+            raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
+        self._arrived = (case.id, int(chase.result), cycle.advance(calls * CHAIN_LENGTH))
+        observed = dict(self._shares[cycle_key(case)])
+        clock = clock_hz(self._function(CLOCK), self._gate, team)
+        if clock is not None:
+            observed["clock_hz"] = clock
+        if "load" in case.variant:
+            for part, job in enumerate(loads):  # none without a load
+                self._loads[case.cpus].read[part] += job.made
+            observed["load_bytes_per_s"] = sum(map(_bytes_per_s, loads))
+        starts = [job.start_ns for job in (chase, *loads)]
+        seconds = (chase.end_ns - chase.start_ns) / NS_PER_S
+        return Block(seconds, (max(starts) - min(starts)) / NS_PER_S, team.pinned, observed)
+
+    def verify(self, case: Case) -> str:
+        """Return what is wrong: the loads must have arrived at the one address that so many of them lead to."""
+        case_id, seen, expected = self._arrived
+        if case_id != case.id:
+            raise AssertionError("verify() speaks of the last block, and that was another case's")
+        return "" if seen == expected else "the loads did not end where so many of them lead: some were not made"
+
+    def stop(self) -> None:
+        """End the work that is under way."""
+        self._abort.stop()
+        self._gate.stop()
+
+    def close(self) -> None:
+        """End the threads and drop the memory."""
+        for team in self._teams.values():
+            team.close()
+        self._teams.clear()
+        self._cycles.clear()
+        self._loads.clear()
+
+    def _chase(self, job: Job) -> None:
+        self._function(CHASE)(job)
+        self._gate.stop()
+
+    def _team(self, cpus: tuple[int, ...]) -> Team:
+        if cpus not in self._teams:
+            self._teams[cpus] = Team(cpus, pin=self._topology.can_pin)
+        return self._teams[cpus]
+
+    def _function(self, name: str) -> Callable[[Job], None]:
+        return self._library.function(name)
+
+    def _make_cycle(self, case: Case, deadline: float) -> str:
+        """Make the cycle of a case, unless another has made it; return why its node cannot be had, or ""."""
+        key, node = cycle_key(case), case.variant.get("memory_node")
+        if key in self._cycles:
+            return ""
+        cycle = Cycle(case.working_set_bytes, None if node is None else int(node), self._seed)
+        writer = self._writer(case, cycle)
+        if writer is None:
+            return f"the system lets no memory of node {node} be asked for (mbind is refused)"
+        try:
+            (is_whole,) = writer.each([partial(cycle.write, lambda: self._is_late(deadline))])
+        finally:
+            if writer is not self._team(case.cpus):
+                writer.close()
+        if not is_whole:
+            return TOO_LONG
+        self._cycles[key] = cycle
+        huge, share = cycle.region.huge_page_share(), self._placed_share(case, cycle)
+        found = {"huge_page_share": huge, "placed_share": share}
+        self._shares[key] = {name: value for name, value in found.items() if value is not None}
+        return ""
+
+    def _is_late(self, deadline: float) -> bool:
+        return self._abort.is_stopped or time.monotonic() > deadline
+
+    def _writer(self, case: Case, cycle: Cycle) -> Team | None:
+        """Return who writes the cycle: its own thread, or one on the node of its memory where no wish was taken."""
+        node = case.variant.get("memory_node")
+        if node is None or cycle.region.is_bound:
+            return self._team(case.cpus)
+        near = [core.cpus[0] for core in self._topology.cores if core.node == node]
+        return Team(near[:1], pin=True) if near and self._topology.can_pin else None
+
+    def _placed_share(self, case: Case, cycle: Cycle) -> float | None:
+        node = case.variant.get("memory_node")
+        if node is None:
+            return None
+        return share_on_node(cycle.region.address, cycle.region.doubles.nbytes, int(node), PAGE_BYTES)
+
+    # --- the load
+
+    def _make_load(self, case: Case, deadline: float) -> _Load:
+        """Fill what the other threads read, and see how much one of them can while all do."""
+        others = len(case.cpus) - 1
+        chunk_elements = CHUNK_BYTES // ELEMENT_BYTES
+        elements = max(case.working_set_bytes // ELEMENT_BYTES // others // chunk_elements, 1) * chunk_elements
+        region, team = Region(elements * others), self._team(case.cpus)
+
+        def fill(part: int) -> bool:
+            random = np.random.Generator(np.random.SFC64([self._seed, part]))
+            for piece in pieces(region.doubles[part * elements : (part + 1) * elements]):
+                if team.is_stopping or self._is_late(deadline):
+                    return False
+                random.random(out=piece)
+            return True
+
+        # The first worker is the one that chases: the load's pages belong to the others.
+        _, *filled = team.each([lambda: None, *(partial(fill, part) for part in range(others))])
+        load = _Load(region, [0] * others)
+        if not all(filled):
+            return replace(load, why_not=TOO_LONG)
+        for _ in range(PACE_TRIALS):
+            if pace := self._trial_pace(load, team, others):
+                return replace(load, chunks_per_s=pace)
+        return replace(load, why_not=NEVER_MET)
+
+    def _trial_pace(self, load: _Load, team: Team, others: int) -> float:
+        """Return the chunks a second of the slowest of the other threads while all read, 0 where one did not."""
+        self._gate.open()
+        jobs = self._paced(load, others, 0, threads=others + 1)
+        sleeper = self._gate.job(threads=others + 1, calls=1)
+        team.each([partial(self._sleep, sleeper), *(partial(self._function(PACED_READ), job) for job in jobs)])
+        return min(map(_bytes_per_s, jobs)) / CHUNK_BYTES
+
+    def _sleep(self, job: Job) -> None:
+        """Meet the others, let them read for a while, and end it."""
+        self._function(CLOCK)(job)
+        time.sleep(PACE_TRIAL_S)
+        self._gate.stop()
+
+    def _load_jobs(self, case: Case) -> list[Job]:
+        """Return what the other threads do beside a latency: nothing where no load is asked for."""
+        percent = _load_percent(case)
+        if not percent:
+            return []
+        load, others = self._loads[case.cpus], len(case.cpus) - 1
+        pace = load.chunks_per_s * percent / FULL_LOAD
+        if not pace:
+            raise BandwidthError(NEVER_MET, "measure where the CPUs are free")
+        interval_ns = 0 if percent == FULL_LOAD else round(NS_PER_S / pace)
+        return self._paced(load, others, interval_ns, threads=others + 1)
+
+    def _paced(self, load: _Load, others: int, interval_ns: int, threads: int) -> list[Job]:
+        step = load.region.doubles.nbytes // others
+        return [
+            self._gate.job(
+                threads=threads,
+                source_0=load.region.address + part * step,
+                elements=step // ELEMENT_BYTES,
+                calls=load.read[part],  # where the block before ended: what it read may still be in a cache
+                interval_ns=interval_ns,
+            )
+            for part in range(others)
+        ]
+
+
+def _load_percent(case: Case) -> int:
+    """Return how much of what they can the other threads read beside a latency, in percent."""
+    return int(str(case.variant.get("load", "0%")).rstrip("%"))
+
+
+def _bytes_per_s(job: Job) -> float:
+    seconds = (job.end_ns - job.start_ns) / NS_PER_S
+    return float(job.made * CHUNK_BYTES / seconds) if seconds > 0 else 0.0

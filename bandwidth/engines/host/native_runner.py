@@ -1,0 +1,158 @@
+"""Host memory at its limit: kernels in machine code, a whole block in one call a thread that holds no lock."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bandwidth.errors import BandwidthError
+from bandwidth.engines.host.engine import Work
+from bandwidth.engines.host.clock import clock_hz
+from bandwidth.engines.host.native_code.rows import (
+    CLOCK,
+    LARGE_BYTES,
+    Row,
+    width_for_memory,
+    widths,
+    widths_to_try,
+)
+from bandwidth.engines.host.native_code.rows import function_name as name_of
+from bandwidth.engines.host.native_code.job import Gate, Job, Status
+from bandwidth.kernels import STREAMING, kernel_of, stores_of
+from bandwidth.engines.sampling import calls_for_block
+from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.results import Case
+from bandwidth.statistics import median
+
+if TYPE_CHECKING:
+    from bandwidth.engines.host.native_code.compiled import Library
+
+# How often each width of vectors is tried, and how long.
+TRIALS = 5
+TRIAL_S = 1e-3
+MOST_STEPS = 6
+NO_STREAMING = "LLVM makes no streaming stores for this processor"
+
+
+class NativeRunner:
+    """Runs passes as compiled code. See `Runner`; `function_of` is a seam: the tests give functions that lie."""
+
+    def __init__(self, function_of: Callable[[Library, str], Callable[[Job], None]] | None = None) -> None:
+        self._function_of = function_of or (lambda library, name: library.function(name))
+        self._gate = Gate()
+        self._library: Library | None = None
+
+    def prepare(self, cases: Sequence[Case]) -> dict[str, str]:
+        """Compile the kernels of the cases. Raises BandwidthError where LLVM makes no code for this machine."""
+        self._library = compiled(cases)
+        if self._library.processor.has_streaming_stores:
+            return {}
+        return {case.id: NO_STREAMING for case in cases if stores_of(case.variant) == STREAMING}
+
+    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+        """Run each thread's passes, started by a barrier in the compiled code. See `Runner`.
+
+        Raises BandwidthError where the threads did not come together, or were stopped before their last pass.
+        """
+        self._gate.open()
+        jobs = [self._job(work, calls, len(works)) for work in works]
+        team.each([partial(self._function(function_name(work)), job) for work, job in zip(works, jobs, strict=True)])
+        if any(job.status != Status.DONE for job in jobs):
+            raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
+        if any(job.made != calls for job in jobs):
+            raise BandwidthError("the block was stopped before its end", "measure again")
+        return [Stamp(job.start_ns, job.end_ns, _value(work, job)) for work, job in zip(works, jobs, strict=True)]
+
+    def joined(self, columns: Sequence[int]) -> int:
+        """Return the sum of the columns: compiled code adds up its lanes once, after the last pass."""
+        return sum(columns)
+
+    def tune(self, team: Team, works: Sequence[Work]) -> int:
+        """Return the width of vectors that does some work fastest, tried on the spot where it is open. See `Runner`."""
+        (first, *_), processor = works, self._compiled().processor
+        if first.part.bytes_per_array >= LARGE_BYTES:
+            return width_for_memory(first.kernel, first.stores, processor)
+        tried = widths_to_try(first.stores, processor)
+        if len(tried) < 2:
+            return 0
+        calls = self._trial_calls(team, works)
+        times: dict[int, list[float]] = {width: [] for width in tried}
+        for _ in range(TRIALS):
+            for width in tried:
+                times[width].append(self._trial_s(team, works, calls, width))
+        return min(tried, key=lambda width: median(times[width]))
+
+    def _trial_calls(self, team: Team, works: Sequence[Work]) -> int:
+        """Return how many calls make a trial, found step by step; it brings the data into the caches, too."""
+        calls = 1
+        for _ in range(MOST_STEPS):
+            following = calls_for_block(self._trial_s(team, works, calls, 0), calls, TRIAL_S)
+            if following == calls:
+                break
+            calls = following
+        return calls
+
+    def _trial_s(self, team: Team, works: Sequence[Work], calls: int, width: int) -> float:
+        stamps = self.run(team, [replace(work, vector_bytes=width) for work in works], calls)
+        seconds = (max(stamp.end_ns for stamp in stamps) - min(stamp.start_ns for stamp in stamps)) / NS_PER_S
+        return max(seconds, 1 / NS_PER_S)
+
+    def clock_hz(self, team: Team) -> float | None:
+        """Return the clock of the first worker's core, from a chain of instructions of one cycle each."""
+        return clock_hz(self._function(CLOCK), self._gate, team)
+
+    def stop(self) -> None:
+        """End the work after the passes that run."""
+        self._gate.stop()
+
+    def _function(self, name: str) -> Callable[[Job], None]:
+        return self._function_of(self._compiled(), name)
+
+    def _compiled(self) -> Library:
+        if self._library is None:
+            raise AssertionError("prepare() comes first")
+        return self._library
+
+    def _job(self, work: Work, calls: int, threads: int) -> Job:
+        sources = {f"source_{index}": source.ctypes.data for index, source in enumerate(work.part.sources)}
+        arrays = (*work.part.sources, work.part.destination)
+        return self._gate.job(
+            threads=threads,
+            **sources,
+            destination=work.part.destination.ctypes.data,
+            elements=max(len(array) for array in arrays),
+            calls=calls,
+            scalar=work.scalar,
+        )
+
+
+def compiled(cases: Sequence[Case]) -> Library:
+    """Return the code of all kernels that some cases need. Raises BandwidthError where LLVM makes none."""
+    try:
+        from bandwidth.engines.host.native_code.compiled import Library, this_processor
+    except (ImportError, OSError) as error:  # its library does not load: another system's wheel, or a missing part
+        raise BandwidthError(f"llvmlite does not load: {error}", "install it anew; the NumPy rows remain") from error
+
+    processor = this_processor()
+    rows: dict[str, Row] = {}
+    for case in cases:
+        kernel, stores = kernel_of(case.path, case.variant), stores_of(case.variant)
+        for width in widths(kernel, stores, processor):
+            rows[name_of(kernel, stores, width)] = (kernel, stores, width)
+    return Library(rows.values(), processor)
+
+
+def function_name(work: Work) -> str:
+    """Return the name of the compiled function that does some work."""
+    return name_of(work.kernel, work.stores, work.vector_bytes)
+
+
+def _value(work: Work, job: Job) -> int | float:
+    """Return what a reducing kernel summed up: words as they are, products as the double whose bits they are."""
+    if work.kernel.words or not work.kernel.reduces:
+        return int(job.result)
+    (value,) = struct.unpack("d", struct.pack("Q", job.result))
+    return float(value)

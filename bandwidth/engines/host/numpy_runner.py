@@ -1,0 +1,73 @@
+"""Host memory as NumPy code reaches it: each kernel is one NumPy call that makes no temporary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
+from operator import xor
+from typing import TypeAlias
+
+import numpy as np
+
+from bandwidth.engines.host.engine import Work
+from bandwidth.engines.host.memory import Doubles
+from bandwidth.engines.host.workers import Stamp, Team
+from bandwidth.results import Case
+
+Operation: TypeAlias = Callable[[Sequence[Doubles], Doubles, float], object]
+
+
+def _read(sources: Sequence[Doubles], _: Doubles, __: float) -> object:
+    return np.bitwise_xor.reduce(sources[0].view(np.uint64))
+
+
+def _write(_: Sequence[Doubles], destination: Doubles, scalar: float) -> None:
+    destination.fill(scalar)
+
+
+def _copy(sources: Sequence[Doubles], destination: Doubles, _: float) -> None:
+    np.copyto(destination, sources[0])
+
+
+def _scale(sources: Sequence[Doubles], destination: Doubles, scalar: float) -> None:
+    np.multiply(sources[0], scalar, out=destination)
+
+
+def _add(sources: Sequence[Doubles], destination: Doubles, _: float) -> None:
+    np.add(sources[0], sources[1], out=destination)
+
+
+# The one NumPy call of each kernel. There is no triad: NumPy has no call that multiplies and adds in one pass.
+OPERATIONS: dict[str, Operation] = {"read": _read, "write": _write, "copy": _copy, "scale": _scale, "add": _add}
+
+
+class NumpyRunner:
+    """Runs passes as NumPy calls. See `Runner`; `operations` is a seam: the tests give some that lie."""
+
+    def __init__(self, operations: Mapping[str, Operation] = OPERATIONS) -> None:
+        self._operations = operations
+
+    def prepare(self, cases: Sequence[Case]) -> dict[str, str]:  # noqa: ARG002 - see `Runner`
+        """Refuse nothing: NumPy is there."""
+        return {}
+
+    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+        """Run each thread's call. See `Runner`."""
+        return team.timed([self._call(work) for work in works], calls)
+
+    def joined(self, columns: Sequence[int]) -> int:
+        """Return the exclusive or of all columns: NumPy's reduction goes on to the end."""
+        return reduce(xor, columns)
+
+    def tune(self, team: Team, works: Sequence[Work]) -> int:  # noqa: ARG002
+        """Return 0: NumPy's loops are as they are."""
+        return 0
+
+    def clock_hz(self, team: Team) -> None:
+        """Return None: through NumPy no clock can be seen."""
+
+    def stop(self) -> None:
+        """Do nothing: the team ends its work between calls."""
+
+    def _call(self, work: Work) -> Callable[[], object]:
+        return partial(self._operations[work.kernel.name], work.part.sources, work.part.destination, work.scalar)

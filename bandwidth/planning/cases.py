@@ -1,0 +1,128 @@
+"""How a case is made: a kernel, an engine, a crew and a size become plain data, with the bytes that it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bandwidth.machine.topology import Topology
+from bandwidth.engines.registry import EngineEntry
+from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.kernels import Kernel
+from bandwidth.ceilings.host import HostTheory
+from bandwidth.planning.selection import Crew
+from bandwidth.planning.sizing import Sizing
+from bandwidth.results import Case, NotRun
+from bandwidth.results.model import ADDRESS_BYTES, LATENCY
+
+PAGE_BYTES = 4096
+LINE_BYTES = 64
+# Loads in one call of a latency: the length of the chain that is compiled (measuring/engines/native_job.py).
+LOADS_PER_CALL = 64
+# Arrays of at least this much are whole pages, rounded up, so that the rule for memory stays met; smaller ones are
+# whole lines, rounded down: a point of a sweep must not spill over the size that it stands for.
+LEAST_PAGED_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class PlannedCase:
+    """A case, why it has its size, and the theory and the maker's figure that may stand beside it, None where none."""
+
+    case: Case
+    why: str
+    theory_bytes_per_s: float | None = None
+    theory_source: str | None = None
+    vendor_bytes_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to run, the most important first; what is not, with reasons; and the memory's theory.
+
+    `memory_bytes` is what all arrays take together; `notes` are lines for the reader; `gpus` are those that are
+    measured, none in a plan for the host.
+    """
+
+    cases: tuple[PlannedCase, ...]
+    not_run: tuple[NotRun, ...]
+    theory: HostTheory
+    budget_s: float
+    memory_bytes: int = 0
+    notes: tuple[str, ...] = ()
+    gpus: tuple[GpuFacts, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all cases of a plan are made from."""
+
+    topology: Topology
+    engines: tuple[EngineEntry, ...]
+    kernels: tuple[str, ...]
+    stores: tuple[str, ...] | None = None
+
+    def engine(self, name: str) -> EngineEntry | None:
+        """Return one of the engines, None where it was not chosen or is not installed."""
+        return next((entry for entry in self.engines if entry.name == name), None)
+
+    def stores_of(self, engine: EngineEntry, kernel: Kernel) -> tuple[str | None, ...]:
+        """Return the kinds of store to measure a kernel with: None for one that has no choice."""
+        if not (engine.has_stores and kernel.stores):
+            return (None,)
+        return tuple(kind for kind in kernel.stores if self.stores is None or kind in self.stores)
+
+    def case(
+        self,
+        engine: EngineEntry,
+        kernel: Kernel,
+        crew: Crew,
+        sizing: Sizing,
+        stores: str | None = None,
+        variant: Mapping[str, str | int] | None = None,
+    ) -> Case:
+        """Return the case of a kernel at a size, with what tells it apart."""
+        threads = len(crew.cpus)
+        array_bytes = _array_bytes(sizing.wanted_bytes, threads * kernel.arrays) * threads
+        named = {**({} if stores is None else {"stores": stores}), **({"mix": kernel.mix} if kernel.mix else {})}
+        # Whether NumPy's stores first read the line depends on the C library and the size: not known.
+        traffic = kernel.traffic_bytes(array_bytes, stores) if engine.has_stores or not kernel.writes else None
+        return Case(
+            target="host",
+            path="mix" if kernel.mix else kernel.name,
+            engine=engine.name,
+            threads=threads,
+            working_set_bytes=array_bytes * kernel.arrays,
+            bytes_per_call=kernel.stream_bytes(array_bytes),
+            payload_bytes_per_call=kernel.payload_bytes(array_bytes),
+            traffic_bytes_per_call=traffic,
+            cpus=crew.cpus,
+            variant={**named, **crew.variant, **(variant or {})},
+            dram_rule_bytes=sizing.dram_rule_bytes,
+            caches_known=sizing.caches_known,
+            caches=self.topology.reachable_cache_bytes(crew.cpus),
+        )
+
+    def latency_case(self, crew: Crew, sizing: Sizing, variant: Mapping[str, str | int]) -> Case:
+        """Return the case of dependent loads over a working set; the crew's first CPU makes them."""
+        return Case(
+            target="host",
+            path=LATENCY,
+            engine="native",
+            threads=len(crew.cpus),
+            working_set_bytes=max(sizing.wanted_bytes // LINE_BYTES, 2) * LINE_BYTES,
+            bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES,
+            payload_bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES,
+            traffic_bytes_per_call=None,
+            cpus=crew.cpus,
+            variant={**crew.variant, **variant},
+            dram_rule_bytes=sizing.dram_rule_bytes,
+            caches_known=sizing.caches_known,
+            caches=self.topology.reachable_cache_bytes(crew.cpus[:1]),
+        )
+
+
+def _array_bytes(wanted_bytes: int, arrays: int) -> int:
+    """Return the bytes of one thread's array."""
+    if wanted_bytes >= arrays * LEAST_PAGED_BYTES:
+        return -(-wanted_bytes // (arrays * PAGE_BYTES)) * PAGE_BYTES
+    return max(wanted_bytes // (arrays * LINE_BYTES), 1) * LINE_BYTES

@@ -1,0 +1,151 @@
+"""Options and a machine become cases: which kernels, how many threads on which CPUs, how much data, in which order.
+
+Nothing is measured here. What cannot run is named with its reason; why a size was chosen is kept for `--plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bandwidth.machine.facts import Facts
+from bandwidth.machine.topology import Topology
+from bandwidth.planning.cases import Bench, Plan, PlannedCase
+from bandwidth.engines.registry import EngineEntry
+from bandwidth.kernels import KERNELS, STREAMING
+from bandwidth.ceilings.host import HostTheory, host_theory
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.selection import (
+    Crew,
+    check_stores,
+    check_target,
+    choose_crews,
+    choose_engines,
+    choose_kernels,
+    restricted,
+)
+from bandwidth.planning.sizing import Sizing, Sizings, fitted, memory_needed, sizings_of
+from bandwidth.planning.studies import Study, studies_of
+from bandwidth.results import Case
+
+# What goes first when the budget cannot hold all: what the memory can do, and what NumPy's copy gets of it.
+FIRST = (
+    ("native", "copy", STREAMING),
+    ("native", "read", None),
+    ("native", "triad", STREAMING),
+    ("numpy", "copy", None),
+)
+
+
+def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan:
+    """Return the plan for the host. Raises UsageError for options that do not fit the machine."""
+    check_target(options.target)
+    engines, notes = choose_engines(options.engines)
+    check_stores(options.stores, engines)
+    allowed = restricted(topology, options.cpus)
+    theory = host_theory(options, facts, topology.sockets)
+    bench = Bench(allowed, engines, choose_kernels(options.kernels, engines), options.stores)
+    study = studies_of(options, bench) if options.is_study else _table(options, bench)
+    wanted = sizings_of(options.size_bytes, allowed, study.cpu_sets)
+    cases, sizings = fitted(study.build, wanted, options, facts, allowed)
+    return Plan(
+        cases=tuple(_planned(case, sizings[case.cpus], theory, allowed) for case in cases),
+        not_run=(),
+        theory=theory,
+        budget_s=options.allowed_s,
+        memory_bytes=memory_needed(cases, allowed),
+        notes=(*notes, *study.notes, *_shortness(options, wanted, sizings)),
+    )
+
+
+def _shortness(options: MeasureOptions, wanted: Sizings, sizings: Sizings) -> list[str]:
+    """Return a line where a study has smaller sizes than it should; a table says so in its findings."""
+    smaller = [sizing for cpus, sizing in sizings.items() if sizing.wanted_bytes < wanted[cpus].wanted_bytes]
+    if not (options.is_study and smaller):
+        return []
+    return [f"The largest sizes are smaller than they should be: {smaller[0].why}."]
+
+
+def _table(options: MeasureOptions, bench: Bench) -> Study:
+    """Return the table of all kernels, in the order of importance."""
+    crews = choose_crews(options.threads, bench.topology)
+    return Study(tuple(crew.cpus for crew in crews), lambda sizings: _cases_by_priority(bench, crews, sizings))
+
+
+def _cases_by_priority(bench: Bench, crews: Sequence[Crew], sizings: Sizings) -> list[Case]:
+    """Return the cases, the most important first: the FIRST with all threads, then with fewer, then the rest by kernel.
+
+    Behind the first of each size stands the same at half of it, once for each size and set of caches: it proves that
+    the data is in memory.
+    """
+    rows = _rows(bench)
+    first = [row for row in FIRST if row in rows]
+    rest = [row for row in rows if row not in first]
+    cases: list[Case] = []
+    proven: set[Sizing] = set()
+    for stage in (first, rest):
+        for crew in crews:
+            sizing = sizings[crew.cpus]
+            for name, kernel, stores in stage:
+                engine = bench.engine(name)
+                if engine is None:
+                    continue
+                cases.append(bench.case(engine, KERNELS[kernel], crew, sizing, stores))
+                if sizing not in proven:
+                    cases += _size_check(bench, engine, kernel, stores, crew, sizing)
+                    proven.add(sizing)
+    return cases
+
+
+def _rows(bench: Bench) -> list[tuple[str, str, str | None]]:
+    """Return every engine, kernel and kind of store, the kernels in order of importance."""
+    return [
+        (engine.name, name, stores)
+        for name in bench.kernels
+        for engine in bench.engines
+        if name in engine.kernels
+        for stores in bench.stores_of(engine, KERNELS[name])
+    ]
+
+
+def _size_check(
+    bench: Bench, engine: EngineEntry, kernel: str, stores: str | None, crew: Crew, sizing: Sizing
+) -> list[Case]:
+    """Return the case at half the size, unless the whole is too small for memory: then there is nothing to prove."""
+    if sizing.wanted_bytes < sizing.dram_rule_bytes:
+        return []
+    half = replace(sizing, wanted_bytes=sizing.wanted_bytes // 2)
+    case = bench.case(engine, KERNELS[kernel], crew, half, stores)
+    variant = {**case.variant, "sweep_point": case.working_set_bytes}
+    return [replace(case, variant=variant, is_size_check=True)]
+
+
+def _planned(case: Case, sizing: Sizing, theory: HostTheory, topology: Topology) -> PlannedCase:
+    """Return the case with what may stand beside it: a theory only where the data lies in memory."""
+    if case.is_size_check:
+        return PlannedCase(case, "half of it, to show that the whole is in memory")
+    why = sizing.why if "sweep_point" not in case.variant else "a point of the sweep"
+    if case.is_latency or not case.meets_dram_rule:
+        return PlannedCase(case, why)
+    sockets, share = _memory_of(case, topology)
+    figure, vendor = theory.bytes_per_s(sockets), theory.vendor_bytes_per_s(sockets)
+    if share is None or figure is None:
+        return PlannedCase(case, why)
+    source = theory.source if share == 1 else f"{theory.source}; a node's share of its socket"
+    return PlannedCase(case, why, figure * share, source, None if vendor is None else vendor * share)
+
+
+def _memory_of(case: Case, topology: Topology) -> tuple[frozenset[int], float | None]:
+    """Return the sockets whose memory a case uses, and which share of it; None where that is not known.
+
+    A node that was asked for has an equal share of its socket's memory where every node has processors and memory:
+    then the channels are split among the nodes (sub-NUMA clusters, NPS); memory on CXL or HBM is not the socket's.
+    """
+    node = case.variant.get("memory_node")
+    if node is None:
+        return topology.sockets_of(case.cpus), 1.0
+    sockets = topology.sockets_of(core.cpus[0] for core in topology.cores if core.node == node)
+    if topology.memory_only_nodes or topology.processor_only_nodes or len(sockets) != 1:
+        return sockets, None
+    nodes = {core.node for core in topology.cores if core.socket in sockets}
+    return sockets, 1.0 / len(nodes)

@@ -1,0 +1,135 @@
+"""Which engines, kernels and CPUs the options choose of those that are here; what is not here is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bandwidth.errors import UsageError
+from bandwidth.cpu_list import format_cpu_list
+from bandwidth.machine.topology import Topology
+from bandwidth.engines.registry import ENGINES, EngineEntry, engines_of
+from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, HOST, TARGETS
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The CPUs of some threads, and what tells their cases apart where it is not their number."""
+
+    cpus: tuple[int, ...]
+    variant: dict[str, str | int] = field(default_factory=dict)
+
+
+def check_target(target: str) -> None:
+    """Raise UsageError for a target that is none."""
+    if target not in (*TARGETS, ALL_TARGETS):
+        raise UsageError(
+            f"{target!a} is nothing that can be measured", f"choose from {', '.join((*TARGETS, ALL_TARGETS))}"
+        )
+
+
+def choose_engines(names: Sequence[str] | None) -> tuple[tuple[EngineEntry, ...], tuple[str, ...]]:
+    """Return the host's engines asked for, or all that are installed, and a line on each that is not.
+
+    Raises UsageError for one that is asked for and is not known, not the host's or not installed.
+    """
+    check_engines(names, HOST)
+    lacking = {name: ENGINES[name].lacks() for name in names or engines_of(HOST)}
+    missing = [name for name, what in lacking.items() if what]
+    if missing and names is not None:
+        raise UsageError(f"--engine {missing[0]} cannot be used here: {lacking[missing[0]]}", "or choose another")
+    notes = [f"The {name} kernels ({ENGINES[name].what}) are not measured: {lacking[name]}." for name in missing]
+    return tuple(ENGINES[name] for name in lacking if name not in missing), tuple(notes)
+
+
+def check_engines(names: Sequence[str] | None, target: str) -> None:
+    """Raise UsageError for an engine that is not known or does not measure a target."""
+    unknown = [name for name in names or () if name not in ENGINES]
+    if unknown:
+        raise UsageError(f"--engine {unknown[0]!a} is not known", f"choose from {', '.join(ENGINES)}")
+    others = [name for name in names or () if target not in ENGINES[name].targets]
+    if others:
+        raise UsageError(
+            f"--engine {others[0]} does not measure {target}", f"choose from {', '.join(engines_of(target))}"
+        )
+
+
+def check_stores(stores: Sequence[str] | None, engines: Sequence[EngineEntry]) -> None:
+    """Raise UsageError where a kind of store is asked for and no engine has a choice of them."""
+    if stores is not None and not any(engine.has_stores for engine in engines):
+        having = next(entry for entry in ENGINES.values() if entry.has_stores)
+        raise UsageError(f"--stores is of the engine {_not_used(having)}", "leave it out")
+
+
+def choose_kernels(names: Sequence[str] | None, engines: Sequence[EngineEntry]) -> tuple[str, ...]:
+    """Return the kernels asked for, or all that the engines have. Raises UsageError for one that none has."""
+    known = tuple(dict.fromkeys(kernel for engine in engines for kernel in engine.kernels))
+    for name in names or ():
+        if name not in known:
+            having = next((entry for entry in ENGINES.values() if name in entry.kernels), None)
+            what = "is not known" if having is None else f"is of the engine {_not_used(having)}"
+            raise UsageError(f"--kernel {name!a} {what}", f"choose from {', '.join(sorted(known))}")
+    return known if names is None else tuple(kernel for kernel in known if kernel in names)
+
+
+def _not_used(engine: EngineEntry) -> str:
+    lacks = engine.lacks()
+    return f"{engine.name}, which is not used here{f' ({lacks})' if lacks else ''}"
+
+
+def restricted(topology: Topology, cpus: Sequence[int] | None) -> Topology:
+    """Return the topology with only the CPUs of --cpus allowed. Raises UsageError for one that is not there."""
+    if cpus is None:
+        return topology
+    cpus = tuple(dict.fromkeys(cpus))
+    refused = sorted(set(cpus) - set(topology.cpus_allowed))
+    if refused:
+        allowed = format_cpu_list(topology.cpus_allowed)
+        raise UsageError(f"--cpus: CPU {refused[0]} may not be used here", f"choose from {allowed}")
+    kept = [replace(core, cpus=tuple(cpu for cpu in core.cpus if cpu in cpus)) for core in topology.cores]
+    return replace(topology, cores=tuple(core for core in kept if core.cpus), cpus_allowed=tuple(sorted(cpus)))
+
+
+def choose_crews(threads: Sequence[str] | None, topology: Topology) -> tuple[Crew, ...]:
+    """Return who works, the most threads first: as asked, else all cores and one, and each kind of a hybrid's cores.
+
+    Raises UsageError for more threads than CPUs are allowed.
+    """
+    counts = thread_counts(threads, topology)
+    crews = [Crew(cpus_of(topology, count)) for count in counts]
+    kinds = topology.core_kinds if threads is None else ()
+    for kind in kinds if len(kinds) > 1 else ():
+        first = tuple(core.cpus[0] for core in topology.of_kind(kind))
+        crews += [Crew(cpus, {"cores": kind}) for cpus in dict.fromkeys((first, first[:1]))]
+    return tuple(sorted(crews, key=lambda crew: -len(crew.cpus)))
+
+
+def thread_counts(asked: Sequence[str] | None, topology: Topology) -> tuple[int, ...]:
+    """Return the thread counts, the largest first, each once. Raises UsageError above the CPUs allowed."""
+    counts = {_thread_count(text, topology) for text in asked or ("1", ALL_THREADS)}
+    for count in counts:
+        check_thread_count(count, topology, "--threads")
+    return tuple(sorted(counts, reverse=True))
+
+
+def check_thread_count(count: int, topology: Topology, option: str) -> None:
+    """Raise UsageError for no thread at all, and for more than CPUs are allowed."""
+    most = len(topology.cpus_allowed)
+    if not 1 <= count <= most:
+        cpus = "1 CPU" if most == 1 else f"{most} CPUs"
+        raise UsageError(f"{option} {count}: {cpus} may be used here", f"give 1 to {most}, or all")
+
+
+def cpus_of(topology: Topology, threads: int) -> tuple[int, ...]:
+    """Return the CPUs of some threads: one of each core first, their siblings only when there are more threads."""
+    first = topology.physical_core_cpus()
+    siblings = tuple(cpu for core in topology.cores for cpu in core.cpus[1:])
+    return (first + siblings)[:threads]
+
+
+def _thread_count(text: str, topology: Topology) -> int:
+    if text.lower() == ALL_THREADS:
+        return len(topology.cores)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise UsageError(f"--threads {text!a} is not a number of threads", "give numbers or all, such as 1,4,all")
+    return int(text)

@@ -1,0 +1,311 @@
+"""What can be asked for instead of the table: sweeps, the NUMA matrix, latencies, mixes, and zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bandwidth.errors import UsageError
+from bandwidth.machine.topology import Topology
+from bandwidth.planning.cases import Bench
+from bandwidth.engines.registry import EngineEntry
+from bandwidth.kernels import KERNELS, MIXES, ORDINARY, STREAMING
+from bandwidth.planning.options import SIZE_SWEEP, MeasureOptions
+from bandwidth.planning.selection import Crew, check_thread_count, choose_crews, cpus_of
+from bandwidth.planning.sizing import CpuSet, Sizing, Sizings
+from bandwidth.results import Case
+from bandwidth.units import format_size
+
+LEAST_LATENCY_BYTES = 8 * 1024
+# What the other threads are asked to read while the latency of one is taken, in percent of what they can.
+LOADS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+# Below this nothing can be swept: an array of each thread needs a line.
+LEAST_THREAD_BYTES = 4 * 1024
+
+SWEEP_KERNELS = ("read",)
+SCALING_KERNELS = ("read", "copy")
+NODE_KERNELS = ("read", "copy")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Cases in the making: the sets of CPUs whose sizes they need, and how they are built of them; lines to print."""
+
+    cpu_sets: tuple[CpuSet, ...]
+    build: Callable[[Sizings], list[Case]]
+    notes: tuple[str, ...] = ()
+
+
+def studies_of(options: MeasureOptions, bench: Bench) -> Study:
+    """Return all that the options ask for, as one. Raises UsageError for what this machine cannot serve."""
+    _check_meaning(options)
+    studies = list(_asked(options, bench))
+    return Study(
+        tuple(dict.fromkeys(cpus for study in studies for cpus in study.cpu_sets)),
+        lambda sizings: _each_once(case for study in studies for case in study.build(sizings)),
+        tuple(note for study in studies for note in study.notes),
+    )
+
+
+def _asked(options: MeasureOptions, bench: Bench) -> Iterator[Study]:
+    if options.sweep is not None:
+        yield _size_sweep(options, bench) if options.sweep == SIZE_SWEEP else _thread_sweep(options, bench)
+    if options.mixes is not None:
+        yield _mixes(options, bench)
+    if options.zeros:
+        yield _zeros(options, bench)
+    if options.numa:
+        yield _nodes(options, bench)
+    if options.latency and not options.numa:
+        yield _latencies(bench)
+        yield _loaded_latency(options, bench)
+
+
+def _check_meaning(options: MeasureOptions) -> None:
+    """Raise UsageError for what only sweeps and matrices take, where neither is asked for."""
+    if options.sweep is not None or options.numa:
+        return
+    if options.kernels is not None:
+        raise UsageError("--kernel has no meaning with --latency, --mix or --zeros", "leave it out, or add --sweep")
+    if options.stores is not None and not options.zeros:
+        raise UsageError("--stores has no meaning with --latency or --mix", "leave it out, or add --sweep")
+
+
+def _each_once(cases: Iterator[Case]) -> list[Case]:
+    return list({case.id: case for case in cases}.values())
+
+
+# --- sweeps ---------------------------------------------------------------------------------------------------------
+
+
+def _size_sweep(options: MeasureOptions, bench: Bench) -> Study:
+    crews, notes = _crews_in_range(options, choose_crews(options.threads, bench.topology))
+    engine, kernels = _swept(options, bench, SWEEP_KERNELS)
+    # In a cache an ordinary store writes where it is; a streaming one would send the data to memory.
+    stores = bench.stores or (ORDINARY,)
+
+    def build(sizings: Sizings) -> list[Case]:
+        cases = []
+        for crew in crews:
+            sizing = sizings[crew.cpus]
+            for size in _sizes(options, sizing, crew):
+                point = replace(sizing, wanted_bytes=size)
+                for name in kernels:
+                    kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
+                    cases += [
+                        bench.case(engine, KERNELS[name], crew, point, kind, {"sweep_point": size}) for kind in kinds
+                    ]
+        # What a short budget leaves out is to be between the points of all crews, and not one crew's memory.
+        return sorted(cases, key=lambda case: not _is_power_of_two(int(case.variant["sweep_point"])))
+
+    return Study(tuple(crew.cpus for crew in crews), build, notes)
+
+
+def _crews_in_range(options: MeasureOptions, crews: Sequence[Crew]) -> tuple[tuple[Crew, ...], tuple[str, ...]]:
+    """Return those for whom the range holds a point, and a line on those who are left out. Raises UsageError for none.
+
+    Many threads need larger sizes than few: a range within one core's cache is none for them.
+    """
+    if options.sweep_range is None:
+        return tuple(crews), ()
+    low, high = options.sweep_range
+    inside = tuple(crew for crew in crews if points(max(low, _least_bytes(crew)), high))
+    least = f"a thread takes {format_size(LEAST_THREAD_BYTES)} at least"
+    if not inside:
+        raise UsageError(
+            f"--range {format_size(low)}-{format_size(high)} holds no point of a sweep for {_counts(crews)}",
+            f"points are powers of two and one and a half of each, and {least}",
+        )
+    outside = [crew for crew in crews if crew not in inside]
+    return inside, (f"The range holds no size for {_counts(outside)}: {least}.",) if outside else ()
+
+
+def _counts(crews: Sequence[Crew]) -> str:
+    counts = sorted({len(crew.cpus) for crew in crews})
+    return "1 thread" if counts == [1] else f"{' or '.join(map(str, counts))} threads"
+
+
+def _least_bytes(crew: Crew) -> int:
+    return LEAST_THREAD_BYTES * len(crew.cpus)
+
+
+def _thread_sweep(options: MeasureOptions, bench: Bench) -> Study:
+    if options.threads is not None:
+        raise UsageError("--threads has no meaning in a sweep over threads", "give --range 1-16")
+    low, high = options.sweep_range or (1, len(bench.topology.cores))
+    for count in (low, high):
+        check_thread_count(count, bench.topology, "--range")
+    counts = sorted({count for count in points(1, high) if low <= count} | {low, high})
+    crews = [Crew(cpus_of(bench.topology, count)) for count in counts]
+    engine, kernels = _swept(options, bench, SCALING_KERNELS)
+    stores = bench.stores or (STREAMING,)
+
+    def build(sizings: Sizings) -> list[Case]:
+        return [
+            bench.case(engine, KERNELS[name], crew, sizings[crew.cpus], kind)
+            for crew in reversed(crews)
+            for name in kernels
+            for kind in bench.stores_of(engine, KERNELS[name])
+            if kind is None or kind in stores
+        ]
+
+    return Study(tuple(crew.cpus for crew in crews), build)
+
+
+def points(low: int, high: int) -> tuple[int, ...]:
+    """Return the points of a sweep from `low` to `high`, the ends included: powers of two and one and a half of each.
+
+    So that all machines have the same.
+    """
+    found, power = [], 1
+    while power <= high:
+        found += [power, *([power + power // 2] if power > 1 else [])]
+        power *= 2
+    return tuple(point for point in found if low <= point <= high)
+
+
+def _sizes(options: MeasureOptions, sizing: Sizing, crew: Crew) -> tuple[int, ...]:
+    """Return the points of a sweep over size: to the first at which the data counts as in memory, or as asked."""
+    low, high = options.sweep_range or (0, _point_from(sizing.wanted_bytes))
+    return points(max(low, _least_bytes(crew)), high)
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
+
+
+def _point_from(size_bytes: int) -> int:
+    """Return the least point that is no smaller."""
+    return next(point for point in points(1, 2 * size_bytes) if point >= size_bytes)
+
+
+def _swept(options: MeasureOptions, bench: Bench, default: Sequence[str]) -> tuple[EngineEntry, tuple[str, ...]]:
+    """Return the engine and the kernels of a sweep: the first engine that is there, and what it has of the kernels."""
+    engine = bench.engines[0]
+    asked = default if options.kernels is None else bench.kernels
+    kernels = tuple(name for name in asked if name in engine.kernels)
+    if not kernels:
+        raise UsageError(
+            f"--engine {engine.name} has none of these kernels", f"choose from {', '.join(engine.kernels)}"
+        )
+    return engine, kernels
+
+
+# --- NUMA -----------------------------------------------------------------------------------------------------------
+
+
+def _nodes(options: MeasureOptions, bench: Bench) -> Study:
+    topology = bench.topology
+    with_cpus = sorted({core.node for core in topology.cores})
+    with_memory = topology.memory_nodes_allowed or tuple(with_cpus)
+    if len(set(with_cpus) | set(with_memory)) < 2:
+        return Study((), lambda _: [], ("This machine has one NUMA node: no memory is remote.",))
+    crews = {node: _node_crew(options, topology, node) for node in with_cpus}
+    engine, kernels = _swept(options, bench, NODE_KERNELS)
+    stores = bench.stores or (STREAMING,)
+    notes = tuple(
+        f"NUMA node {node} has memory and no processor (CXL, HBM in flat mode, or a device's)."
+        for node in topology.memory_only_nodes
+    )
+
+    def build(sizings: Sizings) -> list[Case]:
+        cases = []
+        for near, crew in crews.items():
+            sizing = sizings[crew.cpus]
+            for far in with_memory:
+                variant: dict[str, str | int] = {"cpu_node": near, "memory_node": far}
+                for name in kernels:
+                    kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
+                    cases += [bench.case(engine, KERNELS[name], crew, sizing, kind, variant) for kind in kinds]
+                if options.latency and bench.engine("native"):
+                    one = sizings[crew.cpus[:1]]
+                    cases.append(bench.latency_case(Crew(crew.cpus[:1]), one, variant))
+        return cases
+
+    sets = [cpus for crew in crews.values() for cpus in (crew.cpus, crew.cpus[:1])]
+    return Study(tuple(dict.fromkeys(sets)), build, notes)
+
+
+def _node_crew(options: MeasureOptions, topology: Topology, node: int) -> Crew:
+    """Return the cores of a node, or as many of its CPUs as `--threads` asks for."""
+    cores = [core for core in topology.cores if core.node == node]
+    own = replace(topology, cores=tuple(cores), cpus_allowed=tuple(sorted(cpu for core in cores for cpu in core.cpus)))
+    return choose_crews(options.threads or ("all",), own)[0]
+
+
+# --- latency --------------------------------------------------------------------------------------------------------
+
+
+def _needs_native(bench: Bench, option: str) -> None:
+    if bench.engine("native") is None:
+        raise UsageError(
+            f"{option} needs the native engine", "pip install 'membandwidth[native]', or leave --engine out"
+        )
+
+
+def _latencies(bench: Bench) -> Study:
+    _needs_native(bench, "--latency")
+    crews = [Crew(cpus_of(bench.topology, 1))]
+    kinds = bench.topology.core_kinds
+    if len(kinds) > 1:
+        crews = [Crew(bench.topology.of_kind(kind)[0].cpus[:1], {"cores": kind}) for kind in kinds]
+
+    def build(sizings: Sizings) -> list[Case]:
+        cases = []
+        for crew in crews:
+            sizing = sizings[crew.cpus]
+            top = _point_from(sizing.wanted_bytes)
+            sizes = [point for point in points(LEAST_LATENCY_BYTES, top) if _is_power_of_two(point) or point == top]
+            cases += [
+                bench.latency_case(crew, replace(sizing, wanted_bytes=size), {"sweep_point": size}) for size in sizes
+            ]
+        return cases
+
+    return Study(tuple(crew.cpus for crew in crews), build)
+
+
+def _loaded_latency(options: MeasureOptions, bench: Bench) -> Study:
+    crew = choose_crews(options.threads or ("all",), bench.topology)[0]
+    if len(crew.cpus) < 2:
+        return Study((), lambda _: [], ("The latency under load needs two threads or more: it was left out.",))
+
+    def build(sizings: Sizings) -> list[Case]:
+        sizing = sizings[crew.cpus]
+        return [bench.latency_case(crew, sizing, {"load": f"{percent}%"}) for percent in LOADS]
+
+    return Study((crew.cpus,), build)
+
+
+# --- mixes and zeros ------------------------------------------------------------------------------------------------
+
+
+def _mixes(options: MeasureOptions, bench: Bench) -> Study:
+    _needs_native(bench, "--mix")
+    engine = next(entry for entry in bench.engines if entry.name == "native")
+    crews = choose_crews(options.threads, bench.topology)
+    asked = options.mixes or ()
+    rows = [(MIXES[ratio], ORDINARY if KERNELS[MIXES[ratio]].writes else None) for ratio in asked]
+
+    def build(sizings: Sizings) -> list[Case]:
+        return [
+            bench.case(engine, KERNELS[name], crew, sizings[crew.cpus], stores)
+            for crew in crews
+            for name, stores in [*rows, ("triad", STREAMING)]
+        ]
+
+    return Study(tuple(crew.cpus for crew in crews), build)
+
+
+def _zeros(options: MeasureOptions, bench: Bench) -> Study:
+    crews = choose_crews(options.threads, bench.topology)
+
+    def build(sizings: Sizings) -> list[Case]:
+        return [
+            bench.case(engine, KERNELS["write"], crew, sizings[crew.cpus], stores, variant)
+            for crew in crews
+            for engine in bench.engines
+            for stores in bench.stores_of(engine, KERNELS["write"])
+            for variant in ({}, {"data": "zeros"})
+        ]
+
+    return Study(tuple(crew.cpus for crew in crews), build)

@@ -1,0 +1,1 @@
+"""The figures of write-ups: what they show, and how they are drawn."""

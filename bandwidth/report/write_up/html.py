@@ -1,0 +1,165 @@
+"""A write-up as one HTML file that needs no network: figures inline, readable in print, in the dark and on a phone.
+
+The standard library's `html.escape` is all that is needed here: there are five kinds of elements, and the tables come
+from `formats`. A template engine would be one more dependency for the same lines.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+
+from bandwidth.report.document import Document, Table
+from bandwidth.report.figures.data import Figure
+from bandwidth.report.formats import render
+from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
+
+_STYLE = """\
+:root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --paper: #ffffff; --grid: #d4d8dd; --band: #f6f8fa; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --soft: #9da7b1; --paper: #14181d; --grid: #3a424b; --band: #1c2128; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem; }
+h2 { font-size: 1.35rem; margin: 3rem 0 .75rem; padding-top: .75rem; border-top: 2px solid var(--ink); }
+h3 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h2.part { border-top-width: 1px; font-size: 1.2rem; margin-top: 2.25rem; }
+.about { color: var(--soft); margin: 0; }
+nav ul { padding-left: 1.2rem; columns: 16rem; column-gap: 2.5rem; margin: 1.25rem 0; }
+a { color: inherit; }
+ul { padding-left: 1.2rem; }
+li { margin: .3rem 0; }
+.scroll { overflow-x: auto; margin: .75rem 0 1.5rem; }
+.scroll:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
+table { border-collapse: collapse; font-size: .875rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
+caption { text-align: left; font-weight: 600; padding: .25rem 0; }
+th, td { padding: .25rem .6rem; text-align: left; vertical-align: top; overflow-wrap: normal; }
+th { border-bottom: 1.5px solid var(--ink); white-space: nowrap; }
+td { border-bottom: 1px solid var(--grid); }
+td:not(.wide), th { white-space: nowrap; }
+td.wide { min-width: 11rem; overflow-wrap: anywhere; }
+tbody tr:nth-child(even) { background: var(--band); }
+figure { margin: 1rem 0 1.75rem; }
+figure svg { display: block; width: 100%; height: auto; }
+figure svg text { font-family: inherit !important; }
+figcaption { color: var(--soft); font-size: .875rem; max-width: 46rem; }
+figcaption b { color: var(--ink); }
+.option { white-space: nowrap; }
+@media (max-width: 40rem) {
+  .scroll > svg { width: 100vw; min-width: min(33rem, var(--drawn)); }
+  table { font-size: .8rem; }
+  th, td { padding: .25rem .4rem; }
+}
+@media print {
+  :root { color-scheme: light; --ink: #000; --soft: #333; --paper: #fff; --grid: #bbb; --band: #fff; }
+  @page { margin: 15mm; }
+  body { max-width: none; padding: 0; font-size: 9.5pt; }
+  nav { display: none; }
+  h2, h3 { break-after: avoid; }
+  figure, tr { break-inside: avoid; }
+  .scroll { overflow: visible; }
+  table { font-size: 7.5pt; }
+  thead { display: table-header-group; }
+}
+"""
+
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def html_page(write_up: WriteUp, drawings: Mapping[str, str]) -> str:
+    """Return the page; `drawings` are the figures' elements by their names (figures_inline), none for no figures."""
+    title = html.escape(write_up.title)
+    base = min(section.level for section in write_up.sections)
+    about = "\n".join(f'<p class="about">{html.escape(line)}</p>' for line in write_up.lines)
+    body = "\n".join(
+        _section(section, number, base, drawings) for number, section in enumerate(write_up.sections, start=1)
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+{_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{title}</h1>
+{about}
+</header>
+{_contents(write_up)}
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _contents(write_up: WriteUp) -> str:
+    """Return links to the sections; of several records, to each record."""
+    levels = {section.level for section in write_up.sections}
+    links = "\n".join(
+        f'<li><a href="#part-{number}">{html.escape(section.title)}</a></li>'
+        for number, section in enumerate(write_up.sections, start=1)
+        if section.level == min(levels)
+    )
+    return f'<nav aria-label="Contents">\n<ul>\n{links}\n</ul>\n</nav>'
+
+
+def _section(section: Section, number: int, base: int, drawings: Mapping[str, str]) -> str:
+    tag = f"h{section.level - base + 2}"  # no level of headings is left out, with one record or several
+    kind = "" if section.level == 1 else ' class="part"'
+    parts = [f'<{tag}{kind} id="part-{number}">{html.escape(section.title)}</{tag}>']
+    return "\n".join([*parts, *(_block(block, section.title, drawings) for block in section.blocks)])
+
+
+def _block(block: Block, section: str, drawings: Mapping[str, str]) -> str:
+    if isinstance(block, Figure):
+        return _figure(block, drawings)
+    if isinstance(block, Items):
+        return "\n".join(["<ul>", *(f"<li>{_text(text)}</li>" for text in block.texts), "</ul>"])
+    if isinstance(block, Table):
+        return _table(block, section)
+    return f"<p>{_text(block)}</p>".replace("\n", "<br>\n")
+
+
+def _text(text: str) -> str:
+    """Return a text escaped, its options kept whole: a line is not to end within `--budget`."""
+    return _OPTION.sub(r'<span class="option">\g<0></span>', html.escape(text))
+
+
+def _figure(figure: Figure, drawings: Mapping[str, str]) -> str:
+    if figure.name not in drawings:
+        return ""
+    caption = f"<b>{html.escape(figure.title)}.</b> {html.escape(figure.caption)}"
+    inside = f'<div class="scroll" tabindex="0" role="group" aria-label="{html.escape(figure.title)}">'
+    return f"<figure>\n{inside}\n{drawings[figure.name]}\n</div>\n<figcaption>{caption}</figcaption>\n</figure>"
+
+
+def _table(table: Table, section: str) -> str:
+    """Return a table that can be scrolled by itself, by the keyboard too, where the window is narrow."""
+    text = (
+        render(Document((table,), {}, ()), "html")
+        .strip()
+        .replace("<th", '<th scope="col"')
+        .replace('<th scope="col"ead>', "<thead>")
+    )
+    wide = [index for index, column in enumerate(table.columns) if column.wrap_at is not None]
+    lines = [_with_wide_cells(line, wide) if line.startswith("<tr><td") else line for line in text.split("\n")]
+    name = html.escape(table.title or section)
+    return "\n".join([f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">', *lines, "</div>"])
+
+
+def _with_wide_cells(row: str, wide: list[int]) -> str:
+    """Return a row whose cells of long texts may wrap."""
+    cells = re.findall(r"<td.*?</td>", row)
+    marked = [cell.replace("<td", '<td class="wide"', 1) if i in wide else cell for i, cell in enumerate(cells)]
+    return f"<tr>{''.join(marked)}</tr>"

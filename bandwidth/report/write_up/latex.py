@@ -1,0 +1,125 @@
+"""A write-up as LaTeX with booktabs, and figures as PDF beside it; pdfLaTeX, XeLaTeX and LuaLaTeX take it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from bandwidth.report.document import Document, Table
+from bandwidth.report.figures.data import Figure
+from bandwidth.report.formats import render
+from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
+
+_PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
+\usepackage{iftex}
+\ifpdftex
+  \usepackage[utf8]{inputenc}
+  \usepackage[T1]{fontenc}
+\fi
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\usepackage{textcomp}
+\usepackage[margin=18mm]{geometry}
+\usepackage{booktabs,longtable,array,graphicx}
+\usepackage[hidelinks]{hyperref}
+\setlength{\tabcolsep}{4pt}
+\setlength{\LTleft}{0pt}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{5pt}
+\raggedright
+% A figure as it was drawn, and smaller where the page has no room for it.
+\newsavebox{\drawn}
+\newcommand{\fitted}[1]{\sbox{\drawn}{\includegraphics{#1}}%
+  \ifdim\wd\drawn>\linewidth\includegraphics[width=\linewidth,height=0.85\textheight,keepaspectratio]{#1}%
+  \else\ifdim\ht\drawn>0.85\textheight\includegraphics[height=0.85\textheight]{#1}%
+  \else\usebox{\drawn}\fi\fi}
+"""
+# pdfLaTeX stops at a character that its fonts lack: what is not Latin-1 is written as its number.
+_LATIN_1 = 0x100
+_TABULAR = re.compile(r"\\begin\{tabular\}\{([lrc]*)\}")
+# What TeX's fonts draw together or bend: two hyphens are an option's beginning here, and no dash.
+_PLAIN = {"--": "-{}-", "'": "\\textquotesingle{}", "`": "\\textasciigrave{}", '"': "\\textquotedbl{}", ",,": ",{},"}
+# A new line's command takes a bracket that follows for its argument.
+_BRACKET = re.compile(r"(\\\\\s*)\[")
+
+
+def latex_text(write_up: WriteUp, files: Mapping[str, str]) -> str:
+    """Return the document; `files` are the figures' paths from it by their names, none for no figures."""
+    parts = [
+        f"{_PREAMBLE}\\title{{{_escaped(write_up.title)}}}",
+        "\\date{" + " \\\\ ".join(_guarded(_escaped(line)) for line in write_up.lines) + "}",
+        "\\begin{document}\n\\maketitle",
+    ]
+    for section in write_up.sections:
+        parts += _section(section, files)
+    return "\n\n".join(part for part in [*parts, "\\end{document}"] if part) + "\n"
+
+
+def _section(section: Section, files: Mapping[str, str]) -> list[str]:
+    command = "section" if section.level == 1 else "subsection"
+    return [f"\\{command}*{{{_escaped(section.title)}}}", *(_block(block, files) for block in section.blocks)]
+
+
+def _block(block: Block, files: Mapping[str, str]) -> str:
+    if isinstance(block, Figure):
+        return _figure(block, files)
+    if isinstance(block, Items):
+        items = "\n".join(f"\\item {_guarded(_escaped(text))}" for text in block.texts)
+        return f"\\begin{{itemize}}\\setlength{{\\itemsep}}{{0pt}}\n{items}\n\\end{{itemize}}"
+    return _table(block) if isinstance(block, Table) else _escaped(block)
+
+
+def _figure(figure: Figure, files: Mapping[str, str]) -> str:
+    if figure.name not in files:
+        return ""
+    drawn = f"\\fitted{{{files[figure.name]}}}"
+    caption = f"\\textbf{{{_escaped(figure.title)}.}} {_escaped(figure.caption)}"
+    return f"\\begin{{center}}\n{drawn}\n\\end{{center}}\n{{\\small {caption}\\par}}"
+
+
+def _table(table: Table) -> str:
+    """Return a table that may run over pages; its title is its first row, so that it never stands alone on a page.
+
+    Columns of long texts have a width to wrap in.
+    """
+    text = _escaped(Table(table.columns, table.rows))
+    found = _TABULAR.search(text)
+    if found is None:
+        return text
+    if any(column.wrap_at is not None for column in table.columns):
+        text = text.replace("/", "/\\allowbreak{}")  # paths are too long for a column
+    head, rows = text.removeprefix(found[0]).removesuffix("\\end{tabular}").split("\\midrule", 1)
+    title = f"\\makebox[0pt][l]{{\\textbf{{{_escaped(table.title)}}}}}"  # no wider than the columns below it
+    lines = [
+        f"{{\\medskip\\footnotesize\n\\begin{{longtable}}{{{_widths(table, found[1])}}}",
+        *([f"\\multicolumn{{{len(table.columns)}}}{{@{{}}l}}{{{title}}} \\\\"] if table.title else []),
+        f"{head.strip()}\n\\midrule\n\\endfirsthead",
+        f"{head.strip()}\n\\midrule\n\\endhead",
+        f"{rows.strip()}\n\\end{{longtable}}\\par}}",
+    ]
+    return "\n".join(lines)
+
+
+def _widths(table: Table, letters: str) -> str:
+    """Return the columns' letters, `p` with a share of the line for those that wrap."""
+    whole = sum(column.wrap_at or 0 for column in table.columns)
+    room = 0.9 if all(column.wrap_at for column in table.columns) else 0.5
+    return "".join(
+        letter
+        if column.wrap_at is None
+        else f">{{\\raggedright\\arraybackslash}}p{{{room * column.wrap_at / whole:.3f}\\linewidth}}"
+        for letter, column in zip(letters, table.columns, strict=True)
+    )
+
+
+def _escaped(block: Table | str) -> str:
+    """Return a table or a text as `formats` writes LaTeX, within Latin-1 and with every bracket plain text."""
+    text = render(Document((block,), {}, ()), "latex").strip()
+    known = "".join(one if ord(one) < _LATIN_1 else f"[U+{ord(one):04X}]" for one in text)
+    for drawn, plain in _PLAIN.items():
+        known = known.replace(drawn, plain)
+    return _BRACKET.sub(r"\1{[}", known)
+
+
+def _guarded(text: str) -> str:
+    """Return a text that a command may stand before: a bracket at its beginning is no argument."""
+    return f"{{[}}{text[1:]}" if text.startswith("[") else text

@@ -1,0 +1,270 @@
+"""What takes the table's place: the points of sweeps, latencies, mixes and zeros, and what of it makes no sense."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from measuring_support import GIB, MIB, small_topology, two_socket_topology
+from simulated_machine import Machine
+
+from bandwidth.errors import UsageError
+from bandwidth.findings import examine
+from bandwidth.machine.facts import Facts
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.host import make_plan
+from bandwidth.planning.studies import LOADS, points
+from bandwidth.analysis.curves import size_curves
+from bandwidth.results.files import parse, record_to_json
+from bandwidth.analysis.result_pairs import is_size_check, size_check_of, size_checks
+
+KIB = 1024
+
+
+def plan(topology, **options):
+    return make_plan(MeasureOptions(**options), Facts({}), topology)
+
+
+def sizes_of(found, threads):
+    """Return the points of a number of threads, the smallest first."""
+    points_of = [
+        planned.case.variant["sweep_point"]
+        for planned in found.cases
+        if planned.case.threads == threads and "sweep_point" in planned.case.variant
+    ]
+    return sorted(points_of)
+
+
+def is_point(size):
+    """A power of two, or one and a half times one."""
+    return size & (size - 1) == 0 or (size % 3 == 0 and (size // 3) & (size // 3 - 1) == 0)
+
+
+# --- points
+
+
+@given(low=st.integers(1, 2**40), high=st.integers(1, 2**40))
+def test_points_are_powers_of_two_and_one_and_a_half_of_each_within_their_ends(low, high):
+    found = points(low, high)
+    assert all(is_point(point) and low <= point <= high for point in found)
+    assert list(found) == sorted(set(found))
+    assert len(found) == sum(low <= 2**n <= high for n in range(41)) + sum(low <= 3 * 2**n <= high for n in range(40))
+
+
+@settings(max_examples=40, deadline=None)
+@given(threads=st.integers(1, 256), cache=st.sampled_from([None, 8 * MIB, 300 * MIB]))
+def test_a_sweep_goes_from_four_kibibytes_a_thread_to_memory(threads, cache):
+    topology = two_socket_topology() if cache is None else small_topology(256, cache)
+    found = plan(topology, sweep="size", threads=(str(threads),))
+    sizes = sizes_of(found, threads)
+    assert len(set(sizes)) == len(sizes)
+    assert all(map(is_point, sizes))
+    assert 4 * KIB * threads <= sizes[0] < 2 * 4 * KIB * threads
+    last = max((planned.case for planned in found.cases), key=lambda case: case.working_set_bytes)
+    assert last.meets_dram_rule
+    assert sizes[-2] < last.dram_rule_bytes  # and only the last one has to
+
+
+def test_powers_of_two_of_all_threads_go_before_the_points_between():
+    sizes = [planned.case.variant["sweep_point"] for planned in plan(two_socket_topology(), sweep="size").cases]
+    powers = [size & (size - 1) == 0 for size in sizes]
+    assert powers == sorted(powers, reverse=True)
+
+
+def test_no_point_spills_over_the_size_that_it_stands_for():
+    for planned in plan(two_socket_topology(), sweep="size", kernels=("read", "copy", "triad")).cases:
+        case = planned.case
+        room = case.variant["sweep_point"]
+        # Arrays from 64 KiB on are whole pages: up to a page more for each array of each thread.
+        assert case.working_set_bytes <= room + (4096 * case.threads * 3 if room >= 64 * KIB * case.threads else 0)
+        assert case.working_set_bytes >= room * 0.95
+
+
+def test_sweep_reads_with_the_first_engine_and_stores_where_the_data_is():
+    assert {planned.case.path for planned in plan(small_topology(2), sweep="size").cases} == {"read"}
+    copies = plan(small_topology(2), sweep="size", kernels=("copy",)).cases
+    assert {(planned.case.engine, planned.case.variant["stores"]) for planned in copies} == {("native", "ordinary")}
+    streaming = plan(small_topology(2), sweep="size", kernels=("copy",), stores=("streaming",)).cases
+    assert {planned.case.variant["stores"] for planned in streaming} == {"streaming"}
+    numpy = plan(small_topology(2), sweep="size", engines=("numpy",)).cases
+    assert {planned.case.engine for planned in numpy} == {"numpy"}
+
+
+def test_range_bounds_the_points():
+    found = plan(small_topology(2), sweep="size", sweep_range=(10 * KIB, 100 * KIB), threads=("1",))
+    assert sizes_of(found, 1) == [size * KIB for size in (12, 16, 24, 32, 48, 64, 96)]
+
+
+def test_range_too_small_for_many_threads_leaves_them_out_with_a_line():
+    found = plan(two_socket_topology(), sweep="size", sweep_range=(4 * KIB, 256 * KIB))
+    assert {planned.case.threads for planned in found.cases} == {1}
+    assert found.notes == ("The range holds no size for 128 threads: a thread takes 4 KiB at least.",)
+
+
+def test_thread_sweep_has_its_ends_whatever_they_are():
+    found = plan(two_socket_topology(), sweep="threads", sweep_range=(5, 77))
+    assert sorted({planned.case.threads for planned in found.cases}) == [5, 6, 8, 12, 16, 24, 32, 48, 64, 77]
+    assert {planned.case.path for planned in found.cases} == {"read", "copy"}
+    assert {planned.case.variant.get("stores") for planned in found.cases} == {None, "streaming"}
+
+
+def test_thread_sweep_begins_with_the_most_threads():
+    threads = [planned.case.threads for planned in plan(two_socket_topology(), sweep="threads").cases]
+    assert threads[0] == 128
+    assert threads == sorted(threads, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sweep": "sizes"}, "--sweep 'sizes' is not known; choose from size, threads"),
+        ({"sweep_range": (1, 2)}, "--range is of a sweep; give --sweep size or --sweep threads too"),
+        ({"sweep": "size", "sweep_range": (2 * MIB, MIB)}, "--range 2 MiB-1 MiB is upside down"),
+        ({"sweep": "threads", "sweep_range": (2, 1)}, "--range 2-1 is upside down"),
+        ({"sweep": "size", "sweep_range": (0, MIB)}, "--range 0-1 MiB is upside down or below 1"),
+        (
+            {"sweep": "size", "sweep_range": (5 * KIB, 5 * KIB)},
+            "--range 5 KiB-5 KiB holds no point of a sweep for 1 or",
+        ),
+        ({"sweep": "size", "sweep_range": (1, 2 * KIB)}, "a thread takes 4 KiB at least"),
+        ({"sweep": "threads", "sweep_range": (1, 5)}, "--range 5: 4 CPUs may be used here; give 1 to 4"),
+        ({"sweep": "threads", "threads": ("1",)}, "--threads has no meaning in a sweep over threads"),
+        ({"sweep": "size", "threads": ("5",)}, "--threads 5: 4 CPUs may be used here"),
+        ({"sweep": "size", "kernels": ("triad",), "engines": ("numpy",)}, "--kernel 'triad' is of the engine native"),
+        ({"mixes": ("9:1",)}, "--mix '9:1' is not known; choose from 1:0, 3:1, 2:1, 1:1"),
+        ({"mixes": ()}, "--mix names nothing"),
+        ({"stores": ("temporal",)}, "--stores 'temporal' is not known; choose from streaming, ordinary"),
+        ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native"),
+        ({"latency": True, "engines": ("numpy",)}, "--latency needs the native engine"),
+        ({"mixes": ("2:1",), "engines": ("numpy",)}, "--mix needs the native engine"),
+        ({"latency": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix or --zeros"),
+        ({"zeros": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix or --zeros"),
+        ({"mixes": ("2:1",), "stores": ("streaming",)}, "--stores has no meaning with --latency or --mix"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error_of_one_line(options, message):
+    with pytest.raises(UsageError) as caught:
+        plan(small_topology(4), **options)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+# --- latency
+
+
+def test_latencies_are_of_powers_of_two_and_the_first_size_in_memory():
+    found = plan(small_topology(1), latency=True)
+    sizes = sizes_of(found, 1)
+    assert sizes[0] == 8 * KIB
+    assert all(size & (size - 1) == 0 for size in sizes[:-1])
+    assert sizes[-1] == 256 * MIB
+    assert found.notes == ("The latency under load needs two threads or more: it was left out.",)
+
+
+def test_latency_under_load_has_every_step_on_all_cores():
+    found = plan(two_socket_topology(), latency=True)
+    loaded = [planned.case for planned in found.cases if "load" in planned.case.variant]
+    assert [case.variant["load"] for case in loaded] == [f"{percent}%" for percent in LOADS]
+    assert {case.threads for case in loaded} == {128}
+    assert all(case.meets_dram_rule and case.is_latency for case in loaded)
+
+
+def test_latency_under_load_takes_as_many_threads_as_asked():
+    found = plan(two_socket_topology(), latency=True, threads=("16",))
+    assert {planned.case.threads for planned in found.cases} == {1, 16}
+
+
+def test_latency_has_no_theory():
+    found = plan(small_topology(2), latency=True, memory="DDR4-3200 x2")
+    assert {planned.theory_bytes_per_s for planned in found.cases} == {None}
+
+
+# --- mixes and zeros
+
+
+def test_mixes_stand_beside_a_read_and_a_triad():
+    found = plan(small_topology(2), mixes=("1:0", "3:1", "2:1", "1:1"), threads=("2",))
+    ids = [planned.case.id.removeprefix("host/") for planned in found.cases]
+    assert ids == [
+        "read/native/2",
+        "mix/native/2/ordinary/3:1",
+        "mix/native/2/ordinary/2:1",
+        "mix/native/2/ordinary/1:1",
+        "triad/native/2/streaming",
+    ]
+    by_mix = {planned.case.variant.get("mix"): planned.case for planned in found.cases}
+    for mix, arrays in (("3:1", 4 / 3), ("2:1", 3 / 2), ("1:1", 2 / 1)):
+        case = by_mix[mix]
+        # An update reads what it writes: of n arrays n + 1 are moved, and no more than that.
+        assert case.bytes_per_call == pytest.approx(case.working_set_bytes * arrays)
+        assert case.traffic_bytes_per_call == case.bytes_per_call
+
+
+def test_zeros_stand_beside_other_data_for_every_engine_and_store():
+    ids = {planned.case.id for planned in plan(small_topology(2), zeros=True, threads=("2",)).cases}
+    rows = ("native/2/streaming", "native/2/ordinary", "numpy/2")
+    assert ids == {f"host/write/{row}{zeros}" for row in rows for zeros in ("", "/zeros")}
+
+
+def test_studies_that_are_asked_for_together_have_each_case_once():
+    found = plan(small_topology(2), sweep="threads", mixes=("1:0",), latency=True)
+    ids = [planned.case.id for planned in found.cases]
+    assert len(ids) == len(set(ids))
+    assert {planned.case.path for planned in found.cases} == {"read", "copy", "triad", "latency"}
+
+
+@pytest.mark.parametrize(
+    ("options", "budget_s"),
+    [
+        ({}, 15),
+        ({"sweep": "size"}, 60),
+        ({"numa": True}, 60),
+        ({"latency": True}, 60),
+        ({"latency": True, "numa": True}, 120),
+        ({"sweep": "size", "latency": True}, 120),
+        ({"mixes": ("2:1",)}, 15),
+        ({"zeros": True}, 15),
+        ({"zeros": True, "sweep": "threads"}, 75),
+        ({"sweep": "size", "budget_s": 5.0}, 5),
+    ],
+)
+def test_budgets(options, budget_s):
+    assert MeasureOptions(**options).allowed_s == budget_s
+    assert plan(two_socket_topology(), **options).budget_s == budget_s
+
+
+def test_size_bounds_a_study():
+    found = plan(small_topology(2), latency=True, size_bytes=GIB)
+    assert max(planned.case.working_set_bytes for planned in found.cases) == GIB
+
+
+# --- a point of a sweep is no check of another study's size
+
+
+@pytest.mark.parametrize("low", [32 * MIB, 128 * MIB])
+def test_a_sweep_keeps_its_point_at_half_of_what_another_study_measures(low):
+    machine = Machine(topology=small_topology(2))
+    options = {"sweep": "size", "sweep_range": (low, 256 * MIB), "kernels": ("write",), "zeros": True}
+    record = machine.record(engines=("native",), threads=("2",), **options)
+    record = parse(json.dumps(record_to_json(record, examine(record))), "a file")
+    swept = [result for result in record.results if "sweep_point" in result.case.variant]
+    assert {result.case.working_set_bytes for result in record.results if result not in swept} == {256 * MIB}
+    assert not any(is_size_check(record, result) for result in swept)
+    (curve,) = size_curves(record)
+    sizes = [size for size in (32, 48, 64, 96, 128, 192, 256) if size * MIB >= low]
+    assert [point.size_bytes for point in curve.points] == [size * MIB for size in sizes]
+
+
+def test_the_half_of_a_table_is_marked_in_its_record():
+    record = Machine(topology=small_topology(2)).record(kernels=("copy",))
+    record = parse(json.dumps(record_to_json(record, examine(record))), "a file")
+    marked = [result.case.id for result in record.results if is_size_check(record, result)]
+    assert marked == [result.case.id for result in record.results if result.case.is_size_check]
+    assert [len(size_checks(record)), marked[0].rpartition("/")[2]] == [1, str(128 * MIB)]
+    for half in (result for result in record.results if result.case.is_size_check):
+        (whole,) = [one for one in record.results if size_check_of(record, one) is half]
+        assert half.case.id.rpartition("/")[0] == whole.case.id

@@ -1,0 +1,97 @@
+"""Cases for this machine's own memory, small, and engines whose work a test can plant faults in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from measuring_support import MIB, small_topology
+
+from bandwidth.machine.topology import Topology
+from bandwidth.planning.cases import Bench
+from bandwidth.engines.registry import ENGINES
+from bandwidth.engines.host.engine import HostEngine, Runner
+from bandwidth.engines.host.native_runner import NativeRunner
+from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
+from bandwidth.kernels import KERNELS
+from bandwidth.planning.selection import Crew, cpus_of
+from bandwidth.planning.sizing import Sizing
+from bandwidth.results import Case
+
+# So small beside it that the lead-in of a block goes over all of the arrays.
+RULE_BYTES = 256 * MIB
+
+
+def build_host_case(
+    kernel: str = "copy",
+    engine: str = "native",
+    *,
+    threads: int = 2,
+    size_bytes: int = 3 * MIB,
+    stores: str | None = None,
+    variant: Mapping[str, str | int] | None = None,
+    topology: Topology | None = None,
+    rule_bytes: int = RULE_BYTES,
+    cpus: tuple[int, ...] | None = None,
+) -> Case:
+    """Return the case that a plan would make of this; of the native kernels with the first kind of store they have."""
+    topology = topology or small_topology(2)
+    bench = Bench(topology, tuple(ENGINES.values()), (kernel,))
+    row, entry = KERNELS[kernel], ENGINES[engine]
+    kinds = bench.stores_of(entry, row)
+    crew = Crew(cpus or cpus_of(topology, threads))
+    sizing = Sizing(size_bytes, rule_bytes, "a test")
+    return bench.case(entry, row, crew, sizing, stores if stores in kinds else kinds[0], variant)
+
+
+def build_latency_case(
+    size_bytes: int = MIB,
+    *,
+    threads: int = 1,
+    topology: Topology | None = None,
+    cpus: tuple[int, ...] | None = None,
+    **variant: str | int,
+) -> Case:
+    """Return a latency over so many bytes."""
+    topology = topology or small_topology(2)
+    bench = Bench(topology, tuple(ENGINES.values()), ())
+    crew = Crew(cpus or cpus_of(topology, threads))
+    return bench.latency_case(crew, Sizing(size_bytes, RULE_BYTES, "a test"), variant)
+
+
+@pytest.fixture(scope="session")
+def host_case() -> Callable[..., Case]:
+    return build_host_case
+
+
+@pytest.fixture(scope="session")
+def latency_case() -> Callable[..., Case]:
+    return build_latency_case
+
+
+@pytest.fixture
+def host_engine() -> Iterator[Callable[..., HostEngine]]:
+    """Return engines, prepared for the cases given; `operations` and `function_of` are the seams for NumPy and code."""
+    engines = []
+
+    def make(
+        *cases: Case,
+        operations: Mapping[str, Any] | None = None,
+        function_of: Any = None,
+        topology: Topology | None = None,
+        limit_s: float = 60.0,
+        **seams: Any,
+    ) -> HostEngine:
+        runners: dict[str, Runner] = {
+            "native": NativeRunner(function_of),
+            "numpy": NumpyRunner({**OPERATIONS, **(operations or {})}),
+        }
+        engine = HostEngine(topology or small_topology(2), runners, seed=7, **seams)
+        engines.append(engine)
+        engine.refused = engine.prepare(cases, limit_s)
+        return engine
+
+    yield make
+    for engine in engines:
+        engine.close()
