@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.reader import Reader
 
 # Linux is built for at most 8,192 CPUs; the bound keeps `0-99999999999` from filling the memory.
 HIGHEST_CPU = 65_535
@@ -51,11 +50,6 @@ def numbers_of(text: str | None) -> tuple[int, ...]:
         return parse_cpu_list(text)
     except BandwidthError:
         return ()
-
-
-def read_cpu_list(reader: Reader, path: str) -> tuple[int, ...]:
-    """Return the CPUs, or nodes, that a file lists; none where it is missing, empty or holds anything else."""
-    return numbers_of(reader.text(path))
 
 
 def _expanded(ranges: list[tuple[int, int]]) -> tuple[int, ...]:

@@ -15,13 +15,18 @@ PACKAGE = Path(bandwidth.__file__).parent
 ORDER = (
     {"collector", "errors", "own_process", "plain_text", "version"},
     {"units", "statistics", "streams"},
-    {"text_files"},
+    {"text_files", "cpu_list"},
+    {"kernels"},
     {"catalog"},
     {"theory"},
     {"machine"},
     {"results"},
-    {"findings"},
+    {"ceilings"},
+    {"analysis"},
+    {"engines"},
+    {"planning"},
     {"measuring"},
+    {"findings"},
     {"comparison"},
     {"offload", "fleet"},
     {"report"},
@@ -29,17 +34,17 @@ ORDER = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms}
 EXEMPT = {"__init__.py", "__main__.py"}  # they import lazily, for whoever calls
-NUMPY_ROOM = PACKAGE / "measuring" / "engines"
+NUMPY_ROOM = PACKAGE / "engines"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "specs" not in path.relative_to(PACKAGE).parts)
 ROOMED = [path for path in MODULES if path.relative_to(PACKAGE).as_posix() not in EXEMPT]
 MOST_LINES = 60
 # Each of these libraries has one module that knows it, or one folder (a slash ends its name); the rest of the package
 # works without it.
 ONE_PLACE = {
-    "cupy": "measuring/engines/cuda_finding.py",
+    "cupy": "engines/cuda/discovery.py",
     "distributed": "fleet/on_dask.py",
-    "llvmlite": "measuring/engines/native_code/",
-    "matplotlib": "report/figures_drawing.py",
+    "llvmlite": "engines/host/native_code/",
+    "matplotlib": "report/figures/drawing.py",
 }
 
 
@@ -152,14 +157,14 @@ def test_the_checks_themselves_see_what_breaks_a_rule():
     unseen = [
         (file, line)
         for library, file, line, is_allowed in (
-            ("llvmlite", "measuring/engines/native_code/x.py", "from llvmlite import ir", True),
-            ("llvmlite", "measuring/engines/native_host.py", "import llvmlite.binding as llvm", False),
-            ("llvmlite", "measuring/engines/native_code.py", "from llvmlite import ir", False),
-            ("llvmlite", "measuring/engines/native_code_more/x.py", "def f():\n    from llvmlite import ir", False),
-            ("llvmlite", "cli/measuring/engines/native_code/x.py", "import llvmlite", False),
-            ("cupy", "measuring/engines/cuda_finding.py", "import cupy", True),
-            ("cupy", "measuring/engines/cuda_finding.py/x.py", "from cupy import cuda", False),
-            ("cupy", "measuring/engines/cuda_device.py", "if TYPE_CHECKING:\n    import cupy", False),
+            ("llvmlite", "engines/host/native_code/x.py", "from llvmlite import ir", True),
+            ("llvmlite", "engines/host/native_runner.py", "import llvmlite.binding as llvm", False),
+            ("llvmlite", "engines/host/native_code.py", "from llvmlite import ir", False),
+            ("llvmlite", "engines/host/native_code_more/x.py", "def f():\n    from llvmlite import ir", False),
+            ("llvmlite", "cli/engines/host/native_code/x.py", "import llvmlite", False),
+            ("cupy", "engines/cuda/discovery.py", "import cupy", True),
+            ("cupy", "engines/cuda/discovery.py/x.py", "from cupy import cuda", False),
+            ("cupy", "engines/cuda/device.py", "if TYPE_CHECKING:\n    import cupy", False),
         )
         if library not in libraries(ast.parse(line), PACKAGE / file)
         or is_in(ONE_PLACE[library], PACKAGE / file) != is_allowed

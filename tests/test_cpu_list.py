@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.errors import BandwidthError
 from bandwidth.cpu_list import HIGHEST_CPU, format_cpu_list, parse_cpu_list
+from bandwidth.errors import BandwidthError
 
 
 @pytest.mark.parametrize(

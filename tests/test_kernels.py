@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bandwidth.engines.registry import ENGINES
 from bandwidth.engines.host.numpy_runner import OPERATIONS
+from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import (
     KERNELS,
     MIXES,

@@ -12,10 +12,10 @@ from cupy_stand_in import CUDARuntimeError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bandwidth.errors import BandwidthError, HardwareError, UsageError
-from bandwidth.machine.reader import CapturedReader
 from bandwidth.engines.cuda import end_to_end as end_to_end_module
 from bandwidth.engines.cuda.end_to_end import EndToEnd
+from bandwidth.errors import BandwidthError, HardwareError, UsageError
+from bandwidth.machine.reader import CapturedReader
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.offload.answer import Timed, answer, lines, telling_line
 from bandwidth.offload.figures import LINK_LATENCY, PAGEABLE, Asked, Figure, Figures, Source, find_figures

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bandwidth.analysis.curves import CURVE_KEYS, loaded_latency, size_curves, thread_curves
-from bandwidth.results.model import Record, Result
 from bandwidth.analysis.node_matrices import node_matrices
-from bandwidth.results.once import once_each
 from bandwidth.analysis.result_pairs import is_size_check, zeros_pairs
+from bandwidth.results.model import Record, Result
+from bandwidth.results.once import once_each
 
 
 @once_each

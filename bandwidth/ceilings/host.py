@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bandwidth.catalog.search import find_processor
+from bandwidth.ceilings.modules import configured_memory
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import GIVEN, Facts
-from bandwidth.ceilings.modules import configured_memory
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.theory import Peak, peak
 
 
@@ -75,18 +74,26 @@ def platform_peak(facts: Facts) -> Peak | None:
     return None if device is None else peak(device.name)
 
 
-def host_theory(options: MeasureOptions, facts: Facts, sockets_found: int) -> HostTheory:
+@dataclass(frozen=True)
+class GivenMemory:
+    """The memory that the user names: a SPEC of one socket's, None for none, who says so, and how many sockets."""
+
+    spec: str | None = None
+    source: str = "--memory"
+    sockets: int | None = None
+
+
+def host_theory(given: GivenMemory, facts: Facts, sockets_found: int) -> HostTheory:
     """Return the theory of host memory: --memory or BANDWIDTH_MEMORY for each socket, else what the modules say.
 
     `sockets_found` is how many sockets the machine has: a given SPEC is one socket's.
     Raises UsageError for a SPEC that is no memory, or --sockets without a SPEC.
     """
-    if options.memory is not None:
-        sockets = options.sockets or sockets_found
-        given = _memory_peak(options, sockets)
-        source = f"{options.memory_source} {options.memory}"
-        return HostTheory(given, sockets, source, confidence=GIVEN, sockets_found=sockets_found)
-    if options.sockets is not None:
+    if given.spec is not None:
+        sockets = given.sockets or sockets_found
+        source = f"{given.source} {given.spec}"
+        return HostTheory(_memory_peak(given, sockets), sockets, source, confidence=GIVEN, sockets_found=sockets_found)
+    if given.sockets is not None:
         raise UsageError("--sockets multiplies --memory", 'give both, such as --memory "DDR5-4800 x12" --sockets 2')
     found = configured_memory(facts)
     if found.spec is None:
@@ -99,17 +106,15 @@ def host_theory(options: MeasureOptions, facts: Facts, sockets_found: int) -> Ho
         return HostTheory(None, sockets_found, "", f"the firmware's memory makes no sense: {error.message}", error.hint)
 
 
-def _memory_peak(options: MeasureOptions, sockets: int) -> Peak:
-    spec = options.memory or ""
+def _memory_peak(given: GivenMemory, sockets: int) -> Peak:
+    spec = given.spec or ""
     try:
         is_memory = peak(spec).kind == "memory"
     except BandwidthError as error:
-        raise UsageError(f"{options.memory_source}: {error.message}", error.hint) from error
+        raise UsageError(f"{given.source}: {error.message}", error.hint) from error
     if not is_memory:
-        raise UsageError(f"{options.memory_source} {spec!a} is a link", "name the memory, such as DDR5-4800 x12")
+        raise UsageError(f"{given.source} {spec!a} is a link", "name the memory, such as DDR5-4800 x12")
     try:
         return peak(spec, sockets=sockets)
     except UsageError as error:  # sockets multiply a memory and a processor, and nothing else
-        raise UsageError(
-            f"{options.memory_source} {spec!a} is no host's memory", "name the memory or processor"
-        ) from error
+        raise UsageError(f"{given.source} {spec!a} is no host's memory", "name the memory or processor") from error

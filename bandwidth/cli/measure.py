@@ -32,8 +32,8 @@ from bandwidth.errors import BandwidthError, HardwareError, InterruptError, Unst
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
 
 if TYPE_CHECKING:
-    from bandwidth.planning.preparation import Preparation
     from bandwidth.measuring.run import Progress
+    from bandwidth.planning.preparation import Preparation
     from bandwidth.results import Examination, Record
 
 # What --strict does not accept: an interval that is wide, or none at all.

@@ -52,8 +52,8 @@ def report(
     bandwidth report one-thread.json all-threads.json sweep.json -o article.tex --anonymise
     """
     from bandwidth.comparison.sides import usable
-    from bandwidth.report.write_up.anonymise import anonymised
     from bandwidth.report.figures.drawing import MISSING, can_draw
+    from bandwidth.report.write_up.anonymise import anonymised
     from bandwidth.report.write_up.content import make_write_up
     from bandwidth.results.files import load
 

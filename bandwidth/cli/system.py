@@ -24,8 +24,8 @@ from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
-    from bandwidth.machine.facts import Facts
     from bandwidth.ceilings.host import HostTheory
+    from bandwidth.machine.facts import Facts
     from bandwidth.planning.options import MeasureOptions
 
 
@@ -76,12 +76,12 @@ def system(
     asked = machine_options(memory, sockets, facts_path)
     if dmi is None and cpuinfo is None:
         facts, sockets_found = _this_machine(asked)
-        theory = host_theory(asked, facts, sockets_found)
+        theory = host_theory(asked.given_memory, facts, sockets_found)
     else:
         facts, sockets_found = _other_machine(dmi, cpuinfo, asked)
         # BANDWIDTH_MEMORY speaks of this machine; the number of sockets stands among the facts.
         asked = replace(asked, memory=memory, sockets=None)
-        theory = _with_its_hint(host_theory(asked, facts, sockets_found), facts)
+        theory = _with_its_hint(host_theory(asked.given_memory, facts, sockets_found), facts)
     platform = platform_peak(facts)
     if save is not None:
         write_atomically(save, json.dumps(system_json(facts, theory, platform), indent=1, allow_nan=False) + "\n")

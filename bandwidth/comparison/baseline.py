@@ -6,13 +6,13 @@ from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bandwidth.analysis.curves import FEWEST_POINTS
 from bandwidth.comparison.noise_of_rows import Fitness, fitness_of, reach
 from bandwidth.comparison.setups import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.setup import in_short
 from bandwidth.results import Record
-from bandwidth.analysis.curves import FEWEST_POINTS
 
 Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
 # The difference of set-ups that a finding about the set-up says too, and in better words.

@@ -8,15 +8,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bandwidth.analysis.plain_results import plain_results
 from bandwidth.comparison.baseline import Check, check, merged, other_hardware
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
-from bandwidth.planning.again import prepare_again
 from bandwidth.measuring.lock import LockedError
 from bandwidth.measuring.measure import measure_prepared
-from bandwidth.planning.preparation import Preparation
 from bandwidth.measuring.run import Progress
+from bandwidth.planning.again import prepare_again
+from bandwidth.planning.preparation import Preparation
 from bandwidth.results import Record
-from bandwidth.analysis.plain_results import plain_results
 
 # Both tries together: what a batch system's prologue may wait.
 WHOLE_S = 60.0

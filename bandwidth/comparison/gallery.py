@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from bandwidth.analysis.plain_results import plain_results
 from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
 from bandwidth.catalog.search import find_device, find_processor
 from bandwidth.errors import BandwidthError
 from bandwidth.results import Record, Result, Summary, summarise
-from bandwidth.analysis.plain_results import plain_results
 
 
 @dataclass(frozen=True)

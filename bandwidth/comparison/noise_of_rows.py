@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
 
+from bandwidth.analysis.curves import size_curves
 from bandwidth.findings.comparable import disturbance_of, why_not_comparable
 from bandwidth.findings.reading import SWEEP_POINT
 from bandwidth.results import Record, Result
-from bandwidth.analysis.curves import size_curves
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, median, median_interval
 
 # More than this part of a curve's points are not comparable: what stands for them is not either.

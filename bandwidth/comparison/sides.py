@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
+from bandwidth.analysis.plateaus import Plateau, plateaus
+from bandwidth.analysis.result_pairs import is_size_check
 from bandwidth.comparison.pairs import beyond_noise, figure_of, interval_of, ratio, ratio_interval
 from bandwidth.comparison.setups import Difference, differences, short_line
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.plain_text import one_line
 from bandwidth.results import Case, Record, Result, summarise
-from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
-from bandwidth.analysis.plateaus import Plateau, plateaus
-from bandwidth.analysis.result_pairs import is_size_check
 from bandwidth.statistics import Interval
 from bandwidth.theory import Peak
 

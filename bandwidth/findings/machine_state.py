@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bandwidth.analysis.grouping import grouped
+from bandwidth.cpu_list import format_cpu_list
 from bandwidth.findings.comparable import (
     disturbance_by_block,
     disturbance_by_run,
@@ -30,9 +32,7 @@ from bandwidth.findings.reading import (
     texts,
 )
 from bandwidth.findings.validity import is_unstable
-from bandwidth.cpu_list import format_cpu_list
 from bandwidth.results import Finding, Record
-from bandwidth.analysis.grouping import grouped
 from bandwidth.statistics import median
 from bandwidth.units import KIBI, format_duration, format_percent
 

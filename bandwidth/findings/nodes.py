@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bandwidth.findings.reading import Raised, Row, are_apart, measured, numbers, rate_text, ratio
-from bandwidth.results import Finding, Record
 from bandwidth.analysis.grouping import NODE_KEYS
 from bandwidth.analysis.node_matrices import NodeMatrix, node_matrices
+from bandwidth.findings.reading import Raised, Row, are_apart, measured, numbers, rate_text, ratio
+from bandwidth.results import Finding, Record
 from bandwidth.units import format_percent
 
 # Another node's memory within this of the own node's: the nodes are one memory with several names.

@@ -9,10 +9,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bandwidth.errors import BandwidthError
-from bandwidth.cpu_list import parse_cpu_list
-from bandwidth.results import Case, Finding, Record, Result, Summary, summarise
 from bandwidth.analysis.result_pairs import is_size_check
+from bandwidth.cpu_list import parse_cpu_list
+from bandwidth.errors import BandwidthError
+from bandwidth.results import Case, Finding, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_rate
 

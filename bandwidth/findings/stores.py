@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
 from bandwidth.findings.reading import (
     NATIVE,
     NUMPY,
@@ -21,7 +22,6 @@ from bandwidth.findings.reading import (
     thread_words,
 )
 from bandwidth.results import Finding, Record, summarise
-from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
 from bandwidth.statistics import median
 from bandwidth.units import format_duration, format_percent, format_size
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
+from bandwidth.analysis.grouping import group_key, grouped
 from bandwidth.findings.reading import (
     NATIVE,
     NUMPY,
@@ -24,8 +26,6 @@ from bandwidth.findings.reading import (
     thread_words,
 )
 from bandwidth.results import Finding, Record, summarise
-from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
-from bandwidth.analysis.grouping import group_key, grouped
 from bandwidth.units import format_percent
 
 # One thread within a tenth of all: then it fills the memory, and there is nothing to explain.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bandwidth.analysis.result_pairs import size_check_of
 from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, is_wide
 from bandwidth.findings.reading import (
     DEVICE,
@@ -20,7 +21,6 @@ from bandwidth.findings.reading import (
     sweep_points,
 )
 from bandwidth.results import Finding, Record, summarise
-from bandwidth.analysis.result_pairs import size_check_of
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, outlier_indices, two_groups
 from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option

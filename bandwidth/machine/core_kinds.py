@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bandwidth.cpu_list import read_cpu_list
+from bandwidth.cpu_list import numbers_of
 from bandwidth.machine.reader import Reader, read_integer, whole_number
 
 PERFORMANCE = "performance"
@@ -39,7 +39,7 @@ def core_kinds_source(reader: Reader) -> str:
     """Return where `read_core_kinds` has its answer from."""
     if reader.system == "Darwin":
         return "sysctl hw.perflevel"
-    by_monitor = any(read_cpu_list(reader, path) for path, _ in _INTEL_MONITORS)
+    by_monitor = any(numbers_of(reader.text(path)) for path, _ in _INTEL_MONITORS)
     return "/sys/devices/cpu_*/cpus" if by_monitor else _CAPACITY.format(cpu="*")
 
 
@@ -54,7 +54,7 @@ def count_kinds(kinds: Sequence[str]) -> dict[str, int]:
 
 
 def _by_monitor(reader: Reader, cpus: Sequence[int]) -> dict[int, str]:
-    listed: Mapping[int, str] = {cpu: kind for path, kind in _INTEL_MONITORS for cpu in read_cpu_list(reader, path)}
+    listed: Mapping[int, str] = {cpu: kind for path, kind in _INTEL_MONITORS for cpu in numbers_of(reader.text(path))}
     return {cpu: listed[cpu] for cpu in cpus if cpu in listed}
 
 

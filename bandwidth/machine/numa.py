@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.cpu_list import numbers_of, read_cpu_list
+from bandwidth.cpu_list import numbers_of
 from bandwidth.machine.facts import DERIVED, Fact, Json, known
 from bandwidth.machine.reader import Reader
 from bandwidth.units import KIBI
@@ -35,7 +35,7 @@ class NumaNode:
 def read_numa_nodes(reader: Reader) -> tuple[NumaNode, ...]:
     """Return the nodes in the order of their numbers; none where the system describes none."""
     names = [name for name in reader.names(_NODE_FOLDER) if re.fullmatch(r"node[0-9]{1,6}", name, re.ASCII)]
-    with_memory = read_cpu_list(reader, f"{_NODE_FOLDER}/has_memory")
+    with_memory = numbers_of(reader.text(f"{_NODE_FOLDER}/has_memory"))
     nodes = [_node(reader, number, with_memory) for number in sorted(int(name[4:]) for name in names)]
     # A file that counts other nodes than there are cannot be matched with them.
     return tuple(node if len(node.distances) == len(nodes) else replace(node, distances=()) for node in nodes)
@@ -91,7 +91,7 @@ def _node(reader: Reader, number: int, with_memory: Sequence[int]) -> NumaNode:
         size: int | None = int(found[1]) * KIBI
     else:
         size = 0 if with_memory and number not in with_memory else None
-    cpus = read_cpu_list(reader, f"{folder}/cpulist")
+    cpus = numbers_of(reader.text(f"{folder}/cpulist"))
     distances = _distances(reader.text(f"{folder}/distance") or "")
     has_memory = size > 0 if size is not None else number in with_memory or bool(cpus)
     return NumaNode(number, cpus, size, distances, has_memory)

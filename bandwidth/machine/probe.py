@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bandwidth.cpu_list import format_cpu_list, numbers_of
 from bandwidth.machine.c_library import streaming_threshold_facts
 from bandwidth.machine.core_kinds import core_kinds_source
-from bandwidth.cpu_list import format_cpu_list, read_cpu_list
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, Json, known
 from bandwidth.machine.firmware import firmware_facts
 from bandwidth.machine.gpus import gpu_facts
@@ -121,7 +121,7 @@ def _reserved_cpus(reader: Reader) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     for name, file in (("cpus_isolated", "isolated"), ("cpus_nohz_full", "nohz_full")):
         path = f"{_CPU_FOLDER}/{file}"
-        facts |= known(name, format_cpu_list(read_cpu_list(reader, path)) or None, path)
+        facts |= known(name, format_cpu_list(numbers_of(reader.text(path))) or None, path)
     return facts
 
 

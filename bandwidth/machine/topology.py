@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from bandwidth.cpu_list import numbers_of
 from bandwidth.machine.core_kinds import count_kinds, kind_rank, read_core_kinds
-from bandwidth.cpu_list import read_cpu_list
 from bandwidth.machine.numa import NumaNode, memory_only, processor_only, read_allowed_memory_nodes, read_numa_nodes
 from bandwidth.machine.reader import Reader, read_integer, whole_number
 from bandwidth.machine.sockets import Sockets, sockets_of
@@ -160,7 +160,7 @@ def read_topology(reader: Reader) -> Topology:
 def _online_cpus(reader: Reader) -> tuple[int, ...]:
     """Return the CPUs that sysfs describes; none without sysfs (gVisor) or where it has no topology at all."""
     folders = {int(name[3:]) for name in reader.names(_CPU_FOLDER) if re.fullmatch(r"cpu[0-9]{1,6}", name, re.ASCII)}
-    listed = read_cpu_list(reader, f"{_CPU_FOLDER}/online") or tuple(sorted(folders))
+    listed = numbers_of(reader.text(f"{_CPU_FOLDER}/online")) or tuple(sorted(folders))
     return tuple(cpu for cpu in listed if cpu in folders)
 
 
@@ -171,7 +171,7 @@ def _from_sysfs(reader: Reader, online: tuple[int, ...]) -> Topology:
     sockets = sockets_of(reader, packages, nodes)
     allowed = _allowed(reader, online)
     cores = _with_kinds(_cores(reader, online, packages, sockets.of_cpu, node_of), read_core_kinds(reader, online))
-    present = read_cpu_list(reader, f"{_CPU_FOLDER}/present")
+    present = numbers_of(reader.text(f"{_CPU_FOLDER}/present"))
     return Topology(
         cores=_restricted(cores, set(allowed)),
         caches=_sysfs_caches(reader, online),
@@ -240,7 +240,7 @@ def _siblings(reader: Reader, cpu: int) -> set[int]:
     """Return the CPUs of the same core, this one among them; empty where the kernel does not list them."""
     folder = f"{_CPU_FOLDER}/cpu{cpu}/topology"
     for name in ("core_cpus_list", "thread_siblings_list"):  # the first since Linux 5.2
-        siblings = set(read_cpu_list(reader, f"{folder}/{name}"))
+        siblings = set(numbers_of(reader.text(f"{folder}/{name}")))
         if cpu in siblings:
             return siblings
     return set()
@@ -271,7 +271,7 @@ def _sysfs_caches(reader: Reader, online: tuple[int, ...]) -> tuple[Cache, ...]:
         for name in reader.names(folder):
             if not name.startswith("index") or cpu in covered.get(name, ()):
                 continue
-            shared = {*read_cpu_list(reader, f"{folder}/{name}/shared_cpu_list"), cpu}
+            shared = {*numbers_of(reader.text(f"{folder}/{name}/shared_cpu_list")), cpu}
             covered.setdefault(name, set()).update(shared)
             cache = _sysfs_cache(reader, f"{folder}/{name}", frozenset(shared))
             if cache is not None:

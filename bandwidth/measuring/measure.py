@@ -9,24 +9,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bandwidth.ceilings.gpu import machine_with, with_link_theories
 from bandwidth.collector import without_collector
+from bandwidth.engines.host.workers import worker_threads
+from bandwidth.engines.interface import Engine, Look
+from bandwidth.engines.registry import ENGINES, make_engines
 from bandwidth.errors import BandwidthError
+from bandwidth.kernels import KERNELS, ORDINARY, kernel_of
 from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.gpus import sysfs_link
 from bandwidth.machine.nvml import NvmlLook, gpu_conditions
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.cases import Plan
-from bandwidth.engines.registry import ENGINES, Engine, Look, make_engines
-from bandwidth.planning.gpu import LINK_PATHS
-from bandwidth.ceilings.gpu import machine_with, with_link_theories
-from bandwidth.kernels import KERNELS, ORDINARY, kernel_of
 from bandwidth.measuring.lock import HeldLock, machine_lock
+from bandwidth.measuring.run import Measurement, Outcome, Progress
+from bandwidth.planning.cases import Plan
+from bandwidth.planning.gpu import LINK_PATHS
 from bandwidth.planning.options import HOST_MEMORY, TARGETS, MeasureOptions
 from bandwidth.planning.preparation import Preparation, Surroundings, prepare
-from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.planning.saved_options import options_to_json
-from bandwidth.engines.host.workers import worker_threads
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bandwidth.engines.interface import Block, Engine
+from bandwidth.engines.sampling import MOST_SAMPLES, calls_for_block, is_precise, least_block_s
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.activity import Activity
-from bandwidth.planning.cases import Plan, PlannedCase
 from bandwidth.measuring.costs import guessed_call_s
 from bandwidth.measuring.disturbance import disturbances, seen
-from bandwidth.engines.registry import Block, Engine
+from bandwidth.planning.cases import Plan, PlannedCase
 from bandwidth.planning.options import HARD_STOP, PLANNED_STOP
-from bandwidth.engines.sampling import MOST_SAMPLES, calls_for_block, is_precise, least_block_s
 from bandwidth.results import NotRun, Result, Samples
 from bandwidth.statistics import FEWEST_FOR_INTERVAL
 from bandwidth.units import format_duration

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bandwidth.catalog.search import find_device
-from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.offload.model import Cache, Model, Work
-from bandwidth.results import Record, Result, summarise
 from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.analysis.plateaus import plateaus
 from bandwidth.analysis.transfer_fit import transfer_fit
+from bandwidth.catalog.search import find_device
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.offload.model import Cache, Model, Work
+from bandwidth.results import Record, Result, summarise
 from bandwidth.theory import Peak, peaks
 from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
 

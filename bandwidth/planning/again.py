@@ -9,19 +9,19 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from bandwidth.analysis.plain_results import plain_results
+from bandwidth.analysis.result_pairs import SIZE_SLACK
+from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.nvml import Nvml
 from bandwidth.machine.reader import Reader
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Plan
-from bandwidth.engines.registry import ENGINES, engines_of
-from bandwidth.planning.options import ALL_TARGETS, HOST, PCIE, MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import ALL_TARGETS, HOST, PCIE, MeasureOptions
 from bandwidth.planning.preparation import Preparation, Surroundings, gpu_plan, look_around, of_host
 from bandwidth.planning.saved_options import TARGET, options_from_json
 from bandwidth.results import Case, NotRun, Record
-from bandwidth.analysis.plain_results import plain_results
-from bandwidth.analysis.result_pairs import SIZE_SLACK
 from bandwidth.theory.formula import plural
 
 LONGEST_COUNT = 10

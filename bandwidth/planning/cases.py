@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bandwidth.machine.topology import Topology
-from bandwidth.engines.registry import EngineEntry
-from bandwidth.machine.gpu_attributes import GpuFacts
-from bandwidth.kernels import Kernel
 from bandwidth.ceilings.host import HostTheory
+from bandwidth.engines.interface import EngineEntry
+from bandwidth.kernels import Kernel
+from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.machine.topology import Topology
 from bandwidth.planning.selection import Crew
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case, NotRun

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bandwidth.ceilings.gpu import DeviceTheory, device_theories
+from bandwidth.ceilings.host import HostTheory
+from bandwidth.engines.interface import DeviceMaker, EngineEntry
 from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.kernels import KERNELS, LEAST_DRAM_BYTES
 from bandwidth.machine.facts import Facts
+from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.memory import usable_memory_bytes
 from bandwidth.planning.cases import Plan, PlannedCase
-from bandwidth.engines.registry import DeviceMaker, EngineEntry
-from bandwidth.machine.gpu_attributes import GpuFacts
-from bandwidth.ceilings.gpu import DeviceTheory, device_theories
-from bandwidth.kernels import KERNELS, LEAST_DRAM_BYTES
-from bandwidth.ceilings.host import HostTheory
 from bandwidth.planning.options import (
     ALL_TARGETS,
     DEFAULT_BUDGET_S,

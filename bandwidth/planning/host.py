@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bandwidth.ceilings.host import HostTheory, host_theory
+from bandwidth.engines.interface import EngineEntry
+from bandwidth.kernels import KERNELS, STREAMING
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench, Plan, PlannedCase
-from bandwidth.engines.registry import EngineEntry
-from bandwidth.kernels import KERNELS, STREAMING
-from bandwidth.ceilings.host import HostTheory, host_theory
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.selection import (
     Crew,
@@ -43,7 +43,7 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
     engines, notes = choose_engines(options.engines)
     check_stores(options.stores, engines)
     allowed = restricted(topology, options.cpus)
-    theory = host_theory(options, facts, topology.sockets)
+    theory = host_theory(options.given_memory, facts, topology.sockets)
     bench = Bench(allowed, engines, choose_kernels(options.kernels, engines), options.stores)
     study = studies_of(options, bench) if options.is_study else _table(options, bench)
     wanted = sizings_of(options.size_bytes, allowed, study.cpu_sets)

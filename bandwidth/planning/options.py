@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bandwidth.ceilings.host import GivenMemory
 from bandwidth.errors import UsageError
-from bandwidth.machine.facts import Facts
 from bandwidth.kernels import MIXES, STORES
+from bandwidth.machine.facts import Facts
 from bandwidth.units import format_size
 
 HOST, DEVICE, PCIE = TARGETS = ("host", "device", "pcie")
@@ -136,6 +137,11 @@ class MeasureOptions:
         if not 1 <= low <= high:
             ends = [format_size(end) if self.sweep == SIZE_SWEEP and end > 0 else str(end) for end in (low, high)]
             raise UsageError(f"--range {'-'.join(ends)} is upside down or below 1", "give the smaller end first")
+
+    @property
+    def given_memory(self) -> GivenMemory:
+        """The memory that the user names."""
+        return GivenMemory(self.memory, self.memory_source, self.sockets)
 
     @property
     def is_study(self) -> bool:

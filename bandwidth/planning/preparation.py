@@ -7,21 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bandwidth.ceilings.host import host_theory
+from bandwidth.ceilings.modules import with_saved_modules
+from bandwidth.engines.interface import EngineEntry
+from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.facts import Facts
+from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.gpus import has_nvidia
-from bandwidth.ceilings.modules import with_saved_modules
 from bandwidth.machine.nvml import Nvml, SystemNvml
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import Reader, SystemReader
 from bandwidth.machine.topology import Topology, read_topology
 from bandwidth.planning.cases import Plan
-from bandwidth.engines.registry import ENGINES, EngineEntry, engines_of
-from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.planning.gpu import LINK_PATHS, make_gpu_plan
-from bandwidth.ceilings.host import host_theory
-from bandwidth.planning.options import ALL_DEVICES, ALL_TARGETS, DEVICE, HOST, THREAD_SWEEP, MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import ALL_DEVICES, ALL_TARGETS, DEVICE, HOST, THREAD_SWEEP, MeasureOptions
 from bandwidth.planning.selection import check_engines, check_target
 
 # How a note begins that says why no GPU is measured.
@@ -145,7 +146,7 @@ def gpu_plan(options: MeasureOptions, here: Surroundings, *, opened: bool = True
     name = next((name for name in known if name in (options.engines or ())), next(iter(known)))
     found = _found(options, ENGINES[name], opened=opened)
     return make_gpu_plan(
-        options, here.facts, ENGINES[name], found, host_theory(options, here.facts, here.topology.sockets)
+        options, here.facts, ENGINES[name], found, host_theory(options.given_memory, here.facts, here.topology.sockets)
     )
 
 

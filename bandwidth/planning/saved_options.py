@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import Any, get_type_hints
 
-from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.cpu_list import format_cpu_list
+from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.planning.options import CHANGES_CASES, OPTION, SIZE_SWEEP, MeasureOptions
 from bandwidth.units import size_option
 

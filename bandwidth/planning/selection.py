@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bandwidth.errors import UsageError
 from bandwidth.cpu_list import format_cpu_list
+from bandwidth.engines.interface import EngineEntry
+from bandwidth.engines.registry import ENGINES, engines_of
+from bandwidth.errors import UsageError
 from bandwidth.machine.topology import Topology
-from bandwidth.engines.registry import ENGINES, EngineEntry, engines_of
 from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, HOST, TARGETS
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bandwidth.engines.host.cycles import cycle_key
 from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES, kernel_of
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.memory import usable_memory_bytes
 from bandwidth.machine.topology import Topology
-from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES, kernel_of
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.results import Case
 from bandwidth.units import KIBI, format_size
@@ -135,11 +136,6 @@ def _latency_regions(cases: Iterable[Case]) -> dict[tuple[object, ...], int]:
             if "load" in case.variant:
                 regions["load", case.cpus] = case.working_set_bytes
     return regions
-
-
-def cycle_key(case: Case) -> tuple[object, ...]:
-    """Return what latencies must share to share their cycle of addresses."""
-    return case.cpus[:1], case.variant.get("memory_node"), case.working_set_bytes
 
 
 def _most(cases: Iterable[Case], half: str) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bandwidth.engines.interface import EngineEntry
 from bandwidth.errors import UsageError
+from bandwidth.kernels import KERNELS, MIXES, ORDINARY, STREAMING
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench
-from bandwidth.engines.registry import EngineEntry
-from bandwidth.kernels import KERNELS, MIXES, ORDINARY, STREAMING
 from bandwidth.planning.options import SIZE_SWEEP, MeasureOptions
 from bandwidth.planning.selection import Crew, check_thread_count, choose_crews, cpus_of
 from bandwidth.planning.sizing import CpuSet, Sizing, Sizings

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bandwidth.analysis.curves import LoadCurve, SizeCurve, loaded_latency, size_curves
+from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     HOST,
@@ -15,8 +17,6 @@ from bandwidth.report.labels import (
 )
 from bandwidth.report.sweeps import level_words
 from bandwidth.results import Observed, Record, Summary
-from bandwidth.analysis.curves import LoadCurve, SizeCurve, loaded_latency, size_curves
-from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.units import format_percent, format_size
 
 _HZ_PER_GHZ = 1e9

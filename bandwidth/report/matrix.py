@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bandwidth.analysis.grouping import NODE_KEYS, has_figure
+from bandwidth.analysis.node_matrices import NodeCell, NodeMatrix, node_matrices, placement
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     INVALID,
@@ -16,8 +18,6 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Record
-from bandwidth.analysis.grouping import NODE_KEYS, has_figure
-from bandwidth.analysis.node_matrices import NodeCell, NodeMatrix, node_matrices, placement
 from bandwidth.units import format_percent
 
 # As many memory nodes stand side by side within 80 columns, rates of three digits among them.

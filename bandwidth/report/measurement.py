@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bandwidth.analysis.plain_results import alone_results
+from bandwidth.analysis.result_pairs import is_size_check, size_checks
 from bandwidth.report.document import Document, Table
 from bandwidth.report.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks, gpu_sizes
 from bandwidth.report.labels import (
@@ -25,8 +27,6 @@ from bandwidth.report.sweeps import size_blocks, thread_blocks
 from bandwidth.report.transfers import peer_blocks, transfer_rate_blocks, transfer_size_blocks
 from bandwidth.results import Examination, Finding, Record, Result, summarise
 from bandwidth.results.files import record_to_json
-from bandwidth.analysis.plain_results import alone_results
-from bandwidth.analysis.result_pairs import is_size_check, size_checks
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
 # A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from bandwidth.analysis.plain_results import plain_results
+from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
 from bandwidth.kernels import MIXES, STREAMING, kernel_of
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
@@ -18,8 +20,6 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Case, Record, Result, summarise
-from bandwidth.analysis.plain_results import plain_results
-from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bandwidth.analysis.curves import (
+    KNEE_SHARE,
+    MEMORY,
+    SizeCurve,
+    SizePoint,
+    ThreadCurve,
+    ThreadPoint,
+    knee,
+    size_curves,
+    thread_curves,
+)
+from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     HOST,
@@ -19,18 +31,6 @@ from bandwidth.report.labels import (
     variant_words,
 )
 from bandwidth.results import Case, Record
-from bandwidth.analysis.curves import (
-    KNEE_SHARE,
-    MEMORY,
-    SizeCurve,
-    SizePoint,
-    ThreadCurve,
-    ThreadPoint,
-    knee,
-    size_curves,
-    thread_curves,
-)
-from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.units import format_percent, format_size
 
 # What a row of plateaus has a column for, or is made of.

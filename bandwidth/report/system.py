@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bandwidth.ceilings.host import HostTheory
 from bandwidth.findings.setup import examine_facts, examine_memory
 from bandwidth.machine.facts import READ, Fact, Facts, Json
-from bandwidth.ceilings.host import HostTheory
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import finding_line
 from bandwidth.report.system_gpus import gpu_names, gpu_tables

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bandwidth.analysis.curves import SizeCurve, size_curves
+from bandwidth.analysis.grouping import grouped
+from bandwidth.analysis.peer_matrices import PeerMatrix, peer_matrices
+from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.ceilings.gpu import link_peak
 from bandwidth.report.document import Column, Table
 from bandwidth.report.gpus import PCIE, device_words
@@ -20,10 +24,6 @@ from bandwidth.report.labels import (
     target_words,
 )
 from bandwidth.results import Record, Result, summarise
-from bandwidth.analysis.curves import SizeCurve, size_curves
-from bandwidth.analysis.grouping import grouped
-from bandwidth.analysis.peer_matrices import PeerMatrix, peer_matrices
-from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.theory import Peak
 from bandwidth.units import format_duration, format_percent, format_rate, format_size
 

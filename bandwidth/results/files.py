@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from bandwidth.errors import BandwidthError
 from bandwidth.cpu_list import format_cpu_list, parse_cpu_list
+from bandwidth.errors import BandwidthError
 from bandwidth.results.model import (
     Case,
     Conditions,

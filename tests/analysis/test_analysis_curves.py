@@ -7,9 +7,9 @@ from curves_support import KIB, MIB, ORDINARY, STREAMING, point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.results import Observed
 from bandwidth.analysis.curves import KNEE_SHARE, knee, loaded_latency, size_curves, thread_curves
 from bandwidth.analysis.plain_results import alone_results, plain_results
+from bandwidth.results import Observed
 
 RATES = st.floats(0.01, 1000)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from curves_support import STREAMING, nodes
 
-from bandwidth.results import Observed
 from bandwidth.analysis.node_matrices import node_matrices, placement
 from bandwidth.analysis.plain_results import alone_results, plain_results
+from bandwidth.results import Observed
 
 
 def test_a_matrix_has_a_cell_for_each_pair_and_the_nodes_without_processors(rate, make_record):

@@ -7,9 +7,9 @@ from curves_support import CACHES, KIB, MIB, point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.results import Observed
 from bandwidth.analysis.curves import size_curves
 from bandwidth.analysis.plateaus import plateaus
+from bandwidth.results import Observed
 
 # Two points an octave, from 4 KiB to 384 MiB.
 SIZES = [size for power in range(12, 29) for size in (2**power, 3 * 2 ** (power - 1))]

@@ -13,13 +13,13 @@ import sys
 
 from pairs import ratio_of_pairs
 
+from bandwidth.engines.host.engine import HostEngine
+from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 
 BAR = 0.97
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 
+from bandwidth.engines.registry import ENGINES, make_engines
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.engines.registry import ENGINES, make_engines
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 
 
 class OurCase:

@@ -16,15 +16,15 @@ from gpu_machine import Driver, stand_in
 from measuring_support import hybrid_topology, small_topology, two_socket_topology
 from simulated_machine import Machine
 
+from bandwidth.analysis.plain_results import plain_results
 from bandwidth.cli import app
 from bandwidth.comparison.checked_now import Rules, check_now
+from bandwidth.engines import registry as engines
 from bandwidth.findings import examine
 from bandwidth.machine.activity import Activity
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.engines import registry as engines
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.results.files import load, save
-from bandwidth.analysis.plain_results import plain_results
 
 GB = 10**9
 SIZE = 256 * 1024**2

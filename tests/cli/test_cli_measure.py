@@ -21,10 +21,11 @@ from measuring_support import small_topology
 
 from bandwidth import text_files
 from bandwidth.cli.app import run
+from bandwidth.engines.interface import Block, EngineEntry
+from bandwidth.engines.registry import ENGINES, FAMILIES
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
 from bandwidth.machine.probe import collect
-from bandwidth.engines.registry import ENGINES, FAMILIES, Block, EngineEntry
 from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 from bandwidth.results import files as results_files
 from bandwidth.results import summarise

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bandwidth.cli import app
+from bandwidth.engines.cuda import end_to_end
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
-from bandwidth.engines.cuda import end_to_end
 from bandwidth.offload import now
 from bandwidth.offload.figures import Source
 from bandwidth.results.files import save

@@ -5,9 +5,9 @@ import importlib.util
 import pytest
 from measuring_support import small_topology
 
-from bandwidth.errors import BandwidthError
-from bandwidth.engines.registry import ENGINES, make_engines
 from bandwidth.engines.host.native_code import job as native_job
+from bandwidth.engines.registry import ENGINES, make_engines
+from bandwidth.errors import BandwidthError
 
 
 def find_no(name):

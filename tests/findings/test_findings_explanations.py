@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth import BandwidthError, statistics
+from bandwidth.analysis.curves import KNEE_SHARE
 from bandwidth.findings import (
     EXPLANATIONS,
     comparable,
@@ -25,7 +26,6 @@ from bandwidth.findings import (
     threads,
     validity,
 )
-from bandwidth.analysis.curves import KNEE_SHARE
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE
 
 

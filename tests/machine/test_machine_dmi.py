@@ -13,11 +13,11 @@ from dmidecode_text import NEW, OLD, machine_text, structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bandwidth.ceilings.host import host_theory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.dmi.facts import facts_of_content
 from bandwidth.machine.dmi.file import dmi_of, text_of
 from bandwidth.machine.dmi.text import dmi_of_text
-from bandwidth.ceilings.host import host_theory
 from bandwidth.planning.options import MeasureOptions
 
 CAPTURED = Path(__file__).parent / "captured"

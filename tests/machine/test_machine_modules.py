@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.errors import BandwidthError
-from bandwidth.machine.modules.channels import count_channels
-from bandwidth.machine.facts import Fact, Facts
 from bandwidth.ceilings.modules import configured_memory, with_saved_modules
+from bandwidth.errors import BandwidthError
+from bandwidth.machine.facts import Fact, Facts
+from bandwidth.machine.modules.channels import count_channels
 from bandwidth.machine.modules.table import (
     SMBIOS_TABLE,
     UDEV_DATABASE,

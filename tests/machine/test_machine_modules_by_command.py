@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.machine.facts import Facts
 from bandwidth.ceilings.modules import configured_memory
-from bandwidth.machine.modules.table import SMBIOS_TABLE, UDEV_DATABASE, module_facts
+from bandwidth.machine.facts import Facts
 from bandwidth.machine.modules.by_command import (
     PHYSICAL_MEMORY,
     SYSTEM_PROFILER,
     parse_physical_memory,
     parse_system_profiler,
 )
+from bandwidth.machine.modules.table import SMBIOS_TABLE, UDEV_DATABASE, module_facts
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 

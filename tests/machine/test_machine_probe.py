@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 
-from bandwidth.machine.facts import CONFIDENCES, Facts
 from bandwidth.ceilings.modules import configured_memory
+from bandwidth.machine.facts import CONFIDENCES, Facts
 from bandwidth.machine.modules.table import SMBIOS_TABLE
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader, SystemReader, read_integer, whole_number

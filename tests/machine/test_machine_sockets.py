@@ -7,8 +7,8 @@ import pytest
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 
 SPEC, SOCKET = "DDR5-4800 x8", 307_200_000_000
 ARM = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n\n"

@@ -11,15 +11,15 @@ from functools import partial
 import pytest
 from measuring_support import ScriptedEngine, small_topology
 
+from bandwidth.engines.host.workers import Team, worker_threads
 from bandwidth.findings import examine
 from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import CapturedReader, SystemReader
 from bandwidth.measuring.disturbance import disturbances
-from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.host import make_plan
 from bandwidth.measuring.run import Measurement
-from bandwidth.engines.host.workers import Team, worker_threads
+from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.results import summarise
 from bandwidth.results.files import parse, record_to_json
 

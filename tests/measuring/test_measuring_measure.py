@@ -15,8 +15,8 @@ from bandwidth.machine.reader import SystemReader
 from bandwidth.measuring import lock
 from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME
 from bandwidth.measuring.measure import measure_prepared
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.preparation import Preparation, Surroundings
 
 

@@ -8,13 +8,13 @@ from gpu_machine import facts as gpu_facts
 from measuring_support import ScriptedEngine, small_topology, two_socket_topology
 from simulated_machine import Machine
 
+from bandwidth.ceilings.host import HostTheory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
-from bandwidth.planning.gpu import make_gpu_plan
-from bandwidth.ceilings.host import HostTheory
-from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.host import make_plan
 from bandwidth.measuring.run import Measurement
+from bandwidth.planning.gpu import make_gpu_plan
+from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.results import summarise
 
 

@@ -8,6 +8,7 @@ import pytest
 from gpu_machine import Driver, stand_in
 from measuring_support import hybrid_topology, small_topology, two_socket_topology
 
+from bandwidth.analysis.plain_results import plain_results
 from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.reader import CapturedReader
@@ -16,7 +17,6 @@ from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.preparation import prepare
 from bandwidth.planning.saved_options import options_to_json
 from bandwidth.results import Conditions, Record, Result, Samples
-from bandwidth.analysis.plain_results import plain_results
 
 MIB = 1024**2
 SAMPLES = Samples((0.02,) * 6, 1, 0.0, "precision")

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from measuring_support import MIB, small_topology
 
-from bandwidth.planning.cases import Bench
 from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import KERNELS, kernel_of
+from bandwidth.planning.cases import Bench
 from bandwidth.planning.selection import Crew
 from bandwidth.planning.sizing import Sizing
 

@@ -5,8 +5,8 @@ from measuring_support import GIB, MIB, facts_with_memory, small_topology, two_s
 
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 
 NOTHING_KNOWN = Facts({})
 

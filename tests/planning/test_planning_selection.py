@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from measuring_support import hybrid_topology, small_topology, two_socket_topology
 
+from bandwidth.engines.registry import ENGINES
 from bandwidth.errors import UsageError
 from bandwidth.machine.facts import Facts
-from bandwidth.engines.registry import ENGINES
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.selection import choose_crews, choose_engines, choose_kernels, cpus_of, restricted
 
 TOPOLOGY = two_socket_topology()

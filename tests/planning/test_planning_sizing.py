@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measuring_support import GIB, MIB, facts_with_memory, hybrid_topology, small_topology, two_socket_topology
 
-from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.machine.facts import Facts
+from bandwidth.engines.host.cycles import cycle_key
 from bandwidth.engines.host.memory import (
     ELEMENT_BYTES,
     PAGE_BYTES,
@@ -16,9 +15,11 @@ from bandwidth.engines.host.memory import (
     Layout,
     layout_key,
 )
-from bandwidth.planning.options import MeasureOptions
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
-from bandwidth.planning.sizing import MEMORY_SHARE, cycle_key, dram_rule_bytes, memory_needed, sizings_of
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.sizing import MEMORY_SHARE, dram_rule_bytes, memory_needed, sizings_of
 
 NOTHING_KNOWN = Facts({})
 STUDIES = (

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from measuring_support import GIB, MIB, small_topology, two_socket_topology
 from simulated_machine import Machine
 
+from bandwidth.analysis.curves import size_curves
+from bandwidth.analysis.result_pairs import is_size_check, size_check_of, size_checks
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
 from bandwidth.machine.facts import Facts
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.studies import LOADS, points
-from bandwidth.analysis.curves import size_curves
 from bandwidth.results.files import parse, record_to_json
-from bandwidth.analysis.result_pairs import is_size_check, size_check_of, size_checks
 
 KIB = 1024
 

@@ -6,8 +6,8 @@ import pytest
 from measuring_support import small_topology, two_socket_topology
 
 from bandwidth.machine.facts import Facts
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.report import render
 from bandwidth.report.plan import plan_document
 

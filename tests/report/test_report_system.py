@@ -9,13 +9,12 @@ import re
 
 import pytest
 
+from bandwidth.ceilings.host import GivenMemory, HostTheory, host_theory
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.modules.table import UDEV_DATABASE
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.ceilings.host import HostTheory, host_theory
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.report import FORMATS, Table, render
 from bandwidth.report.system import system_document, system_json
 from bandwidth.theory import peak
@@ -62,7 +61,7 @@ def facts():
 
 @pytest.fixture(scope="module")
 def theory(facts):
-    return host_theory(MeasureOptions(), facts, read_topology(captured()).sockets)
+    return host_theory(GivenMemory(), facts, read_topology(captured()).sockets)
 
 
 UNKNOWN = HostTheory(None, 1, "", "this is a virtual machine", "give --memory")

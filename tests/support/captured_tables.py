@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bandwidth.machine.facts import Fact, Facts
 from bandwidth.ceilings.modules import ConfiguredMemory, configured_memory
+from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.modules.table import facts_of_table, judged_table
 from bandwidth.machine.smbios import Module, plausible_mt_s, plausible_width_bits
 from bandwidth.units import KIBI

@@ -9,10 +9,11 @@ from typing import Any
 import cupy_stand_in
 from cupy_stand_in import Operation, StandIn
 
+from bandwidth.engines.interface import EngineEntry
+from bandwidth.engines.registry import ENGINES
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.machine.reader import CapturedReader
-from bandwidth.engines.registry import ENGINES, EngineEntry
 from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.machine.reader import CapturedReader
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 # How fast the stand-in is, in bytes a second: so slow that every block is one call, which NumPy has to work out.

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from measuring_support import MIB, small_topology
 
-from bandwidth.machine.topology import Topology
-from bandwidth.planning.cases import Bench
-from bandwidth.engines.registry import ENGINES
-from bandwidth.engines.host.engine import HostEngine, Runner
+from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.native_runner import NativeRunner
 from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
+from bandwidth.engines.host.runner import Runner
+from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import KERNELS
+from bandwidth.machine.topology import Topology
+from bandwidth.planning.cases import Bench
 from bandwidth.planning.selection import Crew, cpus_of
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case

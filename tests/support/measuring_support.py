@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bandwidth.engines.interface import Block
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.numa import NumaNode
 from bandwidth.machine.topology import Cache, Core, Topology
-from bandwidth.engines.registry import Block
 from bandwidth.results import Case
 
 MIB = 1024**2

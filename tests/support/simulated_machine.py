@@ -15,10 +15,10 @@ from measuring_support import MIB, ScriptedEngine, two_socket_topology
 from bandwidth.findings import examine
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.cases import Plan
-from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.host import make_plan
 from bandwidth.measuring.run import Measurement, Outcome
+from bandwidth.planning.cases import Plan
+from bandwidth.planning.host import make_plan
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.saved_options import options_to_json
 from bandwidth.report import render
 from bandwidth.report.measurement import measurement_document

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bandwidth.engines.cuda.device import ARRAY_ALIGNMENT, aligned
-from bandwidth.engines.cuda.source import PAIR_BYTES, PATHS
 from bandwidth.engines.cuda.passes import MEMCPY, MEMSET, NODE_BYTES
+from bandwidth.engines.cuda.source import PAIR_BYTES, PATHS
 from bandwidth.engines.cuda.transfers import PAGE_BYTES, PAGEABLE, PINNED, WRITE_COMBINED, Regions
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.errors import BandwidthError
 from bandwidth.engines.cuda.contents import Checked, Contents, HostContents, KernelContents
 from bandwidth.engines.cuda.errors import cannot_cache, no_such_device, out_of_memory, told
 from bandwidth.engines.cuda.source import OPTIONS, common_source, kernel_source, names_in
-from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS
+from bandwidth.machine.gpu_attributes import GpuFacts
 
 # driver_types.h: cudaDeviceAttr.
 _MULTIPROCESSORS, _ECC, _MEMORY_CLOCK_KHZ, _BUS_BITS, _L2_BYTES = 16, 32, 36, 37, 38

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bandwidth.machine.reader import Reader, SystemReader, read_integer
 from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, count_devices, read_facts
 from bandwidth.engines.cuda.errors import cannot_cache, no_such_device, told
 from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.machine.reader import Reader, SystemReader, read_integer
 
 
 def load_cupy() -> Any:

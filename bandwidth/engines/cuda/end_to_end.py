@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from bandwidth.engines.cuda.discovery import devices, load_cupy
+from bandwidth.engines.cuda.errors import told
+from bandwidth.engines.cuda.transfers import page_locked
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.memory import memory_facts, usable_memory_bytes
 from bandwidth.machine.reader import Reader, SystemReader
-from bandwidth.engines.cuda.errors import told
-from bandwidth.engines.cuda.discovery import devices, load_cupy
-from bandwidth.engines.cuda.transfers import page_locked
 from bandwidth.statistics import median
 
 EXPRESSION = "data.sum()"

@@ -11,14 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from bandwidth.errors import BandwidthError
-from bandwidth.machine.topology import Topology
-from bandwidth.engines.registry import Block
 from bandwidth.engines.cuda import discovery as cuda_finding
 from bandwidth.engines.cuda.cases import PCIE, bytes_each, needed_bytes, peer_of, refusal
 from bandwidth.engines.cuda.contents import PIECE_BYTES
 from bandwidth.engines.cuda.device import Gpu, count_devices
-from bandwidth.engines.cuda.source import PATHS
 from bandwidth.engines.cuda.passes import (
     MEMCPY,
     MEMSET,
@@ -30,6 +26,7 @@ from bandwidth.engines.cuda.passes import (
     Tuning,
     tune,
 )
+from bandwidth.engines.cuda.source import PATHS
 from bandwidth.engines.cuda.timing import Timing, Work, timed
 from bandwidth.engines.cuda.transfers import (
     LOOK_COPIES,
@@ -46,8 +43,11 @@ from bandwidth.engines.cuda.transfers import (
     fill_host,
     set_peer_access,
 )
-from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.engines.interface import Block
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
+from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 
 # A GPU's clocks rise within this time, and fall again when it has had nothing to do for a while.

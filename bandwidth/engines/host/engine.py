@@ -11,13 +11,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bandwidth.errors import BandwidthError
-from bandwidth.machine.topology import Topology
-from bandwidth.engines.registry import Block
 from bandwidth.engines.host.memory import (
     PAGE_ELEMENTS,
     PIECE_ELEMENTS,
@@ -28,8 +25,12 @@ from bandwidth.engines.host.memory import (
     array_elements,
     pieces,
 )
+from bandwidth.engines.host.runner import Runner, Work
+from bandwidth.engines.host.workers import NS_PER_S, Stamp
+from bandwidth.engines.interface import Block
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import CACHE_MULTIPLE, TAKEN_BITS, XOR, Kernel, kernel_of, stores_of
-from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 
 if TYPE_CHECKING:
@@ -47,48 +48,6 @@ ROUNDING = 2.0**-52
 # Words of a line, and of the rows in which lines are joined first.
 COLUMNS = 8
 ROW = 1024
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one thread does in one call: a kernel on its arrays, with a kind of store where there is a choice.
-
-    `vector_bytes` is the width of the vectors where several were tried, 0 for the widest.
-    """
-
-    kernel: Kernel
-    stores: str | None
-    part: Part
-    scalar: float
-    vector_bytes: int = 0
-
-
-class Runner(Protocol):
-    """How passes are run: by NumPy calls, or by compiled code."""
-
-    def prepare(self, cases: Sequence[Case]) -> Mapping[str, str]:
-        """Get ready for the kernels of some cases, and return the ids of those that cannot be had, with the reason.
-
-        Raises BandwidthError where none can.
-        """
-
-    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
-        """Run each thread's work `calls` times, all at once; a stamp's value is what a reducing kernel returned.
-
-        That is what `joined` makes of the last pass modulo 2^64, or the sum of all passes' products.
-        """
-
-    def joined(self, columns: Sequence[int]) -> int:
-        """Return the word that a pass makes of the exclusive ors of its eight columns of words."""
-
-    def tune(self, team: Team, works: Sequence[Work]) -> int:
-        """Return the width of vectors in bytes that does some work fastest, 0 for the widest or where none is known."""
-
-    def clock_hz(self, team: Team) -> float | None:
-        """Return the clock of the first worker's core just now in Hz, None where it cannot be seen."""
-
-    def stop(self) -> None:
-        """End work that is under way after the pass that it is in."""
 
 
 @dataclass(frozen=True)

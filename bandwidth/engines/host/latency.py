@@ -14,18 +14,18 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.errors import BandwidthError
-from bandwidth.machine.topology import Topology
-from bandwidth.engines.registry import Block
-from bandwidth.engines.host.memory import PAGE_BYTES, Region, pieces
 from bandwidth.engines.host.clock import clock_hz
+from bandwidth.engines.host.cycles import cycle_key
+from bandwidth.engines.host.memory import PAGE_BYTES, Region, pieces
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
-from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
 from bandwidth.engines.host.native_code.job import CHAIN_LENGTH, CHUNK_BYTES, Gate, Job, Status
+from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
 from bandwidth.engines.host.placement import share_on_node
-from bandwidth.kernels import ELEMENT_BYTES
-from bandwidth.planning.sizing import cycle_key
 from bandwidth.engines.host.workers import NS_PER_S, Team
+from bandwidth.engines.interface import Block
+from bandwidth.errors import BandwidthError
+from bandwidth.kernels import ELEMENT_BYTES
+from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 
 LINE_BYTES = 64

@@ -16,11 +16,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.errors import BandwidthError
-from bandwidth.machine.topology import Topology
 from bandwidth.engines.host.placement import bind, huge_page_share, share_on_node
-from bandwidth.kernels import ELEMENT_BYTES, Kernel, kernel_of
 from bandwidth.engines.host.workers import Team
+from bandwidth.errors import BandwidthError
+from bandwidth.kernels import ELEMENT_BYTES, Kernel, kernel_of
+from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 from bandwidth.units import format_size
 

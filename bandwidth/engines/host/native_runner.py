@@ -8,9 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bandwidth.errors import BandwidthError
-from bandwidth.engines.host.engine import Work
 from bandwidth.engines.host.clock import clock_hz
+from bandwidth.engines.host.native_code.job import Gate, Job, Status
 from bandwidth.engines.host.native_code.rows import (
     CLOCK,
     LARGE_BYTES,
@@ -20,10 +19,11 @@ from bandwidth.engines.host.native_code.rows import (
     widths_to_try,
 )
 from bandwidth.engines.host.native_code.rows import function_name as name_of
-from bandwidth.engines.host.native_code.job import Gate, Job, Status
-from bandwidth.kernels import STREAMING, kernel_of, stores_of
-from bandwidth.engines.sampling import calls_for_block
+from bandwidth.engines.host.runner import Work
 from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.engines.sampling import calls_for_block
+from bandwidth.errors import BandwidthError
+from bandwidth.kernels import STREAMING, kernel_of, stores_of
 from bandwidth.results import Case
 from bandwidth.statistics import median
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from bandwidth.engines.host.engine import Work
 from bandwidth.engines.host.memory import Doubles
+from bandwidth.engines.host.runner import Work
 from bandwidth.engines.host.workers import Stamp, Team
 from bandwidth.results import Case
 

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from bandwidth.machine.dmi.described import Dmi, ProcessorSocket, family_and_model, processor_name, processor_vendor, stated
+from bandwidth.machine.dmi.described import (
+    Dmi,
+    ProcessorSocket,
+    family_and_model,
+    processor_name,
+    processor_vendor,
+    stated,
+)
 from bandwidth.machine.smbios import END_OF_TABLE, double_word, parse_memory_devices, string_of, structures, word
 
 _ANCHORS = (b"_SM3_", b"_SM_", b"_DMI_")

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.dmi.described import Dmi
 from bandwidth.machine.dmi.binary import dmi_of_dump, is_table
+from bandwidth.machine.dmi.described import Dmi
 from bandwidth.machine.dmi.lines import lines_of
 from bandwidth.machine.dmi.text import dmi_of_text
 from bandwidth.machine.lscpu import is_lscpu

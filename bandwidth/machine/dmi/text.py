@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from bandwidth.machine.dmi.described import Dmi, ProcessorSocket, family_and_model, processor_name, processor_vendor, stated
 from bandwidth.machine.dmi.completeness import doubt_of
+from bandwidth.machine.dmi.described import (
+    Dmi,
+    ProcessorSocket,
+    family_and_model,
+    processor_name,
+    processor_vendor,
+    stated,
+)
 from bandwidth.machine.dmi.lines import DEVICE, MOST_STRUCTURES, Structure, size_of, structures_of, untitled_devices
 from bandwidth.machine.smbios import Module, plausible_mt_s, plausible_width_bits
 

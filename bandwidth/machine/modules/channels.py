@@ -11,7 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bandwidth.machine.modules.slot_names import MOST_SLOTS_A_CHANNEL, Reading, customs, readings, sockets_with_modules, upper
+from bandwidth.machine.modules.slot_names import (
+    MOST_SLOTS_A_CHANNEL,
+    Reading,
+    customs,
+    readings,
+    sockets_with_modules,
+    upper,
+)
 from bandwidth.machine.smbios import Module
 
 # Slots that one module plugs into; a soldered entry may stand for several chips on several channels.

@@ -13,19 +13,19 @@ from typing import TypeVar
 
 from bandwidth.catalog.files import FAMILIES_FILE
 from bandwidth.catalog.processor_families import ProcessorFamily, processor_family
-from bandwidth.machine.modules.channels import count_channels
 from bandwidth.machine.facts import DERIVED, READ, Fact, Facts, Json, known
-from bandwidth.machine.modules.speeds import Speed, configured_speed, rated_speed
-from bandwidth.machine.modules.widths import ddr_width, lpddr_width
 from bandwidth.machine.modules.by_command import (
     PHYSICAL_MEMORY,
     SYSTEM_PROFILER,
     parse_physical_memory,
     parse_system_profiler,
 )
+from bandwidth.machine.modules.channels import count_channels
+from bandwidth.machine.modules.slot_names import sockets_with_modules
+from bandwidth.machine.modules.speeds import Speed, configured_speed, rated_speed
+from bandwidth.machine.modules.widths import ddr_width, lpddr_width
 from bandwidth.machine.processor import NO_CONTAINER, NO_VIRTUALIZATION
 from bandwidth.machine.reader import Reader, whole_number
-from bandwidth.machine.modules.slot_names import sockets_with_modules
 from bandwidth.machine.smbios import Module, parse_memory_devices, plausible_mt_s, plausible_width_bits
 
 UDEV_DATABASE = "/run/udev/data/+dmi:id"

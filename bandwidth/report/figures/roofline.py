@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bandwidth.analysis.plain_results import plain_results
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS, SUM, Kernel
-from bandwidth.report.figures.data import Figure, Mark, Roofline
 from bandwidth.report.figures.captions import caption
+from bandwidth.report.figures.data import Figure, Mark, Roofline
 from bandwidth.report.labels import case_words
 from bandwidth.results import Record, Result, summarise
-from bandwidth.analysis.plain_results import plain_results
 from bandwidth.units import format_rate
 
 # The kernels whose rate stands for what the memory gives: reads alone, and STREAM's own measure.

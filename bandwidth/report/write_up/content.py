@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from bandwidth.analysis.plain_results import plain_results
 from bandwidth.findings import examine
 from bandwidth.plain_text import escaped
-from bandwidth.report.write_up.anonymise import with_texts
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Figure, distinct, file_name
 from bandwidth.report.figures.curves import latency_figures, loaded_figures, size_figures, thread_figures
+from bandwidth.report.figures.data import Figure, distinct, file_name
 from bandwidth.report.figures.rates import bar_figures, matrix_figures, peer_figures, strip_figures
 from bandwidth.report.figures.roofline import roofline_figures
 from bandwidth.report.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks
@@ -26,9 +26,9 @@ from bandwidth.report.measurement import host_heading, measurement_document
 from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
 from bandwidth.report.sweeps import size_blocks, thread_blocks
 from bandwidth.report.transfers import peer_blocks, transfer_rate_blocks, transfer_size_blocks
+from bandwidth.report.write_up.anonymise import with_texts
 from bandwidth.report.write_up.provenance import provenance_tables
 from bandwidth.results import Record, Result
-from bandwidth.analysis.plain_results import plain_results
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 NO_RATES = "No rates that stand for themselves: this record holds what follows below."

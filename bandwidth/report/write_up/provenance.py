@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from bandwidth.ceilings.host import HostTheory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
-from bandwidth.ceilings.host import HostTheory
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN
 from bandwidth.report.system import system_document

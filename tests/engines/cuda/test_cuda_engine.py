@@ -12,15 +12,15 @@ import pytest
 from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation, OutOfMemoryError, StandIn
 
 from bandwidth import own_process
-from bandwidth.errors import BandwidthError, HardwareError
-from bandwidth.engines.registry import ENGINES
 from bandwidth.engines.cuda import contents as cuda_contents
 from bandwidth.engines.cuda import timing as cuda_timing
-from bandwidth.engines.cuda.engine import CudaEngine
 from bandwidth.engines.cuda.cases import needed_bytes
 from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, KEPT_FREE_BYTES
 from bandwidth.engines.cuda.discovery import devices
+from bandwidth.engines.cuda.engine import CudaEngine
 from bandwidth.engines.cuda.source import PATHS, SHAPES
+from bandwidth.engines.registry import ENGINES
+from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
 

@@ -13,9 +13,9 @@ import pytest
 from cupy_stand_in import StandIn
 
 from bandwidth import own_process
-from bandwidth.errors import BandwidthError, HardwareError
-from bandwidth.engines.cuda.errors import said, told
 from bandwidth.engines.cuda.discovery import devices, load_cupy
+from bandwidth.engines.cuda.errors import said, told
+from bandwidth.errors import BandwidthError, HardwareError
 
 
 def errors_of(name):

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from bandwidth.errors import BandwidthError
 from bandwidth.engines.cuda import engine as cuda
-from bandwidth.engines.cuda.engine import CudaEngine
 from bandwidth.engines.cuda.discovery import devices, load_cupy
+from bandwidth.engines.cuda.engine import CudaEngine
 from bandwidth.engines.cuda.source import PATHS
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from measuring_support import MIB, small_topology
 
-from bandwidth.errors import BandwidthError
 from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.memory import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, array_elements
 from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS, ORDINARY, STREAMING
 
 ROWS = [("numpy", name, None) for name in OPERATIONS] + [

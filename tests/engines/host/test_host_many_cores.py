@@ -6,10 +6,10 @@ import pytest
 from measuring_support import GIB, hybrid_topology, small_topology, two_socket_topology
 from simulated_machine import LOCAL_NS, REMOTE_NS, Machine, lines_of, text_of
 
-from bandwidth.findings import examine
-from bandwidth.results import summarise
 from bandwidth.analysis.curves import knee, thread_curves
 from bandwidth.analysis.node_matrices import node_matrices
+from bandwidth.findings import examine
+from bandwidth.results import summarise
 
 NUMA_OF_128_CORES = 8
 

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from measuring_support import MIB, small_topology, two_socket_topology
 
-from bandwidth.errors import BandwidthError
-from bandwidth.machine.numa import NumaNode
 from bandwidth.engines.host import memory as host_memory
 from bandwidth.engines.host.memory import (
     HUGE_PAGE_BYTES,
@@ -22,7 +20,9 @@ from bandwidth.engines.host.memory import (
     array_elements,
     layout_key,
 )
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
+from bandwidth.machine.numa import NumaNode
 
 LATER = 60.0
 

@@ -15,15 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measuring_support import small_topology
 
-from bandwidth.errors import BandwidthError
 from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.native_code import passes
-from bandwidth.engines.host.native_code import rows
+from bandwidth.engines.host.native_code import passes, rows
 from bandwidth.engines.host.native_code.compiled import Library, _parsed, assembly, this_processor
+from bandwidth.engines.host.native_code.job import CHUNK_BYTES, JOB_FIELDS, Gate, Job, Status
 from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
 from bandwidth.engines.host.native_code.rows import PACED_READ, function_name
 from bandwidth.engines.host.native_runner import NO_STREAMING, NativeRunner
-from bandwidth.engines.host.native_code.job import CHUNK_BYTES, JOB_FIELDS, Gate, Job, Status
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KEPT_BITS, KERNELS, ORDINARY, STREAMING, TAKEN_BITS, XOR
 
 ROWS = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]

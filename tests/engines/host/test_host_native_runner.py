@@ -9,17 +9,17 @@ import time
 import pytest
 from measuring_support import MIB, small_topology
 
-from bandwidth.errors import BandwidthError
 from bandwidth.engines.host import native_runner as native_host
-from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.clock import CLOCK_CALLS, clock_hz
+from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.native_code import timing
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
+from bandwidth.engines.host.native_code.job import APART_BYTES, CHAIN_LENGTH, Gate, Job, Status
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ, function_name
 from bandwidth.engines.host.native_runner import NativeRunner
-from bandwidth.engines.host.native_code.job import APART_BYTES, CHAIN_LENGTH, Gate, Job, Status
-from bandwidth.kernels import KERNELS, ORDINARY, STREAMING, TAKEN_BITS
 from bandwidth.engines.host.workers import Team
+from bandwidth.errors import BandwidthError
+from bandwidth.kernels import KERNELS, ORDINARY, STREAMING, TAKEN_BITS
 
 WRITING = ("write", "copy", "scale", "add", "triad", "mix 3:1", "mix 2:1", "mix 1:1")
 REDUCING = ("read", "dot")

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from bandwidth.errors import BandwidthError
 from bandwidth.engines.host import workers
 from bandwidth.engines.host.workers import Team, Worker
+from bandwidth.errors import BandwidthError
 
 
 @pytest.fixture

@@ -17,18 +17,18 @@ from pathlib import Path
 
 import pytest
 
+from bandwidth.analysis.plain_results import plain_results
 from bandwidth.findings import examine
 from bandwidth.plain_text import escaped
 from bandwidth.report import FORMATS, render
-from bandwidth.report.write_up.anonymise import anonymised
 from bandwidth.report.measurement import measurement_document
+from bandwidth.report.write_up.anonymise import anonymised
 from bandwidth.report.write_up.content import NO_FINDINGS, make_write_up
 from bandwidth.report.write_up.html import html_page
 from bandwidth.report.write_up.latex import latex_text
 from bandwidth.report.write_up.markdown import markdown_text
 from bandwidth.results import summarise
 from bandwidth.results.files import load, record_to_json
-from bandwidth.analysis.plain_results import plain_results
 from bandwidth.units import format_percent, format_rate
 
 DATA = Path(__file__).parents[2] / "data" / "report"

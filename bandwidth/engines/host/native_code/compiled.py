@@ -9,11 +9,11 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from bandwidth.errors import BandwidthError
 from bandwidth.engines.host.native_code.emitter import module_of
+from bandwidth.engines.host.native_code.job import Job
 from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
 from bandwidth.engines.host.native_code.rows import Row
-from bandwidth.engines.host.native_code.job import Job
+from bandwidth.errors import BandwidthError
 
 
 def this_processor() -> Processor:

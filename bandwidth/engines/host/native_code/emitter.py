@@ -9,11 +9,11 @@ from typing import Any
 from llvmlite import ir
 
 from bandwidth.engines.host.native_code.flow import WORD, word
+from bandwidth.engines.host.native_code.job import CHAIN_LENGTH, CHUNK_BYTES
 from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
 from bandwidth.engines.host.native_code.processor import LINE_BYTES, Processor
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, NARROW_BYTES, PACED_READ, Row, function_name
 from bandwidth.engines.host.native_code.timing import TimedFunction
-from bandwidth.engines.host.native_code.job import CHAIN_LENGTH, CHUNK_BYTES
 from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
 
 # The kernel of a paced load: it is in no table of what can be measured.

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from llvmlite import ir
 
-from bandwidth.engines.host.native_code.processor import Processor
 from bandwidth.engines.host.native_code.job import JOB_FIELDS
+from bandwidth.engines.host.native_code.processor import Processor
 from bandwidth.kernels import ELEMENT_BYTES
 
 # The turn of a loop: takes an element number and the values that are handed on, and returns those for the next.

@@ -8,8 +8,8 @@ from typing import Any
 from llvmlite import ir
 
 from bandwidth.engines.host.native_code.flow import FLAG, WORD, JobFunction, flag, word
-from bandwidth.engines.host.native_code.processor import ARM, X86, Processor
 from bandwidth.engines.host.native_code.job import Status
+from bandwidth.engines.host.native_code.processor import ARM, X86, Processor
 from bandwidth.kernels import ELEMENT_BYTES
 
 # After this many looks at the barrier a waiting thread lets others run between looks, in case they share its CPU.

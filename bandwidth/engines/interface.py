@@ -1,0 +1,102 @@
+"""The contract of an engine: what a plan asks of it, what a run calls, and what a block gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.machine.topology import Topology
+from bandwidth.results import Case
+
+
+@dataclass(frozen=True)
+class Block:
+    """One timed block: from the first worker's start to the last worker's end, and how far apart they started.
+
+    `pinned` tells whether every worker was bound to its CPU; `observed` is what else was seen, as in `Result`, and
+    `tuning` what was tried and chosen for the case.
+    """
+
+    seconds: float
+    start_skew_s: float
+    pinned: bool = True
+    observed: Mapping[str, float] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Four methods. All cases share an engine's memory, so `verify` speaks of the block that ran last.
+
+    `compile_s` is how much of the time of `prepare` went into making code, which is not the measurement's.
+    """
+
+    compile_s: float
+
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> Mapping[str, str]:
+        """Lay out and fill the memory of all cases; every page is written by the thread that will use it.
+
+        Returns the ids of cases that cannot be measured here, with the reason. Raises BandwidthError where there is
+        not enough memory, or where filling it takes longer than `limit_s`, code apart.
+        """
+
+    def run_block(self, case: Case, calls: int) -> Block:
+        """Run `calls` passes of a case and return their time. Sources or scalars differ from the block before.
+
+        Raises BandwidthError where the machine did not let it run to its end.
+        """
+
+    def verify(self, case: Case, *, whole: bool) -> str:
+        """Return what is wrong with what the last block of `case` left, or "": all of it, or a sample of all parts."""
+
+    def close(self) -> None:
+        """End the workers and give the memory back; blocks that are under way end first."""
+
+
+# Asked for the state of a device by its PCI address while work is under way there: names and numbers.
+Look = Callable[[str], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where engines work: the machine's layout, the GPUs that are to be measured, and who sees their state."""
+
+    topology: Topology
+    gpus: tuple[GpuFacts, ...] = ()
+    look: Look | None = None
+
+
+@dataclass(frozen=True)
+class DeviceMaker:
+    """What a plan asks an engine of GPUs.
+
+    `find` returns GPUs by their numbers, None for all, and raises HardwareError where one cannot be used; `sight` is
+    the same without opening any, so that they take no part in what is measured meanwhile. `needed_bytes` is the memory
+    that a case takes on each of its devices, of which `kept_free_bytes` are left free.
+    """
+
+    find: Callable[[Sequence[int] | None], tuple[GpuFacts, ...]]
+    sight: Callable[[Sequence[int] | None], tuple[GpuFacts, ...]]
+    needed_bytes: Callable[[Case], int]
+    kept_free_bytes: int
+    loads_per_call: int
+    line_bytes: int
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """A row of ENGINES: the targets it can measure, its kernels, the most important first, and what it is.
+
+    Engines of one `family` share memory: one object measures for all of them. `lacks` returns what has to be installed
+    before it can be used, "" where nothing has. An engine of GPUs has `maker`, which imports it.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    kernels: tuple[str, ...]
+    family: str
+    what: str
+    has_stores: bool = False
+    lacks: Callable[[], str] = lambda: ""
+    maker: Callable[[], DeviceMaker] | None = None
