@@ -37,7 +37,9 @@ class Kernel:
     doubles, or 64-bit words where `words` is true.
     `updates`: the destination is read too, and keeps every other bit of each word (KEPT_BITS); `fused`: a product and a
     sum may be one instruction. `counted` says in words which bytes its rate counts. `mix` is its ratio of reads to
-    writes where it is one of the mixes, which are measured on request only.
+    writes where it is one of the mixes, which are measured on request only. `rank` orders those of the table by how
+    much they say, the first is measured first. `numpy` names the one call of NumPy that does it without a temporary:
+    a ufunc, `copyto` or `fill`; empty where it has none.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Kernel:
     fused: bool = False
     updates: bool = False
     mix: str = ""
+    rank: int = 99
+    numpy: str = ""
 
     @property
     def arrays(self) -> int:
@@ -88,34 +92,50 @@ def _mix(ratio: str, reads: int, formula: str, value: Callable[[Sequence[Any], A
 
 
 _EVERYWHERE = ("host", "device")
+# fmt: off
 KERNELS: dict[str, Kernel] = {
     kernel.name: kernel
     for kernel in (
-        Kernel("read", 1, 0, _EVERYWHERE, "xor of all a[i]", "8 read", lambda a, _: a[0], reduces=XOR, words=True),
-        Kernel("write", 0, 1, _EVERYWHERE, "c[i] = s", "8 written", lambda _, s: s),
-        Kernel("copy", 1, 1, _EVERYWHERE, "c[i] = a[i]", "8 read + 8 written", lambda a, _: a[0]),
-        Kernel("scale", 1, 1, _EVERYWHERE, "c[i] = s * a[i]", "8 read + 8 written", lambda a, s: s * a[0]),
-        Kernel("add", 2, 1, _EVERYWHERE, "c[i] = a[i] + b[i]", "16 read + 8 written", lambda a, _: a[0] + a[1]),
         Kernel(
-            "triad",
-            2,
-            1,
-            _EVERYWHERE,
-            "c[i] = a[i] + s * b[i]",
-            "16 read + 8 written",
-            lambda a, s: a[0] + s * a[1],
-            fused=True,
+            "read", 1, 0, _EVERYWHERE, "xor of all a[i]", "8 read", lambda a, _: a[0],
+            reduces=XOR, words=True, rank=2, numpy="bitwise_xor",
+        ),
+        Kernel("write", 0, 1, _EVERYWHERE, "c[i] = s", "8 written", lambda _, s: s, rank=4, numpy="fill"),
+        Kernel(
+            "copy", 1, 1, _EVERYWHERE, "c[i] = a[i]", "8 read + 8 written", lambda a, _: a[0],
+            rank=1, numpy="copyto",
         ),
         Kernel(
-            "dot", 2, 0, _EVERYWHERE, "sum of a[i] * b[i]", "16 read", lambda a, _: a[0] * a[1], reduces=SUM, fused=True
+            "scale", 1, 1, _EVERYWHERE, "c[i] = s * a[i]", "8 read + 8 written", lambda a, s: s * a[0],
+            rank=5, numpy="multiply",
+        ),
+        Kernel(
+            "add", 2, 1, _EVERYWHERE, "c[i] = a[i] + b[i]", "16 read + 8 written", lambda a, _: a[0] + a[1],
+            rank=6, numpy="add",
+        ),
+        # NumPy has no call that multiplies and adds in one pass, and its dot product is that of another library.
+        Kernel(
+            "triad", 2, 1, _EVERYWHERE, "c[i] = a[i] + s * b[i]", "16 read + 8 written", lambda a, s: a[0] + s * a[1],
+            fused=True, rank=3,
+        ),
+        Kernel(
+            "dot", 2, 0, _EVERYWHERE, "sum of a[i] * b[i]", "16 read", lambda a, _: a[0] * a[1],
+            reduces=SUM, fused=True, rank=7,
         ),
         _mix("3:1", 2, "half the bits of c[i] = those of a[i] + b[i]", lambda a, _: a[0] + a[1]),
         _mix("2:1", 1, "half the bits of c[i] = those of a[i]", lambda a, _: a[0]),
         _mix("1:1", 0, "half the bits of c[i] = those of s", lambda _, s: s),
     )
 }
+# fmt: on
 # What a ratio of Intel MLC's table is measured with; its last line is a triad.
 MIXES: dict[str, str] = {"1:0": "read"} | {kernel.mix: kernel.name for kernel in KERNELS.values() if kernel.mix}
+
+
+def kernels_in(place: str, first: str = "") -> tuple[str, ...]:
+    """Return the names of a place's kernels, without the mixes, by rank; the one named `first` before all others."""
+    own = [kernel for kernel in KERNELS.values() if place in kernel.places and not kernel.mix]
+    return tuple(kernel.name for kernel in sorted(own, key=lambda kernel: (kernel.name != first, kernel.rank)))
 
 
 def kernel_of(path: str, variant: Mapping[str, str | int]) -> Kernel:

@@ -86,16 +86,16 @@ class DeviceMaker:
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """A row of ENGINES: the targets it can measure, its kernels, the most important first, and what it is.
+    """An engine as the registry lists it: its targets, its kernels, the most important first, and what it is.
 
-    Engines of one `family` share memory: one object measures for all of them. `lacks` returns what has to be installed
-    before it can be used, "" where nothing has. An engine of GPUs has `maker`, which imports it.
+    `make` takes the names of the engines that it is to be and returns one object for all of them: they share memory.
+    `lacks` returns what has to be installed before it can be used, "" where nothing has. An engine of GPUs has `maker`.
     """
 
     name: str
     targets: tuple[str, ...]
     kernels: tuple[str, ...]
-    family: str
+    make: Callable[[Sequence[str], Site], Engine]
     what: str
     has_stores: bool = False
     lacks: Callable[[], str] = lambda: ""

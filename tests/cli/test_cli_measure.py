@@ -22,7 +22,7 @@ from measuring_support import small_topology
 from bandwidth import text_files
 from bandwidth.cli.app import run
 from bandwidth.engines.interface import Block, EngineEntry
-from bandwidth.engines.registry import ENGINES, FAMILIES
+from bandwidth.engines.registry import ENGINES
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
 from bandwidth.machine.probe import collect
@@ -300,9 +300,11 @@ class Scripted:
 @pytest.fixture
 def script(monkeypatch):
     def install(*seconds, **others):
-        entry = EngineEntry("scripted", ("host",), ("copy",), "scripted", "what a test says")
+        def make(names, site):
+            return Scripted(cycle(seconds), **others)
+
+        entry = EngineEntry("scripted", ("host",), ("copy",), make, "what a test says")
         monkeypatch.setitem(ENGINES, "scripted", entry)
-        monkeypatch.setitem(FAMILIES, "scripted", lambda names, topology: Scripted(cycle(seconds), **others))
         return ("measure", "--engine", "scripted", *TINY)
 
     return install
@@ -448,12 +450,11 @@ def test_quiet_leaves_out_the_findings(capsys, script):
 
 @pytest.mark.parametrize(("encoding", "character"), [("utf-8", "\N{FULL BLOCK}"), ("ascii", "#"), ("latin-1", "#")])
 def test_bars_are_blocks_where_the_stream_has_them(monkeypatch, script, tmp_path, encoding, character):
-    script()
+    script(0.02)
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, encoding=encoding)
     monkeypatch.setattr(sys, "stdout", stream)
     sweep = ("measure", "--engine", "scripted", "--sweep", "size", "--range", "4KiB-64KiB", "--threads", "1")
-    monkeypatch.setitem(FAMILIES, "scripted", lambda names, topology: Scripted(cycle((0.02,))))
     assert run([*sweep, "--kernel", "copy"]) == 0
     assert character * 8 in written.getvalue().decode(encoding)
     # A file is UTF-8, whatever the terminal shows.

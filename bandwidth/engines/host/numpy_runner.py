@@ -12,33 +12,26 @@ import numpy as np
 from bandwidth.engines.host.memory import Doubles
 from bandwidth.engines.host.runner import Work
 from bandwidth.engines.host.workers import Stamp, Team
+from bandwidth.kernels import KERNELS, Kernel
 from bandwidth.results import Case
 
 Operation: TypeAlias = Callable[[Sequence[Doubles], Doubles, float], object]
 
 
-def _read(sources: Sequence[Doubles], _: Doubles, __: float) -> object:
-    return np.bitwise_xor.reduce(sources[0].view(np.uint64))
+def operation(kernel: Kernel) -> Operation:
+    """Return the one NumPy call of a kernel, as its row names it: a ufunc takes the sources, then the scalar."""
+    if kernel.numpy == "copyto":
+        return lambda sources, destination, _: np.copyto(destination, sources[0])
+    if kernel.numpy == "fill":
+        return lambda _, destination, scalar: destination.fill(scalar)
+    ufunc: np.ufunc = getattr(np, kernel.numpy)
+    if kernel.reduces:
+        return lambda sources, _, __: ufunc.reduce(sources[0].view(np.uint64) if kernel.words else sources[0])
+    scalars = ufunc.nin - kernel.reads
+    return lambda sources, destination, scalar: ufunc(*sources, *[scalar] * scalars, out=destination)
 
 
-def _write(_: Sequence[Doubles], destination: Doubles, scalar: float) -> None:
-    destination.fill(scalar)
-
-
-def _copy(sources: Sequence[Doubles], destination: Doubles, _: float) -> None:
-    np.copyto(destination, sources[0])
-
-
-def _scale(sources: Sequence[Doubles], destination: Doubles, scalar: float) -> None:
-    np.multiply(sources[0], scalar, out=destination)
-
-
-def _add(sources: Sequence[Doubles], destination: Doubles, _: float) -> None:
-    np.add(sources[0], sources[1], out=destination)
-
-
-# The one NumPy call of each kernel. There is no triad: NumPy has no call that multiplies and adds in one pass.
-OPERATIONS: dict[str, Operation] = {"read": _read, "write": _write, "copy": _copy, "scale": _scale, "add": _add}
+OPERATIONS: dict[str, Operation] = {kernel.name: operation(kernel) for kernel in KERNELS.values() if kernel.numpy}
 
 
 class NumpyRunner:

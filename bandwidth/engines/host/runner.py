@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from bandwidth.engines.host.memory import (
-    Part,
-)
+from bandwidth.engines.host.memory import Part
 from bandwidth.engines.host.workers import Stamp, Team
 from bandwidth.kernels import Kernel
 from bandwidth.results import Case
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

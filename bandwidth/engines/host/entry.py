@@ -1,0 +1,50 @@
+"""The host's engines, as the registry lists them; what they need is imported where they are made."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+
+from bandwidth.engines.interface import Engine, EngineEntry, Site
+from bandwidth.kernels import KERNELS, kernels_in
+
+HOST = "host"
+
+
+def _make(names: Sequence[str], site: Site) -> Engine:
+    from bandwidth.engines.host.engine import HostEngine
+    from bandwidth.engines.host.native_runner import NativeRunner
+    from bandwidth.engines.host.numpy_runner import NumpyRunner
+    from bandwidth.engines.host.runner import Runner
+
+    runners: dict[str, Callable[[], Runner]] = {"native": NativeRunner, "numpy": NumpyRunner}
+    return HostEngine(site.topology, {name: runners[name]() for name in names})
+
+
+def _lacks_llvm() -> str:
+    from bandwidth.engines.host.native_code.job import has_system_functions
+
+    if not has_system_functions():
+        return "they run on Linux and macOS"
+    is_there = importlib.util.find_spec("llvmlite") is not None
+    return "" if is_there else "llvmlite is not installed: pip install 'membandwidth[native]'"
+
+
+ENTRIES = (
+    EngineEntry(
+        "native",
+        (HOST,),
+        kernels_in(HOST),
+        _make,
+        "what the memory can do",
+        has_stores=True,
+        lacks=_lacks_llvm,
+    ),
+    EngineEntry(
+        "numpy",
+        (HOST,),
+        tuple(name for name in kernels_in(HOST) if KERNELS[name].numpy),
+        _make,
+        "what NumPy code gets",
+    ),
+)
