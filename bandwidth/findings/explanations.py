@@ -17,7 +17,7 @@ from bandwidth.findings import (
     validity_texts,
 )
 from bandwidth.findings.entry import Explanation
-from bandwidth.findings.topic_texts import TOPICS
+from bandwidth.findings.topics import topics
 
 # The text of a code stands beside the rule that raises it: that of stores.py in stores_texts.py.
 _CODES = (
@@ -31,7 +31,7 @@ _CODES = (
     *setup_texts.TEXTS,
     *noise_texts.TEXTS,
 )
-EXPLANATIONS: tuple[Explanation, ...] = (*sorted(_CODES, key=lambda entry: entry.key), *TOPICS)
+EXPLANATIONS: tuple[Explanation, ...] = (*sorted(_CODES, key=lambda entry: entry.key), *topics())
 
 
 def explanation(key: str) -> Explanation:
