@@ -63,6 +63,7 @@ def build_record(*results: Result, **overrides: Any) -> Record:
         },
         "conditions": Conditions(before, after),
         "results": results,
+        "not_run": (),
         "memory": KNOWN_MEMORY,
     }
     return Record(**(values | overrides))

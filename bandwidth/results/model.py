@@ -1,10 +1,24 @@
-"""A measurement as data: what was to run, what was timed, and what is said of it. All of it immutable."""
+"""A measurement as data: what was to run, what was timed, and what is said of it. All of it immutable.
+
+The dataclasses are the only declaration of their fields: form.py writes and checks a record's file by them, so that a
+new field is one line here. One with a default may lack in a file, as it does in those of older versions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+
+# What a number may be is checked where it enters, in a file. The clocks count nanoseconds, and nothing runs for 30
+# years. The bounds keep every rate and ratio finite.
+BlockSeconds = Annotated[float, Field(ge=1e-9, le=1e9)]
+SkewSeconds = Annotated[float, Field(ge=0, le=1e9)]
+Rate = Annotated[float, Field(ge=1, le=1e30)]
+Count = Annotated[int, Field(ge=1)]
+Seen = Annotated[float, Field(ge=0, le=1e30)]
 
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
 # `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
@@ -44,16 +58,16 @@ class Case:
     target: str
     path: str
     engine: str
-    threads: int
-    working_set_bytes: int
-    bytes_per_call: int
-    payload_bytes_per_call: int
-    traffic_bytes_per_call: int | None
+    threads: Count
+    working_set_bytes: Count
+    bytes_per_call: Count
+    payload_bytes_per_call: Count
+    traffic_bytes_per_call: Count | None = None
     cpus: tuple[int, ...] = ()
     variant: Mapping[str, str | int] = field(default_factory=dict)
-    dram_rule_bytes: int | None = None
+    dram_rule_bytes: Count | None = None
     caches_known: bool = True
-    caches: Mapping[str, int] = field(default_factory=dict)
+    caches: Mapping[str, Count] = field(default_factory=dict)
     is_size_check: bool = False
 
     @property
@@ -87,9 +101,9 @@ class Samples:
     is `precision`, `budget`, `interrupted`, `failure` or `unfinished` (the record was saved while it still ran).
     """
 
-    seconds: tuple[float, ...]
-    calls_per_sample: int
-    start_skew_s: float
+    seconds: tuple[BlockSeconds, ...]
+    calls_per_sample: Count
+    start_skew_s: SkewSeconds
     stopped_by: str
 
 
@@ -100,10 +114,10 @@ class Observed:
     `values` is what each timed block showed, in their order; empty where that was not kept.
     """
 
-    median: float
-    least: float
-    most: float
-    values: tuple[float, ...] = ()
+    median: Seen
+    least: Seen
+    most: Seen
+    values: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,9 +146,9 @@ class Result:
     case: Case
     samples: Samples
     failure: str = ""
-    theory_bytes_per_s: float | None = None
+    theory_bytes_per_s: Rate | None = None
     theory_source: str | None = None
-    vendor_bytes_per_s: float | None = None
+    vendor_bytes_per_s: Rate | None = None
     pinned: bool = True
     last_block_checked: bool = True
     tuning: Mapping[str, Any] = field(default_factory=dict)
@@ -162,9 +176,11 @@ class Conditions:
     after: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """A whole run: the machine, the conditions, every result, and what was left out. `machine` is facts as JSON.
+
+    The fields stand in the order of the file.
 
     `memory` tells of the theory: its `spec`, `source`, `sockets`, `bytes_per_s` and `working`, or the `reason` for
     none and a `hint`. `options` are those of the call as data (measuring/saved_options.py), empty in records from
@@ -176,9 +192,9 @@ class Record:
     command: tuple[str, ...]
     machine: Mapping[str, Any]
     conditions: Conditions
-    results: tuple[Result, ...]
-    not_run: tuple[NotRun, ...] = ()
     memory: Mapping[str, Any] = field(default_factory=dict)
+    results: tuple[Result, ...]
+    not_run: tuple[NotRun, ...]
     notes: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 

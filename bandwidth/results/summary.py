@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bandwidth.results.model import ADDRESS_BYTES, Result
 from bandwidth.results.once import once_each
@@ -78,8 +79,41 @@ def summarise(result: Result) -> Summary:
     )
 
 
+def derived(result: Result) -> dict[str, Any]:
+    """Return what a file says of a result beside its fields: for who reads it, and never believed where it is loaded.
+
+    A new figure in the file is a line here.
+    """
+    summary = summarise(result)
+    return {
+        "id": result.case.id,
+        "verified": result.is_verified,
+        "median_bytes_per_s": summary.median_bytes_per_s,
+        "best_bytes_per_s": summary.best_bytes_per_s,
+        "ci95_bytes_per_s": _ends(summary.ci95),
+        "efficiency": summary.efficiency,
+        "vendor_efficiency": summary.vendor_efficiency,
+        **_derived_times(summary.latency),
+    }
+
+
+def _derived_times(latency: Latency | None) -> dict[str, Any]:
+    if latency is None:
+        return {}
+    return {
+        "median_ns": latency.median_ns,
+        "best_ns": latency.best_ns,
+        "ci95_ns": _ends(latency.ci95_ns),
+        "median_cycles": latency.median_cycles,
+    }
+
+
+def _ends(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
+
+
 def _latency(result: Result) -> Latency:
-    loads = result.case.bytes_per_call // ADDRESS_BYTES * result.samples.calls_per_sample
+    loads = result.case.bytes_per_call / ADDRESS_BYTES * result.samples.calls_per_sample
     times = sorted(seconds / loads * NS_PER_S for seconds in result.samples.seconds)
     clock = result.observed.get("clock_hz")
     centre = median(times)

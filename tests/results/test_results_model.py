@@ -92,6 +92,12 @@ def test_a_result_without_samples_has_no_rate(make_result):
     assert (summary.median_bytes_per_s, summary.count) == (None, 0)
 
 
+def test_a_latency_of_less_than_an_address_has_figures(make_case, make_result):
+    """As a record that was changed by hand may say; an address is 8 bytes, so that a call is half a load here."""
+    chased = make_result(make_case(path="latency", bytes_per_call=4), (2e-9,) * 6)
+    assert summarise(chased).latency.median_ns == pytest.approx(4.0)
+
+
 def test_a_result_cannot_be_changed(make_result):
     with pytest.raises(AttributeError):
         make_result().failure = "late"

@@ -163,6 +163,7 @@ def simulated_record(fault: Fault | None = None, seconds: float = BLOCK_S) -> Re
         machine=machine,
         conditions=Conditions(before, before),
         results=results,
+        not_run=(),
     )
 
 
