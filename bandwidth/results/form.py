@@ -1,13 +1,14 @@
 """The form of a record in its file: the fields of the model's dataclasses, under their names, in JSON.
 
 What a file has otherwise stands here, and only that: a new field of a dataclass needs no word. It follows the others of
-its kind, and a tuple, a mapping or a dataclass in it is an array or an object.
+its object, a tuple, a mapping or a dataclass in it is an array or an object, and where it has its default it is left
+out, so that a file to which it says nothing stays as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cache, lru_cache
 from types import GenericAlias
 from typing import Annotated, Any, get_type_hints
@@ -49,21 +50,22 @@ class _Form:
 
 
 _FORMS = {
-    "tool_version": _Form(
+    (Record, "tool_version"): _Form(
         "tool",
         Annotated[_Tool, AfterValidator(lambda tool: tool.version)],
         lambda version: {"name": TOOL_NAME, "version": version},
     ),
-    "cpus": _Form("cpus", Annotated[str, AfterValidator(_parsed_cpus)], format_cpu_list),
-    "seconds": _Form("samples_s", None, list),
-    "failure": _Form("failure", str | None, lambda failure: failure or None),
+    (Case, "cpus"): _Form("cpus", Annotated[str, AfterValidator(_parsed_cpus)], format_cpu_list),
+    (Samples, "seconds"): _Form("samples_s", None, list),
+    (Result, "failure"): _Form("failure", str | None, lambda failure: failure or None),
 }
 # These fields of a result are no objects of their own: what they hold stands in the result's.
 _SPREAD = {"case": Case, "samples": Samples}
 # What `derived` adds is written for the reader and worked out anew; but where one of these lacks, it is no result.
 _DERIVED_AND_REQUIRED = {"id": str, "verified": bool}
-# The order in which a result is read best. What is not named follows, as it is declared: a new field need not be named.
-_ORDER = (
+# What schema 1 began with is written always and in this order. All other fields follow as they are declared.
+_RECORD_ORDER = ("tool", "taken_at", "command", "machine", "conditions", "memory", "results", "not_run", "notes")
+_RESULT_ORDER = (
     "id", "target", "path", "engine", "threads", "cpus", "pinned", "caches_known", "caches", "variant",
     "working_set_bytes", "dram_rule_bytes", "bytes_per_call", "payload_bytes_per_call", "traffic_bytes_per_call",
     "samples_s", "calls_per_sample", "start_skew_s", "stopped_by", "verified", "last_block_checked", "failure",
@@ -71,13 +73,19 @@ _ORDER = (
     "vendor_bytes_per_s", "efficiency", "vendor_efficiency", "median_ns", "best_ns", "ci95_ns", "median_cycles",
     "tuning", "observed",
 )  # fmt: skip
+_ALWAYS = {Record: _RECORD_ORDER, Result: _RESULT_ORDER, Case: _RESULT_ORDER, Samples: _RESULT_ORDER}
 
 
 @cache
-def _forms_of(kind: Any) -> tuple[tuple[str, _Form], ...]:
-    """Return the name of each field of a dataclass with its form."""
-    names = (declared.name for declared in fields(kind))
-    return tuple((name, _FORMS.get(name, _Form(name, None, _plain))) for name in names)
+def _fields_of(kind: Any) -> tuple[tuple[str, _Form, Any], ...]:
+    """Return the name of each field of a dataclass, its form, and the value that is not written, MISSING for none."""
+    found = []
+    for declared in fields(kind):
+        form = _FORMS.get((kind, declared.name), _Form(declared.name, None, _plain))
+        make: Any = declared.default_factory
+        default = declared.default if make is MISSING else make()
+        found.append((declared.name, form, MISSING if form.name in _ALWAYS.get(kind, ()) else default))
+    return tuple(found)
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
@@ -86,25 +94,30 @@ def _forms_of(kind: Any) -> tuple[tuple[str, _Form], ...]:
 def fields_in_file(record: Record, examination: Examination) -> dict[str, Any]:
     """Return all of a record but its schema as JSON has it, with the figures and the findings for whoever reads it."""
     results = [_result_to_json(result, examination.of(result.case.id)) for result in record.results]
-    return {**_written(record, results=results), "findings": _plain(examination.general)}
+    known = _written(record, results=results)
+    return {**_in_order(known, _RECORD_ORDER), "findings": _plain(examination.general)}
 
 
 def _result_to_json(result: Result, findings: tuple[Finding, ...]) -> dict[str, Any]:
     known = {**_written(result), **derived(result)}
-    in_order = {name: known[name] for name in _ORDER if name in known}
-    return {**in_order, **known, "findings": _plain(findings)}
+    return {**_in_order(known, _RESULT_ORDER), "findings": _plain(findings)}
+
+
+def _in_order(known: dict[str, Any], order: tuple[str, ...]) -> dict[str, Any]:
+    return {name: known[name] for name in order if name in known} | known
 
 
 def _written(part: Any, **given: Any) -> dict[str, Any]:
     """Return the fields of a dataclass as a file has them; those that are given stand there as they are."""
     written: dict[str, Any] = {}
-    for name, form in _forms_of(part.__class__):
+    for name, form, default in _fields_of(part.__class__):
+        value = getattr(part, name)
         if name in given:
             written[name] = given[name]
         elif name in _SPREAD:
-            written |= _written(getattr(part, name))
-        else:
-            written[form.name] = form.write(getattr(part, name))
+            written |= _written(value)
+        elif default is MISSING or value != default:
+            written[form.name] = form.write(value)
     return written
 
 
@@ -116,9 +129,7 @@ def _plain(value: Any) -> Any:
         return {name: _plain(entry) for name, entry in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(entry) for entry in value]
-    if is_dataclass(value):
-        return {declared.name: _plain(getattr(value, declared.name)) for declared in fields(value)}
-    return value
+    return _written(value) if is_dataclass(value) else value
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -142,7 +153,7 @@ def _in_file(kind: Any, make: Callable[[Any], Any], required: Mapping[str, Any],
 
 def _declared_in_file(kind: Any, types: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     hints = {**get_type_hints(kind, include_extras=True), **types}
-    for declared, (name, form) in zip(fields(kind), _forms_of(kind), strict=True):
+    for declared, (name, form, _) in zip(fields(kind), _fields_of(kind), strict=True):
         if name in _SPREAD:
             yield from _declared_in_file(_SPREAD[name], {})
         else:
@@ -155,7 +166,7 @@ def _from_file(kind: Any, file: Any) -> Any:
     return kind(
         **{
             name: _from_file(_SPREAD[name], file) if name in _SPREAD else getattr(file, form.name)
-            for name, form in _forms_of(kind)
+            for name, form, _ in _fields_of(kind)
         }
     )
 

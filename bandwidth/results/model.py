@@ -176,11 +176,9 @@ class Conditions:
     after: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Record:
     """A whole run: the machine, the conditions, every result, and what was left out. `machine` is facts as JSON.
-
-    The fields stand in the order of the file.
 
     `memory` tells of the theory: its `spec`, `source`, `sockets`, `bytes_per_s` and `working`, or the `reason` for
     none and a `hint`. `options` are those of the call as data (measuring/saved_options.py), empty in records from
@@ -192,9 +190,9 @@ class Record:
     command: tuple[str, ...]
     machine: Mapping[str, Any]
     conditions: Conditions
-    memory: Mapping[str, Any] = field(default_factory=dict)
     results: tuple[Result, ...]
     not_run: tuple[NotRun, ...]
+    memory: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
