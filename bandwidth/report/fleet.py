@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bandwidth.fleet.gathering import Gathered
@@ -14,7 +15,6 @@ from bandwidth.report.figures.data import Figure, Strip, StripRow
 from bandwidth.report.labels import HOST, UNKNOWN, format_ns, thread_words
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
 from bandwidth.results import Finding
-from bandwidth.results.files import finding_to_json
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
 
 SCHEMA = "bandwidth/fleet/1"
@@ -232,7 +232,7 @@ def fleet_json(fleet: Fleet, gathered: Sequence[Gathered] = ()) -> dict[str, Any
         ],
         "not_read": [{"file": one.source, "reason": one.reason} for one in fleet.not_read],
         "findings": [
-            {**finding_to_json(finding), "machines": [_host(machine) for machine in machines]}
+            {**asdict(finding), "machines": [_host(machine) for machine in machines]}
             for finding, machines in _findings(fleet).items()
         ],
         **(hosts if gathered else {}),

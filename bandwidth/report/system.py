@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from bandwidth.ceilings.host import HostTheory
@@ -12,7 +13,6 @@ from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import finding_line
 from bandwidth.report.system_gpus import gpu_names, gpu_tables
 from bandwidth.results import Finding
-from bandwidth.results.files import finding_to_json
 from bandwidth.theory import Peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
@@ -41,7 +41,7 @@ def system_json(facts: Facts, theory: HostTheory, platform: Peak | None = None) 
         "memory": theory.to_json(),
         "platform_maximum": most,
         "theory": _theory_json(theory),
-        "findings": [finding_to_json(finding) for finding in _findings(facts, theory)],
+        "findings": [asdict(finding) for finding in _findings(facts, theory)],
     }
 
 

@@ -58,7 +58,9 @@ def _timed(command: tuple[str, ...], lines: Path | None) -> tuple[float, float, 
 
 def _record(results: tuple[Result, ...], name: str) -> Record:
     machine = {"hostname": name, "cpu_model": "AMD EPYC 9755 128-Core Processor"}
-    return Record("0.1.0", "2026-01-01T00:00:00+00:00", ("bandwidth", "measure"), machine, Conditions({}, {}), results)
+    return Record(
+        "0.1.0", "2026-01-01T00:00:00+00:00", ("bandwidth", "measure"), machine, Conditions({}, {}), results, ()
+    )
 
 
 def _result(count: int, seed: int, threads: int = 2) -> Result:

@@ -47,7 +47,7 @@ def recorded(**options):
     preparation = planned(**options)
     results = tuple(Result(one.case, SAMPLES) for plan in preparation.plans for one in plan.cases)
     saved = options_to_json(preparation.options)
-    return Record("0.1.0", "2026", ("bandwidth",), {}, Conditions({}, {}), results, options=saved)
+    return Record("0.1.0", "2026", ("bandwidth",), {}, Conditions({}, {}), results, (), options=saved)
 
 
 def again(record, target, ids=None):
