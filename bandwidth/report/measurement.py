@@ -8,7 +8,6 @@ from typing import Any
 from bandwidth.analysis.plain_results import alone_results
 from bandwidth.analysis.result_pairs import is_size_check, size_checks
 from bandwidth.report.document import Document, Table
-from bandwidth.report.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks, gpu_sizes
 from bandwidth.report.labels import (
     HOST,
     case_words,
@@ -20,11 +19,12 @@ from bandwidth.report.labels import (
     stores_of,
     thread_words,
 )
-from bandwidth.report.latency import latency_blocks, loaded_blocks
-from bandwidth.report.matrix import matrix_blocks
-from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
-from bandwidth.report.sweeps import size_blocks, thread_blocks
-from bandwidth.report.transfers import peer_blocks, transfer_rate_blocks, transfer_size_blocks
+from bandwidth.report.views.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks, gpu_sizes
+from bandwidth.report.views.latency import latency_blocks, loaded_blocks
+from bandwidth.report.views.links import peer_blocks, transfer_rate_blocks, transfer_size_blocks
+from bandwidth.report.views.nodes import matrix_blocks
+from bandwidth.report.views.rates import mix_tables, rate_tables, zeros_table
+from bandwidth.report.views.sizes import size_blocks, thread_blocks
 from bandwidth.results import Examination, Finding, Record, Result, summarise
 from bandwidth.results.files import record_to_json
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size

@@ -15,8 +15,8 @@ from bandwidth.analysis.curves import (
     thread_curves,
 )
 from bandwidth.analysis.plateaus import plateaus
-from bandwidth.report.figures.captions import INTERVALS, caption, series_description
 from bandwidth.report.figures.data import Curves, Figure, Mark, Point, Series, file_name, parts_of
+from bandwidth.report.figures.parts import INTERVALS, caption, series_description
 from bandwidth.report.labels import case_words, place, setting_words, target_words, thread_words
 from bandwidth.results import Case, Record, Result, Summary
 from bandwidth.units import format_percent, format_size, rate_unit_factor

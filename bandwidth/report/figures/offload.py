@@ -8,8 +8,8 @@ from bandwidth.errors import BandwidthError
 from bandwidth.offload.answer import Answer, Line, answer, line
 from bandwidth.offload.figures import Asked, Source, find_figures
 from bandwidth.offload.model import Work
-from bandwidth.report.figures.captions import series_description
 from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series
+from bandwidth.report.figures.parts import series_description
 from bandwidth.report.offload import pass_words
 from bandwidth.results import Record
 from bandwidth.units import format_decimal_size, format_duration, format_rate

@@ -16,18 +16,18 @@ from bandwidth.plain_text import escaped
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.curves import latency_figures, loaded_figures, size_figures, thread_figures
 from bandwidth.report.figures.data import Figure, distinct, file_name
-from bandwidth.report.figures.rates import bar_figures, matrix_figures, peer_figures, strip_figures
-from bandwidth.report.figures.roofline import roofline_figures
-from bandwidth.report.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks
 from bandwidth.report.labels import HOST, counted_names, place, rate_cells, stores_of, variant_words
-from bandwidth.report.latency import latency_blocks, loaded_blocks
-from bandwidth.report.matrix import matrix_blocks
 from bandwidth.report.measurement import host_heading, measurement_document
-from bandwidth.report.rates import mix_tables, rate_tables, zeros_table
-from bandwidth.report.sweeps import size_blocks, thread_blocks
-from bandwidth.report.transfers import peer_blocks, transfer_rate_blocks, transfer_size_blocks
+from bandwidth.report.views.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks
+from bandwidth.report.views.latency import latency_blocks, loaded_blocks
+from bandwidth.report.views.links import peer_blocks, transfer_rate_blocks, transfer_size_blocks
+from bandwidth.report.views.nodes import matrix_blocks
+from bandwidth.report.views.provenance import provenance_tables
+from bandwidth.report.views.rates import mix_tables, rate_tables, zeros_table
+from bandwidth.report.views.roofline import roofline_figures
+from bandwidth.report.views.samples import bar_figures, matrix_figures, peer_figures, strip_figures
+from bandwidth.report.views.sizes import size_blocks, thread_blocks
 from bandwidth.report.write_up.anonymise import with_texts
-from bandwidth.report.write_up.provenance import provenance_tables
 from bandwidth.results import Record, Result
 from bandwidth.units import DEFAULT_RATE_UNIT
 

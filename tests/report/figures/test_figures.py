@@ -32,7 +32,7 @@ from bandwidth.report.figures.data import (
     parts_of,
 )
 from bandwidth.report.figures.inline import inline_svg
-from bandwidth.report.figures.roofline import operations
+from bandwidth.report.views.roofline import operations
 from bandwidth.report.write_up.content import make_write_up
 from bandwidth.results import summarise
 from bandwidth.results.files import load

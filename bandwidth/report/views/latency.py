@@ -15,7 +15,7 @@ from bandwidth.report.labels import (
     known_rate,
     latency_cells,
 )
-from bandwidth.report.sweeps import level_words
+from bandwidth.report.views.sizes import level_words
 from bandwidth.results import Observed, Record, Summary
 from bandwidth.units import format_percent, format_size
 

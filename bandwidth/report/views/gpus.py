@@ -8,7 +8,7 @@ from bandwidth.analysis.curves import size_curves
 from bandwidth.analysis.grouping import grouped
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import place, rate_cells, rate_columns, target_words
-from bandwidth.report.sweeps import plateau_line, size_table
+from bandwidth.report.views.sizes import plateau_line, size_table
 from bandwidth.results import Record, Result
 from bandwidth.units import format_rate, format_size
 

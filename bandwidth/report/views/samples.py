@@ -9,10 +9,9 @@ from bandwidth.analysis.grouping import NODE_KEYS, grouped, has_figure
 from bandwidth.analysis.node_matrices import NodeCell, NodeMatrix, node_matrices
 from bandwidth.analysis.peer_matrices import PeerMatrix, is_between_gpus, peer_matrices
 from bandwidth.analysis.plain_results import plain_results
-from bandwidth.report.figures.captions import INTERVALS, MOST_NAMED, caption
 from bandwidth.report.figures.data import STRIP_HIGH, STRIP_LOW, Bar, Bars, Figure, Heatmap, Strip, StripRow, file_name
+from bandwidth.report.figures.parts import INTERVALS, MOST_NAMED, caption
 from bandwidth.report.figures.thinning import first_bars, left_out_words, thinned, widest_rows
-from bandwidth.report.gpus import PCIE
 from bandwidth.report.labels import (
     HOST,
     INVALID,
@@ -28,6 +27,7 @@ from bandwidth.report.labels import (
     thread_words,
     variant_words,
 )
+from bandwidth.report.views.gpus import PCIE
 from bandwidth.results import Case, Record, Result, Summary, rates_bytes_per_s, summarise
 from bandwidth.units import format_size, rate_unit_factor
 

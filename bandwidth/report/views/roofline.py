@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS, SUM, Kernel
-from bandwidth.report.figures.captions import caption
 from bandwidth.report.figures.data import Figure, Mark, Roofline
+from bandwidth.report.figures.parts import caption
 from bandwidth.report.labels import case_words
 from bandwidth.results import Record, Result, summarise
 from bandwidth.units import format_rate

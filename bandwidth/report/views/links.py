@@ -12,7 +12,6 @@ from bandwidth.analysis.peer_matrices import PeerMatrix, peer_matrices
 from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.ceilings.gpu import link_peak
 from bandwidth.report.document import Column, Table
-from bandwidth.report.gpus import PCIE, device_words
 from bandwidth.report.labels import (
     UNKNOWN,
     case_words,
@@ -23,6 +22,7 @@ from bandwidth.report.labels import (
     rate_interval,
     target_words,
 )
+from bandwidth.report.views.gpus import PCIE, device_words
 from bandwidth.results import Record, Result, summarise
 from bandwidth.theory import Peak
 from bandwidth.units import format_duration, format_percent, format_rate, format_size
