@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
 
 from bandwidth.results.model import Result
 from bandwidth.results.summary import Summary
+
+_Item = TypeVar("_Item")
 
 NODE_KEYS = ("cpu_node", "memory_node")
 
@@ -17,11 +20,11 @@ def group_key(result: Result, *left_out: str, threads: bool = True) -> Hashable:
     return (case.target, case.path, case.engine, case.threads if threads else None, variant)
 
 
-def grouped(results: Iterable[Result], key: Callable[[Result], Hashable]) -> list[list[Result]]:
-    """Return the results in groups of one key, in the order in which each key first appears."""
-    groups: dict[Hashable, list[Result]] = {}
-    for result in results:
-        groups.setdefault(key(result), []).append(result)
+def grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[list[_Item]]:
+    """Return results, or curves of them, in groups of one key, in the order in which each key first appears."""
+    groups: dict[Hashable, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
     return list(groups.values())
 
 

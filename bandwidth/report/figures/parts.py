@@ -1,17 +1,57 @@
-"""What stands below a figure: what was counted, how many samples, which threads and sizes, versions and date."""
+"""What figures of results share: points with their intervals, lines of a theory, and what stands below a figure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bandwidth.report.figures.data import Series
+from bandwidth.report.figures.data import Mark, Point, Series
 from bandwidth.report.labels import counted_bytes, setting_words
-from bandwidth.results import Record, Result
-from bandwidth.units import format_size
+from bandwidth.results import Record, Result, Summary
+from bandwidth.units import format_size, rate_unit_factor
 
 INTERVALS = "Whiskers: 95 % interval of the median, where there are six samples or more."
 # How many of a figure's values its description names.
 MOST_NAMED = 12
+
+
+# --- in a figure ----------------------------------------------------------------------------------------------------
+
+
+def rate_value(summary: Summary | None, unit: str) -> float | None:
+    """Return a median rate in `unit`, None where there is none."""
+    rate = None if summary is None else summary.median_bytes_per_s
+    return None if rate is None else rate / rate_unit_factor(unit)
+
+
+def rate_point(x: float, summary: Summary, unit: str) -> Point | None:
+    """Return a median rate with its interval at an x, None where the data was wrong."""
+    factor, interval = rate_unit_factor(unit), summary.ci95
+    if summary.median_bytes_per_s is None:
+        return None
+    if interval is None:
+        return Point(x, summary.median_bytes_per_s / factor)
+    return Point(x, summary.median_bytes_per_s / factor, interval.low / factor, interval.high / factor)
+
+
+def latency_point(x: float, summary: Summary) -> Point | None:
+    """Return a median latency in ns with its interval at an x, None where the data was wrong."""
+    latency = summary.latency
+    if latency is None:
+        return None
+    interval = latency.ci95_ns
+    ends = (None, None) if interval is None else (interval.low, interval.high)
+    return Point(x, latency.median_ns, *ends)
+
+
+def theory_marks(results: Sequence[Result], unit: str) -> tuple[Mark, ...]:
+    """Return a level line for each theory of the results: sockets may give several."""
+    known = sorted({result.theory_bytes_per_s for result in results if result.theory_bytes_per_s is not None})
+    return tuple(
+        Mark(theory / rate_unit_factor(unit), f"theory {theory / rate_unit_factor(unit):,.2f}") for theory in known
+    )
+
+
+# --- below a figure -------------------------------------------------------------------------------------------------
 
 
 def caption(record: Record, results: Sequence[Result], *sentences: str) -> str:

@@ -1,39 +1,49 @@
-"""Latencies as tables with bars: by size with the plateau of each level, and under the load of the other threads."""
+"""The time of a load over the size of the data: tables with bars, the plateau of each level, and curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.curves import LoadCurve, SizeCurve, loaded_latency, size_curves
+from bandwidth.analysis.curves import LoadCurve, LoadPoint, SizeCurve, SizePoint
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
-from bandwidth.report.labels import (
-    HOST,
-    case_words,
-    format_cycles,
-    format_ns,
-    known_rate,
-    latency_cells,
-)
-from bandwidth.report.views.sizes import level_words
-from bandwidth.results import Observed, Record, Summary
+from bandwidth.report.figures.data import Curves, Figure, Series, file_name
+from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, series_description
+from bandwidth.report.labels import HOST, case_words, format_cycles, format_ns, latency_cells, setting_words
+from bandwidth.report.views.shown import Shown
+from bandwidth.report.views.sizes import cache_marks, level_words
+from bandwidth.results import Observed
 from bandwidth.units import format_percent, format_size
 
 _HZ_PER_GHZ = 1e9
 
 
-def latency_blocks(record: Record) -> list[Table | str]:
-    """Return for each curve of latencies by size its table, its plateaus, and what is to be known of its pages."""
-    curves = [curve for curve in size_curves(record) if curve.case.is_latency]
-    return [block for curve in curves for block in (_size_table(curve), _plateau_table(curve), _lines(curve))]
+def blocks(shown: Shown) -> list[Table | str]:
+    """Return for each curve its table, its plateaus, and what is to be known of its pages."""
+    return [block for curve in _curves(shown) for block in (_table(curve), _plateau_table(curve), _lines(curve))]
 
 
-def loaded_blocks(record: Record, unit: str) -> list[Table | str]:
-    """Return for each latency under load its table."""
-    return [_load_table(curve, unit) for curve in loaded_latency(record)]
+def figures(shown: Shown) -> list[Figure]:
+    """Return each curve on two scales of powers: from a cache to memory a latency grows 100 times."""
+    return [_figure(curve, shown, series) for curve in _curves(shown) if (series := _series(curve)).points]
 
 
-def _size_table(curve: SizeCurve) -> Table:
+def latency_words(curve: SizeCurve | LoadCurve) -> str:
+    """Return what a curve of latencies is of, without the path that all have: `native, 1 thread`."""
+    return case_words(curve.case, "sweep_point", "load").removeprefix(f"{curve.case.path}, ")
+
+
+def latency_bars(points: Sequence[SizePoint | LoadPoint]) -> tuple[float | None, ...]:
+    """Return the latencies in ns for the bars of a table, None where the data was wrong."""
+    latencies = [point.summary.latency for point in points]
+    return tuple(None if latency is None else latency.median_ns for latency in latencies)
+
+
+def _curves(shown: Shown) -> list[SizeCurve]:
+    return [curve for curve in shown.size_curves if curve.case.is_latency]
+
+
+def _table(curve: SizeCurve) -> Table:
     columns = (
         Column("size", "right"),
         Column("level"),
@@ -45,13 +55,13 @@ def _size_table(curve: SizeCurve) -> Table:
         (format_size(point.size_bytes), level_words(point), *latency_cells(point.summary.latency))
         for point in curve.points
     )
-    title = f"Latency by size: {_words(curve)}"
-    return Table(columns, rows, title, _bars([point.summary for point in curve.points]))
+    title = f"Latency by size: {latency_words(curve)}"
+    return Table(columns, rows, title, latency_bars(curve.points))
 
 
 def _plateau_table(curve: SizeCurve) -> Table:
     columns = (Column("level"), *(Column(header, "right") for header in ("holds", "ns", "cycles", "points")))
-    return Table(columns, tuple(map(_plateau_row, plateaus(curve))), f"Plateaus of latency: {_words(curve)}")
+    return Table(columns, tuple(map(_plateau_row, plateaus(curve))), f"Plateaus of latency: {latency_words(curve)}")
 
 
 def _plateau_row(plateau: Plateau) -> tuple[str, ...]:
@@ -83,30 +93,15 @@ def _huge_pages(share: Observed | None) -> str:
     return f"Huge pages were asked for and hold {least} to {most} of the data, by size; the median is {middle}."
 
 
-def _load_table(curve: LoadCurve, unit: str) -> Table:
-    columns = (
-        Column("load", "right"),
-        Column(f"others read {unit}", "right"),
-        Column("ns", "right"),
-        Column("cycles", "right"),
-        Column("95 % interval, ns", "right"),
-    )
-    rows = tuple(
-        (
-            f"{point.load_share * 100:.0f} %",
-            known_rate(point.load_bytes_per_s, unit),
-            *latency_cells(point.summary.latency),
-        )
-        for point in curve.points
-    )
-    others = curve.case.threads - 1
-    title = f"Latency under load: {_words(curve)}, {others} of them reading"
-    return Table(columns, rows, title, _bars([point.summary for point in curve.points]))
+def _figure(curve: SizeCurve, shown: Shown, series: Series) -> Figure:
+    results = [point.result for point in curve.points]
+    text = caption(shown.record, results, "Time of one load whose address comes from the load before.", INTERVALS)
+    picture = Curves("data", "ns a load", (series,), cache_marks(curve), x_sizes=True, y_log=True)
+    told = series_description([series], format_size, "ns")
+    title = f"Latency by size, {setting_words([curve.case])}"
+    return Figure(file_name(title), title, picture, text, told)
 
 
-def _words(curve: SizeCurve | LoadCurve) -> str:
-    return case_words(curve.case, "sweep_point", "load").removeprefix(f"{curve.case.path}, ")
-
-
-def _bars(summaries: Sequence[Summary]) -> tuple[float | None, ...]:
-    return tuple(None if summary.latency is None else summary.latency.median_ns for summary in summaries)
+def _series(curve: SizeCurve) -> Series:
+    points = [point for one in curve.points if (point := latency_point(one.size_bytes, one.summary)) is not None]
+    return Series(case_words(curve.case, "sweep_point", threads=False), tuple(points))

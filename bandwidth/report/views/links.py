@@ -1,4 +1,4 @@
-"""Copies between host and GPUs, and between GPUs: tables, sweeps with what was fitted to them, and matrices."""
+"""Copies between host and GPUs: a table for each link, and sweeps over size with what was fitted to them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bandwidth.analysis.curves import SizeCurve, size_curves
+from bandwidth.analysis.curves import SizeCurve
 from bandwidth.analysis.grouping import grouped
-from bandwidth.analysis.peer_matrices import PeerMatrix, peer_matrices
 from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.ceilings.gpu import link_peak
 from bandwidth.report.document import Column, Table
+from bandwidth.report.figures.data import Figure
 from bandwidth.report.labels import (
     UNKNOWN,
     case_words,
@@ -23,56 +23,65 @@ from bandwidth.report.labels import (
     target_words,
 )
 from bandwidth.report.views.gpus import PCIE, device_words
-from bandwidth.results import Record, Result, summarise
+from bandwidth.report.views.shown import Shown
+from bandwidth.report.views.sizes import curve_figures, in_order
+from bandwidth.results import Case, Result
 from bandwidth.theory import Peak
 from bandwidth.units import format_duration, format_percent, format_rate, format_size
 
-MOST_COLUMNS = 8
 _KINDS = ("pinned", "pageable", "write_combined")
 
 
-def transfer_rate_blocks(record: Record, unit: str) -> list[Table | str]:
+def rates(shown: Shown) -> list[Table | str]:
     """Return for each link its table, and what the link is."""
-    links, blocks = _links(record), list[Table | str]()
+    links, blocks = _links(shown), list[Table | str]()
     for group in grouped(_whole(links), lambda result: result.case.target):
-        blocks += [_table(group, record, unit), *_link_lines(group[0], links, record, unit)]
+        blocks += [_table(group, shown), *_link_lines(group[0], links, shown)]
     return blocks
 
 
-def transfer_size_blocks(record: Record, unit: str) -> list[Table | str]:
+def sweeps(shown: Shown) -> list[Table | str]:
     """Return each sweep over a link with what was fitted to it, and what those links are that have no table."""
-    links, blocks = _links(record), list[Table | str]()
-    curves = [curve for curve in size_curves(record) if curve.case.target.startswith(PCIE)]
+    links, curves, blocks = _links(shown), _curves(shown), list[Table | str]()
     for curve in curves:
-        blocks += [_sweep(curve, unit), _fit_line(curve, unit)]
+        blocks += [_sweep(curve, shown.unit), _fit_line(curve, shown.unit)]
     tabled = {result.case.target for result in _whole(links)}
     swept = [curve.points[0].result for curve in curves if curve.case.target not in tabled]
     for group in grouped(swept, lambda result: result.case.target):
-        blocks += _link_lines(group[0], links, record, unit)
+        blocks += _link_lines(group[0], links, shown)
     return blocks
 
 
-def peer_blocks(record: Record, unit: str) -> list[Table | str]:
-    """Return the matrices of copies between devices: one way and both ways, with and without direct access."""
-    return [table for matrix in peer_matrices(record) for table in _matrix(matrix, unit)]
+def sweep_figures(shown: Shown) -> list[Figure]:
+    """Return each link's rates over the size of a transfer."""
+    what = "Median rate of a transfer by its size."
+    return [
+        figure
+        for group in grouped(in_order(_curves(shown)), lambda curve: (curve.case.target, curve.case.threads))
+        for figure in curve_figures(group, shown, _sweep_title(group[0].case), what, "size of a transfer")
+    ]
 
 
-def _links(record: Record) -> list[Result]:
-    return [result for result in record.results if result.case.target.startswith(PCIE)]
+def _links(shown: Shown) -> list[Result]:
+    return [result for result in shown.results if result.case.target.startswith(PCIE)]
+
+
+def _curves(shown: Shown) -> list[SizeCurve]:
+    return [curve for curve in shown.size_curves if curve.case.target.startswith(PCIE)]
 
 
 def _whole(links: Sequence[Result]) -> list[Result]:
     return [result for result in links if "sweep_point" not in result.case.variant]
 
 
-def _table(results: Sequence[Result], record: Record, unit: str) -> Table:
+def _table(results: Sequence[Result], shown: Shown) -> Table:
     rows = tuple(
-        (result.case.path, _kind(result), *rate_cells(result, unit))
+        (result.case.path, _kind(result), *rate_cells(result, shown.unit))
         for result in sorted(results, key=lambda result: (_KINDS.index(_name(result)), place(result.case)))
     )
     words, numbers = target_words(results[0].case), results[0].case.devices
-    which = f": {device_words(record, numbers[0])}" if len(numbers) == 1 else " at once"
-    columns = (Column("path"), Column("host memory", two_lines=True), *rate_columns(unit))
+    which = f": {device_words(shown.record, numbers[0])}" if len(numbers) == 1 else " at once"
+    columns = (Column("path"), Column("host memory", two_lines=True), *rate_columns(shown.unit))
     return Table(columns, rows, f"{words[0].upper()}{words[1:]}{which}")
 
 
@@ -85,12 +94,12 @@ def _kind(result: Result) -> str:
     return str(result.case.variant.get("host_memory", UNKNOWN)).replace("_", "-")
 
 
-def _link_lines(first: Result, links: Sequence[Result], record: Record, unit: str) -> list[str]:
+def _link_lines(first: Result, links: Sequence[Result], shown: Shown) -> list[str]:
     """Return lines on the link: under load, idle, and the most that GPU and slot can do; its theory, and what packets
     leave of that."""
     if len(first.case.devices) != 1:
         return []
-    facts = record.gpus.get(first.case.devices[0], {})
+    facts = shown.record.gpus.get(first.case.devices[0], {})
     if facts.get("host_link"):
         return [f"The link is {facts['host_link']}, not PCIe: it has no theory here."]
     seen = (_seen(result) for result in links if result.case.target == first.case.target)
@@ -98,11 +107,11 @@ def _link_lines(first: Result, links: Sequence[Result], record: Record, unit: st
     idle, most = _stated(facts, "current"), _stated(facts, "max")
     parts = ["not seen under load" if loaded is None else f"{loaded.name} under load"]
     parts += [] if idle is None else [f"{idle.name} idle"]
-    parts += [] if most is None else [f"at most {most.name}{_coded_rate(most, unit)}"]
+    parts += [] if most is None else [f"at most {most.name}{_coded_rate(most, shown.unit)}"]
     sentences = [f"Link: {', '.join(parts)}."]
     sentences += [f"Theory: {first.theory_source}."] if first.theory_source else []
     if loaded is not None and loaded.peak is not None and loaded.peak.payload is not None:
-        sentences.append(f"After protocol, {loaded.peak.payload.words(unit)}: an expectation, not a ceiling.")
+        sentences.append(f"After protocol, {loaded.peak.payload.words(shown.unit)}: an expectation, not a ceiling.")
     return [" ".join(sentences)]
 
 
@@ -178,18 +187,5 @@ def _fit_line(curve: SizeCurve, unit: str) -> str:
     return f"{words}; every point lies within {format_percent(fit.worst)} of it."
 
 
-# --- between devices ------------------------------------------------------------------------------------------------
-
-
-def _matrix(matrix: PeerMatrix, unit: str) -> list[Table]:
-    """Return a matrix, a row for each device that sends; as several tables where there are many devices."""
-    cells = {pair: rate_cell(summarise(result), unit) for pair, result in matrix.cells.items()}
-    columns = matrix.receivers
-    return [
-        Table(
-            (Column("from", "right"), *(Column(f"to {to}", "right") for to in part)),
-            tuple((str(of), *(cells.get((of, to), UNKNOWN) for to in part)) for of in matrix.senders),
-            f"Between devices, {unit}: {matrix.words}",
-        )
-        for part in (columns[start : start + MOST_COLUMNS] for start in range(0, len(columns), MOST_COLUMNS))
-    ]
+def _sweep_title(case: Case) -> str:
+    return f"Transfer rate by size, {target_words(case)}"

@@ -1,12 +1,14 @@
-"""Matrices between NUMA nodes: a row for the CPUs of each node, a column for the memory of each."""
+"""Matrices between NUMA nodes: a row for the CPUs of each node, a column for the memory of each, and as heat maps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bandwidth.analysis.grouping import NODE_KEYS, has_figure
-from bandwidth.analysis.node_matrices import NodeCell, NodeMatrix, node_matrices, placement
+from bandwidth.analysis.node_matrices import NodeCell, NodeMatrix, placement
 from bandwidth.report.document import Column, Table
+from bandwidth.report.figures.data import Figure, Heatmap, file_name
+from bandwidth.report.figures.parts import caption, rate_value
 from bandwidth.report.labels import (
     INVALID,
     UNKNOWN,
@@ -17,18 +19,36 @@ from bandwidth.report.labels import (
     thread_words,
     variant_words,
 )
-from bandwidth.results import Record
+from bandwidth.report.views.shown import Shown
 from bandwidth.units import format_percent
 
 # As many memory nodes stand side by side within 80 columns, rates of three digits among them.
 MOST_COLUMNS = 8
 
 
-def matrix_blocks(record: Record, unit: str) -> list[Table | str]:
+def blocks(shown: Shown) -> list[Table | str]:
     """Return the matrices, and what is known of where the pages lay."""
-    matrices = sorted(node_matrices(record), key=lambda matrix: place(matrix.case))
-    tables = [table for matrix in matrices for table in _tables(matrix, unit)]
-    return [*tables, _placement_line(matrices)] if tables else []
+    tables = [table for matrix in _matrices(shown) for table in _tables(matrix, shown.unit)]
+    return [*tables, _placement_line(shown.node_matrices)] if tables else []
+
+
+def figures(shown: Shown) -> list[Figure]:
+    """Return each matrix as a heat map with its numbers."""
+    return [_figure(matrix, shown) for matrix in _matrices(shown)]
+
+
+def matrix_words(matrix: NodeMatrix) -> str:
+    """Return what a matrix is of: `read, native, 4 threads`."""
+    case = matrix.case
+    parts = [path_of(case), case.engine, *variant_words(case.variant, *NODE_KEYS), thread_words(matrix.thread_counts)]
+    return ", ".join(parts)
+
+
+def _matrices(shown: Shown) -> list[NodeMatrix]:
+    return sorted(shown.node_matrices, key=lambda matrix: place(matrix.case))
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
 
 
 def _tables(matrix: NodeMatrix, unit: str) -> list[Table]:
@@ -47,14 +67,11 @@ def _table(matrix: NodeMatrix, memory_nodes: Sequence[int], unit: str) -> Table:
         (str(cpu), *(_cell(matrix.cells.get((cpu, memory)), unit) for memory in memory_nodes))
         for cpu in matrix.cpu_nodes
     )
-    return Table(columns, rows, _title(matrix, unit))
+    return Table(columns, rows, f"Between nodes, {_unit_of(matrix, unit)}: {matrix_words(matrix)}")
 
 
-def _title(matrix: NodeMatrix, unit: str) -> str:
-    case = matrix.case
-    what = "ns" if case.is_latency else unit
-    parts = [path_of(case), case.engine, *variant_words(case.variant, *NODE_KEYS), thread_words(matrix.thread_counts)]
-    return f"Between nodes, {what}: {', '.join(parts)}"
+def _unit_of(matrix: NodeMatrix, unit: str) -> str:
+    return "ns" if matrix.case.is_latency else unit
 
 
 def _cell(cell: NodeCell | None, unit: str) -> str:
@@ -75,3 +92,33 @@ def _placement_line(matrices: Sequence[NodeMatrix]) -> str:
         return f"Placement is not as asked for: of one pair only {share} of the sampled pages lie on the memory node."
     where = "" if found.verified == found.cells else f" in {found.verified} of {found.cells} pairs"
     return f"Placement verified{where}: at least {share} of the sampled pages lie on the memory node asked for."
+
+
+# --- heat maps ------------------------------------------------------------------------------------------------------
+
+
+def _figure(matrix: NodeMatrix, shown: Shown) -> Figure:
+    unit = _unit_of(matrix, shown.unit)
+    pairs = [[matrix.cells.get((cpu, memory)) for memory in matrix.memory_nodes] for cpu in matrix.cpu_nodes]
+    picture = Heatmap(
+        row_label="CPUs of node",
+        column_label="memory of node",
+        rows=tuple(map(str, matrix.cpu_nodes)),
+        columns=tuple(map(str, matrix.memory_nodes)),
+        values=tuple(tuple(_value(cell, shown.unit) for cell in row) for row in pairs),
+        texts=tuple(tuple(_cell(cell, shown.unit) for cell in row) for row in pairs),
+        unit=unit,
+    )
+    results = [cell.result for cell in matrix.cells.values()]
+    what = "Median time of a load" if matrix.case.is_latency else "Median rate"
+    text = caption(shown.record, results, f"{what} of each node's cores on each node's memory, {unit}.")
+    rows = [f"node {cpu}: {', '.join(texts)}" for cpu, texts in zip(picture.rows, picture.texts, strict=True)]
+    title = f"Between nodes: {matrix_words(matrix)}"
+    return Figure(file_name(title), title, picture, text, f"{unit} by memory node, CPUs of {'; '.join(rows)}.")
+
+
+def _value(cell: NodeCell | None, unit: str) -> float | None:
+    if cell is None:
+        return None
+    latency = cell.summary.latency
+    return rate_value(cell.summary, unit) if latency is None else latency.median_ns

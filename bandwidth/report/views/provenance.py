@@ -13,16 +13,18 @@ from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN
 from bandwidth.report.system import system_document
 from bandwidth.report.system_gpus import gpu_names
+from bandwidth.report.views.shown import Shown
 from bandwidth.results import Record
 from bandwidth.units import format_duration
 
-# Wide texts wrap: LaTeX gives these columns a width (write_up_latex).
+# Wide texts wrap: LaTeX gives these columns a width (write_up/latex.py).
 _NAME, _WIDE = 22, 60
 _GPUS = "gpus"
 
 
-def provenance_tables(record: Record) -> list[Table]:
+def tables(shown: Shown) -> list[Table]:
     """Return the run, the load before and after, and every fact of the machine with its source."""
+    record = shown.record
     return [_run(record), *_conditions(record), *_machine(record)]
 
 

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bandwidth.analysis.plain_results import plain_results
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS, SUM, Kernel
 from bandwidth.report.figures.data import Figure, Mark, Roofline
 from bandwidth.report.figures.parts import caption
 from bandwidth.report.labels import case_words
-from bandwidth.results import Record, Result, summarise
+from bandwidth.report.views.shown import Shown
+from bandwidth.results import Result, summarise
 from bandwidth.units import format_rate
 
 # The kernels whose rate stands for what the memory gives: reads alone, and STREAM's own measure.
 ROOF_PATHS = ("read", "triad")
 
 
-def roofline_figures(record: Record, flops: float | None, unit: str) -> list[Figure]:
+def figures(shown: Shown) -> list[Figure]:
     """Return the roofline: the record's best read or triad and the theory as roofs, its kernels as dots.
 
     None without a peak of arithmetic, or where the record has no such rate from memory.
     """
     # A peak of arithmetic is of the host or of one device, not of several at once.
-    alone = [result for result in plain_results(record) if len(result.case.devices) <= 1]
+    alone = [result for result in shown.plain if len(result.case.devices) <= 1]
     results = [result for result in alone if result.case.meets_dram_rule]
     roof = _memory_roof(results)
+    flops, unit = shown.flops, shown.unit
     if flops is None or roof is None:
         return []
     rate = summarise(roof).median_bytes_per_s or 0.0
@@ -32,10 +33,10 @@ def roofline_figures(record: Record, flops: float | None, unit: str) -> list[Fig
     if roof.theory_bytes_per_s is not None:
         theory = roof.theory_bytes_per_s
         roofs.append(Mark(theory, f"theory {format_rate(theory, unit)} {unit}"))
-    dots, shown = _dots(results, roof)
+    dots, dotted = _dots(results, roof)
     text = caption(
-        record,
-        [roof, *shown],
+        shown.record,
+        [roof, *dotted],
         f"Memory roof: the median of {case_words(roof.case)}. Arithmetic roof: as given, {flops:.4g} FLOP/s."
         " Intensity: the kernel's additions and multiplications over the bytes that its rate counts.",
     )

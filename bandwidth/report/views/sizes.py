@@ -1,22 +1,15 @@
-"""Sweeps as tables with bars: rates by size with the plateau of each level, and rates by threads with the knee."""
+"""Rates of the host over the size of the data: tables with bars, the plateau of each level, and curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.curves import (
-    KNEE_SHARE,
-    MEMORY,
-    SizeCurve,
-    SizePoint,
-    ThreadCurve,
-    ThreadPoint,
-    knee,
-    size_curves,
-    thread_curves,
-)
+from bandwidth.analysis.curves import MEMORY, SizeCurve, SizePoint
+from bandwidth.analysis.grouping import grouped
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
+from bandwidth.report.figures.data import Curves, Figure, Mark, Series, file_name, parts_of
+from bandwidth.report.figures.parts import INTERVALS, caption, rate_point, series_description, theory_marks
 from bandwidth.report.labels import (
     HOST,
     UNKNOWN,
@@ -26,62 +19,90 @@ from bandwidth.report.labels import (
     place,
     rate_cell,
     rate_interval,
+    setting_words,
     stores_of,
     thread_words,
     variant_words,
 )
-from bandwidth.results import Case, Record
-from bandwidth.units import format_percent, format_size
+from bandwidth.report.views.shown import Shown
+from bandwidth.results import Case
+from bandwidth.units import format_size
 
 # What a row of plateaus has a column for, or is made of.
 _IN_COLUMNS = ("stores", "sweep_point")
 
 
-def size_blocks(record: Record, unit: str) -> list[Table | str]:
-    """Return a table for each curve of rates by size, and the plateaus of all of them."""
-    curves = [curve for curve in size_curves(record) if not curve.case.is_latency and curve.case.target == HOST]
-    curves.sort(key=lambda curve: _curve_place(curve.case))
+def blocks(shown: Shown) -> list[Table | str]:
+    """Return a table for each curve, the plateaus of all of them, and what the caches hold."""
+    curves = _of_the_host(shown)
     if not curves:
         return []
-    return [*(size_table(curve, unit) for curve in curves), _plateau_table(curves, unit), *_caches(curves)]
+    tables = [size_table(curve, shown.unit) for curve in curves]
+    return [*tables, _plateau_table(curves, shown.unit), *_caches(curves)]
 
 
-def thread_blocks(record: Record, unit: str) -> list[Table | str]:
-    """Return for each curve of rates by threads its table, and a line that names the knee."""
-    curves = sorted(thread_curves(record), key=lambda curve: place(curve.case))
-    return [block for curve in curves for block in (_thread_table(curve, unit), _knee_line(curve))]
+def figures(shown: Shown) -> list[Figure]:
+    """Return the rate over the size, a figure for each number of threads: their caches differ."""
+    return size_figures(_of_the_host(shown), shown)
 
 
-def level_words(point: SizePoint) -> str:
-    """Return the level that holds a point's data: a cache, `memory`, or `past L3` where the last cache has a part."""
-    if point.level is not None:
-        return point.level
-    caches = point.result.case.caches
-    return f"past {max(caches)}" if caches else UNKNOWN
+def _of_the_host(shown: Shown) -> list[SizeCurve]:
+    """Return the curves in the order of the tables."""
+    curves = [curve for curve in shown.size_curves if not curve.case.is_latency and curve.case.target == HOST]
+    return in_order(curves)
 
 
-def caches_line(curve: SizeCurve) -> str:
-    """Return what the caches of a curve's CPUs hold, empty where that is not known."""
-    held = [
-        f"{plateau.level} {format_size(plateau.size_bytes)}"
+# --- for every curve over sizes -------------------------------------------------------------------------------------
+
+
+def in_order(curves: Sequence[SizeCurve]) -> list[SizeCurve]:
+    """Return curves with the most threads first, then by path, engine and stores."""
+    return sorted(curves, key=lambda curve: (-curve.case.threads, place(curve.case)))
+
+
+def size_figures(curves: Sequence[SizeCurve], shown: Shown) -> list[Figure]:
+    """Return the rates of some curves over the size of all data, a figure for each target and number of threads."""
+    groups = grouped(in_order(curves), lambda curve: (curve.case.target, curve.case.threads))
+    what = "Median rate by the size of all data together."
+    return [
+        figure
+        for group in groups
+        for figure in curve_figures(group, shown, _title(group[0].case), what, "data", cache_marks(group[0]))
+    ]
+
+
+def curve_figures(
+    curves: Sequence[SizeCurve], shown: Shown, title: str, what: str, x_label: str, across: tuple[Mark, ...] = ()
+) -> list[Figure]:
+    """Return curves of rates in one figure, in several where they are more than one tells apart."""
+    series = [one for curve in curves if (one := _series(curve, shown.unit)).points]
+    results = [point.result for curve in curves for point in curve.points]
+    levels = theory_marks(results, shown.unit)
+    text = caption(shown.record, results, what, INTERVALS)
+    return [
+        Figure(
+            file_name(title),
+            title,
+            Curves(x_label, shown.unit, part, across, levels, x_sizes=True),
+            text,
+            series_description(part, format_size, shown.unit),
+        )
+        for part in parts_of(series)
+    ]
+
+
+def cache_marks(curve: SizeCurve) -> tuple[Mark, ...]:
+    """Return a mark for what each cache holds, and for the least data that counts as in memory."""
+    sizes = [point.result.case.working_set_bytes for point in curve.points]
+    marks = [
+        Mark(plateau.size_bytes, f"{plateau.level}\n{format_size(plateau.size_bytes)}")
         for plateau in plateaus(curve)
         if plateau.size_bytes is not None
     ]
-    cores = variant_words({key: value for key, value in curve.case.variant.items() if key == "cores"})
-    whose = ", ".join([thread_words([curve.case.threads]), *cores])
-    return f"Caches, {whose}: {', '.join(held)} in all." if held else ""
-
-
-def plateau_line(curve: SizeCurve, unit: str) -> str:
-    """Return what each level of a curve gives as one line: `L2 (60 MiB): 9000 GB/s; memory: 4500 GB/s`."""
-    texts = []
-    for plateau in plateaus(curve):
-        held = "" if plateau.size_bytes is None else f" ({format_size(plateau.size_bytes)})"
-        texts.append(f"{plateau.level}{held}: {_plateau_cell(plateau, unit)}")
-    return f"Plateaus, {unit}: {'; '.join(texts)}."
-
-
-# --- by size --------------------------------------------------------------------------------------------------------
+    rule = curve.case.dram_rule_bytes
+    if rule is not None:
+        marks.append(Mark(rule, f"memory\n{format_size(rule)}"))
+    return tuple(mark for mark in marks if min(sizes) <= mark.value <= max(sizes))
 
 
 def size_table(curve: SizeCurve, unit: str) -> Table:
@@ -98,6 +119,35 @@ def size_table(curve: SizeCurve, unit: str) -> Table:
     )
     bars = tuple(point.summary.median_bytes_per_s for point in curve.points)
     return Table(columns, rows, f"By size: {case_words(curve.case, 'sweep_point')}", bars)
+
+
+def plateau_line(curve: SizeCurve, unit: str) -> str:
+    """Return what each level of a curve gives as one line: `L2 (60 MiB): 9000 GB/s; memory: 4500 GB/s`."""
+    texts = []
+    for plateau in plateaus(curve):
+        held = "" if plateau.size_bytes is None else f" ({format_size(plateau.size_bytes)})"
+        texts.append(f"{plateau.level}{held}: {_plateau_cell(plateau, unit)}")
+    return f"Plateaus, {unit}: {'; '.join(texts)}."
+
+
+def level_words(point: SizePoint) -> str:
+    """Return the level that holds a point's data: a cache, `memory`, or `past L3` where the last cache has a part."""
+    if point.level is not None:
+        return point.level
+    caches = point.result.case.caches
+    return f"past {max(caches)}" if caches else UNKNOWN
+
+
+def _series(curve: SizeCurve, unit: str) -> Series:
+    points = [point for one in curve.points if (point := rate_point(one.size_bytes, one.summary, unit)) is not None]
+    return Series(case_words(curve.case, "sweep_point", threads=False), tuple(points))
+
+
+def _title(case: Case) -> str:
+    return f"Rate by size, {setting_words([case])}"
+
+
+# --- of the host ----------------------------------------------------------------------------------------------------
 
 
 def _plateau_table(curves: Sequence[SizeCurve], unit: str) -> Table:
@@ -123,46 +173,17 @@ def _plateau_cell(plateau: Plateau | None, unit: str) -> str:
 
 def _caches(curves: Sequence[SizeCurve]) -> list[str]:
     """Return what the caches hold, a line for each number of threads, as one block."""
-    lines = dict.fromkeys(line for line in map(caches_line, curves) if line)
+    lines = dict.fromkeys(line for line in map(_caches_line, curves) if line)
     return ["\n".join(lines)] if lines else []
 
 
-def _curve_place(case: Case) -> tuple[int, tuple[int, int, int]]:
-    return (-case.threads, place(case))
-
-
-# --- by threads -----------------------------------------------------------------------------------------------------
-
-
-def _thread_table(curve: ThreadCurve, unit: str) -> Table:
-    headers = ("threads", unit, "of best", "per thread")
-    count = _knee_before_the_end(curve)
-    marks = () if count is None else (Column(""),)
-    rows = tuple(
-        (*_thread_cells(point, unit), *("knee" if point.result.case.threads == count else "" for _ in marks))
-        for point in curve.points
-    )
-    bars = tuple(point.summary.median_bytes_per_s for point in curve.points)
-    columns = (*(Column(header, "right") for header in headers), *marks)
-    return Table(columns, rows, f"By threads: {case_words(curve.case, threads=False)}", bars)
-
-
-def _thread_cells(point: ThreadPoint, unit: str) -> tuple[str, ...]:
-    share = UNKNOWN if point.share_of_best is None else format_percent(point.share_of_best)
-    per_thread = known_rate(point.bytes_per_s_per_thread, unit)
-    return (str(point.result.case.threads), rate_cell(point.summary, unit), share, per_thread)
-
-
-def _knee_line(curve: ThreadCurve) -> str:
-    count = _knee_before_the_end(curve)
-    if count is None:
-        return f"No knee: the rate still rises at {thread_words([curve.case.threads])}, the most that ran."
-    share = next(point.share_of_best for point in curve.points if point.result.case.threads == count)
-    limit, reached = format_percent(KNEE_SHARE), format_percent(share or 0.0)
-    return f"Knee: {thread_words([count])}, the fewest that reach {limit} of the best rate: {reached}."
-
-
-def _knee_before_the_end(curve: ThreadCurve) -> int | None:
-    """Return the knee, None where only the most threads reach it: more might be faster still."""
-    count = knee(curve)
-    return None if count == curve.case.threads else count
+def _caches_line(curve: SizeCurve) -> str:
+    """Return what the caches of a curve's CPUs hold, empty where that is not known."""
+    held = [
+        f"{plateau.level} {format_size(plateau.size_bytes)}"
+        for plateau in plateaus(curve)
+        if plateau.size_bytes is not None
+    ]
+    cores = variant_words({key: value for key, value in curve.case.variant.items() if key == "cores"})
+    whose = ", ".join([thread_words([curve.case.threads]), *cores])
+    return f"Caches, {whose}: {', '.join(held)} in all." if held else ""

@@ -1,7 +1,7 @@
 """A complete write-up of one or several records: tables, what was counted, findings, figures, provenance.
 
-Apart from how it is written: write_up_html.py, write_up_markdown.py and write_up_latex.py do that. Its tables are those
-of the terminal, so every format carries the same numbers.
+Apart from how it is written: html.py, markdown.py and latex.py do that. Its tables are those of the terminal, so every
+format carries the same numbers.
 """
 
 from __future__ import annotations
@@ -10,25 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from bandwidth.analysis.plain_results import plain_results
 from bandwidth.findings import examine
 from bandwidth.plain_text import escaped
-from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.curves import latency_figures, loaded_figures, size_figures, thread_figures
+from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure, distinct, file_name
-from bandwidth.report.labels import HOST, counted_names, place, rate_cells, stores_of, variant_words
-from bandwidth.report.measurement import host_heading, measurement_document
-from bandwidth.report.views.gpus import gpu_heading, gpu_rate_blocks, gpu_size_blocks
-from bandwidth.report.views.latency import latency_blocks, loaded_blocks
-from bandwidth.report.views.links import peer_blocks, transfer_rate_blocks, transfer_size_blocks
-from bandwidth.report.views.nodes import matrix_blocks
-from bandwidth.report.views.provenance import provenance_tables
-from bandwidth.report.views.rates import mix_tables, rate_tables, zeros_table
-from bandwidth.report.views.roofline import roofline_figures
-from bandwidth.report.views.samples import bar_figures, matrix_figures, peer_figures, strip_figures
-from bandwidth.report.views.sizes import size_blocks, thread_blocks
+from bandwidth.report.labels import HOST, counted_names
+from bandwidth.report.measurement import counted_texts, remarks
+from bandwidth.report.views import SUMMARY, VIEWS
+from bandwidth.report.views.shown import Shown
 from bandwidth.report.write_up.anonymise import with_texts
-from bandwidth.results import Record, Result
+from bandwidth.results import Record
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 NO_RATES = "No rates that stand for themselves: this record holds what follows below."
@@ -86,10 +77,9 @@ def make_write_up(
     sections: list[Section] = []
     for number, record in enumerate(safe, start=1):
         prefix = "" if is_one else f"record-{number}-"
-        parts = _sections(record, unit, flops, prefix if figures else None)
         if not is_one:
             sections.append(Section(f"Record {number}: {_machine(record)}", (), level=1))
-        sections += parts
+        sections += _sections(Shown(record, unit, flops), prefix, with_figures=figures)
     heading = title or (
         f"Memory bandwidth of {_machine(safe[0])}" if is_one else f"Memory bandwidth: {len(safe)} records"
     )
@@ -129,85 +119,42 @@ def _line(record: Record, number: int | None) -> str:
 
 # --- the sections of a record ---------------------------------------------------------------------------------------
 
-_Views: TypeAlias = tuple[str, list[Table | str], list[Figure]]
 
+def _sections(shown: Shown, prefix: str, *, with_figures: bool) -> list[Section]:
+    """Return a record's sections: first its rates, what was counted and what was found, then what the views show.
 
-def _sections(record: Record, unit: str, flops: float | None, prefix: str | None) -> list[Section]:
-    """Return a record's sections; no `prefix` for the names of figures means that there are none."""
-    examination = examine(record)
-    document = measurement_document(record, examination, unit)
-    views = _views(record, unit, flops)
-    if prefix is None:
-        views = [(title, blocks, []) for title, blocks, _ in views]
-    views = _with_names(views, prefix or "")
-    summary = _summary(record, unit)
-    shown = {*summary, *rate_tables(record, unit), *(block for _, blocks, _ in views for block in blocks)}
-    # What the terminal shows and no view here has: lines of what was counted, notes, and views of a later day.
-    rest = [block for block in document.blocks if block not in shown]
-    lines = tuple(line for block in rest if isinstance(block, str) for line in block.split("\n"))
-    counted: tuple[Block, ...] = (
-        *([Items(lines)] if lines else []),
-        *(block for block in rest if isinstance(block, Table)),
-    )
-    found = Items(document.remarks) if document.remarks else NO_FINDINGS
-    return [
-        Section("Summary", tuple(summary)),
-        *([Section("What was counted", counted)] if counted else []),
-        Section("Findings", (found,)),
-        *(Section(title, (*figures, *blocks)) for title, blocks, figures in views if blocks or figures),
-        Section("Provenance", tuple(provenance_tables(record))),
+    `prefix` begins the names of its figures.
+    """
+    summary, *views = _views(shown, with_figures=with_figures)
+    if not any(isinstance(block, Table) for block in summary.blocks):
+        summary = replace(summary, blocks=(*summary.blocks, NO_RATES))
+    found = remarks(shown, examine(shown.record))
+    lines = tuple(line for text in counted_texts(shown) for line in text.split("\n"))
+    sections = [
+        summary,
+        *([Section("What was counted", (Items(lines),))] if lines else []),
+        Section("Findings", (Items(found) if found else NO_FINDINGS,)),
+        *(section for section in views if section.blocks),
     ]
+    return _with_names(sections, prefix)
 
 
-def _views(record: Record, unit: str, flops: float | None) -> list[_Views]:
-    """Return each view of the results: its title, its tables and lines, and its figures."""
+def _views(shown: Shown, *, with_figures: bool) -> list[Section]:
+    """Return a section for each part that views stand in, the figures of all of them before the tables."""
+    sections = []
+    for title in dict.fromkeys((SUMMARY, *(view.section for view in VIEWS))):
+        views = [view for view in VIEWS if view.section == title]
+        figures = [figure for view in views for figure in view.figures(shown)] if with_figures else []
+        blocks = [block for view in views for block in view.written(shown)]
+        sections.append(Section(title, (*figures, *blocks)))
+    return sections
+
+
+def _with_names(sections: Sequence[Section], prefix: str) -> list[Section]:
+    """Return the sections with names of figures that are different in the whole write-up."""
+    figures = [block for section in sections for block in section.blocks if isinstance(block, Figure)]
+    named = iter(distinct(replace(figure, name=file_name(prefix + figure.name)) for figure in figures))
     return [
-        ("Rates beside theory", [*mix_tables(record, unit), *zeros_table(record, unit)], bar_figures(record, unit)),
-        ("By number of threads", thread_blocks(record, unit), thread_figures(record, unit)),
-        ("By size", _size_blocks(record, unit), size_figures(record, unit)),
-        ("Latency", latency_blocks(record), latency_figures(record)),
-        ("Latency under load", loaded_blocks(record, unit), loaded_figures(record, unit)),
-        ("Between NUMA nodes", matrix_blocks(record, unit), matrix_figures(record, unit)),
-        ("Between GPUs", peer_blocks(record, unit), peer_figures(record, unit)),
-        ("Roofline", [], roofline_figures(record, flops, unit)),
-        ("All samples", [], strip_figures(record, unit)),
+        replace(section, blocks=tuple(next(named) if isinstance(block, Figure) else block for block in section.blocks))
+        for section in sections
     ]
-
-
-def _size_blocks(record: Record, unit: str) -> list[Table | str]:
-    of_gpus = [*gpu_size_blocks(record, unit), *transfer_size_blocks(record, unit)]
-    return [*size_blocks(record, unit), *of_gpus]
-
-
-def _with_names(views: Sequence[_Views], prefix: str) -> list[_Views]:
-    """Return the views with names of figures that are different in the whole write-up."""
-    named = [replace(figure, name=file_name(prefix + figure.name)) for _, _, figures in views for figure in figures]
-    names = iter(distinct(named))
-    return [(title, blocks, [next(names) for _ in figures]) for title, blocks, figures in views]
-
-
-def _summary(record: Record, unit: str) -> list[Table | str]:
-    """Return all rates that stand for themselves: the host's in one table, those of each GPU and link as they are."""
-    table = _host_table(record, unit)
-    gpus = [*gpu_rate_blocks(record, unit), *transfer_rate_blocks(record, unit)]
-    blocks = [*host_heading(record), *table, *gpu_heading(record), *gpus]
-    return blocks if table or gpus else [*blocks, NO_RATES]
-
-
-def _host_table(record: Record, unit: str) -> list[Table]:
-    """Return one table of the host's rates: theory, median with interval, best, efficiency, n; none without rates."""
-    results = [result for result in plain_results(record) if result.case.target == HOST]
-    if not results:
-        return []
-    headers = (f"theory {unit}", f"median {unit}", "95 % interval", f"best {unit}", "efficiency", "n")
-    left = (Column("threads", "right"), Column("path"), Column("engine"), Column("stores"))
-    columns = (*left, *(Column(header, "right") for header in headers))
-    ordered = sorted(results, key=lambda result: (-result.case.threads, place(result.case)))
-    return [Table(columns, tuple(_summary_row(result, unit) for result in ordered))]
-
-
-def _summary_row(result: Result, unit: str) -> tuple[str, ...]:
-    case = result.case
-    median, interval, best, theory, share, count = rate_cells(result, unit)
-    path = ", ".join([case.path, *variant_words(case.variant, "stores")])
-    return (str(case.threads), path, case.engine, stores_of(case), theory, median, interval, best, share, count)
