@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from bandwidth.report.figures.data import Mark, Point, Series
+from bandwidth.report.figures.data import Curves, Figure, Mark, Point, Series, file_name, parts_of
 from bandwidth.report.labels import counted_bytes, setting_words
 from bandwidth.results import Record, Result, Summary
 from bandwidth.units import format_size, rate_unit_factor
@@ -41,6 +42,26 @@ def latency_point(x: float, summary: Summary) -> Point | None:
     interval = latency.ci95_ns
     ends = (None, None) if interval is None else (interval.low, interval.high)
     return Point(x, latency.median_ns, *ends)
+
+
+def line_figures(
+    series: Sequence[Series], axes: Curves, title: str, text: str, at: Callable[[float], str], name: str = ""
+) -> list[Figure]:
+    """Return curves over `axes` in one figure, in several where they are more than one tells apart.
+
+    `text` is the caption, `at` writes an x, and the file is named by the title unless it has a `name`.
+    """
+    y_unit = axes.y_label.split()[0]  # of "ns a load" too
+    return [
+        Figure(
+            name or file_name(title),
+            title,
+            replace(axes, series=part, ring_label=axes.ring_label if any(one.ringed for one in part) else ""),
+            text,
+            series_description(part, at, y_unit),
+        )
+        for part in parts_of(series)
+    ]
 
 
 def theory_marks(results: Sequence[Result], unit: str) -> tuple[Mark, ...]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.views import (
-    bars,
     gpus,
     latency,
     links,
@@ -21,6 +20,7 @@ from bandwidth.report.views import (
     nodes,
     peers,
     provenance,
+    rate_bars,
     rates,
     roofline,
     samples,
@@ -59,7 +59,7 @@ _RATES, _BY_SIZE = "Rates beside theory", "By size"
 VIEWS = (
     View(SUMMARY, rates.heading),
     View(SUMMARY, rates.tables, in_write_up=rates.one_table),
-    View(_RATES, figures=bars.figures),
+    View(_RATES, figures=rate_bars.figures),
     View(_RATES, mixes.tables),
     View(_RATES, zeros.tables),
     View("By number of threads", threads.blocks, threads.figures),

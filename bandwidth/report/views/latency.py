@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from bandwidth.analysis.curves import LoadCurve, LoadPoint, SizeCurve, SizePoint
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Curves, Figure, Series, file_name
-from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, series_description
+from bandwidth.report.figures.data import Curves, Figure, Series
+from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, line_figures
 from bandwidth.report.labels import HOST, case_words, format_cycles, format_ns, latency_cells, setting_words
 from bandwidth.report.views.shown import Shown
 from bandwidth.report.views.sizes import cache_marks, level_words
@@ -25,7 +25,7 @@ def blocks(shown: Shown) -> list[Table | str]:
 
 def figures(shown: Shown) -> list[Figure]:
     """Return each curve on two scales of powers: from a cache to memory a latency grows 100 times."""
-    return [_figure(curve, shown, series) for curve in _curves(shown) if (series := _series(curve)).points]
+    return [figure for curve in _curves(shown) for figure in _figures(curve, shown)]
 
 
 def latency_words(curve: SizeCurve | LoadCurve) -> str:
@@ -93,13 +93,13 @@ def _huge_pages(share: Observed | None) -> str:
     return f"Huge pages were asked for and hold {least} to {most} of the data, by size; the median is {middle}."
 
 
-def _figure(curve: SizeCurve, shown: Shown, series: Series) -> Figure:
+def _figures(curve: SizeCurve, shown: Shown) -> list[Figure]:
+    """Return the figure of a curve, none where no point of it is right."""
+    series = [one] if (one := _series(curve)).points else []
+    axes = Curves("data", "ns a load", (), cache_marks(curve), x_sizes=True, y_log=True)
     results = [point.result for point in curve.points]
     text = caption(shown.record, results, "Time of one load whose address comes from the load before.", INTERVALS)
-    picture = Curves("data", "ns a load", (series,), cache_marks(curve), x_sizes=True, y_log=True)
-    told = series_description([series], format_size, "ns")
-    title = f"Latency by size, {setting_words([curve.case])}"
-    return Figure(file_name(title), title, picture, text, told)
+    return line_figures(series, axes, f"Latency by size, {setting_words([curve.case])}", text, format_size)
 
 
 def _series(curve: SizeCurve) -> Series:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bandwidth.analysis.curves import LoadCurve
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Curves, Figure, Series, parts_of
-from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, series_description
+from bandwidth.report.figures.data import Curves, Figure, Series
+from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, line_figures
 from bandwidth.report.labels import case_words, known_rate, latency_cells
 from bandwidth.report.views.latency import latency_bars, latency_words
 from bandwidth.report.views.shown import Shown
@@ -22,18 +22,12 @@ def figures(shown: Shown) -> list[Figure]:
     curves, unit = shown.load_curves, shown.unit
     series = [one for curve in curves if (one := _series(curve, unit)).points]
     results = [point.result for curve in curves for point in curve.points]
+    axes = Curves(f"{unit} read by the other threads", "ns a load", ())
     what = "One thread's latency while the others read at a share of their most."
     text = caption(shown.record, results, what, INTERVALS)
-    return [
-        Figure(
-            "loaded-latency",
-            "Latency under load",
-            Curves(f"{unit} read by the other threads", "ns a load", part),
-            text,
-            series_description(part, lambda x: f"{x:,.2f} {unit} of load", "ns"),
-        )
-        for part in parts_of(series)
-    ]
+    return line_figures(
+        series, axes, "Latency under load", text, lambda x: f"{x:,.2f} {unit} of load", "loaded-latency"
+    )
 
 
 def _table(curve: LoadCurve, unit: str) -> Table:

@@ -9,8 +9,8 @@ from bandwidth.report.figures.data import STRIP_HIGH, STRIP_LOW, Figure, Strip, 
 from bandwidth.report.figures.parts import caption
 from bandwidth.report.figures.thinning import left_out_words, thinned, widest_rows
 from bandwidth.report.labels import case_words, rate_cells
-from bandwidth.report.views.bars import barred
 from bandwidth.report.views.nodes import matrix_words
+from bandwidth.report.views.rate_bars import barred
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Result, rates_bytes_per_s, summarise
 from bandwidth.units import format_size

@@ -8,8 +8,8 @@ from bandwidth.analysis.curves import MEMORY, SizeCurve, SizePoint
 from bandwidth.analysis.grouping import grouped
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Curves, Figure, Mark, Series, file_name, parts_of
-from bandwidth.report.figures.parts import INTERVALS, caption, rate_point, series_description, theory_marks
+from bandwidth.report.figures.data import Curves, Figure, Mark, Series
+from bandwidth.report.figures.parts import INTERVALS, caption, line_figures, rate_point, theory_marks
 from bandwidth.report.labels import (
     HOST,
     UNKNOWN,
@@ -77,18 +77,8 @@ def curve_figures(
     """Return curves of rates in one figure, in several where they are more than one tells apart."""
     series = [one for curve in curves if (one := _series(curve, shown.unit)).points]
     results = [point.result for curve in curves for point in curve.points]
-    levels = theory_marks(results, shown.unit)
-    text = caption(shown.record, results, what, INTERVALS)
-    return [
-        Figure(
-            file_name(title),
-            title,
-            Curves(x_label, shown.unit, part, across, levels, x_sizes=True),
-            text,
-            series_description(part, format_size, shown.unit),
-        )
-        for part in parts_of(series)
-    ]
+    axes = Curves(x_label, shown.unit, (), across, theory_marks(results, shown.unit), x_sizes=True)
+    return line_figures(series, axes, title, caption(shown.record, results, what, INTERVALS), format_size)
 
 
 def cache_marks(curve: SizeCurve) -> tuple[Mark, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, ThreadPoint, knee
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Curves, Figure, Series, parts_of
-from bandwidth.report.figures.parts import INTERVALS, caption, rate_point, series_description, theory_marks
+from bandwidth.report.figures.data import Curves, Figure, Series
+from bandwidth.report.figures.parts import INTERVALS, caption, line_figures, rate_point, theory_marks
 from bandwidth.report.labels import UNKNOWN, case_words, known_rate, place, rate_cell, thread_words
 from bandwidth.report.views.shown import Shown
 from bandwidth.units import format_percent
@@ -22,14 +22,9 @@ def figures(shown: Shown) -> list[Figure]:
     results = [point.result for curve in curves for point in curve.points]
     series = [one for curve in curves if (one := _series(curve, unit)).points]
     ring = f"knee: the fewest threads that reach {format_percent(KNEE_SHARE)} of the curve's best"
+    axes = Curves("threads", unit, (), levels=theory_marks(results, unit), ring_label=ring)
     text = caption(shown.record, results, "Median rate from memory by number of threads.", INTERVALS)
-    found = []
-    for part in parts_of(series):
-        shown_ring = ring if any(one.ringed for one in part) else ""
-        picture = Curves("threads", unit, part, levels=theory_marks(results, unit), ring_label=shown_ring)
-        told = series_description(part, lambda x: thread_words([int(x)]), unit)
-        found.append(Figure("by-threads", "Rate by threads", picture, text, told))
-    return found
+    return line_figures(series, axes, "Rate by threads", text, lambda x: thread_words([int(x)]), "by-threads")
 
 
 def _curves(shown: Shown) -> list[ThreadCurve]:
