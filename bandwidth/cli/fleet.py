@@ -158,8 +158,8 @@ def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:
 def _drawings(found: Fleet, options: Output) -> dict[str, str]:
     """Return the strip plot as an element of the page, none without matplotlib: that is said."""
     from bandwidth.report.figures.drawing import MISSING, can_draw, draw
-    from bandwidth.report.figures.inline import inline_svg
     from bandwidth.report.fleet import fleet_figures
+    from bandwidth.report.write_up.html import inline_svg
 
     if not can_draw():
         if not options.quiet:

@@ -215,7 +215,7 @@ def _print(found: Answer, options: Output, *, measured: bool) -> None:
 def _draw(found: Answer, path: Path, unit: str) -> None:
     from bandwidth.offload.answer import lines
     from bandwidth.report.figures.drawing import draw
-    from bandwidth.report.figures.offload import offload_figure
+    from bandwidth.report.offload import offload_figure
     from bandwidth.report.write_up.files import write_whole
 
     write_whole({path: draw(offload_figure(found, lines(found), unit), path.suffix.lower()[1:])})

@@ -1,4 +1,4 @@
-"""What `bandwidth offload` prints: the figures, where host and device are equal, the rows, and both lines drawn."""
+"""What `bandwidth offload` prints: figures, where host and device are equal, the rows, and both lines, drawn too."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from bandwidth.offload import figures as sources
 from bandwidth.offload.answer import Answer, ByPasses, BySize, Line, Row
-from bandwidth.offload.figures import Figure
 from bandwidth.report.document import Column, Document, Table
+from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series
+from bandwidth.report.figures.parts import series_description
 from bandwidth.units import (
     DEFAULT_RATE_UNIT,
     format_decimal,
@@ -20,6 +22,7 @@ from bandwidth.units import (
 
 SCHEMA = "bandwidth/offload/1"
 _US_PER_S = 1e6
+_MS_PER_S = 1e3
 _SOURCE_WIDTH = 46
 # A plot of text: with the names of its times it stays within 80 columns.
 PLOT_COLUMNS, PLOT_ROWS = 61, 15
@@ -69,7 +72,7 @@ def _latencies(answer: Answer) -> Table:
     return _of_figures("latency", "us", [(name, one, format_decimal(one.value * _US_PER_S)) for name, one in shown])
 
 
-def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, Figure, str]]) -> Table:
+def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, sources.Figure, str]]) -> Table:
     columns = (Column(what), Column(unit, "right"), Column("is"), Column("namely", wrap_at=_SOURCE_WIDTH))
     return Table(columns, tuple((name, text, one.kind, one.source) for name, one, text in shown))
 
@@ -281,3 +284,57 @@ def _json_row(row: Row) -> dict[str, Any]:
             "device_error": row.device_error,
         }
     return flat
+
+
+# --- the figure -----------------------------------------------------------------------------------------------------
+
+
+def offload_figure(answer: Answer, lines: Sequence[Line], unit: str) -> Figure:
+    """Return both lines for each number of passes, as many as one figure tells apart, with their crossings."""
+    shown = lines[: MOST_SERIES // 2]
+    series = tuple(one for line in shown for one in _series(line))
+    low, high = shown[0].points[0][0], shown[0].points[-1][0]
+    marks = sorted(
+        (
+            Mark(line.break_even_bytes, f"{format_decimal_size(line.break_even_bytes)}")
+            for line in shown
+            if line.break_even_bytes is not None and low <= line.break_even_bytes <= high
+        ),
+        key=lambda mark: mark.value,
+    )
+    picture = Curves("data", "time, ms", series, across=tuple(marks), x_sizes=True, y_log=True)
+    described = _described(series, shown)
+    return Figure("offload", "Moving the work to the device", picture, _caption(answer, unit), described)
+
+
+def _series(line: Line) -> tuple[Series, Series]:
+    words = pass_words(line.passes)
+    host = tuple(Point(size, seconds * _MS_PER_S) for size, seconds, _ in line.points)
+    device = tuple(Point(size, seconds * _MS_PER_S) for size, _, seconds in line.points)
+    return Series(f"host, {words}", host), Series(f"device, {words}", device)
+
+
+def _caption(answer: Answer, unit: str) -> str:
+    figures = answer.figures
+    named = (("host", figures.host), ("link", figures.link), ("device", figures.device))
+    rates = "; ".join(f"{name} {format_rate(one.value, unit)} {unit} ({one.kind}: {one.source})" for name, one in named)
+    latencies = ", ".join(
+        format_duration(one.value) for one in (figures.host_latency, figures.launch_latency, figures.link_latency)
+    )
+    return (
+        f"Bandwidths: {rates}. Latencies of a call on the host, of one on the device and of a transfer: {latencies}."
+        f" {' '.join(answer.assumptions)} Upright lines: the size from which on the device is faster."
+    )
+
+
+def _described(series: Sequence[Series], lines: Sequence[Line]) -> str:
+    ends = [
+        f"With {pass_words(line.passes)} the device is "
+        + (
+            "never faster."
+            if line.break_even_bytes is None
+            else f"faster from {format_decimal_size(line.break_even_bytes)} on."
+        )
+        for line in lines
+    ]
+    return " ".join([series_description(series, format_decimal_size, "ms"), *ends])

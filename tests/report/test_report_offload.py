@@ -6,8 +6,7 @@ from bandwidth.offload.answer import answer, line, lines
 from bandwidth.offload.figures import Figure, Figures
 from bandwidth.offload.model import Model, Work
 from bandwidth.report import render
-from bandwidth.report.figures.offload import offload_figure, offload_figures
-from bandwidth.report.offload import PLOT_COLUMNS, PLOT_ROWS, offload_document, plot
+from bandwidth.report.offload import PLOT_COLUMNS, PLOT_ROWS, offload_document, offload_figure, plot
 
 GB, MB = 10**9, 10**6
 
@@ -79,15 +78,3 @@ def test_the_figure_has_a_pair_of_lines_for_each_number_of_passes_and_its_crossi
 def test_no_figure_has_more_lines_than_can_be_told_apart():
     found = build_answer(passes=(1, 2, 3, 4, 5))
     assert len(offload_figure(found, lines(found), "GB/s").picture.series) == 6
-
-
-def test_a_record_with_host_link_and_device_has_the_figure_and_no_other(make_case, make_result, make_record):
-    results = [
-        make_result(make_case(target="host", path="read")),
-        make_result(make_case(target="device:0", path="read"), (0.001,) * 8),
-        make_result(make_case(target="pcie:0", path="h2d", variant={"host_memory": "pinned"})),
-    ]
-    assert offload_figures(make_record(*results[:2]), "run.json", "GB/s") == []
-    figures = offload_figures(make_record(*results), "run.json", "GB/s")
-    assert [figure.name for figure in figures] == ["offload"]
-    assert "run.json" in figures[0].caption

@@ -1,4 +1,4 @@
-"""Figures as data: what is to be drawn and said of it, apart from how it is drawn (figures_drawing.py).
+"""Figures as data: what is to be drawn and said of it, apart from how it is drawn (drawing.py).
 
 All numbers are finished: rates in the unit that the axis names, latencies in nanoseconds.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-# Okabe and Ito's eight colours less black and yellow tell this many lines apart (figures_style.COLOURS).
+# Okabe and Ito's eight colours less black and yellow tell this many lines apart (style.COLOURS).
 MOST_SERIES = 6
 # In percent of the median: a sample beyond stands at the strip's edge, as a triangle, so that the others stay apart.
 STRIP_LOW, STRIP_HIGH = 60.0, 140.0

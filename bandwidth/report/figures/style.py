@@ -18,7 +18,7 @@ from typing import Any
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)), (0, (9, 3)))
-# What a page may give its own colours (figures_inline): no series has one of these.
+# What a page may give its own colours (write_up/html.py): no series has one of these.
 INK = "#1f2328"
 GRID = "#d4d8dd"
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from bandwidth.errors import UsageError
 from bandwidth.report.figures import drawing as figures_drawing
 from bandwidth.report.figures.data import Figure
-from bandwidth.report.figures.inline import inline_svg
 from bandwidth.report.write_up.content import WriteUp, without_figures
-from bandwidth.report.write_up.html import html_page
+from bandwidth.report.write_up.html import html_page, inline_svg
 from bandwidth.report.write_up.latex import latex_text
 from bandwidth.report.write_up.markdown import markdown_text
 from bandwidth.text_files import check_writable, write_together

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from bandwidth.report.document import Document, Table
 from bandwidth.report.figures.data import Figure
+from bandwidth.report.figures.style import GRID, INK
 from bandwidth.report.formats import render
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
 
@@ -68,10 +69,14 @@ figcaption b { color: var(--ink); }
 
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+# 72 points are an inch, an inch is 96 of CSS's pixels, and 16 of them are a rem unless the reader chose another size.
+POINTS_PER_REM = 12
+_ID = re.compile(r'\bid="([^"]+)"')
+_REFERENCE = re.compile(r'(url\(#|xlink:href="#|href="#)([^")]+)')
 
 
 def html_page(write_up: WriteUp, drawings: Mapping[str, str]) -> str:
-    """Return the page; `drawings` are the figures' elements by their names (figures_inline), none for no figures."""
+    """Return the page; `drawings` are the figures' elements by their names (`inline_svg`), none for no figures."""
     title = html.escape(write_up.title)
     base = min(section.level for section in write_up.sections)
     about = "\n".join(f'<p class="about">{html.escape(line)}</p>' for line in write_up.lines)
@@ -163,3 +168,29 @@ def _with_wide_cells(row: str, wide: list[int]) -> str:
     cells = re.findall(r"<td.*?</td>", row)
     marked = [cell.replace("<td", '<td class="wide"', 1) if i in wide else cell for i, cell in enumerate(cells)]
     return f"<tr>{''.join(marked)}</tr>"
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+def inline_svg(svg: str, figure: Figure) -> str:
+    """Return an SVG file's text as an element of a page.
+
+    It says what it shows (`role="img"`, title and desc), its ids are its own among several figures of one page, and
+    its ink and grid take the page's colours, so that it reads in the dark too.
+    """
+    body = svg[svg.index("<svg") :].strip()
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    body = _ID.sub(rf'id="{figure.name}-\1"', body)
+    body = _REFERENCE.sub(rf"\g<1>{figure.name}-\g<2>", body)
+    body = body.replace(INK, "currentColor").replace(GRID, "var(--grid)")
+    start, end = re.match(r"<svg[^>]*", body), body.index(">")
+    size = re.search(r'viewBox="0 0 ([0-9.]+) [0-9.]+"', start[0] if start else "")
+    # As wide as it was drawn, so that all figures' letters have one size; a narrow page scrolls the wide ones.
+    width = f' style="--drawn: {float(size[1]) / POINTS_PER_REM:.1f}rem; max-width: var(--drawn)"' if size else ""
+    told = f"<title>{html.escape(figure.title)}</title><desc>{html.escape(figure.description)}</desc>"
+    opened = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img"'
+        f' aria-label="{html.escape(f"{figure.title}. {figure.description}")}" {size[0] if size else ""}{width}>'
+    )
+    return f"{opened}{told}{body[end + 1 :]}"

@@ -31,9 +31,9 @@ from bandwidth.report.figures.data import (
     file_name,
     parts_of,
 )
-from bandwidth.report.figures.inline import inline_svg
 from bandwidth.report.views.roofline import operations
 from bandwidth.report.write_up.content import make_write_up
+from bandwidth.report.write_up.html import inline_svg
 from bandwidth.results import summarise
 from bandwidth.results.files import load
 
