@@ -51,7 +51,7 @@ def compare(
     bandwidth compare --reference-set mine.json
     """
     from bandwidth.comparison.sides import side_by_side
-    from bandwidth.report.comparison import comparison_document
+    from bandwidth.report.comparison.side_by_side import comparison_document
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     use_specs(specs_folder)
@@ -77,8 +77,8 @@ def is_record(source: str) -> bool:
 
 
 def _published(sources: Sequence[str], options: Output) -> None:
-    from bandwidth.comparison.gallery import placed
-    from bandwidth.report.published import published_document
+    from bandwidth.comparison.references import placed
+    from bandwidth.report.comparison.references import published_document
 
     for source in sources:
         if source == "-" or not is_record(source):

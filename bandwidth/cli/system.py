@@ -67,7 +67,7 @@ def system(
     ssh node7 sudo dmidecode | bandwidth system --dmi -
     """
     from bandwidth.ceilings.host import host_theory, platform_peak
-    from bandwidth.report.system import system_document, system_json
+    from bandwidth.report.system.facts import system_document, system_json
     from bandwidth.text_files import check_writable, write_atomically
 
     options = Output.checked(format_name, as_json, output, unit, quiet)

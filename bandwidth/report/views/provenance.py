@@ -11,8 +11,8 @@ from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN
-from bandwidth.report.system import system_document
-from bandwidth.report.system_gpus import gpu_names
+from bandwidth.report.system.facts import system_document
+from bandwidth.report.system.gpus import gpu_names
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Record
 from bandwidth.units import format_duration

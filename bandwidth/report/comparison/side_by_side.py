@@ -12,7 +12,7 @@ from bandwidth.comparison.setups import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, SideBySide
 from bandwidth.plain_text import one_line
 from bandwidth.report import document as parts
-from bandwidth.report.comparison_data import comparison_json, comparison_records
+from bandwidth.report.comparison.data import comparison_json, comparison_records
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import (
     HOST,

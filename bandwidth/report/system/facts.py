@@ -11,7 +11,7 @@ from bandwidth.findings.setup import examine_facts, examine_memory
 from bandwidth.machine.facts import READ, Fact, Facts, Json
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import finding_line
-from bandwidth.report.system_gpus import gpu_names, gpu_tables
+from bandwidth.report.system.gpus import gpu_names, gpu_tables
 from bandwidth.results import Finding
 from bandwidth.theory import Peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size

@@ -16,7 +16,7 @@ from bandwidth.machine.gpus import gpu_facts
 from bandwidth.machine.kfd import KFD_FOLDER
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.report import FORMATS, Document, render
-from bandwidth.report.system_gpus import gpu_names, gpu_tables
+from bandwidth.report.system.gpus import gpu_names, gpu_tables
 
 MEMORY_CLOCK = 2  # nvml.h: NVML_CLOCK_MEM
 IDLE, POWER_LIMIT = 0x1, 0x4  # nvml.h: nvmlClocksEventReasonGpuIdle, nvmlClocksEventReasonSwPowerCap

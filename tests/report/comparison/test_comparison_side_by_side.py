@@ -9,7 +9,7 @@ from gpu_machine import two_h200s
 
 from bandwidth.comparison.sides import Column, side_by_side
 from bandwidth.report import render
-from bandwidth.report.comparison import comparison_document, range_text, ratio_text
+from bandwidth.report.comparison.side_by_side import comparison_document, range_text, ratio_text
 from bandwidth.statistics import Interval
 
 RECORDS, RESULTS, SAMPLES = 1000, 34, 25

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.comparison.gallery import Placed
+from bandwidth.comparison.references import Placed
 from bandwidth.comparison.sides import Column
 from bandwidth.report import document as parts
-from bandwidth.report.comparison_data import column_json
+from bandwidth.report.comparison.data import column_json
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import HOST, UNKNOWN, case_words, known_rate
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate

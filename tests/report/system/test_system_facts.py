@@ -16,7 +16,7 @@ from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.topology import read_topology
 from bandwidth.report import FORMATS, Table, render
-from bandwidth.report.system import system_document, system_json
+from bandwidth.report.system.facts import system_document, system_json
 from bandwidth.theory import peak
 
 GIB = 1024**3

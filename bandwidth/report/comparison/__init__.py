@@ -1,0 +1,1 @@
+"""Records beside each other and beside published figures, as documents."""
