@@ -58,7 +58,7 @@ def compare(
     if reference_set:
         if reference is not None or show_all:
             raise UsageError("--reference-set stands by itself", "leave out --reference and --all")
-        _published(sources, options)
+        _beside_references(sources, options)
     else:
         named, index = _with_reference(sources, reference)
         _refuse_twice(named)
@@ -76,9 +76,9 @@ def is_record(source: str) -> bool:
         return False
 
 
-def _published(sources: Sequence[str], options: Output) -> None:
+def _beside_references(sources: Sequence[str], options: Output) -> None:
     from bandwidth.comparison.references import placed
-    from bandwidth.report.comparison.references import published_document
+    from bandwidth.report.comparison.references import reference_document
 
     for source in sources:
         if source == "-" or not is_record(source):
@@ -86,7 +86,7 @@ def _published(sources: Sequence[str], options: Output) -> None:
     _refuse_twice(sources)
     columns = _columns(sources)
     found = [(column, placed(column.record)) for column in columns if column.record is not None]
-    emit(published_document(found, options.unit), options)
+    emit(reference_document(found, options.unit), options)
 
 
 def _with_reference(sources: Sequence[str], reference: str | None) -> tuple[list[str], int]:

@@ -18,7 +18,7 @@ WIDEST_NAME = 20
 NOTE = "Yours is the fastest result of each path. A share is of the peak that the published figure was stated against."
 
 
-def published_document(found: Sequence[tuple[Column, Sequence[Placed]]], unit: str = DEFAULT_RATE_UNIT) -> Document:
+def reference_document(found: Sequence[tuple[Column, Sequence[Placed]]], unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of some records, each with the published figures that are near to it."""
     blocks: list[Table | str] = []
     for column, placed in found:
