@@ -29,24 +29,6 @@ UNKNOWN_MEMORY = {
 
 
 @pytest.fixture(scope="module")
-def result(make_case, make_result):
-    """Return a result of `gb` GB in each of the blocks; a field of Case goes into `case`."""
-
-    def build(path, threads, gb, seconds=STEADY, *, engine="numpy", size=512 * MIB, variant=None, **others):
-        case = make_case(
-            path=path,
-            engine=engine,
-            threads=threads,
-            bytes_per_call=int(gb * GB),
-            working_set_bytes=size,
-            variant=variant or {},
-        )
-        return make_result(case, seconds, **others)
-
-    return build
-
-
-@pytest.fixture(scope="module")
 def ordinary(make_record, result):
     return make_record(
         result("copy", 1, 18.4, theory_bytes_per_s=THEORY),
@@ -260,66 +242,6 @@ def test_rows_stand_by_kernel_then_engine_then_streaming_stores_first(server):
         ("triad", "native", "ordinary"),
         ("dot", "native", "-"),
     ]
-
-
-def test_the_most_threads_come_first_and_kinds_of_cores_stand_apart(make_record, result):
-    record = make_record(
-        result("copy", 1, 10.0),
-        *(result("copy", 8, 20.0, variant={"cores": cores}) for cores in ("efficiency", "performance")),
-        result("copy", 16, 30.0),
-    )
-    assert list(tables_of(record)) == [
-        "16 threads",
-        "8 threads, performance cores",
-        "8 threads, efficiency cores",
-        "1 thread",
-    ]
-
-
-def test_what_a_later_version_tells_apart_is_told_apart_here(make_record, result):
-    record = make_record(*(result("copy", 1, 10.0, variant={"host_memory": kind}) for kind in ("pinned", "pageable")))
-    assert list(tables_of(record)) == ["1 thread, host memory pinned", "1 thread, host memory pageable"]
-
-
-def test_the_ratios_of_reads_to_writes_stand_as_in_intel_mlc(make_record, result):
-    mixes = [
-        result("mix", 8, gb, engine="native", variant={"stores": "ordinary", "mix": mix})
-        for mix, gb in (("1:1", 60.0), ("3:1", 70.0), ("2:1", 65.0))
-    ]
-    record = make_record(
-        *mixes,
-        result("triad", 8, 76.0, engine="native", variant=STREAMING),
-        result("triad", 8, 55.0, engine="native", variant={"stores": "ordinary"}),
-        result("read", 8, 80.0, engine="native"),
-        result("read", 8, 50.0),
-        result("read", 1, 11.0, engine="native"),
-    )
-    table = tables_of(record)["Reads to writes, 8 threads"]
-    assert [row[:3] for row in table.rows] == [
-        ("1:0", "-", "80.00"),
-        ("3:1", "ordinary", "70.00"),
-        ("2:1", "ordinary", "65.00"),
-        ("1:1", "ordinary", "60.00"),
-        ("triad", "streaming", "76.00"),
-    ]
-    assert not any("mix" in row for row in tables_of(record)["8 threads"].rows)
-    assert "mix 3:1 24 read + 8 written" in " ".join(shown(record).split())
-
-
-def test_zeros_stand_beside_other_data_and_nowhere_else(make_record, result):
-    zeros = STREAMING | {"data": "zeros"}
-    record = make_record(
-        result("write", 2, 60.0, engine="native", variant=zeros),
-        result("write", 2, 24.0, engine="native", variant=STREAMING),
-        result("write", 1, 50.0, engine="native", variant=zeros),
-    )
-    tables = tables_of(record)
-    assert tables["Zeros beside other data"].rows == (
-        ("write", "native", "streaming", "2", "60.00", "24.00", "2.50"),
-        ("write", "native", "streaming", "1", "50.00", "-", "-"),
-    )
-    assert list(tables) == ["2 threads", "Zeros beside other data"]
-    assert len(tables["2 threads"].rows) == 1
 
 
 def test_every_result_stands_somewhere(make_record, result):
