@@ -10,6 +10,7 @@ import pytest
 from bandwidth.cli.app import COMMANDS, run
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+CAPTURED = Path(__file__).parent / "machine" / "captured"
 # What a measurement is given so that it takes a moment; the README's own value is taken out first.
 SMALL = {"--size": "2MiB", "--budget": "1s"}
 
@@ -75,6 +76,11 @@ def test_shell_examples_run(tmp_path, monkeypatch, capsys):
             (tmp_path / "run.json").write_bytes((Path(__file__).parent / "data" / "record-1.json").read_bytes())
         if "after.json" in command:  # a second record of a machine as sound as the first
             (tmp_path / "after.json").write_bytes((tmp_path / "run.json").read_bytes())
+        if "--dmi node7.txt" in command:
+            (tmp_path / "node7.txt").write_bytes((CAPTURED / "ryzen_7950x_two_of_four.txt").read_bytes())
+            (tmp_path / "node7.cpuinfo").write_text(
+                "processor\t: 0\nmodel name\t: AMD Ryzen 9 7950X 16-Core Processor\n"
+            )
         code = run(made_small(arguments(command)))
         captured = capsys.readouterr()
         # On a machine that others use, or with one machine alone, nothing can be judged.
