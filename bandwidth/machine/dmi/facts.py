@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from bandwidth.catalog.arm_cores import arm_cores
 from bandwidth.machine.cpuinfo import facts_of_cpuinfo, flags_of_cpuinfo, sockets_of_cpuinfo
@@ -38,10 +39,12 @@ def facts_of_content(
 ) -> Facts:
     """Return what is known of the machine that a file is of: see `facts_of_dmi`.
 
-    Without `cpuinfo` the file itself may have it: people paste several commands' outputs in one go.
+    Without `cpuinfo` the file itself may have it: people paste several commands' outputs in one go. Sources are paths:
+    an error says them whole, a fact the file's name alone, which stands in every row of a table.
     Raises BandwidthError where the file is no SMBIOS in any form.
     """
     dmi = dmi_of(content, source)
+    source, cpuinfo_source = Path(source).name, Path(cpuinfo_source).name
     if cpuinfo is None:
         return facts_of_dmi(dmi, source, kernel_text(content), source, sockets)
     return facts_of_dmi(dmi, source, text_of(cpuinfo), cpuinfo_source, sockets)
