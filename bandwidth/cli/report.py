@@ -73,19 +73,21 @@ def report(
 
 def _format(name: str | None, output: Path | None) -> str:
     """Return the format by its name, else by the path's end. Raises UsageError where neither tells."""
-    from bandwidth.report.write_up.files import SUFFIXES
+    from bandwidth.report.write_up.files import FORMS
 
-    known = ", ".join(SUFFIXES)
+    known = ", ".join(FORMS)
     if name is not None:
-        if name.lower() not in SUFFIXES:
+        if name.lower() not in FORMS:
             raise UsageError(f"--format {name!a} is not known for a write-up", f"choose from {known}")
         return name.lower()
     if output is None:
         raise UsageError("a write-up needs a place to go", f"give -o PATH, or --format {known} for standard output")
-    for format_name, suffixes in SUFFIXES.items():
-        if output.suffix.lower() in suffixes:
+    for format_name, form in FORMS.items():
+        if output.suffix.lower() in form.suffixes:
             return format_name
-    raise UsageError(f"-o {str(output)!a} does not end in .html, .md or .tex", f"or give --format {known}")
+    *others, last = (form.suffixes[0] for form in FORMS.values())
+    ends = f"{', '.join(others)} or {last}"
+    raise UsageError(f"-o {str(output)!a} does not end in {ends}", f"or give --format {known}")
 
 
 def _refuse_overwriting(records: list[Path], output: Path | None) -> None:

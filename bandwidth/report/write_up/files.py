@@ -10,24 +10,20 @@ from pathlib import Path
 from bandwidth.errors import UsageError
 from bandwidth.report.figures import drawing as figures_drawing
 from bandwidth.report.figures.data import Figure
+from bandwidth.report.write_up import html, latex, markdown
 from bandwidth.report.write_up.content import WriteUp, without_figures
-from bandwidth.report.write_up.html import html_page, inline_svg
-from bandwidth.report.write_up.latex import latex_text
-from bandwidth.report.write_up.markdown import markdown_text
+from bandwidth.report.write_up.html import inline_svg
 from bandwidth.text_files import check_writable, write_together
 
-# Each format by its name: the ends of file names that stand for it.
-SUFFIXES = {"html": (".html", ".htm"), "markdown": (".md", ".markdown"), "latex": (".tex",)}
-# What a document's figures are drawn as; a page has them inside.
-_BESIDE = {"markdown": "svg", "latex": "pdf"}
-FIGURE_FORMATS = ("svg", "png", "pdf")
+# Each form by the name of its format. A new one is a module with a FORM, and its line here.
+FORMS = {"html": html.FORM, "markdown": markdown.FORM, "latex": latex.FORM}
+FIGURE_FORMATS: tuple[str, ...] = ("svg", "png", "pdf")
 
 
 def text_alone(write_up: WriteUp, format_name: str) -> str:
     """Return the document for a stream: a page with its figures inside, all else without any."""
-    if format_name == "html":
-        return html_page(write_up, _inline(write_up.figures))
-    return {"markdown": markdown_text, "latex": latex_text}[format_name](without_figures(write_up), {})
+    form = FORMS[format_name]
+    return form.text(without_figures(write_up), {}) if form.beside else form.text(write_up, _inline(write_up.figures))
 
 
 def write_files(write_up: WriteUp, format_name: str, path: Path, folder: Path | None) -> None:
@@ -37,9 +33,9 @@ def write_files(write_up: WriteUp, format_name: str, path: Path, folder: Path | 
     cannot be written; nothing half-written stays then.
     """
     check_writable(path)
-    kinds: tuple[str, ...] = FIGURE_FORMATS
+    form, kinds = FORMS[format_name], FIGURE_FORMATS
     if folder is None:
-        kinds = (_BESIDE[format_name],) if format_name in _BESIDE else ()
+        kinds = (form.beside,) if form.beside else ()
         folder = path.with_name(f"{path.stem}-figures")
     _check_folder(folder)  # before anything is drawn, which takes seconds
     files = {
@@ -47,11 +43,8 @@ def write_files(write_up: WriteUp, format_name: str, path: Path, folder: Path | 
         for figure in write_up.figures
         for kind in kinds
     }
-    if format_name == "html":
-        text = text_alone(write_up, format_name)
-    else:
-        names = _links(write_up.figures, path, folder, _BESIDE[format_name])
-        text = {"markdown": markdown_text, "latex": latex_text}[format_name](write_up, names)
+    links = _links(write_up.figures, path, folder, form.beside) if form.beside else _inline(write_up.figures)
+    text = form.text(write_up, links)
     write_whole({**files, path: text.encode("utf-8")})
 
 

@@ -15,6 +15,7 @@ from bandwidth.report.figures.data import Figure
 from bandwidth.report.figures.style import GRID, INK
 from bandwidth.report.formats import render
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
+from bandwidth.report.write_up.form import Form
 
 _STYLE = """\
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --paper: #ffffff; --grid: #d4d8dd; --band: #f6f8fa; }
@@ -194,3 +195,6 @@ def inline_svg(svg: str, figure: Figure) -> str:
         f' aria-label="{html.escape(f"{figure.title}. {figure.description}")}" {size[0] if size else ""}{width}>'
     )
     return f"{opened}{told}{body[end + 1 :]}"
+
+
+FORM = Form((".html", ".htm"), html_page)

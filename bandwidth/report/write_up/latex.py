@@ -9,6 +9,7 @@ from bandwidth.report.document import Document, Table
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.formats import render
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
+from bandwidth.report.write_up.form import Form
 
 _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage{iftex}
@@ -123,3 +124,6 @@ def _escaped(block: Table | str) -> str:
 def _guarded(text: str) -> str:
     """Return a text that a command may stand before: a bracket at its beginning is no argument."""
     return f"{{[}}{text[1:]}" if text.startswith("[") else text
+
+
+FORM = Form((".tex",), latex_text, beside="pdf")

@@ -8,6 +8,7 @@ from bandwidth.report.document import Document
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.formats import markdown_escaped, render
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
+from bandwidth.report.write_up.form import Form
 
 
 def markdown_text(write_up: WriteUp, files: Mapping[str, str]) -> str:
@@ -39,3 +40,6 @@ def _figure(figure: Figure, files: Mapping[str, str]) -> str:
         return ""
     title, told = markdown_escaped(figure.title), markdown_escaped(f"{figure.title}. {figure.description}")
     return f"![{told}]({files[figure.name]})\n\n**{title}.** {markdown_escaped(figure.caption)}"
+
+
+FORM = Form((".md", ".markdown"), markdown_text, beside="svg")
