@@ -87,4 +87,4 @@ class _Counted:
     def __add__(self, other: _Counted) -> _Counted:
         return _Counted(self.operations + other.operations + 1)
 
-    __mul__ = __add__
+    __sub__ = __mul__ = __add__

@@ -23,7 +23,7 @@ from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
 from bandwidth.engines.host.native_code.rows import PACED_READ, function_name
 from bandwidth.engines.host.native_runner import NO_STREAMING, NativeRunner
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import KEPT_BITS, KERNELS, ORDINARY, STREAMING, TAKEN_BITS, XOR
+from bandwidth.kernels import KEPT_BITS, KERNELS, ORDINARY, STREAMING, TAKEN_BITS, XOR, Kernel
 
 ROWS = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
 # The third of a row is the width of its vectors in bytes, 0 for the processor's widest.
@@ -428,3 +428,11 @@ def test_without_streaming_stores_their_rows_are_refused_and_the_others_run(host
     engine.run_block(cases[ORDINARY], 2)
     assert engine.verify(cases[ORDINARY], whole=True) == ""
     engine.close()
+
+
+@pytest.mark.parametrize("name", ["AVX2", "Arm"])
+def test_a_row_of_its_own_may_subtract(name):
+    """A new kernel is one row: what stands there in operators becomes code, without a word elsewhere."""
+    difference = Kernel("difference", 2, 1, ("host",), "c[i] = a[i] - b[i]", "24", lambda a, _: a[0] - a[1])
+    code = assembly([(difference, ORDINARY, 0)], PROCESSORS[name])
+    assert re.search(r"\bv?f?sub(pd)?\b.*", code.split("difference_ordinary:")[1])

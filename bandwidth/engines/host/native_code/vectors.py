@@ -30,6 +30,9 @@ class Operand:
     def __add__(self, other: Operand) -> Operand:
         return self._made("add", other)
 
+    def __sub__(self, other: Operand) -> Operand:
+        return self._made("sub", other)
+
     def __mul__(self, other: Operand) -> Operand:
         return self._made("mul", other)
 
