@@ -27,11 +27,11 @@ def explain(
 
     bandwidth explain write-allocate
     """
-    from bandwidth.findings import EXPLANATIONS, explanation
+    from bandwidth.findings import explanation, explanations
     from bandwidth.report.explanation import explanation_document, explanations_document
 
     options = Output.checked(format_name, as_json, output, DEFAULT_RATE_UNIT, quiet)
     if not subject:
-        emit(explanations_document(EXPLANATIONS), options)
+        emit(explanations_document(explanations()), options)
         return
     emit(explanation_document(explanation(" ".join(subject)), text_width(sys.stdout)), options)

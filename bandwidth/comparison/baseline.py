@@ -11,7 +11,7 @@ from bandwidth.comparison.noise_of_rows import Fitness, fitness_of, reach
 from bandwidth.comparison.setups import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.setup import in_short
+from bandwidth.findings.rules import in_short
 from bandwidth.results import Record
 
 Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]

@@ -1,7 +1,23 @@
 """Pure rules over records: what looks wrong and what to try, and the long texts of `bandwidth explain`."""
 
+# Each theme registers its rules when it is imported; their ranks give the order, and not the order here.
+from bandwidth.findings import gpus, machine_state, nodes, noise, normal_range, setup, stores, threads, validity
 from bandwidth.findings.entry import Explanation
-from bandwidth.findings.explanations import EXPLANATIONS, explanation
+from bandwidth.findings.explanations import explanation, explanations
 from bandwidth.findings.rules import examine
 
-__all__ = ["EXPLANATIONS", "Explanation", "examine", "explanation"]
+__all__ = [
+    "Explanation",
+    "examine",
+    "explanation",
+    "explanations",
+    "gpus",
+    "machine_state",
+    "nodes",
+    "noise",
+    "normal_range",
+    "setup",
+    "stores",
+    "threads",
+    "validity",
+]

@@ -25,7 +25,8 @@ from bandwidth.findings.reading import (
     ratio,
     texts,
 )
-from bandwidth.results import Finding, Record
+from bandwidth.findings.rules import ALL, also, rule
+from bandwidth.results import Record
 from bandwidth.units import format_duration, format_percent, format_rate
 
 GIGA = 1e9
@@ -40,6 +41,7 @@ SAME_FIGURE = 0.97
 HELD_LEAST_S = 0.05
 
 
+@also("BW034", rank=300, of=ALL, compares=True)
 def below_normal(record: Record) -> Iterator[Raised]:
     """Yield rates of a GPU's memory and of pinned copies that lie below the band of their path."""
     bands, gpus = normal_bands(), record.gpus
@@ -54,11 +56,19 @@ def below_normal(record: Record) -> Iterator[Raised]:
             continue
         least, band = found
         seen = f"{rate_text(row)} is below {format_rate(least)} GB/s, where what is normal begins ({_words(band)})"
-        yield Raised(case.id, Finding("BW034", seen, f"see first: {_first_check(record, row, gpus)}"))
+        yield Raised(case.id, seen, f"see first: {_first_check(record, row, gpus)}")
 
 
+@rule("BW035", "The link of a GPU is below its maximum under load", rank=310, of=ALL)
 def link_below_its_maximum(record: Record) -> Iterator[Raised]:
-    """Yield links that under load were narrower or of an older generation than GPU and slot can do together."""
+    """
+    A GPU lowers its link to the first generation when it has nothing to do, so the state of an idle link says nothing.
+    bandwidth reads generation and width while copies are under way, and names a link that was then below what GPU and slot
+    can do together. The theory beside the rates is that of the link as it was.
+
+    What to try: seat the card anew; see whether a riser or cable is made for the generation; in the firmware's setup see
+    the slot's generation and whether it shares lanes with another slot or an SSD (`lspci -vv` shows every hop).
+    """
     gpus, told = record.gpus, set()
     for row in rated(record):
         numbers = row.result.case.devices
@@ -68,48 +78,76 @@ def link_below_its_maximum(record: Record) -> Iterator[Raised]:
         if words:
             told.add(numbers[0])
             hint = "see the slot, a riser, the firmware's setup of the slot, and what shares its lanes"
-            yield Raised(None, Finding("BW035", f"device {numbers[0]}: {words}", hint))
+            yield Raised(None, f"device {numbers[0]}: {words}", hint)
 
 
+@rule("BW036", "The clocks of a GPU were held down", rank=320, of=ALL, limits={"held": format_duration(HELD_LEAST_S)})
 def held_down(record: Record) -> Iterator[Raised]:
-    """Yield GPUs whose clocks were held down, by power or by heat, in the run."""
+    """
+    The driver says why a GPU does not run at its clocks: the power limit, heat, or a brake of the power supply. It also
+    counts for how long, and what it counted grew by more than {held} in the run. The rate of the memory follows the memory's
+    clock, which is lowered only in the worst of these states, but the L2 and the cores follow theirs.
+
+    What to try: nvidia-smi -q -d PERFORMANCE,CLOCK,POWER; see to cooling; raise the power limit where that is allowed.
+    """
     for device, gpu in record.gpus.items():
         words = _held(record, device, gpu)
         if words:
             hint = "see its cooling and power (`nvidia-smi -q -d PERFORMANCE`); the memory has a clock of its own"
-            yield Raised(None, Finding("BW036", f"device {device}: its clocks were held down: {words}", hint))
+            yield Raised(None, f"device {device}: its clocks were held down: {words}", hint)
 
 
+@rule("BW037", "Other processes had work on the GPU", rank=330, of=ALL)
 def shared_with_others(record: Record) -> Iterator[Raised]:
-    """Yield GPUs on which other processes compute."""
+    """
+    The driver lists processes other than this one that compute on the device. They take a part of its memory's bandwidth
+    and of the link whenever they run. In a container the driver may count this very process under another number.
+
+    What to try: nvidia-smi shows them; measure without them, or choose another --device.
+    """
     for device, gpu in record.gpus.items():
         counts = [number(gpu_conditions(record, gpu, when).get("other_processes")) for when in ("before", "after")]
         most = max((count for count in counts if count is not None), default=0)
         if most > 0:
             others = "1 other process" if most == 1 else f"{most:.0f} other processes"
             text = f"device {device}: {others} had work on it"
-            yield Raised(
-                None, Finding("BW037", text, "they share its memory: see `nvidia-smi`, and measure without them")
-            )
+            yield Raised(None, text, "they share its memory: see `nvidia-smi`, and measure without them")
 
 
+@rule("BW038", "The GPU is split into instances (MIG)", rank=340, of=ALL)
 def split_up(record: Record) -> Iterator[Raised]:
-    """Yield GPUs that are split into instances: one has a part of the memory's bandwidth."""
+    """
+    A multi-instance GPU gives each instance a part of the multiprocessors and of the memory's channels, so no instance
+    reaches the whole card's bandwidth. The driver's attributes may still be the whole card's.
+
+    It is normal. What to try: compare instances of one size with each other; without instances nvidia-smi -mig 0 (as root).
+    """
     for device, gpu in record.gpus.items():
         if gpu.get("mig_enabled") is True:
             text = f"device {device}: MIG is on: an instance has a part of the memory's channels"
-            yield Raised(None, Finding("BW038", text, "normal: read the theory as the whole card's, or switch MIG off"))
+            yield Raised(None, text, "normal: read the theory as the whole card's, or switch MIG off")
 
 
+@rule("BW039", "Confidential computing is on", rank=350, of=ALL)
 def confidential(record: Record) -> Iterator[Raised]:
-    """Yield where confidential computing is on: what goes over the link is encrypted by the processor."""
+    """
+    In this mode all that goes over the link between processor and GPU is encrypted, and copied once more for it: a few GB/s
+    are left of any link. The memory of the GPU itself is as fast as ever. It is normal where the mode is wanted.
+    """
     if any(gpu.get("confidential_compute") is True for gpu in record.gpus.values()):
         text = "confidential computing is on: copies over the link are encrypted on their way"
-        yield Raised(None, Finding("BW039", text, "normal: a few GB/s are usual then; without it the link is free"))
+        yield Raised(None, text, "normal: a few GB/s are usual then; without it the link is free")
 
 
+@rule("BW040", "Pageable memory is slower than pinned", rank=370, of=ALL, compares=True)
 def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
-    """Yield what share of the pinned rate copies of pageable memory reach."""
+    """
+    A GPU reads and writes the host's memory by itself, and for that the pages must not move: they are pinned. From ordinary
+    (pageable) memory the driver first copies each part into a pinned buffer of its own, with one thread of the processor.
+    So half of the pinned rate or less is normal, and both rows stand in the table because most programs use the slower one.
+
+    What to try: pinned memory for what is copied often (`bandwidth explain "pinned memory"`).
+    """
     rows = [row for row in rated(record) if kind_of(row.result) == PCIE and SWEEP_POINT not in row.result.case.variant]
     partners = Partners(rows)
     for row in rows:
@@ -120,11 +158,19 @@ def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
             seen = f"pageable memory reaches {rate_text(row)}, {format_percent(ratio(row, pinned))} of pinned memory's"
             limit = f"{rate_text(pinned)}; below {format_percent(PAGEABLE_SHARE)} it is the copy on the way"
             hint = "normal (often half or less): use pinned memory for what is copied often"
-            yield Raised(row.result.case.id, Finding("BW040", f"{seen} {limit}", hint))
+            yield Raised(row.result.case.id, f"{seen} {limit}", hint)
 
 
+@rule("BW041", "The links of several GPUs share a way", rank=360, of=ALL, compares=True)
 def links_share_a_way(record: Record) -> Iterator[Raised]:
-    """Yield where the links of several GPUs reach less at once than the sum of what each reaches alone."""
+    """
+    Each GPU's link was measured alone, and then all at once. Where each has lanes of its own to the processor, all together
+    reach the sum; where several hang on one switch or one root port, they share what that has. Many fast links together may
+    also ask for more than the host's memory gives: compare the total with `bandwidth measure host`.
+
+    What to try: nvidia-smi topo -m (PIX and PXB are behind a switch); pair GPUs of different root ports in work that copies
+    much; copies between GPUs of one switch need not go up to the processor (see the table of copies between devices).
+    """
     rows = [row for row in rated(record) if kind_of(row.result) == PCIE and SWEEP_POINT not in row.result.case.variant]
     for row in (row for row in rows if len(row.result.case.devices) > 1):
         alone = _alone(rows, row)
@@ -135,7 +181,7 @@ def links_share_a_way(record: Record) -> Iterator[Raised]:
         limit = format_percent(TOGETHER_SHARE)
         of = f"of {format_rate(alone)} GB/s, the sum of each alone; below {limit} they share a way"
         hint = "a switch, a root port or the host's memory: see `nvidia-smi topo -m`, and spread work over other ports"
-        yield Raised(row.result.case.id, Finding("BW041", f"{seen} {of}", hint))
+        yield Raised(row.result.case.id, f"{seen} {of}", hint)
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------

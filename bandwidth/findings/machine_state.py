@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from bandwidth.analysis.grouping import grouped
 from bandwidth.cpu_list import format_cpu_list
 from bandwidth.findings.comparable import (
+    OTHERS_SHARE,
+    PRESSURE_SHARE,
+    STEAL_SHARE,
+    WAIT_SHARE,
     disturbance_by_block,
     disturbance_by_run,
     disturbance_of,
@@ -16,6 +20,7 @@ from bandwidth.findings.comparable import (
 )
 from bandwidth.findings.reading import (
     DEVICE,
+    HOST,
     SWEEP_POINT,
     Raised,
     Row,
@@ -31,8 +36,9 @@ from bandwidth.findings.reading import (
     sweep_points,
     texts,
 )
+from bandwidth.findings.rules import ALL, also, percent, rule
 from bandwidth.findings.validity import is_unstable
-from bandwidth.results import Finding, Record
+from bandwidth.results import Record
 from bandwidth.statistics import median
 from bandwidth.units import KIBI, format_duration, format_percent
 
@@ -41,7 +47,6 @@ MEMORY_WAIT_SHARE = 0.05
 # The clock's range within one result, and between results on the same CPUs. Arithmetic on wide vectors lowers some
 # processors' clock by an eighth (4.1 to 3.6 GHz on a Xeon of 2024), and that is their rule: more is a drift.
 CLOCK_RANGE = 0.2
-CLOCK_BETWEEN = 0.2
 # A clock below this share of the one that the processor's name states: it is held down.
 NOMINAL_SHARE = 0.9
 # Governors that follow the load, or a fixed setting, and so may lag behind a block or lie below the full clock.
@@ -54,8 +59,34 @@ LARGE_PAGE_BYTES = 64 * KIBI
 _NOMINAL = re.compile(r"@ ?([0-9]{1,2}(?:\.[0-9]{1,3})?) ?GHz", re.ASCII)
 
 
+@rule(
+    "BW004",
+    "The machine was busy",
+    rank=150,
+    of=ALL,
+    limits={
+        "others": percent(OTHERS_SHARE),
+        "steal": percent(STEAL_SHARE),
+        "wait": percent(WAIT_SHARE),
+        "memory": percent(MEMORY_WAIT_SHARE),
+        "pressure": percent(PRESSURE_SHARE),
+    },
+)
 def busy(record: Record) -> Iterator[Raised]:
-    """Yield what else had the machine while blocks ran: others, the hypervisor, a lack of CPUs (see comparable.py)."""
+    """
+    Other programs, or other virtual machines on the same host, used the CPUs or the memory while the measurement ran.
+    Memory bandwidth is shared by everything on a socket, so a neighbour costs even if it runs on other cores. It is looked
+    at just before and just behind each timed block, never by the load average, which a measurement of our own fills. Seen
+    by: the CPU time of other processes, more than {others} of all CPUs'; the time that the hypervisor gave to others (steal),
+    more than {steal} of the time in which CPUs had work; how long threads of the measurement could have run and had no CPU,
+    more than {wait} of their time; and how long tasks waited for memory, more than {memory} of the run (pressure stall
+    information). Records of before blocks were watched tell of their whole run: steal, and tasks that waited for a CPU for
+    more than {pressure} of it.
+
+    Such results are not compared with others (BW046), `check` leaves its verdict undecided, and `fleet` does not judge.
+
+    What to try: measure on an idle machine (`top` names what runs), or on CPUs of its own (--cpus).
+    """
     hint = "stop what else runs (`top` names it), or measure on CPUs of its own (--cpus) or another time"
     watched = [result for result in record.results if is_watched(result) and kind_of(result) != DEVICE]
     found = [one for one in map(disturbance_by_block, watched) if one is not None]
@@ -63,12 +94,13 @@ def busy(record: Record) -> Iterator[Raised]:
         shares = [one.share for one in found if one.words == words]
         when = f"while {len(shares)} of {len(watched)} results were measured"
         seen = f"{when} {words.format(format_percent(median(shares)))}, more than {format_percent(limit)}"
-        yield Raised(None, Finding("BW004", seen, hint))
+        yield Raised(None, seen, hint)
     run = None if watched or all(kind_of(one) == DEVICE for one in record.results) else disturbance_by_run(record)
     if run is not None:
-        yield Raised(None, Finding("BW004", f"{run}, more than {format_percent(run.limit)}", hint))
+        yield Raised(None, f"{run}, more than {format_percent(run.limit)}", hint)
 
 
+@also("BW004", rank=160, of=ALL)
 def waited_for_memory(record: Record) -> Iterator[Raised]:
     """Yield where tasks waited for memory while the measurement ran."""
     elapsed, waited_us = elapsed_s(record), growth(record, "memory_stall_us")
@@ -77,57 +109,80 @@ def waited_for_memory(record: Record) -> Iterator[Raised]:
     # Never more than all of it: the counter and the clock are not read at one moment.
     seen = f"tasks waited for memory {format_percent(min(waited_us * 1e-6 / elapsed, 1.0))} of the run"
     hint = "memory was short: free some, or give a smaller --size"
-    yield Raised(None, Finding("BW004", f"{seen}, more than {format_percent(MEMORY_WAIT_SHARE)}", hint))
+    yield Raised(None, f"{seen}, more than {format_percent(MEMORY_WAIT_SHARE)}", hint)
 
 
+@rule("BW005", "Fewer CPUs, or less of their time, than there is", rank=180, of=HOST)
 def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
-    """Yield where this process may use only part of the machine's CPUs, or where CPUs are switched off."""
+    """
+    A cpuset, taskset, a container or a batch system allows this process only some of the machine's CPUs, or a quota
+    allows only part of their time, or CPUs are switched off. The kernel can keep CPUs free (isolcpus): only a process that
+    asks for them runs there. The theory is that of the whole memory, and it often takes many cores to fill it. A low
+    percentage may then be normal. A quota does worse: it stops the process in the middle of a block, and the time of that
+    is counted by the kernel and shown here.
+
+    What to try: give the job the whole node (Slurm: --exclusive), or read the result as what this share can reach.
+    """
     online, allowed = number(record.machine.get("logical_cpus")), cpus_of(record.machine.get("cpus_allowed"))
     if online is not None and allowed is not None and len(allowed) < online:
         text = f"only {len(allowed)} of this machine's {online:.0f} CPUs may be used here{_isolated_words(record)}"
         hint = "the theory is the whole memory's: more CPUs may be needed to reach it (cpuset, taskset, Slurm, --cpus)"
-        yield Raised(None, Finding("BW005", text, hint))
+        yield Raised(None, text, hint)
     offline = positive(record.machine.get("cpus_offline"))
     if offline is not None and record.machine.get("smt_control") not in ("off", "forceoff"):
         text = f"{offline:.0f} of this machine's CPUs are switched off"
         hint = "the memory's peak may need them: echo 1 > /sys/devices/system/cpu/cpuN/online, or read less into it"
-        yield Raised(None, Finding("BW005", text, hint))
+        yield Raised(None, text, hint)
 
 
+@also("BW005", rank=190, of=HOST)
 def held_by_quota(record: Record) -> Iterator[Raised]:
     """Yield where a quota allows only a part of the CPUs' time, and where it stopped the measurement."""
     allowed, quota = cpus_of(record.machine.get("cpus_allowed")), number(record.machine.get("cpu_quota"))
     hint = "it is stopped in the middle of blocks: lift the quota or give --threads"
     if quota is not None and allowed is not None and quota < len(allowed):
         text = f"a quota holds this process to {quota:g} CPUs' worth of time on {len(allowed)} CPUs"
-        yield Raised(None, Finding("BW005", text, hint))
+        yield Raised(None, text, hint)
     stopped_us = growth(record, "throttled_us")
     if stopped_us is not None and stopped_us > 0:
         text = f"a quota stopped this process for {format_duration(stopped_us * 1e-6)} during the run"
-        yield Raised(None, Finding("BW005", text, hint))
+        yield Raised(None, text, hint)
 
 
+@rule("BW030", "Power settings hold the clock down", rank=200, of=HOST, limits={"share": percent(NOMINAL_SHARE)})
 def power_settings(record: Record) -> Iterator[Raised]:
-    """Yield settings that hold the clock down: always where they must, else where the run shows that they did.
+    """
+    A battery, the governor powersave without an energy preference beside it (it is the lowest clock then), and the energy
+    preference power are always named. Governors that follow the load (ondemand, conservative, schedutil, and powersave of
+    an active pstate driver, where it is the usual one) reach the full clock after some 10 ms of work: they are named only
+    where the run shows it, by unstable results, a clock that moves (BW032) or one below {share} of what the processor's name
+    states. That turbo is off is named where caches or latencies were measured, which scale with the clock.
 
-    A governor that follows the load is at full clock after some 10 ms of work, so a steady run is none of its doing;
-    `powersave` is the usual name of an active pstate driver's setting, which states an energy preference beside it.
+    What to try: cpupower frequency-set -g performance, or mains power; then measure again.
     """
     if any(value is True for value in either(record, "on_battery")):
         hint = "plug it in: on a battery firmware lowers clocks and the memory's speed"
-        yield Raised(None, Finding("BW030", "the machine ran on its battery", hint))
+        yield Raised(None, "the machine ran on its battery", hint)
     settings = _holding_settings(record)
     if settings:
         hint = "set the governor to performance (cpupower frequency-set -g performance) and measure again"
-        yield Raised(None, Finding("BW030", f"the clock is not held up: {', '.join(settings)}", hint))
+        yield Raised(None, f"the clock is not held up: {', '.join(settings)}", hint)
     scales = any(row.summary.latency or SWEEP_POINT in row.result.case.variant for row in measured(record))
     if record.machine.get("boost") is False and scales:
         hint = "normal where it was switched off on purpose; memory itself hardly depends on it"
-        yield Raised(None, Finding("BW030", "turbo is off, and caches and latencies scale with the clock", hint))
+        yield Raised(None, "turbo is off, and caches and latencies scale with the clock", hint)
 
 
+@rule("BW031", "Small pages", rank=210, of=HOST, limits={"share": percent(HUGE_SHARE)})
 def small_pages(record: Record) -> Iterator[Raised]:
-    """Yield results from memory of which most pages are small: each needs an address translation of its own."""
+    """
+    Every page needs a translation of its address, and a processor keeps only a few thousand of them at hand. With pages of
+    4 KiB a random access to much memory waits for the translation too, which adds tens of nanoseconds; streams lose a few
+    percent. The finding is raised for results from memory with less than {share} of huge pages, and where the kernel is set
+    to give none.
+
+    What to try: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled. The figures stand, as those of small pages.
+    """
     hint = "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, or read latencies as those of small pages"
     rows = in_memory(measured(record))
     limit = format_percent(HUGE_SHARE)
@@ -135,19 +190,27 @@ def small_pages(record: Record) -> Iterator[Raised]:
         share = _huge_share(row)
         if SWEEP_POINT not in row.result.case.variant and share is not None and share < HUGE_SHARE:
             text = f"only {format_percent(share)} of its pages are huge ones, less than {limit}"
-            yield Raised(row.result.case.id, Finding("BW031", text, hint))
+            yield Raised(row.result.case.id, text, hint)
     swept = [share for row in in_memory(sweep_points(record)) if (share := _huge_share(row)) is not None]
     few = [share for share in swept if share < HUGE_SHARE]
     if few:
         text = f"{len(few)} of the sweep's {len(swept)} points in memory have fewer than {limit} huge pages"
-        yield Raised(None, Finding("BW031", text, hint))
+        yield Raised(None, text, hint)
     is_seen = any(_huge_share(row) is not None for row in rows)
     if rows and not is_seen and _gives_small_pages_only(record):
-        yield Raised(None, Finding("BW031", "huge pages are switched off (transparent_hugepage is never)", hint))
+        yield Raised(None, "huge pages are switched off (transparent_hugepage is never)", hint)
 
 
+@rule("BW032", "The core's clock moved", rank=130, of=HOST, limits={"range": percent(CLOCK_RANGE)})
 def clock_moved(record: Record) -> Iterator[Raised]:
-    """Yield results during which the core's clock moved, and clocks that differ between results on the same CPUs."""
+    """
+    The clock is seen just after each block, by a chain of instructions that takes a known number of cycles. The finding is
+    raised when it moved by more than {range} within a result or between results on the same CPUs, and when the
+    processor counted that it slowed down for heat. Rates of caches follow the clock, those of memory hardly do.
+
+    What to try: see to cooling and power limits, set the governor to performance; use cycles in place of nanoseconds for
+    the latencies of caches.
+    """
     hint = "heat, power limits or a governor: rates of caches follow the clock; see the governor and the cooling"
     limit = format_percent(CLOCK_RANGE)
     for row in filter(_has_moving_clock, shown(record)):
@@ -155,24 +218,25 @@ def clock_moved(record: Record) -> Iterator[Raised]:
         text = (
             f"the core's clock was between {_ghz(clock.least)} and {_ghz(clock.most)} GHz, further apart than {limit}"
         )
-        yield Raised(row.result.case.id, Finding("BW032", text, hint))
+        yield Raised(row.result.case.id, text, hint)
     points = sweep_points(record)
     moving = sum(map(_has_moving_clock, points))
     if moving:
         text = f"at {moving} of the sweep's {len(points)} points the core's clock moved by more than {limit}"
-        yield Raised(None, Finding("BW032", text, hint))
+        yield Raised(None, text, hint)
     ends = _clocks_between(record)
     if ends is not None:
         text = f"between results on the same CPUs the clock was {_ghz(ends[0])} to {_ghz(ends[1])} GHz"
-        yield Raised(None, Finding("BW032", f"{text}, further apart than {format_percent(CLOCK_BETWEEN)}", hint))
+        yield Raised(None, f"{text}, further apart than {format_percent(CLOCK_RANGE)}", hint)
 
 
+@also("BW032", rank=140, of=HOST)
 def throttled_by_heat(record: Record) -> Iterator[Raised]:
     """Yield where the processor lowered its clock for heat during the run."""
     times = growth(record, "throttle_count")
     if times is not None and times > 0:
         text = f"the processor's count of lowering its clock for heat grew by {times:.0f} during the run"
-        yield Raised(None, Finding("BW032", text, "see to its cooling, and measure again when it is cool"))
+        yield Raised(None, text, "see to its cooling, and measure again when it is cool")
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
@@ -231,7 +295,7 @@ def _clocks_between(record: Record) -> tuple[float, float] | None:
     seen = [row.result for row in measured(record) if "clock_hz" in row.result.observed]
     groups = grouped(seen, lambda result: result.case.cpus)
     ends = [[choose(one.observed["clock_hz"].median for one in group) for choose in (min, max)] for group in groups]
-    apart = [(low, high) for low, high in ends if high > 0 and (high - low) / high > CLOCK_BETWEEN]
+    apart = [(low, high) for low, high in ends if high > 0 and (high - low) / high > CLOCK_RANGE]
     return min(apart, key=lambda pair: pair[0] / pair[1], default=None)
 
 

@@ -6,12 +6,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from bandwidth.findings.comparable import why_not_comparable
+from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, why_not_comparable
 from bandwidth.findings.reading import SWEEP_POINT, Raised, Row, measured, shown, sweep_points
-from bandwidth.results import Finding, Record, Result
+from bandwidth.findings.rules import ALL, in_words, percent, rule
+from bandwidth.results import Record, Result
 from bandwidth.results.model import ADDRESS_BYTES
 from bandwidth.results.summary import NS_PER_S, rates_bytes_per_s
-from bandwidth.statistics import TwoGroups, median, two_groups
+from bandwidth.statistics import (
+    BETWEEN_GROUPS,
+    FEWEST_FOR_INTERVAL,
+    FEWEST_IN_GROUP,
+    GROUPS_GAP,
+    GROUPS_RATIO,
+    LEAST_GROUP_SHARE,
+    TwoGroups,
+    median,
+    two_groups,
+)
 from bandwidth.units import format_percent, format_rate
 
 # A witness tells why a block was slow where it differs between the two groups in this share of all pairs of blocks, one
@@ -24,8 +35,35 @@ WITNESS_CLOCK = 0.05
 _Words = Callable[[float, float], str]
 
 
+@rule(
+    "BW045",
+    "Two rates that alternate",
+    rank=80,
+    of=ALL,
+    limits={
+        "gap": f"{GROUPS_GAP:g}",
+        "fewest": str(FEWEST_IN_GROUP),
+        "least": in_words(LEAST_GROUP_SHARE),
+        "apart": percent(GROUPS_RATIO - 1),
+        "between": in_words(BETWEEN_GROUPS),
+    },
+)
 def two_rates(record: Record) -> Iterator[Raised]:
-    """Yield results whose blocks fall into two groups of rates, with the reason where a witness has it."""
+    """
+    The blocks of this result fall into two groups of rates with nothing, or next to nothing, between them: the machine was
+    in one of two states while each ran. The median is that of the state that lasted longer, and the 95 % interval, which
+    may reach from one group to the other, is no noise around it. The finding is raised where the empty space between the
+    groups is {gap} times as wide as the wider group (in logarithms), each has at least {fewest} blocks and {least} of all, their
+    medians are at least {apart} apart, and no more than one block in {between} lies between. Of samples of one rate with noise of
+    any usual shape fewer than three in a hundred look so.
+
+    Why: where something that was looked at in each block goes with the rate, it is named: other processes' CPU time, time
+    that the hypervisor took, waits for a CPU, involuntary switches, the core's clock. Usual reasons where none does: a
+    hypervisor that moves virtual CPUs, so that they share a way to memory or have two; pages that lie otherwise.
+
+    What to try: read each rate for itself; the higher one is what the machine can do. With --strict the command leaves
+    with exit code 4.
+    """
     for row in shown(record):
         groups = two_groups(row.result.samples.seconds)
         if groups is None:
@@ -33,18 +71,30 @@ def two_rates(record: Record) -> Iterator[Raised]:
         reason = _reason(row.result, groups)
         hint = "read each rate for itself: the median and its interval are of a mixture"
         words = f"{_rates_words(row, groups)}: {reason or 'no witness in the run tells why'}"
-        yield Raised(row.result.case.id, Finding("BW045", words, hint))
+        yield Raised(row.result.case.id, words, hint)
     points = sweep_points(record)
     count = sum(two_groups(row.result.samples.seconds) is not None for row in points)
     if count:
         text = f"{count} of the sweep's {len(points)} points have blocks of two rates that alternate"
-        yield Raised(
-            None, Finding("BW045", text, "their medians lie on either of the two: see the samples in the record")
-        )
+        yield Raised(None, text, "their medians lie on either of the two: see the samples in the record")
 
 
+@rule(
+    "BW046",
+    "Nothing is concluded",
+    rank=170,
+    of=ALL,
+    limits={"fewest": in_words(FEWEST_FOR_INTERVAL), "reach": percent(UNSTABLE_HALF_WIDTH)},
+)
 def nothing_concluded(record: Record) -> Iterator[Raised]:
-    """Yield that results are not compared with each other, and why, where fewer than two of them may be."""
+    """
+    Why one result is faster than another is said only where both may be compared: at least {fewest} blocks, a 95 % interval
+    that reaches no further than {reach} from the median, and a machine that nothing else used (BW004). On a busy machine more
+    threads may seem to cost, and one kind of store may seem faster, where in truth something else ran. Fewer than two
+    results of this record may be compared, so nothing is said of threads, stores, nodes, NumPy and of what is normal.
+
+    What to try: measure on an idle machine, or for longer (--budget 60s).
+    """
     rows = [row.result for row in measured(record) if SWEEP_POINT not in row.result.case.variant]
     why = [reason for result in rows if (reason := why_not_comparable(record, result))]
     if len(rows) < 2 or len(rows) - len(why) > 1:
@@ -54,7 +104,7 @@ def nothing_concluded(record: Record) -> Iterator[Raised]:
     text = (
         f"nothing is concluded of threads, stores, nodes and what is normal, as no two results may be compared: {told}"
     )
-    yield Raised(None, Finding("BW046", text, "measure on an idle machine, or for longer (--budget)"))
+    yield Raised(None, text, "measure on an idle machine, or for longer (--budget)")
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------

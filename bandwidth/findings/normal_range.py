@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from bandwidth.catalog.normal import NormalBand, host_bands, normal_bands
 from bandwidth.findings.reading import (
+    HOST,
     NATIVE,
     ORDINARY,
     Raised,
@@ -21,7 +22,8 @@ from bandwidth.findings.reading import (
     rate_text,
     thread_words,
 )
-from bandwidth.results import Finding, Record
+from bandwidth.findings.rules import rule
+from bandwidth.results import Record
 from bandwidth.units import format_percent, format_rate
 
 # A single channel where two were meant, and the like: no more than half, and not so little that it is something else.
@@ -32,10 +34,16 @@ _JUDGED_PATHS = ("read", "copy", "triad")
 _GIVEN_BY_USER = ("--memory", "BANDWIDTH_MEMORY")
 
 
+@rule("BW034", "Below what is normal", rank=290, of=HOST, compares=True)
 def below_normal(record: Record) -> Iterator[Raised]:
-    """Yield where the best rate of all threads is below the band of this kind of machine, with the first thing to see.
+    """
+    The best rate from memory with all threads (compiled code's read, streaming copy or triad; NumPy's only where there is
+    no compiled code) is below the band of this kind of machine: 75 to 92 % of the peak for host memory, unless the
+    processor has a band of its own (specs/normal.toml, each with its source). The finding names the first of these that
+    was seen: few of the cores may be used; a quota; channels without a module; modules below their rated speed; a power
+    setting; memory of one node only; a virtual machine; about half the peak, which is what half the channels give.
 
-    Above the band, up to the peak, nothing is wrong.
+    What to try: what the finding names. From the band up to the peak nothing is wrong.
     """
     best = _best_row(record)
     found = None if best is None else _limit(record, best)
@@ -44,7 +52,7 @@ def below_normal(record: Record) -> Iterator[Raised]:
     case, (least, band) = best.result.case, found
     seen = f"the best of {thread_words(case.threads)}, {rate_text(best)} ({case.engine} {case.path})"
     normal = f"is below {format_rate(least)} GB/s, where what is normal begins ({_band_words(band)})"
-    yield Raised(case.id, Finding("BW034", f"{seen}, {normal}", f"see first: {_first_check(record, best)}"))
+    yield Raised(case.id, f"{seen}, {normal}", f"see first: {_first_check(record, best)}")
 
 
 # --- what is judged, and against what -------------------------------------------------------------------------------

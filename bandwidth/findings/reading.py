@@ -5,14 +5,14 @@ A record from a file may hold anything among its facts: a number that is none is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bandwidth.analysis.result_pairs import is_size_check
 from bandwidth.cpu_list import parse_cpu_list
 from bandwidth.errors import BandwidthError
-from bandwidth.results import Case, Finding, Record, Result, Summary, summarise
+from bandwidth.results import Case, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_rate
 
@@ -26,10 +26,11 @@ PLAIN_KEYS = frozenset({"stores"})
 
 
 class Raised(NamedTuple):
-    """A finding and the id of the result that it is about, None for the whole run."""
+    """A finding: the id of the result that it is about (None for the whole run), what was seen, and what to try."""
 
     case_id: str | None
-    finding: Finding
+    text: str
+    hint: str
 
 
 class Row(NamedTuple):
@@ -39,9 +40,9 @@ class Row(NamedTuple):
     summary: Summary
 
 
-Rule = Callable[[Record], Iterator[Raised]]
-
-HOST, DEVICE, PCIE = "host", "device", "pcie"
+HOST: Final = "host"
+DEVICE: Final = "device"
+PCIE: Final = "pcie"
 
 
 def kind_of(result: Result) -> str:

@@ -1,30 +1,116 @@
-"""Every rule, in the order in which findings are printed; each is one function of a module by its theme.
+"""What a rule is, all rules in the order in which findings are printed, and `examine`, which asks them.
 
-A rule looks at a whole record and yields what it finds, with the id of the result it is about. A finding says what was
-seen, the limit that it crossed, and what to try; one that is informative says that it is normal.
+A rule is one function of a theme. `rule` above it says its code, its title, its place in the order and what it looks
+at; its docstring is what `bandwidth explain` prints of the code. It yields what was seen, the limit that it crossed and
+what to try; one that is informative says that it is normal. Importing bandwidth.findings registers those of all themes.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, TypeVar
 
-from bandwidth.findings import gpus, machine_state, nodes, noise, normal_range, setup, stores, threads, validity
 from bandwidth.findings.comparable import only_comparable
-from bandwidth.findings.reading import HOST, Rule, kind_of
+from bandwidth.findings.reading import HOST, Raised, kind_of
 from bandwidth.results import Examination, Finding, Record
+
+# What a rule looks at: the record with its results of the host's processor and memory alone (HOST of reading.py), the
+# record with those of GPUs and their links too, a machine's facts, or what is said of the theory of its memory.
+ALL: Final = "all"
+MACHINE: Final = "machine"
+THEORY: Final = "theory"
+Of = Literal["host", "all", "machine", "theory"]
+
+Find = TypeVar("Find", bound=Callable[[Any], Iterator[Raised]])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A function that raises a code, with what is said above it; only the first of a code has a title and a text."""
+
+    code: str
+    rank: int
+    of: Of
+    compares: bool
+    find: Callable[[Any], Iterator[Raised]]
+    title: str = ""
+    limits: Mapping[str, str] = field(default_factory=dict)
+    in_a_line: bool = False
+
+    def findings(self, seen: Any) -> Iterator[tuple[str | None, Finding]]:
+        """Yield what is found in what the rule looks at, with the id of the result that it is about."""
+        return ((case_id, Finding(self.code, text, hint)) for case_id, text, hint in self.find(seen))
+
+
+_RULES: list[Rule] = []
+
+
+def rule(
+    code: str,
+    title: str,
+    *,
+    rank: int,
+    of: Of,
+    compares: bool = False,
+    in_a_line: bool = False,
+    limits: Mapping[str, str] | None = None,
+) -> Callable[[Find], Find]:
+    """Register the function below as the rule that raises `code`. Raises ValueError where code or rank is taken.
+
+    `rank` is its place in the order: findings that invalidate a figure come first (from 10), then those that colour it
+    (from 130), then those that explain it (from 290); leave ten to its neighbours, for rules to come. `compares`: it
+    compares results with each other or with what is normal, so it sees no result in which noise took part.
+    `in_a_line`: its first words stand in lines that say other things too. `limits` are the values in the docstring's
+    braces, made from the constants that the function goes by, so that text and code have the same.
+    """
+
+    def register(find: Find) -> Find:
+        if any(other.code == code and other.title for other in _RULES):
+            raise ValueError(f"{code} is the code of another rule: take the next that is free")
+        _add(Rule(code, rank, of, compares, find, title, limits or {}, in_a_line))
+        return find
+
+    return register
+
+
+def also(code: str, *, rank: int, of: Of, compares: bool = False) -> Callable[[Find], Find]:
+    """Register the function below as one more that raises a code, which has its title and text at its `rule`."""
+
+    def register(find: Find) -> Find:
+        _add(Rule(code, rank, of, compares, find))
+        return find
+
+    return register
+
+
+def _add(added: Rule) -> None:
+    if any(other.rank == added.rank for other in _RULES):
+        raise ValueError(f"rank {added.rank} of {added.code} is that of another rule: take one between two")
+    _RULES.append(added)
+    _RULES.sort(key=lambda one: one.rank)
+
+
+def rules() -> tuple[Rule, ...]:
+    """Return every rule of every theme, in the order in which findings are printed."""
+    return tuple(_RULES)
+
+
+# --- asking them ----------------------------------------------------------------------------------------------------
 
 
 def examine(record: Record) -> Examination:
-    """Return all findings of a record, in the order of RULES; none where nothing was measured."""
+    """Return all findings of a record, in the order of the rules; none where nothing was measured."""
     if not record.results:
         return Examination({}, ())
     by_id: dict[str, tuple[Finding, ...]] = {}
     general: tuple[Finding, ...] = ()
     of_host = replace(record, results=tuple(result for result in record.results if kind_of(result) == HOST))
+    seen: dict[Of, Any] = {ALL: record, HOST: of_host, MACHINE: record.machine, THEORY: record.memory}
     # What compares results sees those alone that may be compared: noise is not explained by how memory works.
-    seen = {False: (of_host, record), True: (only_comparable(of_host), only_comparable(record))}
-    for rule in RULES if of_host.results else [rule for rule in RULES if rule in OF_ALL]:
-        for case_id, finding in rule(seen[rule in COMPARING][rule in OF_ALL]):
+    comparable: dict[Of, Any] = {ALL: only_comparable(record), HOST: only_comparable(of_host)}
+    for one in _RULES if of_host.results else [one for one in _RULES if one.of == ALL]:
+        for case_id, finding in one.findings((comparable if one.compares else seen)[one.of]):
             if case_id is None:
                 general += (finding,)
             else:
@@ -32,103 +118,36 @@ def examine(record: Record) -> Examination:
     return Examination(by_id, general)
 
 
-# In the order in which they are printed: what invalidates a figure first, what colours it after, what explains it last.
-RULES: tuple[Rule, ...] = (
-    validity.verification_failed,
-    validity.above_theory,
-    validity.below_the_size_of_memory,
-    validity.faster_at_half_the_size,
-    validity.caches_unknown,
-    nodes.placed_elsewhere,
-    validity.unstable,
-    noise.two_rates,
-    validity.last_block_unchecked,
-    validity.too_few_samples,
-    validity.start_skew,
-    validity.outliers,
-    machine_state.clock_moved,
-    machine_state.throttled_by_heat,
-    machine_state.busy,
-    machine_state.waited_for_memory,
-    noise.nothing_concluded,
-    machine_state.fewer_cpus_allowed,
-    machine_state.held_by_quota,
-    machine_state.power_settings,
-    machine_state.small_pages,
-    validity.not_pinned,
-    nodes.placement_not_verified,
-    setup.set_up,
-    setup.theory_unknown,
-    normal_range.below_normal,
-    gpus.below_normal,
-    gpus.link_below_its_maximum,
-    gpus.held_down,
-    gpus.shared_with_others,
-    gpus.split_up,
-    gpus.confidential,
-    gpus.links_share_a_way,
-    gpus.pageable_beside_pinned,
-    nodes.nodes_unlike,
-    nodes.memory_only_nodes,
-    nodes.remote_memory,
-    stores.zeros_shortcut,
-    stores.no_zeros_shortcut,
-    stores.write_allocate,
-    stores.numpy_ordinary_stores,
-    stores.numpy_copy,
-    stores.numpy_itself,
-    threads.one_thread,
-    threads.knee_of_threads,
-    threads.threads_that_cost,
-    threads.siblings_used,
-    threads.kinds_of_cores_mixed,
-)
+def examine_facts(machine: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return what the facts of a machine say of its set-up; a saved record may hold anything among them."""
+    return _all_of(MACHINE, machine)
 
-# These speak of GPUs and their links too; all others are about the host's processor and memory.
-OF_ALL: frozenset[Rule] = frozenset(
-    {
-        validity.verification_failed,
-        validity.above_theory,
-        validity.below_the_size_of_memory,
-        validity.unstable,
-        validity.last_block_unchecked,
-        validity.too_few_samples,
-        validity.start_skew,
-        validity.outliers,
-        noise.two_rates,
-        machine_state.busy,
-        machine_state.waited_for_memory,
-        noise.nothing_concluded,
-        gpus.below_normal,
-        gpus.link_below_its_maximum,
-        gpus.held_down,
-        gpus.shared_with_others,
-        gpus.split_up,
-        gpus.confidential,
-        gpus.links_share_a_way,
-        gpus.pageable_beside_pinned,
-    }
-)
 
-# These compare results with each other, or with what is normal: none of them sees a result that noise took part in.
-COMPARING: frozenset[Rule] = frozenset(
-    {
-        validity.faster_at_half_the_size,
-        normal_range.below_normal,
-        gpus.below_normal,
-        gpus.links_share_a_way,
-        gpus.pageable_beside_pinned,
-        nodes.nodes_unlike,
-        nodes.remote_memory,
-        stores.zeros_shortcut,
-        stores.no_zeros_shortcut,
-        stores.write_allocate,
-        stores.numpy_ordinary_stores,
-        stores.numpy_copy,
-        stores.numpy_itself,
-        threads.one_thread,
-        threads.knee_of_threads,
-        threads.threads_that_cost,
-        threads.siblings_used,
-    }
-)
+def examine_memory(memory: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return what there is to say of a machine's theory (`HostTheory.to_json`): that there is none, and why."""
+    return _all_of(THEORY, memory)
+
+
+def in_short(machine: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is seen in a few words each, by code, for a line that says other things too."""
+    short = {one.code for one in _RULES if one.in_a_line}
+    return {one.code: one.text.partition(":")[0] for one in examine_facts(machine) if one.code in short}
+
+
+def _all_of(of: Of, seen: Mapping[str, Any]) -> tuple[Finding, ...]:
+    return tuple(finding for one in _RULES if one.of == of for _, finding in one.findings(seen))
+
+
+# --- what texts say of limits ---------------------------------------------------------------------------------------
+
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 8: "eight", 10: "ten", 0.1: "a tenth", 0.2: "a fifth"}
+
+
+def percent(share: float) -> str:
+    """Return a share as a text says it: `5 %`."""
+    return f"{share * 100:g} %"
+
+
+def in_words(number: float) -> str:
+    """Return a number as a text says it: `six`, `a tenth`. Raises KeyError for one that is better written in digits."""
+    return _NUMBERS[number]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
 from bandwidth.findings.reading import (
+    HOST,
     NATIVE,
     NUMPY,
     ORDINARY,
@@ -21,7 +22,8 @@ from bandwidth.findings.reading import (
     ratio,
     thread_words,
 )
-from bandwidth.results import Finding, Record, summarise
+from bandwidth.findings.rules import percent, rule
+from bandwidth.results import Record, summarise
 from bandwidth.statistics import median
 from bandwidth.units import format_duration, format_percent, format_size
 
@@ -39,8 +41,24 @@ SHORT_CALL_S = 30e-6
 ZEROS_GAIN = 1.1
 
 
+@rule(
+    "BW015",
+    "Ordinary stores read before they write",
+    rank=430,
+    of=HOST,
+    compares=True,
+    limits={"alike": percent(STORES_ALIKE)},
+)
 def write_allocate(record: Record) -> Iterator[Raised]:
-    """Yield ordinary stores that fall behind streaming ones: they read each line before they write it."""
+    """
+    The same kernel ran with ordinary and with streaming stores, and the ordinary ones reach less than {alike} of the rate. An
+    ordinary store to a line that is in no cache first reads that line: a third more traffic for a triad, half more for a
+    copy, twice as much for a write. The rate counts only what the program asked for. Where both are alike the processor
+    avoids the read by itself, or something else holds both back.
+
+    It is normal, and how most programs are compiled. What to try: streaming stores (`bandwidth explain write-allocate`)
+    where the data is not used again before it leaves the cache.
+    """
     rows = in_memory(plain(record))
     partners = Partners(rows)
     for row in rows:
@@ -52,31 +70,71 @@ def write_allocate(record: Record) -> Iterator[Raised]:
             share = f"{rate_text(row)} is {format_percent(ratio(row, streaming))} of streaming stores' rate"
             limit = f"below {format_percent(STORES_ALIKE)} it is the read of each line before its first store"
             hint = "normal: streaming stores leave that read out, where the data is not used again soon"
-            yield Raised(case.id, Finding("BW015", f"{share}; {limit}{_more_traffic(row)}", hint))
+            yield Raised(case.id, f"{share}; {limit}{_more_traffic(row)}", hint)
 
 
+@rule(
+    "BW016",
+    "NumPy writes with ordinary stores",
+    rank=440,
+    of=HOST,
+    compares=True,
+    limits={"alike": percent(NUMPY_ALIKE)},
+)
 def numpy_ordinary_stores(record: Record) -> Iterator[Raised]:
-    """Yield NumPy's rows that are as fast as compiled code with ordinary stores, and slower than with streaming."""
+    """
+    NumPy's row reaches less than {alike} of compiled code's best, and is about as fast as compiled code with ordinary stores:
+    so the read before each store (BW015) is the reason and not NumPy's loop. It is normal for scale, add and write.
+
+    What to try: operations that write less, such as in place (`out=`), or code that works on pieces that fit in a cache, so
+    that each line is read and written once.
+    """
     for row, best, ordinary in _behind_native(record):
         if ordinary is not None and not _is_short(row) and ratio(row, ordinary) >= SAME_STORES:
             seen = f"NumPy reaches {rate_text(row)}, {format_percent(ratio(row, best))} of compiled code's best"
             why = f"it writes with ordinary stores, with which compiled code reaches {rate_text(ordinary)}"
             hint = f"normal: what NumPy code gets; below {format_percent(NUMPY_ALIKE)} a reason is named"
-            yield Raised(row.result.case.id, Finding("BW016", f"{seen}; {why}{_more_traffic(ordinary)}", hint))
+            yield Raised(row.result.case.id, f"{seen}; {why}{_more_traffic(ordinary)}", hint)
 
 
+@rule("BW017", "Which stores NumPy's copy had", rank=450, of=HOST, compares=True)
 def numpy_copy(record: Record) -> Iterator[Raised]:
-    """Yield which stores the C library's copy, which NumPy's is, behaved like on this machine."""
+    """
+    np.copyto of whole arrays is the C library's memcpy. glibc on x86 changes to streaming stores for copies above a
+    threshold that it works out from the caches (`ld.so --list-tunables` names it, and each thread's part is a copy of its
+    own), so a NumPy copy may be as fast as streaming stores with one thread and as ordinary ones with all. Which it was is
+    judged by compiled code's two copies on the spot: the nearer one by ratio. Where these two are alike nothing is said.
+
+    What to try: GLIBC_TUNABLES=glibc.cpu.x86_non_temporal_threshold=16777216 before the command shows the other policy.
+    """
     rows = in_memory(plain(record))
     partners = Partners(rows)
     verdicts = [words for words in (_copy_verdict(record, partners, row) for row in _numpy_rows(rows)) if words]
     if verdicts:
         hint = "normal: the C library decides by the size of each copy, and scale, add and write have ordinary stores"
-        yield Raised(None, Finding("BW017", f"NumPy's copy is the C library's: {'; '.join(verdicts)}", hint))
+        yield Raised(None, f"NumPy's copy is the C library's: {'; '.join(verdicts)}", hint)
 
 
+@rule(
+    "BW018",
+    "NumPy is slower for another reason than stores",
+    rank=460,
+    of=HOST,
+    compares=True,
+    limits={
+        "alike": percent(NUMPY_ALIKE),
+        "cost": f"{CALL_COST_S * 1e6:g} us",
+        "short": format_duration(SHORT_CALL_S),
+    },
+)
 def numpy_itself(record: Record) -> Iterator[Raised]:
-    """Yield NumPy's rows that are slower than compiled code for a reason other than stores: short calls, its loop."""
+    """
+    NumPy's row reaches less than {alike} of compiled code's, and its stores do not explain it. With short calls it is the call
+    itself: Python and NumPy need about {cost} for each, which is more than one percent of a call below {short}. Else it is
+    NumPy's loop: a sum or a dot product of one thread may wait for arithmetic and not for memory.
+
+    What to try: larger arrays at a time; all threads, which together may still fill the memory.
+    """
     for row, best, ordinary in _behind_native(record):
         share_of_best = format_percent(ratio(row, best))
         seen = f"NumPy reaches {rate_text(row)}, {share_of_best} of compiled code's {rate_text(best)}"
@@ -89,27 +147,44 @@ def numpy_itself(record: Record) -> Iterator[Raised]:
             hint = "normal where one thread has to compute: see whether all threads get closer"
         else:
             continue
-        yield Raised(row.result.case.id, Finding("BW018", f"{seen}; {why}", hint))
+        yield Raised(row.result.case.id, f"{seen}; {why}", hint)
 
 
+@rule(
+    "BW019",
+    "Zeros are written faster than other data",
+    rank=410,
+    of=HOST,
+    compares=True,
+    limits={"gain": percent(ZEROS_GAIN - 1)},
+)
 def zeros_shortcut(record: Record) -> Iterator[Raised]:
-    """Yield writes of zeros that are faster than those of other data."""
+    """
+    Some processors and memories have a shortcut for zeros: on one AMD Zen 4 machine a memset of zeros ran two to three
+    times as fast as one of ones. The finding is raised when a write of zeros is more than {gain} faster than the same write
+    of other data and the intervals are apart. A benchmark that fills its arrays with zeros, or never fills them, measures
+    the shortcut. bandwidth uses random data and writes a new value in each block; zeros are written only on request.
+    """
     for pair, gain in _zeros(record):
         if _is_shortcut(pair, gain):
             seen = f"writing zeros is {format_percent(gain - 1)} faster than writing other data"
             limit = f"more than {format_percent(ZEROS_GAIN - 1)}: this machine has a shortcut for them"
             hint = "rates that were measured with zeros (calloc, memset, fresh pages) overstate it: use other data"
-            yield Raised(pair.zeros.case.id, Finding("BW019", f"{seen}, {limit}", hint))
+            yield Raised(pair.zeros.case.id, f"{seen}, {limit}", hint)
 
 
+@rule("BW020", "Zeros are no faster here", rank=420, of=HOST, compares=True, limits={"gain": percent(ZEROS_GAIN - 1)})
 def no_zeros_shortcut(record: Record) -> Iterator[Raised]:
-    """Yield, where zeros were tried, that none of them was faster."""
+    """
+    Zeros were written beside other data, as was asked for, and none was more than {gain} faster with intervals apart. Nothing
+    is to be done. Another machine, another size or another number of threads may differ.
+    """
     found = list(_zeros(record))
     if found and not any(_is_shortcut(pair, gain) for pair, gain in found):
         lowest, highest = min(gain for _, gain in found), max(gain for _, gain in found)
         seen = f"zeros were written at {lowest:.2f} to {highest:.2f} times the rate of other data"
         hint = f"nothing to do: a shortcut shows above {ZEROS_GAIN:.2f}"
-        yield Raised(None, Finding("BW020", f"{seen}: no shortcut for them was seen here", hint))
+        yield Raised(None, f"{seen}: no shortcut for them was seen here", hint)
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------

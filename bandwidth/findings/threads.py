@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
 from bandwidth.analysis.grouping import group_key, grouped
 from bandwidth.findings.reading import (
+    HOST,
     NATIVE,
     NUMPY,
     Partners,
@@ -25,7 +26,8 @@ from bandwidth.findings.reading import (
     sweep_points,
     thread_words,
 )
-from bandwidth.results import Finding, Record, summarise
+from bandwidth.findings.rules import percent, rule
+from bandwidth.results import Record, summarise
 from bandwidth.units import format_percent
 
 # One thread within a tenth of all: then it fills the memory, and there is nothing to explain.
@@ -37,8 +39,24 @@ LINE_BYTES = 64
 _PLAIN_LINES_PATHS = ("read", "copy", "triad")
 
 
+@rule(
+    "BW021",
+    "One thread cannot fill the memory",
+    rank=470,
+    of=HOST,
+    compares=True,
+    limits={"share": percent(ONE_THREAD_FILLS)},
+)
 def one_thread(record: Record) -> Iterator[Raised]:
-    """Yield what share of all threads' rate one thread reaches, and how many lines that keeps in flight."""
+    """
+    One thread reaches less than {share} of what all threads do. A core can wait for only so many lines at a time, and each
+    takes the memory's latency to come: rate = lines in flight x line size / latency (Little's law). With 20 lines of 64
+    bytes and 100 ns that is 12.8 GB/s, however fast the memory is. Servers have long latencies and much bandwidth, so one
+    of their cores reaches a few percent of it; a laptop's may reach most.
+
+    It is normal. What to try: more threads. `bandwidth measure --latency` measures the latency, and the number of lines in
+    flight is then named.
+    """
     rows = in_memory(plain(record))
     pair = next(filter(None, (_one_and_all(rows, path) for path in _PLAIN_LINES_PATHS)), None)
     if pair is None or ratio(*pair) >= ONE_THREAD_FILLS:
@@ -48,22 +66,49 @@ def one_thread(record: Record) -> Iterator[Raised]:
     seen = f"one thread reaches {rate_text(one)}, {format_percent(ratio(one, most))} of {thread_words(case.threads)}"
     words = f"{seen} ({case.engine} {case.path}); below {format_percent(ONE_THREAD_FILLS)} one core limits it"
     hint = "normal: a core keeps only so many lines in flight, so many cores fill a memory"
-    yield Raised(one.result.case.id, Finding("BW021", f"{words}{_lines_in_flight(record, one)}", hint))
+    yield Raised(one.result.case.id, f"{words}{_lines_in_flight(record, one)}", hint)
 
 
+@rule(
+    "BW022",
+    "The knee: from here on more threads gain nothing",
+    rank=480,
+    of=HOST,
+    compares=True,
+    limits={"share": percent(KNEE_SHARE)},
+)
 def knee_of_threads(record: Record) -> Iterator[Raised]:
-    """Yield from how many threads on more of them gain nothing."""
+    """
+    The fewest threads that reach {share} of the best rate are named. Beyond them the memory is the limit and not the cores. It
+    is normal; on a machine with several dies the knee also depends on how the threads are spread over them.
+
+    What to try: give a program that is bound by memory that many threads, and leave the other cores to other work.
+    """
     curves = [(curve, knee(curve)) for curve in _plain_curves(record)]
     found = [(curve, threads) for curve, threads in curves if threads is not None and threads < curve.case.threads]
     if found:
         words = ", ".join(f"{_curve_name(curve)} from {threads} of {curve.case.threads}" for curve, threads in found)
         hint = "normal: what limits is the memory there; cores beyond are free for other work"
         gain = format_percent(1 - KNEE_SHARE)
-        yield Raised(None, Finding("BW022", f"more threads gain less than {gain}: {words} threads on", hint))
+        yield Raised(None, f"more threads gain less than {gain}: {words} threads on", hint)
 
 
+@rule(
+    "BW023",
+    "More threads are slower than fewer",
+    rank=490,
+    of=HOST,
+    compares=True,
+    limits={"share": percent(THREADS_COST)},
+)
 def threads_that_cost(record: Record) -> Iterator[Raised]:
-    """Yield results with more threads than are best for them."""
+    """
+    A smaller number of threads reaches more: the larger one has less than {share} of its rate, with intervals apart. Many
+    streams at once close and open the memory's rows more often, and cores that work share power and, on some machines, a
+    fabric. Threads on the siblings of busy cores (BW024) add to it.
+
+    What to try: the best number of threads that the sweep shows.
+    """
     rows = in_memory(plain(record))
     groups = grouped([row.result for row in rows], lambda result: group_key(result, threads=False))
     for group in groups:
@@ -71,11 +116,16 @@ def threads_that_cost(record: Record) -> Iterator[Raised]:
         for position, row in enumerate(curve[1:], start=1):
             best = max(curve[:position], key=rate)
             if ratio(row, best) < THREADS_COST and are_apart(row, best):
-                yield Raised(row.result.case.id, _cost(row, best))
+                yield _cost(row, best)
 
 
+@rule("BW024", "More threads than cores: siblings shared them", rank=500, of=HOST, compares=True)
 def siblings_used(record: Record) -> Iterator[Raised]:
-    """Yield results with two threads on a core."""
+    """
+    With simultaneous multithreading (Hyper-Threading) a core shows as two CPUs that share its caches and its buffers for
+    lines in flight. One thread usually fills these buffers alone, so a second one gains little for streams, and may cost.
+    `--threads all` is therefore one thread a physical core.
+    """
     cores, rows = cores_of(record), [*shown(record), *sweep_points(record)]
     for row in rows:
         case = row.result.case
@@ -84,11 +134,16 @@ def siblings_used(record: Record) -> Iterator[Raised]:
         seen = f"{case.threads} threads ran on {cores} physical cores"
         words = f"{seen}, so siblings shared a core's buffers for lines in flight{_against_cores(rows, row, cores)}"
         hint = "normal where they gain nothing; --threads all is one on each core"
-        yield Raised(case.id, Finding("BW024", words, hint))
+        yield Raised(case.id, words, hint)
 
 
+@rule("BW033", "Cores of several kinds worked together", rank=510, of=HOST)
 def kinds_of_cores_mixed(record: Record) -> Iterator[Raised]:
-    """Yield where a rate of all threads mixes a hybrid processor's kinds of cores."""
+    """
+    A hybrid processor has fast cores and frugal ones. With all of them each gets the same share of the data, and a block
+    ends when the slowest is done, so the rate is not the sum of what both kinds could move. It is normal; the rows of one
+    kind of core are the ones to compare between machines.
+    """
     kinds = record.machine.get("core_kinds")
     counts = [(kind, positive(count)) for kind, count in kinds.items()] if isinstance(kinds, Mapping) else []
     known = [(str(kind), int(count)) for kind, count in counts if count is not None]
@@ -97,17 +152,18 @@ def kinds_of_cores_mixed(record: Record) -> Iterator[Raised]:
         words = " and ".join(f"{count} {kind}" for kind, count in known)
         text = f"{most} threads ran on a processor with {words} cores: a block ends with the slowest core's part"
         hint = "normal: the rows of each kind of core tell them apart; compare those"
-        yield Raised(None, Finding("BW033", text, hint))
+        yield Raised(None, text, hint)
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 
-def _cost(row: Row, best: Row) -> Finding:
+def _cost(row: Row, best: Row) -> Raised:
     threads, share = thread_words(row.result.case.threads), format_percent(ratio(row, best))
     seen = f"{threads} reach {share} of what {best.result.case.threads} do ({rate_text(best)})"
     limit = f"less than {format_percent(THREADS_COST)}: more threads cost here"
-    return Finding("BW023", f"{seen}, {limit}", "they contend for rows of the memory or for power: use the best number")
+    hint = "they contend for rows of the memory or for power: use the best number"
+    return Raised(row.result.case.id, f"{seen}, {limit}", hint)
 
 
 def _one_and_all(rows: list[Row], path: str) -> tuple[Row, Row] | None:

@@ -20,8 +20,10 @@ from bandwidth.findings.reading import (
     stop_words,
     sweep_points,
 )
-from bandwidth.results import Finding, Record, summarise
-from bandwidth.statistics import FEWEST_FOR_INTERVAL, outlier_indices, two_groups
+from bandwidth.findings.rules import ALL, also, in_words, percent, rule
+from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
+from bandwidth.results import Record, summarise
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE, outlier_indices, two_groups
 from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option
 
@@ -34,6 +36,8 @@ SKEW_SHARE = 0.02
 OUTLIER_SHARE = 0.1
 OUTLIERS_LEAST = 3
 
+_HOST_RULE = f"{CACHE_MULTIPLE} times the last-level caches, at least {format_size(LEAST_DRAM_BYTES)}"
+
 _ABOVE = {
     HOST: "the theory may be wrong (see --memory), or a cache served the data (give a larger --size)",
     DEVICE: "the driver's clock may be wrong (`bandwidth system --json`), or the L2 served the data (leave out --size)",
@@ -41,40 +45,72 @@ _ABOVE = {
 }
 
 
+@rule("BW006", "Verification failed", rank=10, of=ALL)
 def verification_failed(record: Record) -> Iterator[Raised]:
-    """Yield results whose data was not what the kernel should have left."""
+    """
+    After the timed blocks the destination is compared with what the kernel should have left there, all of it: sources and
+    scalars change from block to block, so an engine that copied once and then did nothing is caught, and so is one that
+    left out the last bytes. When the comparison fails the rate is withheld, because it counts bytes that were not moved.
+
+    What to try: run again. If it stays, either the memory returns wrong data (run a memory test) or there is a defect in
+    bandwidth, NumPy or the processor: please report it with the saved record.
+    """
     for result in record.results:
         if not result.is_verified:
             hint = (
                 "the rate is withheld; run again, and report it if it stays: memory, or bandwidth itself, is at fault"
             )
-            yield Raised(result.case.id, Finding("BW006", f"verification failed: {result.failure}", hint))
+            yield Raised(result.case.id, f"verification failed: {result.failure}", hint)
 
 
+@rule("BW002", "Above the theoretical peak", rank=20, of=ALL)
 def above_theory(record: Record) -> Iterator[Raised]:
-    """Yield results of which any figure exceeds the theory that stands beside it."""
+    """
+    No measurement can exceed the peak of the memory that it uses. When one does, either the theory or the measurement is
+    wrong. Theory: the number of channels, the speed or the number of sockets is not what the machine has (see `bandwidth
+    system`, and give --memory). Measurement: a cache served part of the data (BW001), or the clock of a virtual machine
+    is not to be trusted. The figure is marked and must not be quoted.
+    """
     for result, summary in rated(record):
         best, theory = summary.best_bytes_per_s, result.theory_bytes_per_s
         if best is None or theory is None or best <= theory:
             continue
         seen = f"{format_rate(best)} GB/s is {format_percent(best / theory)} of the theory, {format_rate(theory)} GB/s"
         hint = _ABOVE[kind_of(result)] if kind_of(result) in _ABOVE else _ABOVE[HOST]
-        yield Raised(result.case.id, Finding("BW002", f"{seen}; nothing real exceeds 100 %", hint))
+        yield Raised(result.case.id, f"{seen}; nothing real exceeds 100 %", hint)
 
 
+@rule(
+    "BW001",
+    "The data may fit in a cache",
+    rank=30,
+    of=ALL,
+    limits={"caches": str(CACHE_MULTIPLE), "least": format_size(LEAST_DRAM_BYTES)},
+)
 def below_the_size_of_memory(record: Record) -> Iterator[Raised]:
-    """Yield rates whose working set is below the rule for memory; a sweep means to be, and a latency names its size."""
+    """
+    A cache is several times faster than the memory behind it, so data that fits in one says nothing about the memory. To
+    measure memory the working set (all arrays, all threads together) must be at least {caches} times all last-level caches that
+    the threads can reach, and at least {least}. The finding is raised when --size is below that, and when the same kernel
+    at half the working set runs faster than at the whole by more than noise: then some cache, perhaps one that the
+    machine does not report (a virtual machine may show none, or a whole socket's), still holds part of the data. The points
+    of a size sweep are meant to lie in caches and are not named.
+
+    What to try: leave out --size, or give a larger one. Without enough free memory the largest possible size is used, and
+    no theory is put beside it.
+    """
     for row, _ in shown(record):
         case = row.case
         if case.dram_rule_bytes is None or case.meets_dram_rule or case.is_latency:
             continue
         seen = f"the working set of {format_size(case.working_set_bytes)} may be served by caches"
-        rule = "64 times the L2" if kind_of(row) == DEVICE else "4 times the last-level caches, at least 256 MiB"
-        limit = f"memory needs {format_size(case.dram_rule_bytes)} ({rule})"
+        why = "64 times the L2" if kind_of(row) == DEVICE else _HOST_RULE
+        limit = f"memory needs {format_size(case.dram_rule_bytes)} ({why})"
         hint = f"give --size {size_option(case.dram_rule_bytes)} or more, which takes up to twice as much free memory"
-        yield Raised(case.id, Finding("BW001", f"{seen}; {limit}", hint))
+        yield Raised(case.id, f"{seen}; {limit}", hint)
 
 
+@also("BW001", rank=40, of=HOST, compares=True)
 def faster_at_half_the_size(record: Record) -> Iterator[Raised]:
     """Yield results that run faster with half the data: a cache takes part."""
     for row in shown(record):
@@ -88,28 +124,44 @@ def faster_at_half_the_size(record: Record) -> Iterator[Raised]:
             seen = f"half the working set is {format_percent(ratio(half, row) - 1)} faster"
             limit = f"memory alone would be within {format_percent(HALF_SIZE_TOLERANCE)}"
             hint = "a cache larger than the one reported serves part of it: give a larger --size"
-            yield Raised(case.id, Finding("BW001", f"{seen}; {limit}", hint))
+            yield Raised(case.id, f"{seen}; {limit}", hint)
 
 
+@rule("BW011", "The caches are not known", rank=50, of=HOST)
 def caches_unknown(record: Record) -> Iterator[Raised]:
-    """Yield where the size of the caches is not known, so that what counts as memory is assumed."""
+    """
+    The size of the last-level caches decides how much data it takes to measure memory and not a cache. Where the system
+    does not tell it (Windows, some containers), 1 GiB is taken to be enough, which is four times any cache of a laptop or
+    desktop processor. The same kernel at half of it shows whether that was so: if a cache took part, half runs faster,
+    and BW001 says so.
+
+    What to try: if this processor has more than 256 MiB of cache, give a --size of at least four times as much.
+    """
     assumed = [result.case for result in record.results if not result.case.caches_known]
     if assumed:
-        rule = format_size(assumed[0].dram_rule_bytes or 0)
-        text = f"the size of this machine's caches is not known; {rule} is taken to lie in memory"
+        least = format_size(assumed[0].dram_rule_bytes or 0)
+        text = f"the size of this machine's caches is not known; {least} is taken to lie in memory"
         hint = (
             "see that half the working set runs no faster; if a cache may be larger than a quarter of it, give a --size"
         )
-        yield Raised(None, Finding("BW011", text, hint))
+        yield Raised(None, text, hint)
 
 
+@rule("BW003", "Unstable: the interval is wide", rank=70, of=ALL, limits={"reach": percent(UNSTABLE_HALF_WIDTH)})
 def unstable(record: Record) -> Iterator[Raised]:
-    """Yield results whose interval is too wide to rely on, and which do not alternate between two rates (BW045)."""
+    """
+    The headline is the median of all timed blocks, with the interval that holds the true median with 95 % confidence
+    (from order statistics: nothing is assumed about the distribution). When the interval reaches further than {reach} from
+    the median, a second run may well give another figure.
+
+    What to try: stop other work, measure longer (--budget 60s), pin the frequency governor to performance. With --strict
+    the command leaves with exit code 4.
+    """
     hint, limit = "stop what else runs on the machine, or give a longer --budget", format_percent(UNSTABLE_HALF_WIDTH)
     for row in filter(is_unstable, shown(record)):
         seen = f"the 95 % interval reaches {format_percent(row.summary.half_width or 0.0)} from the median"
-        yield Raised(row.result.case.id, Finding("BW003", f"{seen}, more than {limit}", hint))
-    yield from _of_points(record, "BW003", is_unstable, f"have a 95 % interval that reaches further than {limit}", hint)
+        yield Raised(row.result.case.id, f"{seen}, more than {limit}", hint)
+    yield from _of_points(record, is_unstable, f"have a 95 % interval that reaches further than {limit}", hint)
 
 
 def is_unstable(row: Row) -> bool:
@@ -117,65 +169,95 @@ def is_unstable(row: Row) -> bool:
     return is_wide(row.summary) and two_groups(row.result.samples.seconds) is None
 
 
+@rule("BW013", "Cut short before its last check", rank=90, of=ALL)
 def last_block_unchecked(record: Record) -> Iterator[Raised]:
-    """Yield results that were cut short, so that all of the first block was checked and a part of each later one."""
+    """
+    Of each case all data of the first and of the last timed block is checked, and a part of every block between: one
+    element in eight pages and both ends of every thread's part. This case was stopped before its last block came, by
+    Ctrl-C or by the hard stop of the budget, so what its last block left was checked in part only.
+    """
     hint = "of the later blocks a part was; let it end, or give a longer --budget"
     for row in filter(_is_cut_short, shown(record)):
         seen = f"it was cut short ({stop_words(row.result)}): all of its first block was checked"
-        yield Raised(row.result.case.id, Finding("BW013", seen, hint))
-    yield from _of_points(record, "BW013", _is_cut_short, "were cut short: all of their first blocks was checked", hint)
+        yield Raised(row.result.case.id, seen, hint)
+    yield from _of_points(record, _is_cut_short, "were cut short: all of their first blocks was checked", hint)
 
 
+@rule("BW008", "Too few samples", rank=100, of=ALL, limits={"fewest": in_words(FEWEST_FOR_INTERVAL)})
 def too_few_samples(record: Record) -> Iterator[Raised]:
-    """Yield results with too few samples for an interval."""
+    """
+    An interval of the median with 95 % confidence needs at least {fewest} timed blocks. With fewer, the median is shown
+    without one. Large working sets on slow memory make long blocks; a short --budget ends early.
+
+    What to try: --budget 60s, or fewer cases (--kernel copy --threads all).
+    """
     hint = "give a longer --budget or fewer kernels"
     for row in filter(_has_few_samples, shown(record)):
         samples = plural("sample", row.summary.count)
         seen = f"only {row.summary.count} {samples} ({stop_words(row.result)}); an interval needs {FEWEST_FOR_INTERVAL}"
-        yield Raised(row.result.case.id, Finding("BW008", seen, hint))
+        yield Raised(row.result.case.id, seen, hint)
     words = f"have too few samples for an interval, which needs {FEWEST_FOR_INTERVAL}"
-    yield from _of_points(record, "BW008", _has_few_samples, words, hint)
+    yield from _of_points(record, _has_few_samples, words, hint)
 
 
+@rule("BW009", "Workers did not start together", rank=110, of=ALL, limits={"skew": percent(SKEW_SHARE)})
 def start_skew(record: Record) -> Iterator[Raised]:
-    """Yield results whose workers did not start together."""
+    """
+    A sample runs from the first worker's start to the last worker's end. When one starts late, the others have the memory
+    to themselves for a while, and the sample is longer than the work. The finding is raised when the distance between the
+    first and the last start exceeds {skew} of a block.
+
+    What to try: a larger --size makes longer blocks; a machine without other work wakes threads faster.
+    """
     hint, limit = "a larger --size makes longer blocks; a busy machine delays threads", format_percent(SKEW_SHARE)
     for row in filter(_is_skewed, shown(record)):
         samples = row.result.samples
         blocks = format_duration(min(samples.seconds))
         seen = f"workers started up to {format_duration(samples.start_skew_s)} apart in blocks of {blocks}"
-        yield Raised(row.result.case.id, Finding("BW009", f"{seen}, more than {limit}", hint))
-    yield from _of_points(record, "BW009", _is_skewed, f"had workers start further apart than {limit} of a block", hint)
+        yield Raised(row.result.case.id, f"{seen}, more than {limit}", hint)
+    yield from _of_points(record, _is_skewed, f"had workers start further apart than {limit} of a block", hint)
 
 
+@rule(
+    "BW012", "Many outliers", rank=120, of=ALL, limits={"share": in_words(OUTLIER_SHARE), "score": str(OUTLIER_SCORE)}
+)
 def outliers(record: Record) -> Iterator[Raised]:
-    """Yield results of which many blocks lie far from the others."""
+    """
+    More than {share} of the blocks lie far from the rest: their modified z-score (distance from the median over the
+    scaled median absolute deviation) exceeds {score}. Something disturbs the machine regularly: a timer, a neighbour, a clock
+    that changes. The median is hardly moved by it, but the spread is real and stays in the record.
+    """
     hint = "something disturbs the machine now and then; the median stands, the spread is real"
     for row in filter(_has_outliers, shown(record)):
         far = len(outlier_indices(row.result.samples.seconds))
-        seen = f"{far} of {row.summary.count} blocks lie far from the rest (modified z-score above 3.5)"
-        yield Raised(row.result.case.id, Finding("BW012", seen, hint))
-    words = f"have more than {format_percent(OUTLIER_SHARE)} of blocks far from the rest (modified z-score above 3.5)"
-    yield from _of_points(record, "BW012", _has_outliers, words, hint)
+        seen = f"{far} of {row.summary.count} blocks lie far from the rest (modified z-score above {OUTLIER_SCORE})"
+        yield Raised(row.result.case.id, seen, hint)
+    words = f"have more than {format_percent(OUTLIER_SHARE)} of blocks far from the rest"
+    yield from _of_points(record, _has_outliers, f"{words} (modified z-score above {OUTLIER_SCORE})", hint)
 
 
+@rule("BW007", "Threads not pinned", rank=220, of=HOST)
 def not_pinned(record: Record) -> Iterator[Raised]:
-    """Yield where threads could move between CPUs."""
+    """
+    Each thread should stay on the CPU next to its data. On Linux every worker is pinned to one CPU; macOS and Windows
+    give no such promise to a program, and some containers forbid it. Threads that move lose their caches and may end up
+    on another NUMA node than their memory, so expect more spread and lower figures on large machines.
+    """
     if any(not result.pinned for result in record.results):
         text = f"threads were not pinned to CPUs ({record.machine.get('operating_system', 'this system')})"
         hint = "they may have moved away from their data: expect more spread; Linux can pin"
-        yield Raised(None, Finding("BW007", text, hint))
+        yield Raised(None, text, hint)
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 
-def _of_points(record: Record, code: str, is_so: Callable[[Row], bool], words: str, hint: str) -> Iterator[Raised]:
+def _of_points(record: Record, is_so: Callable[[Row], bool], words: str, hint: str) -> Iterator[Raised]:
     """Yield one line for all points of a sweep, of which there may be dozens."""
     points = sweep_points(record)
     count = sum(map(is_so, points))
     if count:
-        yield Raised(None, Finding(code, f"{count} of the sweep's {len(points)} points {words}", hint))
+        yield Raised(None, f"{count} of the sweep's {len(points)} points {words}", hint)
 
 
 def _is_cut_short(row: Row) -> bool:

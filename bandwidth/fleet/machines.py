@@ -15,7 +15,7 @@ from typing import Any
 from bandwidth.comparison.pairs import figure_of
 from bandwidth.comparison.setups import setup_of
 from bandwidth.findings.comparable import disturbance_of, why_not_comparable
-from bandwidth.findings.setup import examine_facts
+from bandwidth.findings.rules import examine_facts
 from bandwidth.fleet.processors import plain_name, processor_of
 from bandwidth.planning.saved_options import TARGET, asked_words
 from bandwidth.results import Case, Finding, Record, Result, summarise

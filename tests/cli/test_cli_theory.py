@@ -18,7 +18,7 @@ import pytest
 from bandwidth import __version__
 from bandwidth.cli import app
 from bandwidth.cli.output import FORMAT_NAMES
-from bandwidth.findings import EXPLANATIONS
+from bandwidth.findings import explanations
 
 FOUR_CHANNELS = """\
                       rate   width       units  peak GB/s
@@ -555,7 +555,7 @@ def test_explain_lists_every_code_and_topic(run):
     ran = run("explain")
     assert (ran.code, ran.err) == (0, "")
     listed = [line.split("  ")[0] for line in ran.out.splitlines()[2:-2]]
-    assert listed == [entry.key for entry in EXPLANATIONS]
+    assert listed == [entry.key for entry in explanations()]
     codes = [key for key in listed if key.startswith("BW")]
     assert codes == [f"BW{number:03}" for number in range(1, len(codes) + 1)]
 
@@ -575,7 +575,7 @@ def test_a_topic_of_several_words_and_its_other_names(run, words):
     assert run("explain", *words).out.startswith("first touch: Who touches a page first owns it\n")
 
 
-@pytest.mark.parametrize("entry", EXPLANATIONS, ids=lambda entry: entry.key)
+@pytest.mark.parametrize("entry", explanations(), ids=lambda entry: entry.key)
 def test_every_code_and_topic_is_explained(run, entry):
     ran = run("explain", entry.key, "--json")
     (explained,) = json.loads(ran.out)["explanations"]

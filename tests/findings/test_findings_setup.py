@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bandwidth.findings import examine
-from bandwidth.findings.setup import examine_facts, examine_memory, in_short
+from bandwidth.findings.rules import examine_facts, examine_memory, in_short
 
 GIB = 2**30
 FULL = {"memory_type": "DDR5", "memory_configured_mt_s": 4800, "memory_rated_mt_s": 4800}

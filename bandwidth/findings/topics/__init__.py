@@ -25,4 +25,4 @@ def _topic(path: Path) -> Explanation:
     if match is None:
         raise ValueError(f"{path.name} is no topic: key, aliases, a title and a text")
     aliases = tuple(filter(None, match["aliases"].split(", ")))
-    return Explanation(match["key"], match["title"], f"\n{match['text']}", aliases)
+    return Explanation(match["key"], match["title"], match["text"], aliases)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bandwidth.ceilings.host import HostTheory
-from bandwidth.findings.setup import examine_facts, examine_memory
+from bandwidth.findings.rules import examine_facts, examine_memory
 from bandwidth.machine.facts import READ, Fact, Facts, Json
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import finding_line

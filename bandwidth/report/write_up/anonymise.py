@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from bandwidth.findings import EXPLANATIONS
+from bandwidth.findings import explanations
 from bandwidth.kernels import KERNELS, STORES
 from bandwidth.report.labels import COUNTED_COPIES
 from bandwidth.results import Conditions, NotRun, Record, Result
@@ -153,7 +153,7 @@ def _finder(name: str, *, is_word: bool) -> re.Pattern[str]:
 @lru_cache(maxsize=1)
 def _common_words() -> frozenset[str]:
     """Return the words of which this program's own texts and the ids of its cases are made, in lower case."""
-    texts = (part for entry in EXPLANATIONS for part in (entry.key, *entry.aliases, entry.title, entry.text))
+    texts = (part for entry in explanations() for part in (entry.key, *entry.aliases, entry.title, entry.text))
     words = (word for text in texts for word in _WORD.findall(text.lower()))
     parts = {part for word in words for part in (word, *word.split("-"))}
     return frozenset({*parts, *KERNELS, *STORES, *COUNTED_COPIES, *_OWN_WORDS})
