@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bandwidth.catalog import Catalog, current_catalog, use_catalog
 from bandwidth.results import Case, Conditions, Record, Result, Samples
 
 pytest_plugins = ["host_cases"]  # builders of host cases and engines, for the engines and the plans
@@ -67,6 +68,22 @@ def build_record(*results: Result, **overrides: Any) -> Record:
         "memory": KNOWN_MEMORY,
     }
     return Record(**(values | overrides))
+
+
+@pytest.fixture(autouse=True)
+def catalog_of_all():
+    """Give the next test the catalog of all again, whichever this one used."""
+    before = current_catalog()
+    yield
+    use_catalog(before)
+
+
+@pytest.fixture
+def user_specs(tmp_path, monkeypatch):
+    """Return an empty folder of the user's own specs; the process uses a catalog that has not read it yet."""
+    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
+    use_catalog(Catalog())
+    return tmp_path
 
 
 @pytest.fixture(scope="session", autouse=True)

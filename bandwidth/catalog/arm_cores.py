@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from pathlib import Path
 
-from bandwidth.catalog.files import specs_folder
-from bandwidth.errors import BandwidthError
+from bandwidth.catalog.tables import read_table
 
-ARM_CORES_FILE = "arm_cores.tsv"
 _COLUMNS = ("implementer", "part", "vendor", "name", "source")
 
 
@@ -23,21 +21,11 @@ class ArmCore:
     source: str
 
 
-@lru_cache(maxsize=1)
-def arm_cores() -> dict[tuple[int, int], ArmCore]:
-    """Return every core by implementer and part. Raises BandwidthError where the file is missing or damaged."""
-    path = specs_folder() / ARM_CORES_FILE
-    try:
-        lines = path.read_text("utf-8").splitlines()
-        head, *rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
-        cores = [ArmCore(int(row[0], 16), int(row[1], 16), *row[2:]) for row in rows]
-    except (OSError, ValueError, TypeError) as error:
-        raise BandwidthError(f"{path} cannot be read: {error}", "install membandwidth again") from error
-    if tuple(head) != _COLUMNS:
-        raise BandwidthError(f"{path} has other columns than {', '.join(_COLUMNS)}", "install membandwidth again")
-    return {(core.implementer, core.part): core for core in cores}
+def read_arm_cores(path: Path) -> dict[tuple[int, int], ArmCore]:
+    """Return every core of a table by implementer and part. Raises BandwidthError as `read_table`."""
+    return {(core.implementer, core.part): core for core in read_table(path, _COLUMNS, "a core", _core)}
 
 
-def arm_vendor(implementer: int) -> str | None:
-    """Return who designed the cores of an implementer's number, None for one that is not listed."""
-    return next((core.vendor for core in arm_cores().values() if core.implementer == implementer), None)
+def _core(cells: list[str]) -> ArmCore:
+    implementer, part, vendor, name, source = cells
+    return ArmCore(int(implementer, 16), int(part, 16), vendor, name, source)

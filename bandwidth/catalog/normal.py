@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field
-
-from bandwidth.catalog.files import NORMAL_FILE
-from bandwidth.catalog.ranges import all_ranges, fault_of_range
 
 
 @dataclass(frozen=True)
@@ -39,22 +35,6 @@ class NormalBand:
     def is_general(self) -> bool:
         """Whether it holds for everything that has no band of its own."""
         return not self.processors and not self.devices
-
-
-@lru_cache(maxsize=1)
-def normal_bands() -> tuple[NormalBand, ...]:
-    """Return every band: the user's first, then those of specs/normal.toml. Raises BandwidthError as `all_ranges`."""
-    return all_ranges(NORMAL_FILE, NormalBand, fault_of)
-
-
-def forget_bands() -> None:
-    """Drop what was read, after a user's folder was added."""
-    normal_bands.cache_clear()
-
-
-def fault_of(band: NormalBand) -> str:
-    """Return what is wrong with a band although each of its fields may be so, "" where nothing is."""
-    return fault_of_range(band)
 
 
 def gpu_bands(bands: Iterable[NormalBand], target: str, path: str, names: Iterable[str]) -> tuple[NormalBand, ...]:

@@ -15,14 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.files import (
-    note_broken,
-    own_device_files,
-    parse_entry,
-    parse_table,
-    parsed_file,
-    user_device_files,
-)
+from bandwidth.catalog.entries import parse_entry, parse_table, parsed_file
+from bandwidth.catalog.folders import Folders
 from bandwidth.errors import BandwidthError
 
 _HEADER = re.compile(r'^\["([^"\n]+)"\]$', re.MULTILINE)
@@ -64,15 +58,14 @@ def key_of(name: str) -> str:
     return "".join(words_of(name))
 
 
-@lru_cache(maxsize=1)
-def places_by_key() -> dict[str, Place]:
+def places_by_key(folders: Folders) -> dict[str, Place]:
     """Return every device by the key of each of its names; a user's entry takes the place of one that shares a name."""
     found: dict[str, Place] = {}
-    for path in own_device_files():
+    for path in folders.own_device_files():
         for place in scanned(path):
             found |= {key_of(name): place for name in place.names}
-    for path in user_device_files():
-        for place in _parsed(path):
+    for path in folders.user_device_files():
+        for place in _parsed(path, folders):
             keys = list(dict.fromkeys(key_of(name) for name in place.names))
             for replaced in {found[key] for key in keys if key in found}:
                 for key in map(key_of, replaced.names):
@@ -82,23 +75,12 @@ def places_by_key() -> dict[str, Place]:
     return found
 
 
-def all_places() -> list[Place]:
-    """Return every device's place once, in the order of the files."""
-    return list({id(place): place for place in places_by_key().values()}.values())
-
-
 @lru_cache(maxsize=4096)
 def read_device(place: Place) -> Device:
     """Return the device of a table, parsed by itself. Raises BandwidthError naming file, entry and field."""
     if place.table is not None:
         return parse_table(place.path, place.name, place.table, Device)
     return parse_entry(place.path, place.text, place.name, Device)
-
-
-def forget_places() -> None:
-    """Drop what was read from the files of devices, after a user's folder was added."""
-    places_by_key.cache_clear()
-    read_device.cache_clear()
 
 
 def scanned(path: Path) -> Iterator[Place]:
@@ -113,16 +95,18 @@ def scanned(path: Path) -> Iterator[Place]:
         yield Place(header[1], path, aliases, cpuid, model_names, pci_ids, text=part)
 
 
-def _parsed(path: Path) -> Iterator[Place]:
+def _parsed(path: Path, folders: Folders) -> Iterator[Place]:
     """Yield the places of a user's file; a broken one yields none and is noted."""
     try:
         tables = parsed_file(path)
     except BandwidthError as error:
-        note_broken(error)
+        folders.note_broken(error)
         return
     for name, table in tables.items():
         if not isinstance(table, dict):
-            note_broken(BandwidthError(f"{path}: {name!r} is not a table", "write it as [NAME] with its fields below"))
+            folders.note_broken(
+                BandwidthError(f"{path}: {name!r} is not a table", "write it as [NAME] with its fields below")
+            )
             continue
         aliases, cpuid, model_names, pci_ids = (_texts(table.get(key)) for key in _LISTS)
         yield Place(name, path, aliases, cpuid, model_names, pci_ids, table=table)

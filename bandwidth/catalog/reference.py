@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bandwidth.catalog.files import REFERENCE_FILE
-from bandwidth.catalog.ranges import all_ranges, fault_of_range
+from bandwidth.catalog.ranges import fault_of_range
 
 BYTES_PER_GB = 1e9
 # A link's generation is told by its coded rate: within this share it is the same.
@@ -52,18 +50,7 @@ class PublishedFigure:
         return None if self.peak_gb_s is None else (self.low / self.peak_gb_s, self.high / self.peak_gb_s)
 
 
-@lru_cache(maxsize=1)
-def published_figures() -> tuple[PublishedFigure, ...]:
-    """Return every figure: the user's first, then those of specs/reference.toml. Raises as `all_ranges` does."""
-    return all_ranges(REFERENCE_FILE, PublishedFigure, fault_of)
-
-
-def forget_figures() -> None:
-    """Drop what was read, after a user's folder was added."""
-    published_figures.cache_clear()
-
-
-def fault_of(figure: PublishedFigure) -> str:
+def fault_of_figure(figure: PublishedFigure) -> str:
     """Return what is wrong with a figure although each of its fields may be so, "" where nothing is."""
     if wrong := fault_of_range(figure):
         return wrong
@@ -74,6 +61,7 @@ def nearest_figures(
     target: str,
     path: str,
     *,
+    figures: Iterable[PublishedFigure],
     parts: Iterable[str],
     family: str = "",
     host_memory: str = "",
@@ -85,7 +73,7 @@ def nearest_figures(
     """
     names = set(parts)
     found: dict[Kin, list[PublishedFigure]] = {kin: [] for kin in _NEAREST}
-    for figure in published_figures():
+    for figure in figures:
         is_same_path = figure.target == target and path in figure.paths and figure.host_memory in ("", host_memory)
         if is_same_path and _is_same_link(figure, theory_bytes_per_s):
             kin = _kin(figure, names, family)

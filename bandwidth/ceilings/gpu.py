@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bandwidth.catalog import current_catalog
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.search import find_by_pci_id
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts, Json
 from bandwidth.machine.gpu_attributes import GpuFacts
@@ -40,7 +40,9 @@ def _entry(gpu: GpuFacts, facts: Facts) -> Device | None:
     listed = _listed(facts.value("gpus"))
     own = next((entry for entry in listed if entry.get("address") == gpu.address), {})
     try:
-        return find_by_pci_id(str(own.get("vendor_id", "")), str(own.get("device_id", "")), gpu.name)
+        return current_catalog().devices.by_pci_id(
+            str(own.get("vendor_id", "")), str(own.get("device_id", "")), gpu.name
+        )
     except BandwidthError:
         return None  # a broken entry, which is told elsewhere
 

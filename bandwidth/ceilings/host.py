@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bandwidth.catalog.search import find_processor
+from bandwidth.catalog import current_catalog
 from bandwidth.ceilings.modules import configured_memory
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import GIVEN, Facts
@@ -68,7 +68,7 @@ def platform_peak(facts: Facts) -> Peak | None:
     """
     family, model = facts.integer("cpu_family"), facts.integer("cpu_model_number")
     name = facts.text("cpu_model") or ""
-    device = find_processor(
+    device = current_catalog().devices.processor(
         facts.text("cpu_vendor") or "", -1 if family is None else family, -1 if model is None else model, name
     )
     return None if device is None else peak(device.name)

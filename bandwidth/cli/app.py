@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
         called = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
         code = build_app(called)(arguments, prog_name="bandwidth", standalone_mode=False)
         sys.stdout.flush()
-        if not code and "bandwidth.catalog.files" in sys.modules:
+        if not code and "bandwidth.catalog" in sys.modules:
             from bandwidth.cli.specs_option import tell_broken
 
             tell_broken()

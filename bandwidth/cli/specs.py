@@ -58,37 +58,39 @@ def specs(
 
 
 def _list(asked: str, options: Output) -> None:
-    from bandwidth.catalog.search import all_devices, search_devices
+    from bandwidth.catalog import current_catalog
     from bandwidth.report.specs import devices_document
     from bandwidth.theory import peak
 
-    wanted = set(search_devices(asked)) if asked else None
-    devices = [device for device in all_devices() if wanted is None or device.name in wanted]
+    known = current_catalog().devices
+    wanted = set(known.search(asked)) if asked else None
+    devices = [device for device in known.all() if wanted is None or device.name in wanted]
     emit(devices_document([(device, peak(device.memory)) for device in devices], options.unit), options)
 
 
 def _show(asked: str, options: Output) -> None:
-    from bandwidth.catalog.search import find_device
+    from bandwidth.catalog import current_catalog
     from bandwidth.report.specs import entry_document
     from bandwidth.theory import peaks
 
     if not asked:
         raise UsageError("specs show needs a name", 'such as bandwidth specs show "Quadro RTX 5000"')
-    device = find_device(asked)
+    device = current_catalog().devices.find(asked)
     if device is None:
         raise BandwidthError(f"no device is named {asked[:60]!a}", "see bandwidth specs search")
     emit(entry_document(device, peaks(device.name), options.unit), options)
 
 
 def _search(asked: str, options: Output) -> None:
-    from bandwidth.catalog.search import near_names, search_devices
+    from bandwidth.catalog import current_catalog
     from bandwidth.report.specs import names_document
 
     if not asked:
         raise UsageError("specs search needs a word", "such as bandwidth specs search rtx")
-    names = search_devices(asked)
+    devices = current_catalog().devices
+    names = devices.search(asked)
     if not names:
-        near = near_names(asked)
+        near = devices.near_names(asked)
         raise BandwidthError(
             f"no device has {asked[:60]!a} in its name", f"did you mean {', '.join(near)}?" if near else ""
         )
@@ -97,11 +99,12 @@ def _search(asked: str, options: Output) -> None:
 
 def _validate(paths: list[Path]) -> None:
     """Check files, or the whole catalog; every fault is a line on standard error, and one makes the exit code 1."""
-    from bandwidth.catalog.files import own_device_files, specs_folder, user_specs_folders
+    from bandwidth.catalog import current_catalog
     from bandwidth.theory.validation import KINDS, faults
 
-    own = [*(specs_folder() / name for name in KINDS), *own_device_files()]
-    checked = paths or [*own, *user_specs_folders()]
+    folders = current_catalog().folders
+    own = [*(folders.own / name for name in KINDS), *folders.own_device_files()]
+    checked = paths or [*own, *folders.users]
     found = faults(checked)
     if found:
         say(*(f"bandwidth: {fault}" for fault in found))

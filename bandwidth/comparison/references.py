@@ -6,8 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from bandwidth.analysis.plain_results import plain_results
+from bandwidth.catalog import current_catalog
 from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
-from bandwidth.catalog.search import find_device, find_processor
 from bandwidth.errors import BandwidthError
 from bandwidth.results import Record, Result, Summary, summarise
 
@@ -47,6 +47,7 @@ def placed(record: Record) -> tuple[Placed, ...]:
             family=_family(record) if kind == "host" else "",
             host_memory=str(case.variant.get("host_memory", "")),
             theory_bytes_per_s=result.theory_bytes_per_s,
+            figures=current_catalog().published_figures,
         )
         found += [Placed(result, summary, figure, kin) for figure in figures]
     return tuple(found)
@@ -74,7 +75,7 @@ def _processor_names(record: Record) -> list[str]:
     family, model = machine.get("cpu_family"), machine.get("cpu_model_number")
     numbers = (family, model) if isinstance(family, int) and isinstance(model, int) else (-1, -1)
     try:
-        device = find_processor(str(machine.get("cpu_vendor", "")), *numbers, name)
+        device = current_catalog().devices.processor(str(machine.get("cpu_vendor", "")), *numbers, name)
     except BandwidthError:
         device = None  # a broken entry is told elsewhere
     return [name, *([device.name] if device is not None else [])]
@@ -93,7 +94,7 @@ def _gpu_names(record: Record, numbers: Sequence[int]) -> list[str]:
 
 def _catalog_name(printed: str) -> list[str]:
     try:
-        device = find_device(printed)
+        device = current_catalog().devices.find(printed)
     except BandwidthError:
         return []  # several are meant
     return [] if device is None else [device.name]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bandwidth.catalog.normal import NormalBand, gpu_bands, normal_bands
-from bandwidth.catalog.search import find_by_pci_id
+from bandwidth.catalog import current_catalog
+from bandwidth.catalog.normal import NormalBand, gpu_bands
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.reading import (
     DEVICE,
@@ -44,7 +44,7 @@ HELD_LEAST_S = 0.05
 @also("BW034", rank=300, of=ALL, compares=True)
 def below_normal(record: Record) -> Iterator[Raised]:
     """Yield rates of a GPU's memory and of pinned copies that lie below the band of their path."""
-    bands, gpus = normal_bands(), record.gpus
+    bands, gpus = current_catalog().normal_bands, record.gpus
     for row in rated(record):
         case, numbers = row.result.case, row.result.case.devices
         if kind_of(row.result) not in (DEVICE, PCIE) or SWEEP_POINT in case.variant or len(numbers) != 1:
@@ -191,7 +191,7 @@ def _names(gpu: Mapping[str, Any]) -> frozenset[str]:
     """Return every name of a GPU: its driver's, and those of the catalog's entry."""
     name = str(gpu.get("name", ""))
     try:
-        device = find_by_pci_id(str(gpu.get("vendor_id", "")), str(gpu.get("device_id", "")), name)
+        device = current_catalog().devices.by_pci_id(str(gpu.get("vendor_id", "")), str(gpu.get("device_id", "")), name)
     except BandwidthError:
         device = None
     return frozenset((name,) if device is None else (name, device.name, *device.aliases))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bandwidth.catalog.normal import NormalBand, host_bands, normal_bands
+from bandwidth.catalog import current_catalog
+from bandwidth.catalog.normal import NormalBand, host_bands
 from bandwidth.findings.reading import (
     HOST,
     NATIVE,
@@ -86,7 +87,13 @@ def _limit(record: Record, row: Row) -> tuple[float, NormalBand] | None:
     caches = positive(machine.get("last_level_cache_instances"))
     spec = str(record.memory.get("spec", ""))
     names = (str(machine.get("cpu_model", "")), _processor_numbers(record))
-    bands = host_bands(normal_bands(), row.result.case.path, names, spec, None if caches is None else int(caches))
+    bands = host_bands(
+        current_catalog().normal_bands,
+        row.result.case.path,
+        names,
+        spec,
+        None if caches is None else int(caches),
+    )
     limits = [(least, band) for band in bands if (least := _least_bytes_per_s(row, band)) is not None]
     if not limits:
         return None

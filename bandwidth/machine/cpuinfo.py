@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from bandwidth.catalog.arm_cores import ArmCore, arm_cores, arm_vendor
+from bandwidth.catalog import current_catalog
+from bandwidth.catalog.arm_cores import ArmCore
 from bandwidth.machine.facts import DERIVED, READ, Fact, known
 from bandwidth.machine.reader import whole_number
 
@@ -126,7 +127,7 @@ def _from_arm(blocks: Sequence[Fields], source: str) -> dict[str, Fact]:
     if not counts:
         return {}
     name, confidence = _arm_name(blocks, counts)
-    vendors = {arm_vendor(implementer) for implementer, _ in counts}
+    vendors = {current_catalog().arm_vendor(implementer) for implementer, _ in counts}
     part = next(iter(counts))[1] if len(counts) == 1 else None
     return {
         **known("cpu_vendor", vendors.pop() if len(vendors) == 1 else None, f"{source} CPU implementer"),
@@ -156,7 +157,7 @@ def _arm_name(blocks: Sequence[Fields], counts: Counter[tuple[int, int | None]])
 
 def _core(number: tuple[int, int | None]) -> ArmCore | None:
     implementer, part = number
-    return None if part is None else arm_cores().get((implementer, part))
+    return None if part is None else current_catalog().arm_cores.get((implementer, part))
 
 
 def _midr(block: Fields) -> tuple[int, int | None] | None:

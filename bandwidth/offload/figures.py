@@ -10,7 +10,7 @@ from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.analysis.plateaus import plateaus
 from bandwidth.analysis.transfer_fit import transfer_fit
-from bandwidth.catalog.search import find_device
+from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.offload.model import Cache, Model, Work
 from bandwidth.results import Record, Result, summarise
@@ -216,7 +216,7 @@ def _memory(option: str, text: str) -> tuple[Figure, Peak | None]:
     found = _peaks(option, text)[0]
     if found.kind == "link":
         raise UsageError(f"{option} {text!a} is a link and no memory", "give it as --link")
-    device = find_device(text)
+    device = current_catalog().devices.find(text)
     if device is not None and device.ceiling == "vendor" and found.vendor_bytes_per_s is not None:
         return Figure(found.vendor_bytes_per_s, "theory", f"{found.name}, the maker's figure"), found
     return Figure(found.bytes_per_s, "theory", found.name), found

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
-from bandwidth.catalog.files import link_generations
+from bandwidth.catalog import Catalog
 from bandwidth.catalog.link import Link, LinkGeneration
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import MT_PER_GT, Peak
@@ -41,10 +41,10 @@ def _key(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _generations_by_name() -> tuple[dict[str, LinkGeneration], int]:
+def _generations_by_name(catalog: Catalog) -> tuple[dict[str, LinkGeneration], int]:
     """Return every way to write a generation, squashed, and the length of the longest."""
-    stated = {_key(name): entry for entry in link_generations() for name in _stated_names(entry)}
-    implied = {_key(name): entry for entry in link_generations() for name in _implied_names(entry)}
+    stated = {_key(name): entry for entry in catalog.links for name in _stated_names(entry)}
+    implied = {_key(name): entry for entry in catalog.links for name in _implied_names(entry)}
     by_name = implied | stated  # where a file says what "gen 2" is (USB4's is not USB4 v2), that holds
     return by_name, max(map(len, by_name), default=0)
 
@@ -64,21 +64,21 @@ def _implied_names(entry: LinkGeneration) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1)
-def _families_by_name() -> dict[str, str]:
+def _families_by_name(catalog: Catalog) -> dict[str, str]:
     """Return the families by every way to write them, squashed, the longest first: PCI Express before PCI."""
-    names = {_key(name): entry.family for entry in link_generations() for name in (entry.family, *entry.aliases)}
+    names = {_key(name): entry.family for entry in catalog.links for name in (entry.family, *entry.aliases)}
     return dict(sorted(names.items(), key=lambda item: len(item[0]), reverse=True))
 
 
-def match_link(text: str) -> tuple[LinkGeneration, int] | None:
+def match_link(text: str, catalog: Catalog) -> tuple[LinkGeneration, int] | None:
     """Return the link's generation that a text begins with and where that ends. Raises BandwidthError if unknown."""
-    known, longest = _generations_by_name()
+    known, longest = _generations_by_name(catalog)
     squashed, ends = _squashed(text)
     for length in range(min(longest, len(squashed)), 0, -1):
         entry = known.get(squashed[:length])
         if entry is not None and _ends_there(text, ends[length - 1]):
             return entry, ends[length - 1]
-    _refuse_unknown_generation(text, squashed, ends)
+    _refuse_unknown_generation(text, squashed, ends, catalog)
     return None
 
 
@@ -88,20 +88,20 @@ def _ends_there(text: str, end: int) -> bool:
     return after.match(text, end) is not None
 
 
-def _refuse_unknown_generation(text: str, squashed: str, ends: list[int]) -> None:
-    for name, family in _families_by_name().items():
+def _refuse_unknown_generation(text: str, squashed: str, ends: list[int], catalog: Catalog) -> None:
+    for name, family in _families_by_name(catalog).items():
         if squashed.startswith(name) and _is_family(text, end := ends[len(name) - 1]):
-            raise _unknown_generation(text, family, _GENERATION.match(text, end))
+            raise _unknown_generation(text, family, _GENERATION.match(text, end), catalog)
 
 
 def _is_family(text: str, end: int) -> bool:
     return re.match(r"gen|v[0-9]|x\s*[0-9]|[^a-z]|$", text[end:].lower()) is not None
 
 
-def _unknown_generation(text: str, family: str, number: re.Match[str] | None) -> BandwidthError:
-    known = "known: " + ", ".join(entry.name for entry in link_generations() if entry.family == family)
+def _unknown_generation(text: str, family: str, number: re.Match[str] | None, catalog: Catalog) -> BandwidthError:
+    known = "known: " + ", ".join(entry.name for entry in catalog.links if entry.family == family)
     # "USB 3.2" is a generation that needs its second half, and no unknown one.
-    if number is None or any(key.startswith(_key(text[: number.end()])) for key in _generations_by_name()[0]):
+    if number is None or any(key.startswith(_key(text[: number.end()])) for key in _generations_by_name(catalog)[0]):
         return BandwidthError(f"{text!r} does not say which generation of {family}", known)
     return BandwidthError(f"{family} has no generation {number['number']}", known)
 
@@ -203,9 +203,3 @@ def _readings(generation: LinkGeneration) -> str:
     rate = Fraction(generation.rates_mt_s[0])
     shown = [units for units in generation.units if units in _SHOWN_UNITS]
     return ", ".join(f"x{units} {_gb_s(_link(generation, rate, units))}" for units in shown)
-
-
-def forget_names() -> None:
-    """Drop the names that were read from the spec files."""
-    _generations_by_name.cache_clear()
-    _families_by_name.cache_clear()

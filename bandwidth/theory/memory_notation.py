@@ -7,7 +7,7 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from bandwidth.catalog import Memory, MemoryFamily, memory_families
+from bandwidth.catalog import Catalog, Memory, MemoryFamily
 from bandwidth.errors import BandwidthError
 from bandwidth.theory.formula import Peak, exact_bin_mt_s, memory_peak, peak_bytes_per_s
 from bandwidth.theory.parts import MT_S_PER_RATE_UNIT, Counts, Parts, count_units
@@ -17,21 +17,21 @@ from bandwidth.units import format_decimal, format_rate
 ECC_WIDTHS_BITS = (72, 80)
 
 
-def match_family(text: str) -> tuple[MemoryFamily, int] | None:
+def match_family(text: str, catalog: Catalog) -> tuple[MemoryFamily, int] | None:
     """Return the memory family that a text begins with, and where its name ends, or None."""
-    match = _memory_pattern().match(text)
-    return None if match is None else (_family_by_name()[match[0].lower()], match.end())
+    match = _memory_pattern(catalog).match(text)
+    return None if match is None else (_family_by_name(catalog)[match[0].lower()], match.end())
 
 
 @lru_cache(maxsize=1)
-def _family_by_name() -> dict[str, MemoryFamily]:
-    return {name.lower(): family for family in memory_families() for name in (family.name, *family.aliases)}
+def _family_by_name(catalog: Catalog) -> dict[str, MemoryFamily]:
+    return {name.lower(): family for family in catalog.families for name in (family.name, *family.aliases)}
 
 
 @lru_cache(maxsize=1)
-def _memory_pattern() -> re.Pattern[str]:
+def _memory_pattern(catalog: Catalog) -> re.Pattern[str]:
     # The longest name first, and nothing of a name left over: "HBM3e" is not "HBM3", "DDR45" is not "DDR4".
-    names = sorted(_family_by_name(), key=len, reverse=True)
+    names = sorted(_family_by_name(catalog), key=len, reverse=True)
     return re.compile(rf"(?:{'|'.join(map(_name_pattern, names))})(?![a-z])", re.IGNORECASE | re.ASCII)
 
 
@@ -170,9 +170,3 @@ def _memory_name(memory: Memory, nominal: Fraction) -> str:
     if is_counted:
         return f"{memory.family}{rate}" + (f" x{memory.units}" if memory.units > 1 else "")
     return f"{memory.family}{rate} {memory.width_bits}-bit" + (f" x{memory.units}" if memory.units > 1 else "")
-
-
-def forget_names() -> None:
-    """Drop the names that were read from the spec files."""
-    _family_by_name.cache_clear()
-    _memory_pattern.cache_clear()

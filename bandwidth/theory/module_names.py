@@ -7,9 +7,10 @@ DDR names round to the nearest 100 MB/s, DDR2 to DDR4 round down (i2c-tools deco
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 
-from bandwidth.catalog import MemoryFamily, memory_families
+from bandwidth.catalog import MemoryFamily
 from bandwidth.errors import BandwidthError
 from bandwidth.theory.formula import exact_bin_mt_s
 
@@ -31,17 +32,20 @@ def match_module(text: str) -> re.Match[str] | None:
     return _MODULE.match(text)
 
 
-def module_rate(match: re.Match[str]) -> tuple[MemoryFamily, Fraction, str]:
-    """Return the family, the rate in MT/s and a note for a match of `match_module`. Raises BandwidthError."""
+def module_rate(match: re.Match[str], families: Iterable[MemoryFamily]) -> tuple[MemoryFamily, Fraction, str]:
+    """Return which of the families it is, its rate in MT/s and a note for a match of `match_module`.
+
+    Raises BandwidthError for a module of none of them, or of no speed that its family has.
+    """
     prefix = f"PC{match['generation']}"
-    families = [family for family in memory_families() if family.module_prefix == prefix]
-    if not families:
+    named = [family for family in families if family.module_prefix == prefix]
+    if not named:
         raise BandwidthError(f"no memory module is named {prefix}-...", "PC-, PC2-, PC3-, PC4- and PC5- are known")
     figure, name = int(match["figure"]), f"{prefix}-{match['figure']}"
-    for family in families:
+    for family in named:
         if family.module_label_up_to_mt_s is not None and figure <= family.module_label_up_to_mt_s:
             return family, Fraction(figure), f"the label {name} states MT/s"
-    family = families[-1]  # SDR and DDR share "PC-", and SDR's modules have labels only
+    family = named[-1]  # SDR and DDR share "PC-", and SDR's modules have labels only
     rate = _speed_bin(family, figure)
     if rate is None:
         raise BandwidthError(f"{name} fits no speed of {family.name}", f"write it as {family.name}-SPEED, in MT/s")

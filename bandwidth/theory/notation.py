@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import partial
 
-from bandwidth.catalog import Memory, memory_families
-from bandwidth.catalog.files import link_generations
+from bandwidth.catalog import Catalog, Memory, current_catalog
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import Peak, memory_peak
 from bandwidth.theory.memory_notation import match_family, memory_from_parts
@@ -30,65 +30,58 @@ def peak(spec: str, *, channels: int | None = None, width_bits: int | None = Non
     return peaks(spec, Counts(channels, width_bits, sockets))[0]
 
 
-def peaks(spec: str, counts: Counts | None = None) -> tuple[Peak, ...]:
-    """Return the peaks of one SPEC: one for a memory or a link; a device's memory, then its link. Raises as `peak`."""
-    counts = counts or Counts()
+def peaks(spec: str, counts: Counts | None = None, catalog: Catalog | None = None) -> tuple[Peak, ...]:
+    """Return the peaks of one SPEC: one for a memory or a link; a device's memory, then its link. Raises as `peak`.
+
+    `catalog` is the one that the process uses where none is given.
+    """
+    counts, catalog = counts or Counts(), catalog or current_catalog()
     text = _checked_text(spec)
-    return _notation_peaks(text, counts) or _device_peaks(text, counts)
+    return _notation_peaks(text, counts, catalog) or _device_peaks(text, counts, catalog)
 
 
-def notation_peak(spec: str, counts: Counts) -> Peak:
+def notation_peak(spec: str, counts: Counts, catalog: Catalog | None = None) -> Peak:
     """Return the peak of a memory's or a link's notation, never a device's. Raises as `peak` does."""
     text = _checked_text(spec)
-    found = _notation_peaks(text, counts)
+    found = _notation_peaks(text, counts, catalog or current_catalog())
     if not found:
         raise BandwidthError(f"{text!r} is no notation of a memory or a link", EXAMPLES)
     return found[0]
 
 
-def _notation_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
+def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
     if (module := match_module(text.lower())) is not None:
-        family, rate, note = module_rate(module)
+        family, rate, note = module_rate(module, catalog.families)
         parts = read_parts(text[module.end() :], text)
         if parts.rate is not None:
             raise BandwidthError(f"{text!r} states two rates", "the module's name is one already")
         parts.rate = rate
         return (memory_from_parts(text, family, parts, counts, (note,)),)
-    if (memory := match_family(text)) is not None:
+    if (memory := match_family(text, catalog)) is not None:
         family, end = memory
         return (memory_from_parts(text, family, read_parts(text[end:], text), counts),)
-    return _link_peaks(text, counts)
+    return _link_peaks(text, counts, catalog)
 
 
-def _link_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
+def _link_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
     """Return the peak of a link, nothing where the text begins with none."""
     # Imported here and below: the peak of a memory needs no link and no device, and is to be answered at once.
     from bandwidth.theory.link_notation import link_from_parts, match_link
 
-    link = match_link(text)
+    link = match_link(text, catalog)
     if link is None:
         return ()
     generation, end = link
     return (link_from_parts(text, generation, read_parts(text[end:], text), counts),)
 
 
-def _device_peaks(text: str, counts: Counts) -> tuple[Peak, ...]:
-    from bandwidth.catalog.gpu_database import look_up
-    from bandwidth.catalog.search import find_device
+def _device_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
     from bandwidth.theory.device_notation import device_peaks
 
-    device = find_device(text) or look_up(text)
+    device = catalog.device(text)
     if device is None:
-        raise BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text))
-    return device_peaks(device, text, counts, notation_peak)
-
-
-def forget_specs() -> None:
-    """Drop what was read from the spec files, after a user's folder was added."""
-    from bandwidth.theory import link_notation, memory_notation
-
-    link_notation.forget_names()
-    memory_notation.forget_names()
+        raise BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
+    return device_peaks(device, text, counts, partial(notation_peak, catalog=catalog))
 
 
 def plain_peak(
@@ -150,13 +143,13 @@ def _checked_text(spec: str) -> str:
     return text
 
 
-def _suggestion(text: str) -> str:
+def _suggestion(text: str, catalog: Catalog) -> str:
     import difflib  # needed for a slip only, and not free to import
 
-    from bandwidth.catalog.search import near_names
-
-    known = [family.name for family in memory_families()] + [generation.name for generation in link_generations()]
+    known = [family.name for family in catalog.families] + [generation.name for generation in catalog.links]
     by_lower_case = {name.lower(): name for name in known}
     word = re.split(r"[\s@,-]", text.lower(), maxsplit=1)[0]
-    near = near_names(text) or [by_lower_case[key] for key in difflib.get_close_matches(word, by_lower_case, 1, 0.6)]
+    near = catalog.devices.near_names(text) or [
+        by_lower_case[key] for key in difflib.get_close_matches(word, by_lower_case, 1, 0.6)
+    ]
     return f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES

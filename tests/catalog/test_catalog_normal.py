@@ -6,12 +6,13 @@ import re
 
 import pytest
 
-from bandwidth.catalog.normal import NormalBand, fault_of, forget_bands, host_bands, normal_bands
-from bandwidth.catalog.ranges import read_ranges
-from bandwidth.catalog.search import find_device
+from bandwidth.catalog import Catalog, current_catalog
+from bandwidth.catalog.entries import read_entries
+from bandwidth.catalog.normal import NormalBand, host_bands
+from bandwidth.catalog.ranges import fault_of_range
 from bandwidth.errors import BandwidthError
 
-BANDS = normal_bands()
+BANDS = current_catalog().normal_bands
 BAND = """\
 ["a band"]
 target = "host"
@@ -26,7 +27,7 @@ source = "a data sheet"
 def read(folder, content):
     path = folder / "normal.toml"
     path.write_text(content)
-    return read_ranges(path, NormalBand, fault_of)
+    return read_entries(path, NormalBand, fault_of_range)
 
 
 @pytest.mark.parametrize("band", BANDS, ids=lambda band: band.name)
@@ -45,7 +46,7 @@ def test_every_band_that_is_verified_gives_an_address(band):
 
 @pytest.mark.parametrize("name", sorted({name for band in BANDS for name in band.devices}))
 def test_the_devices_of_a_band_are_in_the_catalog(name):
-    device = find_device(name)
+    device = current_catalog().devices.find(name)
     assert device is not None
     assert device.name == name
 
@@ -105,18 +106,9 @@ def test_a_fault_is_one_line_naming_file_entry_and_field(tmp_path, right, wrong,
     assert "\n" not in str(caught.value)
 
 
-@pytest.fixture
-def own_folder(tmp_path, monkeypatch):
-    """Let the user have an empty folder of specs; what was read before is forgotten, and after too."""
-    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
-    forget_bands()
-    yield tmp_path
-    forget_bands()
-
-
-def test_the_users_bands_come_first_once_the_old_ones_are_forgotten(own_folder):
-    assert normal_bands() == BANDS
-    (own_folder / "normal.toml").write_text(BAND)
-    assert normal_bands() == BANDS
-    forget_bands()
-    assert [band.name for band in normal_bands()] == ["a band", *(band.name for band in BANDS)]
+def test_the_users_bands_come_first_in_a_new_catalog(user_specs):
+    catalog = Catalog()
+    assert catalog.normal_bands == BANDS
+    (user_specs / "normal.toml").write_text(BAND)
+    assert catalog.normal_bands == BANDS
+    assert [band.name for band in Catalog().normal_bands] == ["a band", *(band.name for band in BANDS)]

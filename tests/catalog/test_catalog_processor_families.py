@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bandwidth.catalog import files, processor_families
-from bandwidth.catalog.processor_families import plain_processor_name, processor_family
+from bandwidth.catalog import Catalog, current_catalog
+from bandwidth.catalog.processor_families import plain_processor_name
 from bandwidth.errors import BandwidthError
 
 # Intel's and AMD's pages by way of public data sets; not part of a checkout.
@@ -56,7 +56,7 @@ def test_a_name_without_what_says_nothing(name, plain):
     ],
 )
 def test_a_family_by_name(name, channels, lpddr_bits):
-    family = processor_family(name)
+    family = current_catalog().processor_family(name)
     assert (family.channels, family.lpddr_bits) == (channels, lpddr_bits)
 
 
@@ -71,11 +71,11 @@ def test_a_family_by_name(name, channels, lpddr_bits):
     ],
 )
 def test_no_family(name):
-    assert processor_family(name) is None
+    assert current_catalog().processor_family(name) is None
 
 
 def test_every_family_has_plausible_figures_and_a_source():
-    families = processor_families.processor_families()
+    families = current_catalog().processor_families
     assert len(families) > 100
     for family in families:
         assert family.source, family
@@ -95,18 +95,16 @@ def test_every_family_has_plausible_figures_and_a_source():
         ("{header}\nAMD X\t2\n", "is not a family"),
     ],
 )
-def test_a_broken_table_is_named(tmp_path, monkeypatch, text, message):
+def test_a_broken_table_is_named(tmp_path, text, message):
     header = "pattern\tchannels\tlpddr_bits\tlpddr_entry_bits\tddr3_mt_s\tsource"
-    (tmp_path / files.FAMILIES_FILE).write_text(text.format(header=header))
-    monkeypatch.setattr(processor_families, "specs_folder", lambda: tmp_path)
+    (tmp_path / "processor_families.tsv").write_text(text.format(header=header))
     with pytest.raises(BandwidthError, match=message):
-        processor_families._patterns.__wrapped__()
+        Catalog(own=tmp_path).processor_family("AMD X")
 
 
-def test_a_missing_table_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(processor_families, "specs_folder", lambda: tmp_path)
+def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(BandwidthError, match="cannot be read"):
-        processor_families._patterns.__wrapped__()
+        Catalog(own=tmp_path).processor_family("AMD X")
 
 
 @pytest.mark.skipif(not SHARED_PROCESSORS.is_file(), reason="the makers' pages do not lie beside the checkout")
@@ -114,7 +112,7 @@ def test_the_families_agree_with_the_makers_pages():
     known = differing = 0
     with SHARED_PROCESSORS.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            family = processor_family(row["cpuinfo_name"] or row["name"])
+            family = current_catalog().processor_family(row["cpuinfo_name"] or row["name"])
             if family is None or family.channels is None or not row["channels"]:
                 continue
             known += 1

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from bandwidth.catalog import files, normal, reference
+from bandwidth.catalog.entries import read_entries
+from bandwidth.catalog.folders import Folders
 from bandwidth.catalog.normal import NormalBand
-from bandwidth.catalog.ranges import all_ranges, fault_of_range, read_ranges
-from bandwidth.catalog.reference import PublishedFigure
+from bandwidth.catalog.ranges import fault_of_range
+from bandwidth.catalog.reference import PublishedFigure, fault_of_figure
 from bandwidth.errors import BandwidthError
 
 KINDS = {
-    "normal.toml": (NormalBand, normal.fault_of, 'denominator = "GB/s"'),
-    "reference.toml": (PublishedFigure, reference.fault_of, 'unit = "GB/s"\npeak_gb_s = 25'),
+    "normal.toml": (NormalBand, fault_of_range, 'denominator = "GB/s"'),
+    "reference.toml": (PublishedFigure, fault_of_figure, 'unit = "GB/s"\npeak_gb_s = 25'),
 }
 ENTRY = """\
 ["an entry"]
@@ -27,25 +28,28 @@ source = "a data sheet"
 
 
 @pytest.fixture(params=KINDS)
-def file(request, tmp_path, monkeypatch):
+def file(request, user_specs):
     """Return a file in the user's folder of specs, with its name one of those that hold ranges."""
-    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
-    monkeypatch.setattr(files, "_broken", {})
-    return tmp_path / request.param
+    return user_specs / request.param
 
 
 @pytest.fixture
 def read(file):
     """Return what reads the whole file and raises where something is wrong."""
     kind, fault_of, _ = KINDS[file.name]
-    return lambda: read_ranges(file, kind, fault_of)
+    return lambda: read_entries(file, kind, fault_of)
 
 
 @pytest.fixture
 def read_all(file):
-    """Return what reads the user's file and ours."""
+    """Return what reads the user's file and ours, with what was passed over in the user's."""
     kind, fault_of, _ = KINDS[file.name]
-    return lambda: all_ranges(file.name, kind, fault_of)
+
+    def read():
+        folders = Folders()
+        return folders.users_first(file.name, kind, fault_of), folders.broken
+
+    return read
 
 
 @pytest.fixture
@@ -75,39 +79,41 @@ def test_a_right_entry_is_read(file, entry, read):
     ],
 )
 def test_a_fault_is_one_line_and_costs_a_user_that_entry_alone(file, entry, read, read_all, right, wrong, message):
-    ours = read_all()
+    ours, _ = read_all()
     assert right in entry
     file.write_text(entry.replace(right, wrong))
     with pytest.raises(BandwidthError) as caught:
         read()
     assert f"{file.name}: {message}" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert read_all() == ours
-    (line,) = files.broken_specs()
+    found, (line,) = read_all()
+    assert found == ours
     assert f"{file.name}: {message}" in line
 
 
 def test_what_is_no_toml_is_noted_and_ours_stand(file, read_all):
-    ours = read_all()
+    ours, _ = read_all()
     file.write_text("low = = 1")
-    assert read_all() == ours
-    (line,) = files.broken_specs()
+    found, (line,) = read_all()
+    assert found == ours
     assert "is not TOML" in line
 
 
 def test_the_users_entries_come_first_and_replace_by_name(file, entry, read_all):
-    ours = read_all()
+    ours, _ = read_all()
     file.write_text(entry + entry.replace("an entry", ours[-1].name))
-    assert [one.name for one in read_all()] == ["an entry", *(one.name for one in (ours[-1], *ours[:-1]))]
-    assert read_all()[1].low == 10
-    assert files.broken_specs() == ()
+    found, broken = read_all()
+    assert [one.name for one in found] == ["an entry", *(one.name for one in (ours[-1], *ours[:-1]))]
+    assert found[1].low == 10
+    assert broken == ()
 
 
 def test_a_folder_that_is_not_there_does_not_cost_a_measurement(file, read_all, monkeypatch):
-    ours = read_all()
+    ours, _ = read_all()
     monkeypatch.setenv("BANDWIDTH_SPECS", str(file.parent / "none"))
-    assert read_all() == ours
-    assert len(files.broken_specs()) == 1
+    found, broken = read_all()
+    assert found == ours
+    assert len(broken) == 1
 
 
 def test_both_faults_are_seen_the_order_first(file, entry, read):

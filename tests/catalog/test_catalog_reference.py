@@ -6,12 +6,13 @@ import re
 
 import pytest
 
-from bandwidth.catalog import files
-from bandwidth.catalog.ranges import read_ranges
-from bandwidth.catalog.reference import PublishedFigure, fault_of, forget_figures, nearest_figures, published_figures
-from bandwidth.catalog.search import find_device
+from bandwidth.catalog import Catalog, current_catalog
+from bandwidth.catalog.entries import read_entries
+from bandwidth.catalog.reference import PublishedFigure, fault_of_figure, nearest_figures
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
+
+pytestmark = pytest.mark.usefixtures("user_specs")  # a folder without any, whatever this machine has
 
 FIGURE = """\
 ["a figure"]
@@ -25,22 +26,12 @@ source = "a data sheet"
 """
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    """Let the user have an empty folder of specs; what was read before is forgotten, and after too."""
-    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
-    monkeypatch.setattr(files, "_broken", {})
-    forget_figures()
-    yield tmp_path
-    forget_figures()
-
-
 def read(folder):
-    return read_ranges(folder / "reference.toml", PublishedFigure, fault_of)
+    return read_entries(folder / "reference.toml", PublishedFigure, fault_of_figure)
 
 
 def test_every_figure_states_its_source_and_is_possible():
-    figures = published_figures()
+    figures = current_catalog().published_figures
     assert len(figures) >= 20
     for figure in figures:
         assert len(figure.source.strip()) > 10, figure.name
@@ -49,14 +40,16 @@ def test_every_figure_states_its_source_and_is_possible():
 
 
 def test_every_figure_gives_an_address_but_those_of_the_notes():
-    without = {one.name for one in published_figures() if not re.search(r"\b[\w-]+(\.[\w-]+)+/", one.source)}
+    without = {
+        one.name for one in current_catalog().published_figures if not re.search(r"\b[\w-]+(\.[\w-]+)+/", one.source)
+    }
     assert without == {"host memory, all cores", "EPYC 7003"}
 
 
 def test_the_parts_are_in_the_catalog_and_the_makers_peaks_are_theirs():
-    for figure in published_figures():
+    for figure in current_catalog().published_figures:
         for name in figure.parts:
-            device = find_device(name)
+            device = current_catalog().devices.find(name)
             assert device is not None
             assert device.name == name
             assert figure.peak == "vendor"
@@ -66,7 +59,7 @@ def test_the_parts_are_in_the_catalog_and_the_makers_peaks_are_theirs():
 
 @pytest.mark.parametrize("generation", ["3.0", "4.0", "5.0"])
 def test_the_peaks_of_links_are_the_formulas(generation):
-    (figure,) = [one for one in published_figures() if one.name == f"PCIe {generation} x16 pinned"]
+    (figure,) = [one for one in current_catalog().published_figures if one.name == f"PCIe {generation} x16 pinned"]
     assert figure.peak_gb_s == pytest.approx(peak(f"PCIe {generation} x16").bytes_per_s / 1e9, rel=1e-6)
 
 
@@ -91,21 +84,21 @@ def test_the_peaks_of_links_are_the_formulas(generation):
     ],
 )
 def test_the_nearest_figures_are_found(target, path, more, expected):
-    kin, figures = nearest_figures(target, path, **more)
+    kin, figures = nearest_figures(target, path, figures=current_catalog().published_figures, **more)
     assert (kin, [figure.name for figure in figures]) == expected
 
 
-def test_rates_and_shares_follow_from_each_other(own_folder):
-    (own_folder / "reference.toml").write_text(FIGURE)
-    (figure,) = read(own_folder)
+def test_rates_and_shares_follow_from_each_other(user_specs):
+    (user_specs / "reference.toml").write_text(FIGURE)
+    (figure,) = read(user_specs)
     assert figure.bytes_per_s == (10e9, 20e9)
     assert figure.shares == (0.4, 0.8)
     share = FIGURE.replace("low = 10", "low = 0.5").replace("high = 20", "high = 0.6").replace('"GB/s"', '"share"')
-    (own_folder / "reference.toml").write_text(share)
-    (figure,) = read(own_folder)
+    (user_specs / "reference.toml").write_text(share)
+    (figure,) = read(user_specs)
     assert figure.bytes_per_s == (12.5e9, 15e9)
-    (own_folder / "reference.toml").write_text(share.replace("peak_gb_s = 25\n", ""))
-    (figure,) = read(own_folder)
+    (user_specs / "reference.toml").write_text(share.replace("peak_gb_s = 25\n", ""))
+    (figure,) = read(user_specs)
     assert (figure.bytes_per_s, figure.shares) == (None, (0.5, 0.6))
 
 
@@ -118,19 +111,19 @@ def test_rates_and_shares_follow_from_each_other(own_folder):
         ('"GB/s"', '"percent"', "[a figure]: unit: Input should be 'share' or 'GB/s'"),
     ],
 )
-def test_a_fault_is_one_line_naming_file_entry_and_field(own_folder, right, wrong, message):
-    (own_folder / "reference.toml").write_text(FIGURE.replace(right, wrong))
+def test_a_fault_is_one_line_naming_file_entry_and_field(user_specs, right, wrong, message):
+    (user_specs / "reference.toml").write_text(FIGURE.replace(right, wrong))
     with pytest.raises(BandwidthError) as caught:
-        read(own_folder)
+        read(user_specs)
     assert f"reference.toml: {message}" in str(caught.value)
     # the same of a user's is noted, and ours stand
-    assert "a figure" not in {figure.name for figure in published_figures()}
-    assert message in files.broken_specs()[0]
+    assert "a figure" not in {figure.name for figure in current_catalog().published_figures}
+    assert message in current_catalog().folders.broken[0]
 
 
-def test_the_users_figures_come_first_once_the_old_ones_are_forgotten(own_folder):
-    ours = published_figures()
-    (own_folder / "reference.toml").write_text(FIGURE)
-    assert published_figures() is ours
-    forget_figures()
-    assert [figure.name for figure in published_figures()] == ["a figure", *(figure.name for figure in ours)]
+def test_the_users_figures_come_first_in_a_new_catalog(user_specs):
+    catalog = Catalog()
+    ours = catalog.published_figures
+    (user_specs / "reference.toml").write_text(FIGURE)
+    assert catalog.published_figures is ours
+    assert [figure.name for figure in Catalog().published_figures] == ["a figure", *(figure.name for figure in ours)]

@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 
-from bandwidth.catalog import files, places, search
+from bandwidth.catalog import Catalog, current_catalog, folders, places
+from bandwidth.catalog.folders import Folders
 from bandwidth.errors import BandwidthError
 
 CARDS = """
@@ -57,24 +58,32 @@ source = "a test"
 
 
 @pytest.fixture
-def catalog(tmp_path, monkeypatch):
-    """Use a catalog of the cards above alone, and return the folder that holds it."""
-    folder = tmp_path / "devices"
-    folder.mkdir()
+def own(tmp_path):
+    """Return the folder of devices of a package that has the cards above alone."""
+    folder = tmp_path / "own" / "devices"
+    folder.mkdir(parents=True)
     (folder / "cards.toml").write_text(CARDS, "utf-8")
-    monkeypatch.setattr(places, "own_device_files", lambda: (folder / "cards.toml", *sorted(folder.glob("many*.toml"))))
-    users = ("mine", "broken", "more")
-    monkeypatch.setattr(
-        places, "user_device_files", lambda: tuple(path for path in sorted(folder.glob("*.toml")) if path.stem in users)
-    )
-    monkeypatch.setattr(files, "_broken", {})
-    clear()
-    yield folder
-    clear()
+    return folder
 
 
-def clear():
-    search.forget_devices()
+@pytest.fixture
+def users(tmp_path):
+    """Return the user's folder of specs, an empty one."""
+    folder = tmp_path / "users"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def read(own, users):
+    """Return what reads both folders as they are then."""
+    return lambda: Catalog([users], own.parent)
+
+
+@pytest.fixture
+def find(read):
+    """Return what finds a device in both folders as they are then."""
+    return lambda query: read().devices.find(query)
 
 
 @pytest.mark.parametrize(
@@ -93,72 +102,68 @@ def clear():
         ("TESTA100SXM40GB", "Test A100 SXM 40GB"),
     ],
 )
-def test_names_as_people_write_them(catalog, query, name):
-    assert search.find_device(query).name == name
+def test_names_as_people_write_them(find, query, name):
+    assert find(query).name == name
 
 
 @pytest.mark.parametrize("query", ["RTX 4070", "RTX 4070 Ti", "4070 super", "RTX 50", "RTX 5090 Ti", "9654X", "", "ß"])
-def test_name_never_answers_for_another_product(catalog, query):
-    assert search.find_device(query) is None
+def test_name_never_answers_for_another_product(find, query):
+    assert find(query) is None
 
 
 @pytest.mark.parametrize("query", ["5000M", "Card 5000", "M5000M", "X300", "300X", "Card 300"])
-def test_letters_on_a_number_make_another_product(catalog, query):
+def test_letters_on_a_number_make_another_product(own, find, query):
     entry = '["Card {}"]\nmaker = "M"\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = "a test"\n'
-    (catalog / "cards.toml").write_text(entry.format("M5000") + entry.format("MI300X"))
-    clear()
-    assert search.find_device("M5000").name == "Card M5000"
-    assert search.find_device("card mi 300 x").name == "Card MI300X"
-    assert search.find_device(query) is None
+    (own / "cards.toml").write_text(entry.format("M5000") + entry.format("MI300X"))
+    assert find("M5000").name == "Card M5000"
+    assert find("card mi 300 x").name == "Card MI300X"
+    assert find(query) is None
 
 
 @pytest.mark.parametrize("query", ["GeForce", "RTX", "Test CPU"])
-def test_name_of_a_family_lists_its_members(catalog, query):
+def test_name_of_a_family_lists_its_members(find, query):
     with pytest.raises(BandwidthError, match="may be several devices; choose one: "):
-        search.find_device(query)
+        find(query)
 
 
-def test_variant_is_not_chosen_because_its_name_is_shortest(catalog):
+def test_variant_is_not_chosen_because_its_name_is_shortest(own, find):
     text = CARDS.replace("Test A100 PCIe 40GB", "Test A100 40GB")
-    (catalog / "cards.toml").write_text(text, "utf-8")
-    clear()
+    (own / "cards.toml").write_text(text, "utf-8")
     with pytest.raises(BandwidthError, match="choose one: Test A100 40GB, Test A100 SXM 40GB"):
-        search.find_device("Test A100")
+        find("Test A100")
 
 
-def test_laptop_part_never_answers_for_the_card_even_when_it_is_the_only_one(catalog):
+def test_laptop_part_never_answers_for_the_card_even_when_it_is_the_only_one(own, find):
     text = CARDS.replace('["GeForce RTX 5090"]', '["GeForce RTX 5091"]')
-    (catalog / "cards.toml").write_text(text, "utf-8")
-    clear()
-    assert search.find_device("RTX 5090") is None
+    (own / "cards.toml").write_text(text, "utf-8")
+    assert find("RTX 5090") is None
 
 
-def test_tie_lists_the_candidates(catalog):
+def test_tie_lists_the_candidates(find):
     with pytest.raises(BandwidthError) as caught:
-        search.find_device("A100 40GB")
+        find("A100 40GB")
     assert caught.value.hint == "choose one: Test A100 PCIe 40GB, Test A100 SXM 40GB"
 
 
-def test_search_lists_every_device_with_the_words(catalog):
-    assert search.search_devices("rtx 5090") == ["GeForce RTX 5090", "GeForce RTX 5090 Laptop GPU"]
+def test_search_lists_every_device_with_the_words(read):
+    assert read().devices.search("rtx 5090") == ["GeForce RTX 5090", "GeForce RTX 5090 Laptop GPU"]
 
 
-def test_near_miss_is_suggested(catalog):
-    assert search.near_names("GeForce RTX 5080")[0] == "GeForce RTX 5090"
+def test_near_miss_is_suggested(read):
+    assert read().devices.near_names("GeForce RTX 5080")[0] == "GeForce RTX 5090"
 
 
 @pytest.mark.parametrize("name", ["GeForce RTX 5090", "geforce rtx5090"])
-def test_users_entry_takes_the_place_of_ours_under_all_its_names(catalog, name):
+def test_users_entry_takes_the_place_of_ours_under_all_its_names(users, read, find, name):
     entry = f'["{name}"]\nmaker = "me"\nkind = "gpu"\nmemory = "DDR4-3200"\nsource = "x"\n'
-    (catalog / "mine.toml").write_text(entry)
-    clear()
-    assert search.find_device("RTX 5090").maker == "me"
-    assert search.find_device("GeForce RTX 5090").maker == "me"
-    makers = [device.maker for device in search.all_devices() if "5090" in device.name and "Laptop" not in device.name]
+    (users / "mine.toml").write_text(entry)
+    assert find("RTX 5090").maker == "me"
+    assert find("GeForce RTX 5090").maker == "me"
+    makers = [device.maker for device in read().devices.all() if "5090" in device.name and "Laptop" not in device.name]
     assert makers == ["me"]
 
 
-def test_users_file_may_be_written_in_any_way_that_toml_allows(catalog):
+def test_users_file_may_be_written_in_any_way_that_toml_allows(users, find):
     fields = 'maker = "me"\nkind = "gpu"\nmemory = "DDR4-3200"\nsource = """\n["Fake 999"]\n"""\n'
     text = f"""
 "Odd 206" = {{maker = "me", kind = "gpu", memory = "DDR4-3200", source = "x"}}
@@ -171,38 +176,36 @@ def test_users_file_may_be_written_in_any_way_that_toml_allows(catalog):
 ["Odd \\u0032\\u0030\\u0035"]
 {fields}
 """
-    (catalog / "mine.toml").write_text(text)
-    clear()
+    (users / "mine.toml").write_text(text)
     for query in ("Odd 201", "Odd 202", "Uneven 203", "Uneven 204", "Odd 205", "Odd 206"):
-        assert search.find_device(query).maker == "me", query
-    assert search.find_device("Fake 999") is None
+        assert find(query).maker == "me", query
+    assert find("Fake 999") is None
 
 
 BROKEN = [b"", b"# nothing\n", b"\xff\xfe", b"x = = 1", b"[Foo.bar]\n", b"x = " + b"[" * 5000, b"x = 1"]
 
 
 @pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
-def test_broken_file_of_the_user_affects_nothing_else(catalog, content):
-    (catalog / "mine.toml").write_bytes(content)
-    clear()
-    assert search.find_device("RTX 5090").name == "GeForce RTX 5090"
-    assert search.find_device("No such 1") is None
+def test_broken_file_of_the_user_affects_nothing_else(users, find, content):
+    (users / "mine.toml").write_bytes(content)
+    assert find("RTX 5090").name == "GeForce RTX 5090"
+    assert find("No such 1") is None
 
 
-def test_broken_file_and_entry_are_named(catalog):
-    (catalog / "broken.toml").write_text("maker = = ")
-    (catalog / "mine.toml").write_text('["Bad 2"]\nmaker = 5\n')
-    clear()
-    assert len(search.all_devices()) == 7
-    lines = files.broken_specs()
+def test_broken_file_and_entry_are_named(users, read, find):
+    (users / "broken.toml").write_text("maker = = ")
+    (users / "mine.toml").write_text('["Bad 2"]\nmaker = 5\n')
+    catalog = read()
+    assert len(catalog.devices.all()) == 7
+    lines = catalog.folders.broken
     assert any("broken.toml is not TOML" in line for line in lines)
     assert any("mine.toml: [Bad 2]: " in line for line in lines)
     with pytest.raises(BandwidthError, match=r"mine.toml: \[Bad 2\]: "):
-        search.find_device("Bad 2")
+        find("Bad 2")
 
 
 def test_scan_of_our_own_files_finds_what_toml_says():
-    for path in files.own_device_files():
+    for path in current_catalog().folders.own_device_files():
         tables = tomllib.loads(path.read_text("utf-8"))
         found = {place.name: place for place in places.scanned(path)}
         assert list(found) == list(tables)
@@ -222,8 +225,8 @@ def test_scan_of_our_own_files_finds_what_toml_says():
         (("GenuineIntel", 250, 17, ""), None),
     ],
 )
-def test_processor_by_its_whole_name_else_by_its_numbers(catalog, identity, name):
-    found = search.find_processor(*identity)
+def test_processor_by_its_whole_name_else_by_its_numbers(read, identity, name):
+    found = read().devices.processor(*identity)
     assert (None if found is None else found.name) == name
 
 
@@ -231,30 +234,27 @@ def test_processor_by_its_whole_name_else_by_its_numbers(catalog, identity, name
     ("model_name", "found"),
     [("AMD EPYC", "Test EPYC"), ("AMD Ryzen", "Test Ryzen"), ("AMD Opteron", None), ("AMD", None)],
 )
-def test_brand_in_the_name_tells_generations_of_the_same_numbers_apart(catalog, model_name, found):
+def test_brand_in_the_name_tells_generations_of_the_same_numbers_apart(own, read, model_name, found):
     entry = CARDS[CARDS.index('["Test CPU generation"]') :]
-    (catalog / "cards.toml").write_text(
+    (own / "cards.toml").write_text(
         entry.replace("Test CPU generation", "Test EPYC") + entry.replace("Test CPU generation", "Test Ryzen")
     )
-    clear()
-    device = search.find_processor("AuthenticAMD", 250, 17, model_name)
+    device = read().devices.processor("AuthenticAMD", 250, 17, model_name)
     assert (None if device is None else device.name) == found
 
 
-def test_numbers_that_two_generations_share_tell_neither(catalog):
-    (catalog / "more.toml").write_text(CARDS[CARDS.index('["Test CPU generation"]') :].replace("generation", "sister"))
-    clear()
-    assert search.find_processor("AuthenticAMD", 250, 17, "") is None
+def test_numbers_that_two_generations_share_tell_neither(users, read):
+    (users / "more.toml").write_text(CARDS[CARDS.index('["Test CPU generation"]') :].replace("generation", "sister"))
+    assert read().devices.processor("AuthenticAMD", 250, 17, "") is None
 
 
-def test_look_up_stays_quick_in_a_catalog_of_four_thousand(catalog):
+def test_look_up_stays_quick_in_a_catalog_of_four_thousand(own, find):
     entry = '["Vendor Card {0}"]\nmaker = "V"\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = "made up"\n\n'
     for part in range(10):
         numbers = range(part * 400, part * 400 + 400)
-        (catalog / f"many{part}.toml").write_text("".join(entry.format(10_000 + number) for number in numbers))
-    clear()
+        (own / f"many{part}.toml").write_text("".join(entry.format(10_000 + number) for number in numbers))
     start = time.perf_counter()
-    assert search.find_device("Card 13999").name == "Vendor Card 13999"
+    assert find("Card 13999").name == "Vendor Card 13999"
     assert time.perf_counter() - start < 1.0  # a look-up that parses everything takes several seconds
 
 
@@ -264,41 +264,35 @@ def test_user_folders_by_variable_option_and_config(tmp_path, monkeypatch):
     for folder in (by_variable, by_option, config):
         folder.mkdir(parents=True)
     monkeypatch.setenv("BANDWIDTH_SPECS", str(by_variable))
-    monkeypatch.setattr(files, "_config_folder", lambda: tmp_path / "config")
-    monkeypatch.setattr(files, "_added_folders", [by_option])
-    assert files.user_specs_folders() == (config, by_variable, by_option)
+    monkeypatch.setattr(folders, "_config_folder", lambda: tmp_path / "config")
+    assert Folders([by_option]).users == (config, by_variable, by_option)
 
 
 def test_missing_folder_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path / "none"))
     with pytest.raises(BandwidthError, match="none is not there; mend --specs or BANDWIDTH_SPECS"):
-        files.user_specs_folders()
+        _ = Folders().users
 
 
-def test_families_of_the_user_override_and_extend(tmp_path, monkeypatch):
+def test_families_of_the_user_override_and_extend(user_specs):
     table = (
         "width_bits = 64\nunit = 'channel'\nrate_unit = 'MT/s'\nlowest_mt_s = 1\nhighest_mt_s = 9\nsource = 'mine'\n"
     )
-    (tmp_path / "memory.toml").write_text(f"[DDR9]\n{table}\n[DDR4]\n{table}")
-    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
-    files.memory_families.cache_clear()
-    try:
-        families = {family.name: family for family in files.memory_families()}
-    finally:
-        files.memory_families.cache_clear()
+    (user_specs / "memory.toml").write_text(f"[DDR9]\n{table}\n[DDR4]\n{table}")
+    families = {family.name: family for family in Catalog().families}
     assert families["DDR9"].source == families["DDR4"].source == "mine"
     assert families["DDR5"].source != "mine"
 
 
 def test_a_card_is_found_by_its_pci_id_and_else_by_its_exact_name():
-    assert search.find_by_pci_id("10de", "2335", "NVIDIA H200").name == "H200"
-    assert search.find_by_pci_id("10DE", "2335", "a name that a vendor made up").name == "H200"
-    assert search.find_by_pci_id("", "", "NVIDIA GeForce RTX 4090").name == "GeForce RTX 4090"
-    assert search.find_by_pci_id("10de", "20b0", "NVIDIA A100-SXM4-40GB").name == "A100 40GB"
-    assert search.find_by_pci_id("1002", "74a1", "ip discovery").name == "Instinct MI300X"
-    assert search.find_by_pci_id("8086", "e20b", "").name == "Arc B580"
-    assert search.find_by_pci_id("10de", "ffff", "NVIDIA GeForce") is None
-    assert search.find_by_pci_id("", "", "") is None
+    assert current_catalog().devices.by_pci_id("10de", "2335", "NVIDIA H200").name == "H200"
+    assert current_catalog().devices.by_pci_id("10DE", "2335", "a name that a vendor made up").name == "H200"
+    assert current_catalog().devices.by_pci_id("", "", "NVIDIA GeForce RTX 4090").name == "GeForce RTX 4090"
+    assert current_catalog().devices.by_pci_id("10de", "20b0", "NVIDIA A100-SXM4-40GB").name == "A100 40GB"
+    assert current_catalog().devices.by_pci_id("1002", "74a1", "ip discovery").name == "Instinct MI300X"
+    assert current_catalog().devices.by_pci_id("8086", "e20b", "").name == "Arc B580"
+    assert current_catalog().devices.by_pci_id("10de", "ffff", "NVIDIA GeForce") is None
+    assert current_catalog().devices.by_pci_id("", "", "") is None
 
 
 # What amdgpu.ids, pci.ids and Intel's compute-runtime give to several products, told apart by a revision or not at all.
@@ -317,21 +311,16 @@ def test_a_card_is_found_by_its_pci_id_and_else_by_its_exact_name():
     ],
 )
 def test_an_id_of_several_products_names_none_of_them(shared):
-    assert search.find_by_pci_id(*shared.split(":"), "ip discovery") is None
+    assert current_catalog().devices.by_pci_id(*shared.split(":"), "ip discovery") is None
 
 
-def test_an_id_that_several_cards_share_is_decided_by_the_name(tmp_path, monkeypatch):
+def test_an_id_that_several_cards_share_is_decided_by_the_name(user_specs):
     cards = "".join(
         f'["My Card {size}GB"]\nmaker = "AMD"\nkind = "gpu"\nmemory = "GDDR6 16Gbps 256-bit"\n'
         f'pci_ids = ["1002:fff1"]\nsource = "a test"\n'
         for size in (8, 16)
     )
-    (tmp_path / "devices").mkdir()
-    (tmp_path / "devices" / "mine.toml").write_text(cards)
-    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
-    search.forget_devices()
-    try:
-        found = [search.find_by_pci_id("1002", "fff1", name) for name in ("AMD My Card 16GB", "My Card", "")]
-    finally:
-        search.forget_devices()
+    (user_specs / "devices").mkdir()
+    (user_specs / "devices" / "mine.toml").write_text(cards)
+    found = [Catalog().devices.by_pci_id("1002", "fff1", name) for name in ("AMD My Card 16GB", "My Card", "")]
     assert [device and device.name for device in found] == ["My Card 16GB", None, None]

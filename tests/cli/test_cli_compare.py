@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import pytest
 
-from bandwidth.catalog import files as catalog_files
-from bandwidth.catalog.reference import forget_figures
 from bandwidth.cli import app
 from bandwidth.findings import examine
 from bandwidth.results.files import save
@@ -347,20 +345,12 @@ def test_sweeps_are_shown_by_plateaus_and_all_points_on_request(run, make_record
 # --- published figures
 
 
-@pytest.fixture
-def _no_user_specs(monkeypatch):
-    monkeypatch.setattr(catalog_files, "user_specs_folders", lambda: ())
-    forget_figures()
-    yield
-    forget_figures()
-
-
-@pytest.mark.usefixtures("_no_user_specs")
+@pytest.mark.usefixtures("user_specs")  # none of this machine's
 def test_a_record_beside_published_figures(run, pair):
     assert run("--reference-set", "before.json") == Ran(0, PUBLISHED, "")
 
 
-@pytest.mark.usefixtures("_no_user_specs")
+@pytest.mark.usefixtures("user_specs")  # none of this machine's
 def test_published_figures_of_its_own_family_come_first(run, build):
     machine = {"cpu_vendor": "AuthenticAMD", "cpu_family": 25, "cpu_model_number": 17, "cpu_model": "AMD EPYC 9999"}
     build("epyc.json", ("triad", "native", 64, "streaming", (70.0,) * 6), machine=machine)
@@ -373,7 +363,7 @@ def test_published_figures_of_its_own_family_come_first(run, build):
     assert found["published_source"]
 
 
-@pytest.mark.usefixtures("_no_user_specs")
+@pytest.mark.usefixtures("user_specs")  # none of this machine's
 def test_a_record_without_any_published_path_says_so(run, build):
     build("w.json", ("write", "native", 8, "streaming", (70.0,) * 6))
     assert run("--reference-set", "w.json") == Ran(

@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bandwidth.catalog import files
-from bandwidth.catalog.normal import forget_bands
-from bandwidth.catalog.search import forget_devices
 from bandwidth.cli.app import run
 from bandwidth.machine.reader import SystemReader
-from bandwidth.theory.notation import forget_specs
 
 RECORD = Path(__file__).parents[1] / "data" / "record-1.json"
 FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
@@ -67,17 +63,6 @@ def test_of_a_record(place, tmp_path, capsys):
             check_text(format_name, capsys)
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_added_folders", [])
-    yield tmp_path
-    forget_devices()
-    forget_specs()
-    files.memory_families.cache_clear()
-    files.link_generations.cache_clear()
-    forget_bands()
-
-
 def test_of_a_write_up_with_its_figures(tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
     (tmp_path / "evil.json").write_text(spoilt("machine"))
@@ -85,18 +70,17 @@ def test_of_a_write_up_with_its_figures(tmp_path, capsys):
     check_text("html", capsys)
 
 
-def test_of_a_spec_file(folder, capsys, monkeypatch):
-    monkeypatch.setattr(files, "_broken", {})
+def test_of_a_spec_file(tmp_path, capsys):
     text = json.dumps(CONTROLS.format("") + MARKUP)  # TOML's escapes are those of JSON
     table = f'maker = {text}\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = {text}\nnote = {text}\n'
-    (folder / "own.toml").write_text(f'["Toy 77"]\n{table}[{text}]\n{table}["Broken"]\nmemory = {text}\n{text} = 1\n')
-    run(["specs", "list", "toy", "--specs", str(folder)])
+    (tmp_path / "own.toml").write_text(f'["Toy 77"]\n{table}[{text}]\n{table}["Broken"]\nmemory = {text}\n{text} = 1\n')
+    run(["specs", "list", "toy", "--specs", str(tmp_path)])
     check_text("table", capsys)
     for command in (("specs", "show", "toy 77"), ("theory", "Toy 77"), ("specs", "search", "red")):
         for format_name in FORMATS:
             run([*command, "--format", format_name])
             check_text(format_name, capsys)
-    assert run(["specs", "validate", str(folder / "own.toml")]) == 1
+    assert run(["specs", "validate", str(tmp_path / "own.toml")]) == 1
     check_text("table", capsys)
 
 

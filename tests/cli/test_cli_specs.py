@@ -4,11 +4,8 @@ import json
 
 import pytest
 
-from bandwidth.catalog import files, specs_folder
-from bandwidth.catalog.normal import forget_bands, normal_bands
-from bandwidth.catalog.search import forget_devices
+from bandwidth.catalog import current_catalog, specs_folder
 from bandwidth.cli.app import run
-from bandwidth.theory.notation import forget_specs
 
 CARD = """["Toy Card 77"]
 maker = "Toys"
@@ -20,16 +17,9 @@ source = "a test"
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path):
     (tmp_path / "toys.toml").write_text(CARD)
-    monkeypatch.setattr(files, "_added_folders", [])
-    forget_devices()
-    yield tmp_path
-    forget_devices()
-    forget_specs()
-    files.memory_families.cache_clear()
-    files.link_generations.cache_clear()
-    forget_bands()
+    return tmp_path
 
 
 def test_own_device_is_shown_listed_found_and_computed(folder, capsys):
@@ -86,7 +76,7 @@ def test_bands_of_what_is_normal_are_no_devices(folder, capsys):
     captured = capsys.readouterr()
     assert "mine" not in captured.out
     assert "passed over" not in captured.err
-    assert normal_bands()[0].name == "mine"
+    assert current_catalog().normal_bands[0].name == "mine"
 
 
 def test_faults_of_bands_are_named(folder, capsys):

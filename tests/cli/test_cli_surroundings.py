@@ -11,12 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bandwidth.catalog import files
-from bandwidth.catalog.search import forget_devices
+from bandwidth.catalog import Catalog, use_catalog
 from bandwidth.cli.app import run
 from bandwidth.cli.surroundings import line_of
 from bandwidth.machine.reader import SystemReader
-from bandwidth.theory.notation import forget_specs
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="paths and limits are other things there")
 RECORD = str(Path(__file__).parents[1] / "data" / "record-1.json")
@@ -69,18 +67,9 @@ def test_a_machine_whose_proc_tells_nothing(content, tmp_path, monkeypatch, caps
 
 
 @pytest.fixture
-def catalog(monkeypatch):
-    monkeypatch.setattr(files, "_broken", {})
-    forget()
-    yield
-    forget()
-
-
-def forget():
-    forget_devices()
-    forget_specs()
-    files.memory_families.cache_clear()
-    files.link_generations.cache_clear()
+def catalog():
+    """Use a catalog that has read nothing yet."""
+    use_catalog(Catalog())
 
 
 @pytest.mark.parametrize("folder", ["a" * 5000, "/etc/passwd\0", "a/" * 2500])

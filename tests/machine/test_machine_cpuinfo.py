@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandwidth.catalog.arm_cores import arm_cores
+from bandwidth.catalog import current_catalog
 from bandwidth.machine.cpuinfo import facts_of_cpuinfo, sockets_of_cpuinfo
 from bandwidth.machine.lscpu import facts_of_lscpu, is_lscpu
 from bandwidth.machine.probe import collect
@@ -151,7 +151,7 @@ def test_garbled_text_never_raises(lines):
 
 
 def test_the_table_of_arm_s_cores_is_whole():
-    cores = arm_cores()
+    cores = current_catalog().arm_cores
     assert cores[0x41, 0xD0C].name == "Neoverse-N1"
     assert len(cores) > 100
     assert all(core.name and core.vendor and core.source and 0 <= core.part < 0x1000 for core in cores.values())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.catalog.processor_families import processor_family
+from bandwidth.catalog import current_catalog
 from bandwidth.machine.modules.speeds import configured_speed, rated_speed
 from bandwidth.machine.smbios import Module
 
@@ -15,7 +15,7 @@ XEON_E5 = "Intel(R) Xeon(R) CPU E5-2620 0 @ 2.00GHz"  # runs DDR3-800 with three
 
 def speed(kind, configured, rated, cpu=""):
     modules = [Module(type=kind, rated_mt_s=one, configured_mt_s=configured) for one in rated]
-    return configured_speed(modules, processor_family(cpu))
+    return configured_speed(modules, current_catalog().processor_family(cpu))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_can_be_read_in_two_ways_is_a_doubt(kind, configured, rated, cpu, d
 
 def test_a_rated_clock_is_taken_twice_and_may_exceed_the_processor():
     modules = [Module(type="DDR3", rated_mt_s=800)] * 2
-    assert rated_speed(modules, processor_family(BOBCAT)).mt_s == 1600
+    assert rated_speed(modules, current_catalog().processor_family(BOBCAT)).mt_s == 1600
     assert rated_speed(modules, None).mt_s == 800
     assert rated_speed([Module(type="DDR4", rated_mt_s=1200)], None).mt_s == 2400
     assert rated_speed([*modules, Module(type="DDR3", rated_mt_s=1333)], None).mt_s is None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.catalog.processor_families import processor_family
+from bandwidth.catalog import current_catalog
 from bandwidth.machine.modules.widths import ddr_width, lpddr_width
 from bandwidth.machine.smbios import Module
 
@@ -13,7 +13,7 @@ N100 = "Intel(R) N100"
 
 def width(kind, widths, cpu="", form_factor="Row Of Chips"):
     modules = [Module(type=kind, data_width_bits=bits, form_factor=form_factor, populated=True) for bits in widths]
-    return lpddr_width(modules, processor_family(cpu), 1)
+    return lpddr_width(modules, current_catalog().processor_family(cpu), 1)
 
 
 @pytest.mark.parametrize(

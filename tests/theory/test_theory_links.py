@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bandwidth.catalog.files import link_generations
+from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory import peak
 from bandwidth.theory.link_notation import _generations_by_name, _key, _stated_names, match_link
@@ -23,6 +23,7 @@ NVLINK = "wikimili NVLink; NVIDIA papers"
 ROCM = "ROCm docs gpu-arch (ROCm/ROCm repo)"
 XRYAN = "xryan.net/p/295; HP DL370 G6 guide"
 FRAME = "community.frame.work 15793 (lane rates, encodings); geeksynapse 2026-03"
+CATALOG = current_catalog()
 # Every row of kind link in tests/data/published_figures.csv: GB/s as stated, of which direction, and its source.
 # Where the formula differs by more than 1 %, the words of the entry's note that say why.
 PUBLISHED = [
@@ -232,13 +233,13 @@ def test_the_range_is_ordered_and_below_the_coded_rate(coded, payload_bytes):
 
 
 def test_no_way_to_write_a_link_stands_for_two():
-    keys = [(_key(name), entry.name) for entry in link_generations() for name in _stated_names(entry)]
+    keys = [(_key(name), entry.name) for entry in CATALOG.links for name in _stated_names(entry)]
     owners = dict(keys)
     assert {key: name for key, name in keys if owners[key] != name} == {}
-    assert all(len(key) > 2 for key in _generations_by_name()[0])
+    assert all(len(key) > 2 for key in _generations_by_name(CATALOG)[0])
 
 
-@pytest.mark.parametrize("entry", link_generations(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", CATALOG.links, ids=lambda entry: entry.name)
 def test_every_entry_is_consistent_in_itself(entry):
     assert list(entry.units) == sorted(set(entry.units))
     assert entry.default_units is None or entry.default_units in entry.units
@@ -247,7 +248,7 @@ def test_every_entry_is_consistent_in_itself(entry):
     assert entry.payload_bytes is None or entry.coding == "128/130"
 
 
-@pytest.mark.parametrize("entry", link_generations(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", CATALOG.links, ids=lambda entry: entry.name)
 def test_every_name_that_is_shown_may_be_written(entry):
     rates = (
         [f" {float(Fraction(rate)) / 1000:.4g}GT/s" for rate in entry.rates_mt_s] if len(entry.rates_mt_s) > 1 else [""]
@@ -263,19 +264,19 @@ def test_every_name_that_is_shown_may_be_written(entry):
     "text", ["GeForce RTX 5090", "Radeon HD 5870", "PCIbus", "UPIX", "GbEx", "SDR-133", "", "NVLinked 4"]
 )
 def test_what_is_no_link_is_left_to_others(text):
-    assert match_link(text) is None
+    assert match_link(text, CATALOG) is None
 
 
 def test_a_memory_is_answered_without_reading_the_links():
     program = (
-        "from bandwidth.theory import peaks; from bandwidth.catalog import files; peaks('DDR4-2933 x4'); "
-        "peaks('PC133'); assert files.link_generations.cache_info().misses == 0; peaks('USB4'); "
-        "assert files.link_generations.cache_info().misses == 1"
+        "from bandwidth.theory import peaks; from bandwidth.catalog import current_catalog; "
+        "read = vars(current_catalog()); peaks('DDR4-2933 x4'); peaks('PC133'); assert 'links' not in read; "
+        "peaks('USB4'); assert 'links' in read"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-NAMES = st.sampled_from([name for entry in link_generations() for name in _stated_names(entry)])
+NAMES = st.sampled_from([name for entry in CATALOG.links for name in _stated_names(entry)])
 
 
 @given(NAMES, st.text("0123456789. xXMGTbitps/s-", max_size=20))
@@ -296,4 +297,4 @@ def test_any_rest_behind_a_link_is_answered_or_refused_in_bounded_time(name, res
 def test_case_spaces_and_hyphens_do_not_matter(name, data):
     other = "".join(data.draw(st.sampled_from((letter, letter.upper(), letter.lower()))) for letter in name)
     other = "".join(data.draw(st.sampled_from(" -")) if letter in " -" else letter for letter in other)
-    assert match_link(other) == match_link(name)
+    assert match_link(other, CATALOG) == match_link(name, CATALOG)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.catalog import memory_families
+from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import exact_bin_mt_s, peak
 
 # SDR's modules have labels only.
-DDR = [family for family in memory_families() if family.module_prefix and family.name != "SDR"]
+DDR = [family for family in current_catalog().families if family.module_prefix and family.name != "SDR"]
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bandwidth.catalog import memory_families
-from bandwidth.catalog.files import link_generations
+from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory import MAX_SPEC_LENGTH, peak, peaks
 
 DDR4_SPEEDS = "(its speeds: 1600, 1866, 2133, 2400, 2666, 2933, 3200)"
 EXAMPLES = "write it as DDR4-2933 x4, GDDR6 14Gbps 256-bit, HBM3 6.4Gbps x5 or PCIe 4.0 x16"
 FRAGMENTS = (
-    *(name for family in memory_families() for name in (family.name, *family.aliases)),
-    *(name for generation in link_generations() for name in (generation.name, *generation.aliases)),
+    *(name for family in current_catalog().families for name in (family.name, *family.aliases)),
+    *(name for generation in current_catalog().links for name in (generation.name, *generation.aliases)),
     *("PC", "PC4-", "PC3L-", "NVLink", "x", "X", "-", " ", "@", ",", ":", ".", "/", "0", "1", "4", "16", "2933"),
     *("23400", "65536", "65537", "1048576", "999999999", "9999999999", "6.4", "1466.67", "0.000000001", "e9"),
     *("MT/s", "GT/s", "Gbps", "GB/s", "Gb/s", "MHz", "bit", "-bit", "bits", "channels", "stack", "lanes", "gen", "v"),
@@ -266,7 +265,7 @@ def test_a_text_that_is_too_long_is_refused_at_once_and_not_shown(length):
     assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize("family", memory_families(), ids=lambda family: family.name)
+@pytest.mark.parametrize("family", current_catalog().families, ids=lambda family: family.name)
 def test_every_family_answers_at_its_lowest_and_highest_rate(family):
     for rate in (family.lowest_mt_s, family.highest_mt_s, *family.speeds_mt_s):
         one_unit = peak(f"{family.name} {rate}MT/s", width_bits=family.width_bits)
@@ -277,7 +276,7 @@ def test_every_family_answers_at_its_lowest_and_highest_rate(family):
             peak(f"{family.name} {beyond}MT/s", width_bits=family.width_bits)
 
 
-@pytest.mark.parametrize("generation", link_generations(), ids=lambda generation: generation.name)
+@pytest.mark.parametrize("generation", current_catalog().links, ids=lambda generation: generation.name)
 def test_every_generation_answers_in_every_way_it_is_written(generation):
     most = generation.units[-1]
     rate = f" {float(Fraction(generation.rates_mt_s[0]))}MT/s" if len(generation.rates_mt_s) > 1 else ""
@@ -312,7 +311,8 @@ def test_any_text_is_answered_or_refused_in_bounded_time(text):
 
 
 @given(
-    st.sampled_from([family.name for family in memory_families()]), st.text("0123456789. xXMGTbitps/s-", max_size=20)
+    st.sampled_from([family.name for family in current_catalog().families]),
+    st.text("0123456789. xXMGTbitps/s-", max_size=20),
 )
 @settings(max_examples=500)
 def test_any_rest_behind_a_family_is_answered_or_refused(family, rest):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bandwidth.catalog.search import find_device
+from bandwidth.catalog import current_catalog
 from bandwidth.theory import peak
 
 FIGURES = Path(__file__).parent.parent / "data" / "published_figures.csv"
@@ -44,7 +44,7 @@ OTHER_READING: dict[str, str] = {}
 
 def device_of(row):
     name = CALLED.get(row["name"], row["name"])
-    return None if name is None else find_device(name)
+    return None if name is None else current_catalog().devices.find(name)
 
 
 def test_the_file_is_whole():

@@ -2,8 +2,7 @@
 
 import pytest
 
-from bandwidth.catalog import specs_folder
-from bandwidth.catalog.files import own_device_files
+from bandwidth.catalog import current_catalog, specs_folder
 from bandwidth.theory.validation import faults
 
 GOOD = '["Card 1"]\nmaker = "M"\nkind = "gpu"\nmemory = "GDDR6 14Gbps 256-bit"\nsource = "a sheet"\n'
@@ -75,4 +74,13 @@ def test_missing_file_is_a_fault(tmp_path):
 
 
 def test_our_own_catalog_has_no_fault():
-    assert faults([specs_folder() / "memory.toml", specs_folder() / "links.toml", *own_device_files()]) == []
+    assert (
+        faults(
+            [
+                specs_folder() / "memory.toml",
+                specs_folder() / "links.toml",
+                *current_catalog().folders.own_device_files(),
+            ]
+        )
+        == []
+    )

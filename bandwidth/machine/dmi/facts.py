@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bandwidth.catalog.arm_cores import arm_cores
+from bandwidth.catalog import current_catalog
 from bandwidth.machine.cpuinfo import facts_of_cpuinfo, flags_of_cpuinfo, sockets_of_cpuinfo
 from bandwidth.machine.dmi.described import Dmi, ProcessorSocket
 from bandwidth.machine.dmi.file import dmi_of, kernel_text, text_of
@@ -116,7 +116,7 @@ def _processor(socket: ProcessorSocket | None, source: str) -> dict[str, Fact]:
     if socket is None:
         return {}
     if socket.implementer is not None:
-        core = arm_cores().get((socket.implementer, socket.part or 0))
+        core = current_catalog().arm_cores.get((socket.implementer, socket.part or 0))
         named = None if core is None else f"{core.vendor} {core.name}"
         return {
             **known("cpu_vendor", None if core is None else core.vendor, source),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.catalog import memory_families
+from bandwidth.catalog import current_catalog
 from bandwidth.catalog.processor_families import ProcessorFamily
 from bandwidth.machine.smbios import Module
 
@@ -119,7 +119,7 @@ def _rated_instead(speed: int, rated: int | None, sold: _Sold) -> Speed:
 def _sold(modules: Sequence[Module], processor: ProcessorFamily | None) -> _Sold | None:
     """Return the speeds at which the modules' family is sold; nothing for LPDDR, HBM and modules of several kinds."""
     kinds = {module.type for module in modules}
-    family = next((family for family in memory_families() if kinds == {family.name}), None)
+    family = next((family for family in current_catalog().families if kinds == {family.name}), None)
     if family is None or family.slowest_sold_mt_s is None or family.fastest_sold_mt_s is None:
         return None
     slowest, most, runs_slowest = family.slowest_sold_mt_s, None, None

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from bandwidth.catalog import current_catalog
 from bandwidth.catalog.files import FAMILIES_FILE
-from bandwidth.catalog.processor_families import ProcessorFamily, processor_family
+from bandwidth.catalog.processor_families import ProcessorFamily
 from bandwidth.machine.facts import DERIVED, READ, Fact, Facts, Json, known
 from bandwidth.machine.modules.by_command import (
     PHYSICAL_MEMORY,
@@ -247,7 +248,7 @@ def _why_not(reader: Reader, machine: Facts) -> str:
 
 def _speeds_and_amount(table: ModuleTable, machine: Facts) -> dict[str, Fact]:
     """Return how fast the modules run and how wide they are, held against the processor, with the words for both."""
-    family = processor_family(machine.text("cpu_model") or "")
+    family = current_catalog().processor_family(machine.text("cpu_model") or "")
     # A pasted table may come without its processors: then its slots' names tell how many there are.
     sockets = max(machine.integer("sockets") or sockets_with_modules(table.slots), 1)
     rated, configured = rated_speed(table.modules, family), configured_speed(table.modules, family)

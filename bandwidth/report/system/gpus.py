@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from bandwidth.catalog import current_catalog
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.files import link_generations
-from bandwidth.catalog.search import find_by_pci_id
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts, Json
 from bandwidth.machine.gpu_attributes import attribute_peak_bytes_per_s, attribute_peak_working
@@ -165,7 +164,7 @@ def _driver_name(gpu: Mapping[str, Json]) -> str:
 
 def _entry(gpu: Mapping[str, Json]) -> Device | None:
     try:
-        return find_by_pci_id(_text(gpu, "vendor_id"), _text(gpu, "device_id"), _driver_name(gpu))
+        return current_catalog().devices.by_pci_id(_text(gpu, "vendor_id"), _text(gpu, "device_id"), _driver_name(gpu))
     except BandwidthError:
         return None  # a broken entry of a user's folder: `bandwidth specs validate` tells of it
 
@@ -229,7 +228,7 @@ def _generation(gpu: Mapping[str, Json], when: str) -> str:
     if rate_gt_s is None:
         return ""
     rate_mt_s = rate_gt_s * MT_PER_GT
-    fitting = (entry for entry in link_generations() if entry.family == "PCIe" and rate_mt_s in entry.rates_mt_s)
+    fitting = (entry for entry in current_catalog().links if entry.family == "PCIe" and rate_mt_s in entry.rates_mt_s)
     return next((entry.name for entry in fitting), f"{_decimal(rate_gt_s)} GT/s")
 
 

@@ -10,7 +10,6 @@ from gpu_machine import GIB, PCI, Driver
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.catalog.search import forget_devices
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.gpus import gpu_facts
 from bandwidth.machine.kfd import KFD_FOLDER
@@ -249,19 +248,14 @@ def test_an_amd_gpu_whose_pci_id_stands_for_several_has_no_maker_s_figure():
     assert gpu_names(found(amd("ip discovery", 0x740C, 4096, 1600, 64)).value("gpus")) == "AMD 1002:740c"
 
 
-def test_the_maker_s_figure_of_a_gpu_whose_pci_id_is_in_a_user_s_file(tmp_path, monkeypatch):
-    folder = tmp_path / "devices"
+def test_the_maker_s_figure_of_a_gpu_whose_pci_id_is_in_a_user_s_file(user_specs):
+    folder = user_specs / "devices"
     folder.mkdir()
     (folder / "mine.toml").write_text(
         '["My Card"]\nmaker = "AMD"\nkind = "gpu"\nmemory = "HBM3 5.2Gbps x8"\nvendor_gb_s = 5300\n'
         'pci_ids = ["1002:fff1"]\nsource = "a test"\n'
     )
-    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
-    forget_devices()
-    try:
-        text = text_of(found(amd("ip discovery", 0xFFF1, 8192, 1300, 192)))
-    finally:
-        forget_devices()
+    text = text_of(found(amd("ip discovery", 0xFFF1, 8192, 1300, 192)))
     assert text.startswith("GPU: AMD My Card (by PCI ID)\n")
     assert "maker's figure  5,300.00 GB/s (catalog: My Card)\n" in text
 
@@ -487,16 +481,11 @@ def test_entries_that_are_not_objects_are_passed_over(value, names):
     assert gpu_tables(Facts({"gpus": Fact(value, "a test", "given")})) == ()
 
 
-def test_a_broken_entry_of_the_catalog_leaves_the_figure_out(tmp_path, monkeypatch):
-    folder = tmp_path / "devices"
+def test_a_broken_entry_of_the_catalog_leaves_the_figure_out(user_specs):
+    folder = user_specs / "devices"
     folder.mkdir()
     (folder / "mine.toml").write_text('["My Card"]\npci_ids = ["10de:2335"]\nmemory = 5\n')
-    monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path))
-    forget_devices()
-    try:
-        text = text_of(found({"/dev/nvidiactl": ""}, H200(nvmlDeviceGetName="My Card")))
-    finally:
-        forget_devices()
+    text = text_of(found({"/dev/nvidiactl": ""}, H200(nvmlDeviceGetName="My Card")))
     assert "maker" not in text
     assert "4,916.74 GB/s" in text
 

