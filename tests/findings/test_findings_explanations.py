@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bandwidth import BandwidthError, statistics
 from bandwidth.analysis.curves import KNEE_SHARE
-from bandwidth.catalog.normal import normal_bands
+from bandwidth.catalog import current_catalog
 from bandwidth.engines.host.engine import PAGE_ELEMENTS, SPOT_STRIDE
 from bandwidth.findings import (
     comparable,
@@ -107,7 +107,7 @@ def test_the_texts_name_the_limits_that_the_rules_have(code, limit):
 
 
 def test_the_text_of_what_is_normal_has_the_band_of_the_catalog():
-    (band,) = [one for one in normal_bands() if one.name == "host memory"]
+    (band,) = [one for one in current_catalog().normal_bands if one.name == "host memory"]
     assert f"{band.low * 100:g} to {band.high * 100:g} % of the {band.denominator}" in explanation("BW034").text
 
 
