@@ -24,9 +24,9 @@ from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.planning.cases import Plan
-from bandwidth.planning.gpu import LINK_PATHS
-from bandwidth.planning.options import HOST_MEMORY, TARGETS, MeasureOptions
-from bandwidth.planning.preparation import Preparation, Surroundings, prepare
+from bandwidth.planning.options import HOST_MEMORY, LINK_PATHS, TARGETS, MeasureOptions
+from bandwidth.planning.planner import Stage, Surroundings
+from bandwidth.planning.preparation import Preparation, prepare
 from bandwidth.planning.saved_options import options_to_json
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
@@ -64,8 +64,8 @@ def measure_prepared(
         def saver(so_far: Outcome) -> Callable[[Outcome], None]:
             return lambda outcome: save(record(_joined(so_far, outcome), {}))
 
-        for number, plan in enumerate(plans):
-            ran, outcome = _run(preparation, plan, make_engine, progress, saver(whole), whole)
+        for number, stage in enumerate(preparation.stages):
+            ran, outcome = _run(preparation, stage, make_engine, progress, saver(whole), whole)
             plans[number], whole = ran, _joined(whole, outcome)
     return record(whole, _conditions(preparation)), whole.interrupted
 
@@ -92,7 +92,7 @@ def _recorder(
             conditions=Conditions(before, after),
             results=tuple(sorted(results, key=_place)),
             not_run=outcome.not_run,
-            memory=preparation.plan.theory.to_json(),
+            memory=preparation.plans[0].theory.to_json(),
             notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
             options=options_to_json(preparation.options),
         )
@@ -102,13 +102,14 @@ def _recorder(
 
 def _run(
     preparation: Preparation,
-    plan: Plan,
+    stage: Stage,
     make_engine: Callable[[str, Topology], Engine] | None,
     progress: Callable[[Progress], None],
     save: Callable[[Outcome], None],
     so_far: Outcome,
 ) -> tuple[Plan, Outcome]:
-    """Run one plan, and return it as it ran. What keeps a later one from running costs nothing of the earlier ones."""
+    """Run one stage, and return its plan as it ran. What keeps a later one from running costs the earlier nothing."""
+    plan = stage.plan
     outcome = _none_of(plan, "interrupted before its first sample", interrupted=True)
     if so_far.interrupted:
         return plan, outcome
@@ -117,7 +118,7 @@ def _run(
         return read_activity(preparation.surroundings.reader, worker_threads())
 
     try:
-        plan = preparation.opened(plan)
+        plan = stage.opened()
         with _engines(preparation, plan, make_engine) as engines:
             outcome = Measurement(plan, engines, progress=progress, save=save, activity=activity).run()
     except KeyboardInterrupt:  # while engines were made or closed: what was measured stands

@@ -6,7 +6,7 @@ Nothing is measured here. What cannot run is named with its reason; why a size w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bandwidth.ceilings.host import HostTheory, host_theory
 from bandwidth.engines.interface import EngineEntry
@@ -14,7 +14,8 @@ from bandwidth.kernels import KERNELS, STREAMING
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench, Plan, PlannedCase
-from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.options import ALL_TARGETS, HOST, MeasureOptions
+from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import (
     Crew,
     check_stores,
@@ -22,6 +23,9 @@ from bandwidth.planning.selection import (
     choose_crews,
     choose_engines,
     choose_kernels,
+    engines_for_host,
+    is_gpu_only,
+    kernels_for_host,
     restricted,
 )
 from bandwidth.planning.sizing import Sizing, Sizings, fitted, memory_needed, sizings_of
@@ -35,6 +39,35 @@ FIRST = (
     ("native", "triad", STREAMING),
     ("numpy", "copy", None),
 )
+
+
+@dataclass(frozen=True)
+class HostPlanner:
+    """Plans for the host's memory, which also says what is wrong with an option that no planner knows."""
+
+    options: MeasureOptions
+    here: Surroundings
+
+    def answer(self, others: Sequence[Plan]) -> Answer:
+        """Return the plan: for all that was asked, beside others for the host's part of it."""
+        options = self.options
+        if options.target not in (HOST, ALL_TARGETS):
+            return Answer()
+        if not others:
+            return Answer(self.plan())
+        if is_gpu_only(options.kernels, options.engines):
+            return Answer()
+        kernels = kernels_for_host(options.kernels, options.engines)
+        own = replace(options, kernels=kernels, engines=engines_for_host(options.engines))
+        return Answer(make_plan(own, self.here.facts, self.here.topology))
+
+    def plan(self) -> Plan:
+        """Return the plan where nothing else is measured."""
+        return make_plan(self.options, self.here.facts, self.here.topology)
+
+    def opened(self, plan: Plan) -> Plan:
+        """Return the plan: the host is always there."""
+        return plan
 
 
 def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan:

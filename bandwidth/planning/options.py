@@ -18,6 +18,8 @@ ALL_TARGETS = "all"
 ALL_DEVICES = "all"
 # Kinds of host memory that a GPU copies from and to.
 PINNED, PAGEABLE, WRITE_COMBINED = HOST_MEMORY = ("pinned", "pageable", "write_combined")
+# Copies between host and GPU.
+LINK_PATHS = ("h2d", "d2h", "bidirectional")
 ALL_THREADS = "all"
 SIZE_SWEEP, THREAD_SWEEP = "size", "threads"
 SWEEPS = (SIZE_SWEEP, THREAD_SWEEP)

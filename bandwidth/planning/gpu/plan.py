@@ -22,6 +22,7 @@ from bandwidth.planning.options import (
     ALL_TARGETS,
     DEFAULT_BUDGET_S,
     DEVICE,
+    LINK_PATHS,
     PAGEABLE,
     PCIE,
     PINNED,
@@ -55,7 +56,6 @@ LINK_EXTRA_BYTES = 65 * MIB
 # The cases that every pair of GPUs adds take so long.
 PEER_CASE_S = 0.4
 
-LINK_PATHS = ("h2d", "d2h", "bidirectional")
 TOGETHER_PATHS = ("triad", "copy", "read")
 SWEPT_PATHS = ("read",)
 _COPIES = {"memcpy": (1, 1), "memset": (0, 1)}
