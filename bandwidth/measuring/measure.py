@@ -24,7 +24,8 @@ from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.planning.cases import Plan
-from bandwidth.planning.options import HOST_MEMORY, LINK_PATHS, TARGETS, MeasureOptions
+from bandwidth.planning.keywords import options_of_call, signature
+from bandwidth.planning.options import ALL_TARGETS, HOST_MEMORY, LINK_PATHS, TARGETS
 from bandwidth.planning.planner import Stage, Surroundings
 from bandwidth.planning.preparation import Preparation, prepare
 from bandwidth.planning.saved_options import options_to_json
@@ -149,27 +150,7 @@ def _conditions(preparation: Preparation) -> dict[str, Any]:
     return found
 
 
-def measure(
-    target: str = "all",
-    *,
-    kernels: str | Sequence[str] | None = None,
-    engines: str | Sequence[str] | None = None,
-    stores: str | Sequence[str] | None = None,
-    threads: int | str | Sequence[int | str] | None = None,
-    cpus: Sequence[int] | None = None,
-    size_bytes: int | None = None,
-    budget_s: float | None = None,
-    memory: str | None = None,
-    sockets: int | None = None,
-    sweep: str | None = None,
-    sweep_range: tuple[int, int] | None = None,
-    numa: bool = False,
-    latency: bool = False,
-    mixes: str | Sequence[str] | None = None,
-    zeros: bool = False,
-    devices: int | str | Sequence[int | str] | None = None,
-    host_memory: str | Sequence[str] | None = None,
-) -> Record:
+def measure(target: str = ALL_TARGETS, **options: Any) -> Record:
     """Measure this machine's memory and return the record; `bandwidth measure` does the same.
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
@@ -178,38 +159,14 @@ def measure(
     which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
     HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
     """
-    options = MeasureOptions(
-        target=target,
-        kernels=_tuple(kernels),
-        engines=_tuple(engines),
-        stores=_tuple(stores),
-        threads=None if threads is None else tuple(str(count) for count in _tuple(threads) or ()),
-        cpus=None if cpus is None else tuple(cpus),
-        size_bytes=size_bytes,
-        memory=memory,
-        memory_source="memory",
-        sockets=sockets,
-        budget_s=budget_s,
-        sweep=sweep,
-        sweep_range=sweep_range,
-        numa=numa,
-        latency=latency,
-        mixes=_tuple(mixes),
-        zeros=zeros,
-        devices=None if devices is None else tuple(str(number) for number in _tuple(devices) or ()),
-        host_memory=_tuple(host_memory),
-    )
-    record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", target))
+    preparation = prepare(options_of_call(target, options))
+    record, interrupted = measure_prepared(preparation, ("bandwidth.measure", target))
     if interrupted:
         raise KeyboardInterrupt(record)
     return record
 
 
-def _tuple(values: Any) -> tuple[Any, ...] | None:
-    """Return one value or several as a tuple: a text is one name and not its letters."""
-    if values is None:
-        return None
-    return (values,) if isinstance(values, (str, int)) else tuple(values)
+measure.__signature__ = signature("Record")  # type: ignore[attr-defined]  # what help() shows
 
 
 def _place(result: Result) -> tuple[Any, ...]:
