@@ -20,7 +20,6 @@ from bandwidth.planning.selection import (
     Crew,
     check_stores,
     check_target,
-    choose_crews,
     choose_engines,
     choose_kernels,
     engines_for_host,
@@ -28,7 +27,7 @@ from bandwidth.planning.selection import (
     kernels_for_host,
     restricted,
 )
-from bandwidth.planning.sizing import Sizing, Sizings, fitted, memory_needed, sizings_of
+from bandwidth.planning.sizing import AskedSizes, Sizing, Sizings, fitted, memory_needed, sizings_of
 from bandwidth.planning.studies import Study, studies_of
 from bandwidth.results import Case
 
@@ -73,39 +72,45 @@ class HostPlanner:
 def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan:
     """Return the plan for the host. Raises UsageError for options that do not fit the machine."""
     check_target(options.target)
-    engines, notes = choose_engines(options.engines)
-    check_stores(options.stores, engines)
-    allowed = restricted(topology, options.cpus)
+    bench, notes = _bench(options, topology)
     theory = host_theory(options.given_memory, facts, topology.sockets)
-    bench = Bench(allowed, engines, choose_kernels(options.kernels, engines), options.stores)
-    study = studies_of(options, bench) if options.is_study else _table(options, bench)
-    wanted = sizings_of(options.size_bytes, allowed, study.cpu_sets)
-    cases, sizings = fitted(study.build, wanted, options, facts, allowed)
+    study = studies_of(options.studies, bench) if options.is_study else _table(bench)
+    asked = AskedSizes(options.size_bytes, options.sweep_range[1] if options.sweep_range else None)
+    wanted = sizings_of(asked.working_set_bytes, bench.topology, study.cpu_sets)
+    cases, sizings = fitted(study.build, wanted, asked, facts, bench.topology)
+    shortness = _shortness(wanted, sizings) if options.is_study else ()
     return Plan(
-        cases=tuple(_planned(case, sizings[case.cpus], theory, allowed) for case in cases),
+        cases=tuple(_planned(case, sizings[case.cpus], theory, bench.topology) for case in cases),
         not_run=(),
         theory=theory,
         budget_s=options.allowed_s,
-        memory_bytes=memory_needed(cases, allowed),
-        notes=(*notes, *study.notes, *_shortness(options, wanted, sizings)),
+        memory_bytes=memory_needed(cases, bench.topology),
+        notes=(*notes, *study.notes, *shortness),
     )
 
 
-def _shortness(options: MeasureOptions, wanted: Sizings, sizings: Sizings) -> list[str]:
+def _bench(options: MeasureOptions, topology: Topology) -> tuple[Bench, tuple[str, ...]]:
+    """Return what the options choose of the machine and its engines, and a line on each engine that is not there."""
+    engines, notes = choose_engines(options.engines)
+    check_stores(options.stores, engines)
+    allowed = restricted(topology, options.cpus)
+    kernels = choose_kernels(options.kernels, engines)
+    bench = Bench(allowed, engines, kernels, options.stores, options.threads, options.kernels is not None)
+    return bench, notes
+
+
+def _shortness(wanted: Sizings, sizings: Sizings) -> tuple[str, ...]:
     """Return a line where a study has smaller sizes than it should; a table says so in its findings."""
     smaller = [sizing for cpus, sizing in sizings.items() if sizing.wanted_bytes < wanted[cpus].wanted_bytes]
-    if not (options.is_study and smaller):
-        return []
-    return [f"The largest sizes are smaller than they should be: {smaller[0].why}."]
+    return (f"The largest sizes are smaller than they should be: {smaller[0].why}.",) if smaller else ()
 
 
-def _table(options: MeasureOptions, bench: Bench) -> Study:
+def _table(bench: Bench) -> Study:
     """Return the table of all kernels, in the order of importance."""
-    crews = choose_crews(options.threads, bench.topology)
-    return Study(tuple(crew.cpus for crew in crews), lambda sizings: _cases_by_priority(bench, crews, sizings))
+    return Study(tuple(crew.cpus for crew in bench.crews), lambda sizings: _cases_by_priority(bench, sizings))
 
 
-def _cases_by_priority(bench: Bench, crews: Sequence[Crew], sizings: Sizings) -> list[Case]:
+def _cases_by_priority(bench: Bench, sizings: Sizings) -> list[Case]:
     """Return the cases, the most important first: the FIRST with all threads, then with fewer, then the rest by kernel.
 
     Behind the first of each size stands the same at half of it, once for each size and set of caches: it proves that
@@ -117,7 +122,7 @@ def _cases_by_priority(bench: Bench, crews: Sequence[Crew], sizings: Sizings) ->
     cases: list[Case] = []
     proven: set[Sizing] = set()
     for stage in (first, rest):
-        for crew in crews:
+        for crew in bench.crews:
             sizing = sizings[crew.cpus]
             for name, kernel, stores in stage:
                 engine = bench.engine(name)

@@ -53,6 +53,22 @@ STUDY, GPU = "Instead of the table", "GPUs"
 
 
 @dataclass(frozen=True)
+class StudyOptions:
+    """What is asked for in place of the table; `sweep_range` is in bytes or threads, as the sweep is."""
+
+    sweep: str | None
+    sweep_range: tuple[int, int] | None
+    latency: bool
+    numa: bool
+    mixes: tuple[str, ...] | None
+    zeros: bool
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
+
+
+@dataclass(frozen=True)
 class MeasureOptions:
     """Options of `measure`; None stands for the default, which depends on the machine.
 
@@ -209,9 +225,14 @@ class MeasureOptions:
         return GivenMemory(self.memory, self.memory_source, self.sockets)
 
     @property
+    def studies(self) -> StudyOptions:
+        """What is asked for in place of the table."""
+        return StudyOptions(self.sweep, self.sweep_range, self.latency, self.numa, self.mixes, self.zeros)
+
+    @property
     def is_study(self) -> bool:
         """Whether something is asked for that takes the place of the table."""
-        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
+        return bool(self.studies)
 
     @property
     def allowed_s(self) -> float:
