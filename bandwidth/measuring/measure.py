@@ -9,36 +9,30 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bandwidth.ceilings.gpu import machine_with, with_link_theories
+from bandwidth.ceilings.link import with_link_theories
 from bandwidth.collector import without_collector
 from bandwidth.engines.host.workers import worker_threads
 from bandwidth.engines.interface import Engine, Look
-from bandwidth.engines.registry import ENGINES, make_engines
+from bandwidth.engines.registry import make_engines
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import KERNELS, ORDINARY, kernel_of
 from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.gpus import sysfs_link
 from bandwidth.machine.nvml import NvmlLook, gpu_conditions
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
+from bandwidth.measuring.record import in_order, machine_with
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.planning.cases import Plan
 from bandwidth.planning.keywords import options_of_call, signature
-from bandwidth.planning.options import ALL_TARGETS, HOST_MEMORY, LINK_PATHS, TARGETS
+from bandwidth.planning.options import ALL_TARGETS
 from bandwidth.planning.planner import Stage, Surroundings
 from bandwidth.planning.preparation import Preparation, prepare
 from bandwidth.planning.saved_options import options_to_json
-from bandwidth.results import Conditions, NotRun, Record, Result
+from bandwidth.results import Conditions, NotRun, Record
 from bandwidth.version import __version__
 
 __all__ = ["measure", "measure_prepared", "prepare"]
-
-# How results stand in a record and a table: by engine, threads, then the kernels as in their table.
-_KERNEL_ORDER = {name: place for place, name in enumerate((*KERNELS, "memcpy", "memset", *LINK_PATHS))}
-_TARGET_ORDER = {name: place for place, name in enumerate(TARGETS)}
-_HOST_MEMORY_ORDER = {name: place for place, name in enumerate(HOST_MEMORY)}
-_ENGINE_ORDER = {name: place for place, name in enumerate(ENGINES)}
 
 
 def measure_prepared(
@@ -91,7 +85,7 @@ def _recorder(
             command=tuple(command),
             machine=machine_with(here.facts.to_json(), gpus),
             conditions=Conditions(before, after),
-            results=tuple(sorted(results, key=_place)),
+            results=in_order(results),
             not_run=outcome.not_run,
             memory=preparation.plans[0].theory.to_json(),
             notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
@@ -167,34 +161,6 @@ def measure(target: str = ALL_TARGETS, **options: Any) -> Record:
 
 
 measure.__signature__ = signature("Record")  # type: ignore[attr-defined]  # what help() shows
-
-
-def _place(result: Result) -> tuple[Any, ...]:
-    """Return where a result stands: by what was asked, threads, kernel, engine, and what else tells it apart."""
-    case = result.case
-    point = case.variant.get("sweep_point", 0)
-    try:
-        kernel = "read" if case.is_latency else kernel_of(case.path, case.variant).name
-    except KeyError:
-        kernel = case.path
-    return (
-        _TARGET_ORDER.get(case.target.partition(":")[0], len(_TARGET_ORDER)),
-        "peer" in case.variant,
-        len(case.devices),
-        case.devices,
-        case.is_latency,
-        case.threads,
-        str(case.variant.get("cores", "")),
-        str(case.variant.get("peer_access", "")),
-        _HOST_MEMORY_ORDER.get(str(case.variant.get("host_memory", "")), 0),
-        _KERNEL_ORDER.get(kernel, len(_KERNEL_ORDER)),
-        _ENGINE_ORDER.get(case.engine, len(_ENGINE_ORDER)),
-        case.variant.get("stores") == ORDINARY,
-        [int(case.variant.get(name, -1)) for name in ("cpu_node", "memory_node")],
-        int(str(case.variant.get("load", "-1%")).rstrip("%")),
-        int(case.variant.get("peer", -1)),
-        int(point),
-    )
 
 
 @contextmanager

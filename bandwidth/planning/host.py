@@ -159,31 +159,7 @@ def _size_check(
 
 
 def _planned(case: Case, sizing: Sizing, theory: HostTheory, topology: Topology) -> PlannedCase:
-    """Return the case with what may stand beside it: a theory only where the data lies in memory."""
     if case.is_size_check:
         return PlannedCase(case, "half of it, to show that the whole is in memory")
     why = sizing.why if "sweep_point" not in case.variant else "a point of the sweep"
-    if case.is_latency or not case.meets_dram_rule:
-        return PlannedCase(case, why)
-    sockets, share = _memory_of(case, topology)
-    figure, vendor = theory.bytes_per_s(sockets), theory.vendor_bytes_per_s(sockets)
-    if share is None or figure is None:
-        return PlannedCase(case, why)
-    source = theory.source if share == 1 else f"{theory.source}; a node's share of its socket"
-    return PlannedCase(case, why, figure * share, source, None if vendor is None else vendor * share)
-
-
-def _memory_of(case: Case, topology: Topology) -> tuple[frozenset[int], float | None]:
-    """Return the sockets whose memory a case uses, and which share of it; None where that is not known.
-
-    A node that was asked for has an equal share of its socket's memory where every node has processors and memory:
-    then the channels are split among the nodes (sub-NUMA clusters, NPS); memory on CXL or HBM is not the socket's.
-    """
-    node = case.variant.get("memory_node")
-    if node is None:
-        return topology.sockets_of(case.cpus), 1.0
-    sockets = topology.sockets_of(core.cpus[0] for core in topology.cores if core.node == node)
-    if topology.memory_only_nodes or topology.processor_only_nodes or len(sockets) != 1:
-        return sockets, None
-    nodes = {core.node for core in topology.cores if core.socket in sockets}
-    return sockets, 1.0 / len(nodes)
+    return PlannedCase(case, why, *theory.expected(case, topology))

@@ -10,7 +10,7 @@ from bandwidth.analysis.curves import SizeCurve, size_curves
 from bandwidth.analysis.grouping import grouped
 from bandwidth.analysis.peer_matrices import PeerMatrix, peer_matrices
 from bandwidth.analysis.transfer_fit import transfer_fit
-from bandwidth.ceilings.gpu import link_peak
+from bandwidth.ceilings.link import link_peak
 from bandwidth.report.document import Column, Table
 from bandwidth.report.gpus import PCIE, device_words
 from bandwidth.report.labels import (

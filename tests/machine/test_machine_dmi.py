@@ -13,12 +13,11 @@ from dmidecode_text import NEW, OLD, machine_text, structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandwidth.ceilings.host import host_theory
+from bandwidth.ceilings.host import GivenMemory, host_theory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.dmi.facts import facts_of_content
 from bandwidth.machine.dmi.file import dmi_of, text_of
 from bandwidth.machine.dmi.text import dmi_of_text
-from bandwidth.planning.options import MeasureOptions
 
 CAPTURED = Path(__file__).parent / "captured"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "machines.jsonl"
@@ -30,7 +29,7 @@ def answer(content, cpuinfo=None):
     content = content.encode() if isinstance(content, str) else content
     cpuinfo = None if cpuinfo is None else cpuinfo.encode("utf-8", "replace")
     facts = facts_of_content(content, "the file", cpuinfo, "cpuinfo")
-    return facts, host_theory(MeasureOptions(), facts, facts.integer("sockets") or 1)
+    return facts, host_theory(GivenMemory(), facts, facts.integer("sockets") or 1)
 
 
 def gb_s(content, cpuinfo=None):
