@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bandwidth.catalog import current_catalog
+from bandwidth.ceilings.expected import NOT_KNOWN, Expected
 from bandwidth.ceilings.modules import configured_memory
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import GIVEN, Facts
+from bandwidth.machine.topology import Topology
+from bandwidth.results import Case
 from bandwidth.theory import Peak, peak
 
 
@@ -47,6 +50,17 @@ class HostTheory:
         whole = min(self.sockets_found or self.sockets, self.sockets)
         return min(len(set(sockets_used)), whole) / whole
 
+    def expected(self, case: Case, topology: Topology) -> Expected:
+        """Return what a case should reach: only where the data lies in memory, and of a load's time there is none."""
+        if case.is_latency or not case.meets_dram_rule:
+            return NOT_KNOWN
+        sockets, share = _memory_of(case, topology)
+        figure, vendor = self.bytes_per_s(sockets), self.vendor_bytes_per_s(sockets)
+        if share is None or figure is None:
+            return NOT_KNOWN
+        source = self.source if share == 1 else f"{self.source}; a node's share of its socket"
+        return Expected(figure * share, source, None if vendor is None else vendor * share)
+
     def to_json(self) -> dict[str, Any]:
         """Return what a record says of it."""
         if self.peak is None:
@@ -59,6 +73,22 @@ class HostTheory:
             "working": self.peak.working,
             "short_working": self.peak.short_working,
         }
+
+
+def _memory_of(case: Case, topology: Topology) -> tuple[frozenset[int], float | None]:
+    """Return the sockets whose memory a case uses, and which share of it; None where that is not known.
+
+    A node that was asked for has an equal share of its socket's memory where every node has processors and memory:
+    then the channels are split among the nodes (sub-NUMA clusters, NPS); memory on CXL or HBM is not the socket's.
+    """
+    node = case.variant.get("memory_node")
+    if node is None:
+        return topology.sockets_of(case.cpus), 1.0
+    sockets = topology.sockets_of(core.cpus[0] for core in topology.cores if core.node == node)
+    if topology.memory_only_nodes or topology.processor_only_nodes or len(sockets) != 1:
+        return sockets, None
+    nodes = {core.node for core in topology.cores if core.socket in sockets}
+    return sockets, 1.0 / len(nodes)
 
 
 def platform_peak(facts: Facts) -> Peak | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import GIVEN, Fact, Facts
 from bandwidth.machine.modules.widths import DDR_WIDTH_BITS
 from bandwidth.machine.processor import NO_VIRTUALIZATION
+from bandwidth.theory import peak
 
 # Inside a virtual machine no saved facts help: what its table says, if anything, is said of the host.
 VIRTUAL_HINT = 'give --memory "DDR5-4800 x12" or BANDWIDTH_MEMORY'
@@ -68,6 +70,15 @@ def configured_memory(facts: Facts) -> ConfiguredMemory:
     return ConfiguredMemory(
         f"{family_rate} {amount}", *_origin(facts, assumed=rate is None), _taken(facts, assumed=rate is None), ""
     )
+
+
+@lru_cache(maxsize=1024)
+def modules_bytes_per_s(kind: str, rate_mt_s: float, channels: float) -> float | None:
+    """Return the peak of DDR modules (`DDR5`) in bytes per second, None where the facts make up what no memory has."""
+    try:
+        return float(peak(f"{kind}-{rate_mt_s:.0f} x{channels:.0f}").bytes_per_s)
+    except BandwidthError:
+        return None
 
 
 def with_saved_modules(facts: Facts, saved: Facts) -> Facts:

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bandwidth.cli.interrupts import Interrupt, one_interrupt
 from bandwidth.cli.keeping import RecordKeeper, joined
 from bandwidth.cli.machine_options import machine_options
+from bandwidth.cli.measure_options import parsed, with_measure_options
 from bandwidth.cli.options import (
     PRINTED,
     FactsOption,
@@ -23,13 +24,11 @@ from bandwidth.cli.options import (
     SocketsOption,
     UnitOption,
     expanded,
-    option_list,
-    option_value,
 )
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.terminal import is_lively
 from bandwidth.errors import BandwidthError, HardwareError, InterruptError, UnstableError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_size_bytes
+from bandwidth.units import DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
     from bandwidth.measuring.run import Progress
@@ -38,67 +37,13 @@ if TYPE_CHECKING:
 
 # What --strict does not accept: an interval that is wide, or none at all.
 UNSTABLE_CODES = frozenset({"BW003", "BW008", "BW045"})
-STUDY = "Instead of the table"
-GPU = "GPUs"
 
 
+@with_measure_options
 def measure(
     target: Annotated[
         str, typer.Argument(metavar="host|device|pcie|all", help="What to measure; all: what this machine has.")
     ] = "all",
-    kernel: Annotated[
-        str | None, typer.Option(metavar="K,..", help="Kernels, such as copy,read; default: all.")
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(metavar="E,..", help="Engines: native, numpy, cuda; default: all that are here."),
-    ] = None,
-    stores: Annotated[
-        str | None,
-        typer.Option(metavar="S,..", help="Native stores: streaming, ordinary; default: both."),
-    ] = None,
-    threads: Annotated[
-        str | None,
-        typer.Option(metavar="N,..", help="Thread counts; all: one per physical core; default: 1,all."),
-    ] = None,
-    cpus: Annotated[str | None, typer.Option(metavar="LIST", help="CPUs to run on, such as 0-3,8.")] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Working set of a case: all arrays, all threads."),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Time that all measuring may take; default: 15s, 60s a study."),
-    ] = None,
-    sweep: Annotated[
-        str | None, typer.Option(metavar="size|threads", help="The rate over sizes or threads.", rich_help_panel=STUDY)
-    ] = None,
-    sweep_range: Annotated[
-        str | None,
-        typer.Option("--range", metavar="LOW-HIGH", help="The sweep's ends: 4KiB-64MiB, 1-16.", rich_help_panel=STUDY),
-    ] = None,
-    latency: Annotated[
-        bool, typer.Option("--latency", help="The time of one load, idle and under load.", rich_help_panel=STUDY)
-    ] = False,
-    numa: Annotated[
-        bool, typer.Option("--numa", help="Each node's cores on each node's memory.", rich_help_panel=STUDY)
-    ] = False,
-    mix: Annotated[
-        str | None,
-        typer.Option(metavar="R:W,..", help="Reads to writes: 1:0, 3:1, 2:1, 1:1, or all.", rich_help_panel=STUDY),
-    ] = None,
-    zeros: Annotated[
-        bool, typer.Option("--zeros", help="Whether writing zeros is a short cut here.", rich_help_panel=STUDY)
-    ] = False,
-    device: Annotated[
-        str | None, typer.Option(metavar="N,..|all", help="GPUs by number; default: 0.", rich_help_panel=GPU)
-    ] = None,
-    host_memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="M,..", help="What a GPU copies from: pinned, pageable, write_combined.", rich_help_panel=GPU
-        ),
-    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.")] = False,
     memory: MemoryOption = None,
     sockets: SocketsOption = None,
@@ -120,6 +65,7 @@ def measure(
     output: OutputOption = None,
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
+    **asked: Any,
 ) -> None:
     """What this machine's memory, and that of its GPUs and the link to them, really reach beside what they should.
 
@@ -145,28 +91,10 @@ def measure(
     is_record_the_output = options.format_name == "json" and options.path is not None and save is None and not plan
     if is_record_the_output:
         save = options.path  # -o x.json --json is the same as --save x.json
-    asked = replace(
-        machine_options(memory, sockets, facts_path),
-        target=target.lower(),
-        kernels=_names("--kernel", kernel),
-        engines=_names("--engine", engine),
-        stores=_names("--stores", stores),
-        threads=None if threads is None else tuple(option_list("--threads", threads)),
-        cpus=None if cpus is None else _cpu_list(cpus),
-        size_bytes=None if size is None else option_value("--size", size, parse_size_bytes),
-        budget_s=None if budget is None else option_value("--budget", budget, parse_duration_s),
-        sweep=None if sweep is None else sweep.lower(),
-        sweep_range=None if sweep_range is None else _range(sweep_range),
-        latency=latency,
-        numa=numa,
-        mixes=_mixes(mix),
-        zeros=zeros,
-        devices=_names("--device", device),
-        host_memory=_names("--host-memory", host_memory),
-    )
-    preparation = prepare(asked)
+    given = replace(machine_options(memory, sockets, facts_path), target=target.lower(), **parsed(asked))
+    preparation = prepare(given)
     if plan:
-        emit(plan_document(preparation.plan, options.unit, preparation.more), options)
+        emit(plan_document(preparation.plans, options.unit), options)
         return
     keeper = RecordKeeper(save)
     with one_interrupt() as interrupt:
@@ -260,7 +188,7 @@ def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, opti
 
 def _lacks_gpu(record: "Record") -> bool:
     """Return whether a GPU was asked for beside the host, and none of it could be measured when its turn came."""
-    from bandwidth.planning.preparation import NOT_MEASURED
+    from bandwidth.planning.gpu.planner import NOT_MEASURED
     from bandwidth.planning.saved_options import options_from_json
 
     if not options_from_json(record.options).asks_for_gpu or any(result.case.devices for result in record.results):
@@ -306,27 +234,3 @@ def _progress(interrupt: Interrupt, *, quiet: bool) -> "Iterator[Callable[[Progr
     finally:
         with suppress(OSError):
             bar.stop()
-
-
-def _names(option: str, text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(option_list(option, text.lower()))
-
-
-def _mixes(text: str | None) -> tuple[str, ...] | None:
-    from bandwidth.kernels import MIXES
-
-    return tuple(MIXES) if text is not None and text.strip().lower() == "all" else _names("--mix", text)
-
-
-def _range(text: str) -> tuple[int, int]:
-    """Return the two ends of a range, bytes or counts: `4KiB-64MiB`, `1-16`."""
-    low, dash, high = text.partition("-")
-    if not dash:
-        raise UsageError(f"--range {text!a} has one end", "write both: 4KiB-64MiB, or 1-16 threads")
-    return option_value("--range", low, parse_size_bytes), option_value("--range", high, parse_size_bytes)
-
-
-def _cpu_list(text: str) -> tuple[int, ...]:
-    from bandwidth.cpu_list import parse_cpu_list
-
-    return option_value("--cpus", text, parse_cpu_list)

@@ -5,22 +5,20 @@ An option that stands in one command alone, or means something else in each, is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from bandwidth.cli.output import FORMAT_NAMES
-from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.planning.option import option_list as option_list
+from bandwidth.planning.option import option_value as option_value
 
 # The panels of --help that these options stand in.
 PRINTED = "What is printed and kept"
 MACHINE = "What the machine has"
 
 MEMORY_VARIABLE = "BANDWIDTH_MEMORY"
-
-Value = TypeVar("Value")
 
 
 def expanded(path: Path | None) -> Path | None:
@@ -104,22 +102,3 @@ FactsOption = Annotated[
 SpecsOption = Annotated[
     Path | None, typer.Option("--specs", metavar="DIR", help="Own specs, also by $BANDWIDTH_SPECS; they override.")
 ]
-
-
-# --- values ---------------------------------------------------------------------------------------------------------
-
-
-def option_value(option: str, text: str, parse: Callable[[str], Value]) -> Value:
-    """Return `parse(text)`. Raises UsageError that begins with the option's name where the text does not fit."""
-    try:
-        return parse(text)
-    except BandwidthError as error:
-        raise UsageError(f"{option}: {error.message}", error.hint) from error
-
-
-def option_list(option: str, text: str) -> list[str]:
-    """Return the parts of a comma-separated value, trimmed. Raises UsageError where one is empty."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(parts):
-        raise UsageError(f"{option} {text!a} has an empty part", "separate the values by single commas")
-    return list(dict.fromkeys(parts))

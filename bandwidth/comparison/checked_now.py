@@ -64,7 +64,7 @@ def check_now(
     """
     ids = _wanted(target, rules.baseline)
     preparation = prepare_again(rules.baseline, target, ids, BUDGET_S)
-    planned = {one.case.id for one in preparation.plan.cases}
+    planned = {one.case.id for plan in preparation.plans for one in plan.cases}
     begun: list[float] = []  # the wait for another measurement is not of the minute
 
     def begins(_: Progress) -> None:

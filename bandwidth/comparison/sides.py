@@ -12,6 +12,7 @@ from functools import cached_property
 from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.analysis.result_pairs import is_size_check
+from bandwidth.ceilings.link import spec_bytes_per_s
 from bandwidth.comparison.pairs import beyond_noise, figure_of, interval_of, ratio, ratio_interval
 from bandwidth.comparison.setups import Difference, differences, short_line
 from bandwidth.errors import BandwidthError, UsageError
@@ -22,7 +23,6 @@ from bandwidth.theory import Peak
 
 SWEEP_POINT = "sweep_point"
 LINK_TARGET = "pcie"
-BOTH_WAYS = "bidirectional"
 LONGEST_NAME = 10
 
 
@@ -40,18 +40,8 @@ class Column:
     link: Peak | None = None
 
     def peak_bytes_per_s(self, case: Case) -> float | None:
-        """Return the SPEC's peak that may stand beside a case: its link's beside transfers, its memory's elsewhere.
-
-        A link both ways has the peak of both; a copy between devices goes over a link that no SPEC names, and a SPEC is
-        of one device, not of several at once.
-        """
-        if "peer" in case.variant or len(case.devices) > 1:
-            return None
-        if not case.target.startswith(LINK_TARGET):
-            return None if self.memory is None else self.memory.bytes_per_s
-        if self.link is None:
-            return None
-        return self.link.bidirectional_bytes_per_s if case.path == BOTH_WAYS else self.link.bytes_per_s
+        """Return the SPEC's peak that may stand beside a case, in bytes per second, None where none may."""
+        return spec_bytes_per_s(case, self.memory, self.link)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from bandwidth.errors import BandwidthError
+from bandwidth.ceilings.modules import modules_bytes_per_s
 from bandwidth.findings.reading import Raised, positive
 from bandwidth.findings.rules import MACHINE, THEORY, rule
-from bandwidth.theory import peak
 from bandwidth.units import format_percent, format_rate, format_size
 
 # Firmware rounds a speed (2666, 2667), so up to this share below the rated one is none below it.
@@ -127,19 +125,10 @@ def _rates(machine: Mapping[str, Any], used: float, there: float) -> str:
     kind = machine.get("memory_type")
     if speed is None or not isinstance(kind, str) or not kind.startswith("DDR"):
         return ""  # LPDDR is soldered, and its channels are narrower
-    reached, possible = (_peak_bytes_per_s(f"{kind}-{speed:.0f} x{channels:.0f}") for channels in (used, there))
+    reached, possible = (modules_bytes_per_s(kind, speed, channels) for channels in (used, there))
     if reached is None or possible is None:
         return ""
     return f": {format_rate(reached)} of {format_rate(possible)} GB/s are possible"
-
-
-@lru_cache(maxsize=1024)
-def _peak_bytes_per_s(spec: str) -> float | None:
-    """Return the peak of a SPEC, None where the facts make up one that no memory has."""
-    try:
-        return float(peak(spec).bytes_per_s)
-    except BandwidthError:
-        return None
 
 
 def _mix(modules: Sequence[Mapping[str, Any]], name: str, show: Any, channels: float | None) -> str:

@@ -9,35 +9,30 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bandwidth.ceilings.gpu import machine_with, with_link_theories
+from bandwidth.ceilings.link import with_link_theories
 from bandwidth.collector import without_collector
 from bandwidth.engines.host.workers import worker_threads
 from bandwidth.engines.interface import Engine, Look
-from bandwidth.engines.registry import ENGINES, make_engines
+from bandwidth.engines.registry import make_engines
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import KERNELS, ORDINARY, kernel_of
 from bandwidth.machine.activity import Activity, read_activity
 from bandwidth.machine.conditions import read_conditions
 from bandwidth.machine.gpus import sysfs_link
 from bandwidth.machine.nvml import NvmlLook, gpu_conditions
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
+from bandwidth.measuring.record import in_order, machine_with
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.planning.cases import Plan
-from bandwidth.planning.gpu import LINK_PATHS
-from bandwidth.planning.options import HOST_MEMORY, TARGETS, MeasureOptions
-from bandwidth.planning.preparation import Preparation, Surroundings, prepare
+from bandwidth.planning.keywords import options_of_call, signature
+from bandwidth.planning.options import ALL_TARGETS
+from bandwidth.planning.planner import Stage, Surroundings
+from bandwidth.planning.preparation import Preparation, prepare
 from bandwidth.planning.saved_options import options_to_json
-from bandwidth.results import Conditions, NotRun, Record, Result
+from bandwidth.results import Conditions, NotRun, Record
 from bandwidth.version import __version__
 
 __all__ = ["measure", "measure_prepared", "prepare"]
-
-# How results stand in a record and a table: by engine, threads, then the kernels as in their table.
-_KERNEL_ORDER = {name: place for place, name in enumerate((*KERNELS, "memcpy", "memset", *LINK_PATHS))}
-_TARGET_ORDER = {name: place for place, name in enumerate(TARGETS)}
-_HOST_MEMORY_ORDER = {name: place for place, name in enumerate(HOST_MEMORY)}
-_ENGINE_ORDER = {name: place for place, name in enumerate(ENGINES)}
 
 
 def measure_prepared(
@@ -64,8 +59,8 @@ def measure_prepared(
         def saver(so_far: Outcome) -> Callable[[Outcome], None]:
             return lambda outcome: save(record(_joined(so_far, outcome), {}))
 
-        for number, plan in enumerate(plans):
-            ran, outcome = _run(preparation, plan, make_engine, progress, saver(whole), whole)
+        for number, stage in enumerate(preparation.stages):
+            ran, outcome = _run(preparation, stage, make_engine, progress, saver(whole), whole)
             plans[number], whole = ran, _joined(whole, outcome)
     return record(whole, _conditions(preparation)), whole.interrupted
 
@@ -90,9 +85,9 @@ def _recorder(
             command=tuple(command),
             machine=machine_with(here.facts.to_json(), gpus),
             conditions=Conditions(before, after),
-            results=tuple(sorted(results, key=_place)),
+            results=in_order(results),
             not_run=outcome.not_run,
-            memory=preparation.plan.theory.to_json(),
+            memory=preparation.plans[0].theory.to_json(),
             notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
             options=options_to_json(preparation.options),
         )
@@ -102,13 +97,14 @@ def _recorder(
 
 def _run(
     preparation: Preparation,
-    plan: Plan,
+    stage: Stage,
     make_engine: Callable[[str, Topology], Engine] | None,
     progress: Callable[[Progress], None],
     save: Callable[[Outcome], None],
     so_far: Outcome,
 ) -> tuple[Plan, Outcome]:
-    """Run one plan, and return it as it ran. What keeps a later one from running costs nothing of the earlier ones."""
+    """Run one stage, and return its plan as it ran. What keeps a later one from running costs the earlier nothing."""
+    plan = stage.plan
     outcome = _none_of(plan, "interrupted before its first sample", interrupted=True)
     if so_far.interrupted:
         return plan, outcome
@@ -117,7 +113,7 @@ def _run(
         return read_activity(preparation.surroundings.reader, worker_threads())
 
     try:
-        plan = preparation.opened(plan)
+        plan = stage.opened()
         with _engines(preparation, plan, make_engine) as engines:
             outcome = Measurement(plan, engines, progress=progress, save=save, activity=activity).run()
     except KeyboardInterrupt:  # while engines were made or closed: what was measured stands
@@ -148,27 +144,7 @@ def _conditions(preparation: Preparation) -> dict[str, Any]:
     return found
 
 
-def measure(
-    target: str = "all",
-    *,
-    kernels: str | Sequence[str] | None = None,
-    engines: str | Sequence[str] | None = None,
-    stores: str | Sequence[str] | None = None,
-    threads: int | str | Sequence[int | str] | None = None,
-    cpus: Sequence[int] | None = None,
-    size_bytes: int | None = None,
-    budget_s: float | None = None,
-    memory: str | None = None,
-    sockets: int | None = None,
-    sweep: str | None = None,
-    sweep_range: tuple[int, int] | None = None,
-    numa: bool = False,
-    latency: bool = False,
-    mixes: str | Sequence[str] | None = None,
-    zeros: bool = False,
-    devices: int | str | Sequence[int | str] | None = None,
-    host_memory: str | Sequence[str] | None = None,
-) -> Record:
+def measure(target: str = ALL_TARGETS, **options: Any) -> Record:
     """Measure this machine's memory and return the record; `bandwidth measure` does the same.
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
@@ -177,66 +153,14 @@ def measure(
     which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
     HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
     """
-    options = MeasureOptions(
-        target=target,
-        kernels=_tuple(kernels),
-        engines=_tuple(engines),
-        stores=_tuple(stores),
-        threads=None if threads is None else tuple(str(count) for count in _tuple(threads) or ()),
-        cpus=None if cpus is None else tuple(cpus),
-        size_bytes=size_bytes,
-        memory=memory,
-        memory_source="memory",
-        sockets=sockets,
-        budget_s=budget_s,
-        sweep=sweep,
-        sweep_range=sweep_range,
-        numa=numa,
-        latency=latency,
-        mixes=_tuple(mixes),
-        zeros=zeros,
-        devices=None if devices is None else tuple(str(number) for number in _tuple(devices) or ()),
-        host_memory=_tuple(host_memory),
-    )
-    record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", target))
+    preparation = prepare(options_of_call(target, options))
+    record, interrupted = measure_prepared(preparation, ("bandwidth.measure", target))
     if interrupted:
         raise KeyboardInterrupt(record)
     return record
 
 
-def _tuple(values: Any) -> tuple[Any, ...] | None:
-    """Return one value or several as a tuple: a text is one name and not its letters."""
-    if values is None:
-        return None
-    return (values,) if isinstance(values, (str, int)) else tuple(values)
-
-
-def _place(result: Result) -> tuple[Any, ...]:
-    """Return where a result stands: by what was asked, threads, kernel, engine, and what else tells it apart."""
-    case = result.case
-    point = case.variant.get("sweep_point", 0)
-    try:
-        kernel = "read" if case.is_latency else kernel_of(case.path, case.variant).name
-    except KeyError:
-        kernel = case.path
-    return (
-        _TARGET_ORDER.get(case.target.partition(":")[0], len(_TARGET_ORDER)),
-        "peer" in case.variant,
-        len(case.devices),
-        case.devices,
-        case.is_latency,
-        case.threads,
-        str(case.variant.get("cores", "")),
-        str(case.variant.get("peer_access", "")),
-        _HOST_MEMORY_ORDER.get(str(case.variant.get("host_memory", "")), 0),
-        _KERNEL_ORDER.get(kernel, len(_KERNEL_ORDER)),
-        _ENGINE_ORDER.get(case.engine, len(_ENGINE_ORDER)),
-        case.variant.get("stores") == ORDINARY,
-        [int(case.variant.get(name, -1)) for name in ("cpu_node", "memory_node")],
-        int(str(case.variant.get("load", "-1%")).rstrip("%")),
-        int(case.variant.get("peer", -1)),
-        int(point),
-    )
+measure.__signature__ = signature("Record")  # type: ignore[attr-defined]  # what help() shows
 
 
 @contextmanager

@@ -17,10 +17,13 @@ from bandwidth.machine.nvml import Nvml
 from bandwidth.machine.reader import Reader
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Plan
-from bandwidth.planning.host import make_plan
+from bandwidth.planning.gpu.planner import GpuPlanner
+from bandwidth.planning.host import HostPlanner
 from bandwidth.planning.options import ALL_TARGETS, HOST, PCIE, MeasureOptions
-from bandwidth.planning.preparation import Preparation, Surroundings, gpu_plan, look_around, of_host
+from bandwidth.planning.planner import Planner, Stage, Surroundings
+from bandwidth.planning.preparation import Preparation, look_around
 from bandwidth.planning.saved_options import TARGET, options_from_json
+from bandwidth.planning.selection import engines_for_host, kernels_for_host
 from bandwidth.results import Case, NotRun, Record
 from bandwidth.theory.formula import plural
 
@@ -43,11 +46,12 @@ def prepare_again(
     a GPU is not there, and UnstableError where nothing of the record can be measured here.
     """
     cases = [result.case for result in record.results if result.case.id in ids]
-    here = look_around(MeasureOptions(), reader, nvml)
+    here = look_around(None, reader, nvml)
     options = replace(_options(record, target), budget_s=budget_s)
     options = _served(options, here.topology) if target == HOST else options
+    planner: Planner = HostPlanner(options, here) if target == HOST else GpuPlanner(options, here)
     try:
-        plan = make_plan(options, here.facts, here.topology) if target == HOST else gpu_plan(options, here)
+        plan = planner.plan()
     except HardwareError:
         raise
     except BandwidthError as error:  # the usage was the record's, and the memory is too small or taken
@@ -57,7 +61,8 @@ def prepare_again(
     missing = tuple(NotRun(case.id, _why_not(case, plan, here)) for case in cases if case.id not in known)
     if not planned:
         raise UnstableError(f"nothing of the record can be measured here: {missing[0].reason}", "measure it anew")
-    return Preparation(options, here, replace(plan, cases=planned, not_run=missing, budget_s=budget_s))
+    again = replace(plan, cases=planned, not_run=missing, budget_s=budget_s)
+    return Preparation(options, here, (Stage(planner, again),))
 
 
 def _options(record: Record, target: str) -> MeasureOptions:
@@ -89,18 +94,19 @@ def _served(options: MeasureOptions, topology: Topology) -> MeasureOptions:
 
     Raises UnstableError where nothing is left.
     """
-    own, most = of_host(options), len(topology.cpus_allowed)
+    most = len(topology.cpus_allowed)
     # What is no number is left for the plan to refuse.
-    threads = _left(own.threads, lambda it: not (it.isdecimal() and len(it) < LONGEST_COUNT and int(it) > most))
-    engines = _left(own.engines, lambda name: name in ENGINES and not ENGINES[name].lacks())
+    threads = _left(options.threads, lambda it: not (it.isdecimal() and len(it) < LONGEST_COUNT and int(it) > most))
+    engines = _left(engines_for_host(options.engines), lambda name: name in ENGINES and not ENGINES[name].lacks())
     usable = [entry for name, entry in engines_of(HOST).items() if not entry.lacks() and name in (engines or ENGINES)]
-    kernels = _left(own.kernels, lambda name: any(name in entry.kernels for entry in usable))
-    cpus = _left(own.cpus, lambda cpu: cpu in topology.cpus_allowed)
+    named = kernels_for_host(options.kernels, options.engines)
+    kernels = _left(named, lambda name: any(name in entry.kernels for entry in usable))
+    cpus = _left(options.cpus, lambda cpu: cpu in topology.cpus_allowed)
     for what, left in (("threads", threads), ("engines", engines), ("kernels", kernels), ("CPUs", cpus)):
         if left == ():
             raise UnstableError(f"none of the record's {what} can be had here", "measure the baseline anew")
-    stores = own.stores if any(entry.has_stores for entry in usable) else None
-    return replace(own, threads=threads, cpus=cpus, engines=engines, kernels=kernels, stores=stores)
+    stores = options.stores if any(entry.has_stores for entry in usable) else None
+    return replace(options, threads=threads, cpus=cpus, engines=engines, kernels=kernels, stores=stores)
 
 
 def _left(names: tuple[T, ...] | None, is_here: Callable[[T], bool]) -> tuple[T, ...] | None:

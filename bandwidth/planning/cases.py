@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bandwidth.ceilings.host import HostTheory
 from bandwidth.engines.interface import EngineEntry
+from bandwidth.errors import UsageError
 from bandwidth.kernels import Kernel
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.selection import Crew
+from bandwidth.planning.options import ALL_THREADS
+from bandwidth.planning.selection import Crew, choose_crews
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case, NotRun
 from bandwidth.results.model import ADDRESS_BYTES, LATENCY
@@ -54,12 +57,41 @@ class Plan:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all cases of a plan are made from."""
+    """What all cases of a plan are made from: what was chosen of a machine and its engines.
+
+    `kernels` are those that the engines have and that were asked for; `stores` and `threads` are as asked, None where
+    all are meant, and `has_named_kernels` tells whether kernels were asked for at all.
+    """
 
     topology: Topology
     engines: tuple[EngineEntry, ...]
     kernels: tuple[str, ...]
     stores: tuple[str, ...] | None = None
+    threads: tuple[str, ...] | None = None
+    has_named_kernels: bool = False
+
+    @cached_property
+    def crews(self) -> tuple[Crew, ...]:
+        """Who works, the most threads first. Raises UsageError for more threads than CPUs are allowed."""
+        return choose_crews(self.threads, self.topology)
+
+    def largest_crew_of(self, part: Topology) -> Crew:
+        """Return the most threads asked for on a part of the machine, else one a core. Raises as `crews` does."""
+        return choose_crews(self.threads or (ALL_THREADS,), part)[0]
+
+    def swept(self, default: Sequence[str]) -> tuple[EngineEntry, tuple[str, ...]]:
+        """Return the engine and the kernels of a sweep: the first that is there, and what it has of the kernels.
+
+        Raises UsageError where it has none.
+        """
+        engine = self.engines[0]
+        asked = self.kernels if self.has_named_kernels else default
+        kernels = tuple(name for name in asked if name in engine.kernels)
+        if not kernels:
+            raise UsageError(
+                f"--engine {engine.name} has none of these kernels", f"choose from {', '.join(engine.kernels)}"
+            )
+        return engine, kernels
 
     def engine(self, name: str) -> EngineEntry | None:
         """Return one of the engines, None where it was not chosen or is not installed."""

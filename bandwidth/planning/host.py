@@ -6,7 +6,7 @@ Nothing is measured here. What cannot run is named with its reason; why a size w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bandwidth.ceilings.host import HostTheory, host_theory
 from bandwidth.engines.interface import EngineEntry
@@ -14,17 +14,20 @@ from bandwidth.kernels import KERNELS, STREAMING
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench, Plan, PlannedCase
-from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.options import ALL_TARGETS, HOST, MeasureOptions
+from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import (
     Crew,
     check_stores,
     check_target,
-    choose_crews,
     choose_engines,
     choose_kernels,
+    engines_for_host,
+    is_gpu_only,
+    kernels_for_host,
     restricted,
 )
-from bandwidth.planning.sizing import Sizing, Sizings, fitted, memory_needed, sizings_of
+from bandwidth.planning.sizing import AskedSizes, Sizing, Sizings, fitted, memory_needed, sizings_of
 from bandwidth.planning.studies import Study, studies_of
 from bandwidth.results import Case
 
@@ -37,42 +40,77 @@ FIRST = (
 )
 
 
+@dataclass(frozen=True)
+class HostPlanner:
+    """Plans for the host's memory, which also says what is wrong with an option that no planner knows."""
+
+    options: MeasureOptions
+    here: Surroundings
+
+    def answer(self, others: Sequence[Plan]) -> Answer:
+        """Return the plan: for all that was asked, beside others for the host's part of it."""
+        options = self.options
+        if options.target not in (HOST, ALL_TARGETS):
+            return Answer()
+        if not others:
+            return Answer(self.plan())
+        if is_gpu_only(options.kernels, options.engines):
+            return Answer()
+        kernels = kernels_for_host(options.kernels, options.engines)
+        own = replace(options, kernels=kernels, engines=engines_for_host(options.engines))
+        return Answer(make_plan(own, self.here.facts, self.here.topology))
+
+    def plan(self) -> Plan:
+        """Return the plan where nothing else is measured."""
+        return make_plan(self.options, self.here.facts, self.here.topology)
+
+    def opened(self, plan: Plan) -> Plan:
+        """Return the plan: the host is always there."""
+        return plan
+
+
 def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan:
     """Return the plan for the host. Raises UsageError for options that do not fit the machine."""
     check_target(options.target)
-    engines, notes = choose_engines(options.engines)
-    check_stores(options.stores, engines)
-    allowed = restricted(topology, options.cpus)
+    bench, notes = _bench(options, topology)
     theory = host_theory(options.given_memory, facts, topology.sockets)
-    bench = Bench(allowed, engines, choose_kernels(options.kernels, engines), options.stores)
-    study = studies_of(options, bench) if options.is_study else _table(options, bench)
-    wanted = sizings_of(options.size_bytes, allowed, study.cpu_sets)
-    cases, sizings = fitted(study.build, wanted, options, facts, allowed)
+    study = studies_of(options.studies, bench) if options.is_study else _table(bench)
+    asked = AskedSizes(options.size_bytes, options.sweep_range[1] if options.sweep_range else None)
+    wanted = sizings_of(asked.working_set_bytes, bench.topology, study.cpu_sets)
+    cases, sizings = fitted(study.build, wanted, asked, facts, bench.topology)
+    shortness = _shortness(wanted, sizings) if options.is_study else ()
     return Plan(
-        cases=tuple(_planned(case, sizings[case.cpus], theory, allowed) for case in cases),
+        cases=tuple(_planned(case, sizings[case.cpus], theory, bench.topology) for case in cases),
         not_run=(),
         theory=theory,
         budget_s=options.allowed_s,
-        memory_bytes=memory_needed(cases, allowed),
-        notes=(*notes, *study.notes, *_shortness(options, wanted, sizings)),
+        memory_bytes=memory_needed(cases, bench.topology),
+        notes=(*notes, *study.notes, *shortness),
     )
 
 
-def _shortness(options: MeasureOptions, wanted: Sizings, sizings: Sizings) -> list[str]:
+def _bench(options: MeasureOptions, topology: Topology) -> tuple[Bench, tuple[str, ...]]:
+    """Return what the options choose of the machine and its engines, and a line on each engine that is not there."""
+    engines, notes = choose_engines(options.engines)
+    check_stores(options.stores, engines)
+    allowed = restricted(topology, options.cpus)
+    kernels = choose_kernels(options.kernels, engines)
+    bench = Bench(allowed, engines, kernels, options.stores, options.threads, options.kernels is not None)
+    return bench, notes
+
+
+def _shortness(wanted: Sizings, sizings: Sizings) -> tuple[str, ...]:
     """Return a line where a study has smaller sizes than it should; a table says so in its findings."""
     smaller = [sizing for cpus, sizing in sizings.items() if sizing.wanted_bytes < wanted[cpus].wanted_bytes]
-    if not (options.is_study and smaller):
-        return []
-    return [f"The largest sizes are smaller than they should be: {smaller[0].why}."]
+    return (f"The largest sizes are smaller than they should be: {smaller[0].why}.",) if smaller else ()
 
 
-def _table(options: MeasureOptions, bench: Bench) -> Study:
+def _table(bench: Bench) -> Study:
     """Return the table of all kernels, in the order of importance."""
-    crews = choose_crews(options.threads, bench.topology)
-    return Study(tuple(crew.cpus for crew in crews), lambda sizings: _cases_by_priority(bench, crews, sizings))
+    return Study(tuple(crew.cpus for crew in bench.crews), lambda sizings: _cases_by_priority(bench, sizings))
 
 
-def _cases_by_priority(bench: Bench, crews: Sequence[Crew], sizings: Sizings) -> list[Case]:
+def _cases_by_priority(bench: Bench, sizings: Sizings) -> list[Case]:
     """Return the cases, the most important first: the FIRST with all threads, then with fewer, then the rest by kernel.
 
     Behind the first of each size stands the same at half of it, once for each size and set of caches: it proves that
@@ -84,7 +122,7 @@ def _cases_by_priority(bench: Bench, crews: Sequence[Crew], sizings: Sizings) ->
     cases: list[Case] = []
     proven: set[Sizing] = set()
     for stage in (first, rest):
-        for crew in crews:
+        for crew in bench.crews:
             sizing = sizings[crew.cpus]
             for name, kernel, stores in stage:
                 engine = bench.engine(name)
@@ -121,31 +159,7 @@ def _size_check(
 
 
 def _planned(case: Case, sizing: Sizing, theory: HostTheory, topology: Topology) -> PlannedCase:
-    """Return the case with what may stand beside it: a theory only where the data lies in memory."""
     if case.is_size_check:
         return PlannedCase(case, "half of it, to show that the whole is in memory")
     why = sizing.why if "sweep_point" not in case.variant else "a point of the sweep"
-    if case.is_latency or not case.meets_dram_rule:
-        return PlannedCase(case, why)
-    sockets, share = _memory_of(case, topology)
-    figure, vendor = theory.bytes_per_s(sockets), theory.vendor_bytes_per_s(sockets)
-    if share is None or figure is None:
-        return PlannedCase(case, why)
-    source = theory.source if share == 1 else f"{theory.source}; a node's share of its socket"
-    return PlannedCase(case, why, figure * share, source, None if vendor is None else vendor * share)
-
-
-def _memory_of(case: Case, topology: Topology) -> tuple[frozenset[int], float | None]:
-    """Return the sockets whose memory a case uses, and which share of it; None where that is not known.
-
-    A node that was asked for has an equal share of its socket's memory where every node has processors and memory:
-    then the channels are split among the nodes (sub-NUMA clusters, NPS); memory on CXL or HBM is not the socket's.
-    """
-    node = case.variant.get("memory_node")
-    if node is None:
-        return topology.sockets_of(case.cpus), 1.0
-    sockets = topology.sockets_of(core.cpus[0] for core in topology.cores if core.node == node)
-    if topology.memory_only_nodes or topology.processor_only_nodes or len(sockets) != 1:
-        return sockets, None
-    nodes = {core.node for core in topology.cores if core.socket in sockets}
-    return sockets, 1.0 / len(nodes)
+    return PlannedCase(case, why, *theory.expected(case, topology))

@@ -5,19 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
-from bandwidth.ceilings.host import GivenMemory
 from bandwidth.errors import UsageError
 from bandwidth.kernels import MIXES, STORES
 from bandwidth.machine.facts import Facts
+from bandwidth.planning.option import (
+    counts,
+    cpu_numbers,
+    duration,
+    ends,
+    option,
+    options_of,
+    ratios,
+    size,
+    takes_several,
+    word,
+    words,
+)
 from bandwidth.units import format_size
+
+if TYPE_CHECKING:
+    from bandwidth.ceilings.host import GivenMemory
 
 HOST, DEVICE, PCIE = TARGETS = ("host", "device", "pcie")
 ALL_TARGETS = "all"
 ALL_DEVICES = "all"
 # Kinds of host memory that a GPU copies from and to.
 PINNED, PAGEABLE, WRITE_COMBINED = HOST_MEMORY = ("pinned", "pageable", "write_combined")
+# Copies between host and GPU.
+LINK_PATHS = ("h2d", "d2h", "bidirectional")
 ALL_THREADS = "all"
 SIZE_SWEEP, THREAD_SWEEP = "size", "threads"
 SWEEPS = (SIZE_SWEEP, THREAD_SWEEP)
@@ -31,13 +48,24 @@ LONGEST_NUMBER = 4
 PLANNED_STOP = 1.2
 HARD_STOP = 4 / 3
 
-# What a field says of itself, read by measuring/saved_options.py: the option's name, and whether it changes what is
-# measured; the others change how long that may take, or which theory stands beside it.
-OPTION, CHANGES_CASES = "option", "changes_cases"
+# The parts of --help that options stand in.
+STUDY, GPU = "Instead of the table", "GPUs"
 
 
-def _option(name: str, default: Any = None, *, changes_cases: bool = True) -> Any:
-    return field(default=default, metadata={OPTION: name, CHANGES_CASES: changes_cases})
+@dataclass(frozen=True)
+class StudyOptions:
+    """What is asked for in place of the table; `sweep_range` is in bytes or threads, as the sweep is."""
+
+    sweep: str | None
+    sweep_range: tuple[int, int] | None
+    latency: bool
+    numa: bool
+    mixes: tuple[str, ...] | None
+    zeros: bool
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
 
 
 @dataclass(frozen=True)
@@ -52,74 +80,125 @@ class MeasureOptions:
     """
 
     target: str = ALL_TARGETS
-    kernels: tuple[str, ...] | None = _option("--kernel")
-    engines: tuple[str, ...] | None = _option("--engine")
-    stores: tuple[str, ...] | None = _option("--stores")
-    threads: tuple[str, ...] | None = _option("--threads")
-    cpus: tuple[int, ...] | None = _option("--cpus")
-    size_bytes: int | None = _option("--size")
-    budget_s: float | None = _option("--budget", changes_cases=False)
-    sweep: str | None = _option("--sweep")
-    sweep_range: tuple[int, int] | None = _option("--range")
-    numa: bool = _option("--numa", default=False)
-    latency: bool = _option("--latency", default=False)
-    mixes: tuple[str, ...] | None = _option("--mix")
-    zeros: bool = _option("--zeros", default=False)
-    devices: tuple[str, ...] | None = _option("--device")
-    host_memory: tuple[str, ...] | None = _option("--host-memory")
-    memory: str | None = _option("--memory", changes_cases=False)
-    sockets: int | None = _option("--sockets", changes_cases=False)
+    kernels: tuple[str, ...] | None = option(
+        "--kernel", "Kernels, such as copy,read; default: all.", metavar="K,..", parse=words
+    )
+    engines: tuple[str, ...] | None = option(
+        "--engine", "Engines: native, numpy, cuda; default: all that are here.", metavar="E,..", parse=words
+    )
+    stores: tuple[str, ...] | None = option(
+        "--stores",
+        "Native stores: streaming, ordinary; default: both.",
+        metavar="S,..",
+        parse=words,
+        known=STORES,
+        of=HOST,
+    )
+    threads: tuple[str, ...] | None = option(
+        "--threads",
+        "Thread counts; all: one per physical core; default: 1,all.",
+        metavar="N,..",
+        parse=counts,
+        of=HOST,
+    )
+    cpus: tuple[int, ...] | None = option(
+        "--cpus", "CPUs to run on, such as 0-3,8.", metavar="LIST", parse=cpu_numbers, of=HOST
+    )
+    size_bytes: int | None = option(
+        "--size", "Working set of a case: all arrays, all threads.", metavar="SIZE", parse=size
+    )
+    budget_s: float | None = option(
+        "--budget",
+        "Time that all measuring may take; default: 15s, 60s a study.",
+        metavar="TIME",
+        parse=duration,
+        changes_cases=False,
+    )
+    sweep: str | None = option(
+        "--sweep", "The rate over sizes or threads.", metavar="size|threads", parse=word, panel=STUDY, known=SWEEPS
+    )
+    sweep_range: tuple[int, int] | None = option(
+        "--range", "The sweep's ends: 4KiB-64MiB, 1-16.", metavar="LOW-HIGH", parse=ends, panel=STUDY
+    )
+    latency: bool = option("--latency", "The time of one load, idle and under load.", default=False, panel=STUDY)
+    numa: bool = option("--numa", "Each node's cores on each node's memory.", default=False, panel=STUDY, of=HOST)
+    mixes: tuple[str, ...] | None = option(
+        "--mix",
+        "Reads to writes: 1:0, 3:1, 2:1, 1:1, or all.",
+        metavar="R:W,..",
+        parse=ratios,
+        panel=STUDY,
+        known=tuple(MIXES),
+        of=HOST,
+    )
+    zeros: bool = option("--zeros", "Whether writing zeros is a short cut here.", default=False, panel=STUDY, of=HOST)
+    devices: tuple[str, ...] | None = option(
+        "--device", "GPUs by number; default: 0.", metavar="N,..|all", parse=words, panel=GPU, of=DEVICE
+    )
+    host_memory: tuple[str, ...] | None = option(
+        "--host-memory",
+        "What a GPU copies from: pinned, pageable, write_combined.",
+        metavar="M,..",
+        parse=words,
+        panel=GPU,
+        known=HOST_MEMORY,
+        of=PCIE,
+    )
+    memory: str | None = option("--memory", changes_cases=False)
+    sockets: int | None = option("--sockets", changes_cases=False)
     # Not saved: who said it stands in the record's theory, and the modules among the machine's facts.
     memory_source: str = "--memory"
     saved_facts: Facts | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Raise UsageError for a value that no machine could serve; the rest is for the plan to say."""
-        for option, values in (
-            ("--kernel", self.kernels),
-            ("--engine", self.engines),
-            ("--stores", self.stores),
-            ("--threads", self.threads),
-            ("--mix", self.mixes),
-            ("--device", self.devices),
-            ("--host-memory", self.host_memory),
-        ):
-            if values is not None and not values:
-                raise UsageError(f"{option} names nothing", "leave it out for all")
-        if self.cpus is not None and not self.cpus:
-            raise UsageError("--cpus names no CPU", "leave it out for all")
+        for one, told in options_of(MeasureOptions):
+            value = getattr(self, one.name)
+            if takes_several(one) and value is not None and not value:
+                what = "no CPU" if one.name == "cpus" else "nothing"
+                raise UsageError(f"{told.name} names {what}", "leave it out for all")
         if self.budget_s is not None and not (0 < self.budget_s < math.inf):
             raise UsageError(f"--budget {self.budget_s} is no time", "give seconds above zero")
-        for option, number in (("--size", self.size_bytes), ("--sockets", self.sockets)):
+        for name, number in (("--size", self.size_bytes), ("--sockets", self.sockets)):
             if number is not None and (not isinstance(number, int) or number < 1):
-                raise UsageError(f"{option} {number} is not possible", "give a whole number above zero")
-        _check_one_of("--stores", self.stores, STORES)
-        _check_one_of("--sweep", None if self.sweep is None else (self.sweep,), SWEEPS)
-        _check_one_of("--mix", self.mixes, tuple(MIXES))
-        _check_one_of("--host-memory", self.host_memory, HOST_MEMORY)
+                raise UsageError(f"{name} {number} is not possible", "give a whole number above zero")
+        self._check_known()
         for name in self.devices or ():
             if name != ALL_DEVICES and not (name.isascii() and name.isdecimal() and len(name) <= LONGEST_NUMBER):
                 raise UsageError(f"--device {name!a} is not a number of a GPU", "give numbers or all, such as 0,1")
         self._check_range()
         self._check_target()
 
+    def _check_known(self) -> None:
+        """Raise UsageError for a name that is none of those that its option takes."""
+        for one, told in options_of(MeasureOptions):
+            value = getattr(self, one.name)
+            if not told.known or value is None:
+                continue
+            unknown = [name for name in (value if takes_several(one) else (value,)) if name not in told.known]
+            if unknown:
+                raise UsageError(f"{told.name} {unknown[0]!a} is not known", f"choose from {', '.join(told.known)}")
+
     def _check_target(self) -> None:
         """Raise UsageError for options that the target has no use for."""
         if self.target == HOST:
-            self._refuse({"--device": self.devices, "--host-memory": self.host_memory}, "device, pcie and all")
+            self._refuse(self._given_of(DEVICE, PCIE), "device, pcie and all")
         if self.target in (DEVICE, PCIE):
-            given = {"--threads": self.threads, "--cpus": self.cpus, "--stores": self.stores, "--mix": self.mixes}
-            self._refuse(given | {"--numa": self.numa, "--zeros": self.zeros}, "host")
+            self._refuse(self._given_of(HOST), "host")
             self._refuse({"--sweep threads": self.sweep == THREAD_SWEEP}, "host")
         if self.target == DEVICE:
-            self._refuse({"--host-memory": self.host_memory}, "pcie and all")
+            self._refuse(self._given_of(PCIE), "pcie and all")
         if self.target == PCIE:
             self._refuse({"--latency": self.latency}, "host and device: `--sweep size` shows the latency of a link")
 
+    def _given_of(self, *targets: str) -> dict[str, object]:
+        """Return the options that have a meaning for these kinds of target alone, with their values."""
+        return {told.name: getattr(self, one.name) for one, told in options_of(MeasureOptions) if told.of in targets}
+
     def _refuse(self, given: Mapping[str, object], whose: str) -> None:
-        for option, value in given.items():
+        for name, value in given.items():
             if value:
-                raise UsageError(f"{option} has no meaning for {self.target}", f"it is of {whose}")
+                raise UsageError(f"{name} has no meaning for {self.target}", f"it is of {whose}")
 
     @property
     def asks_for_gpu(self) -> bool:
@@ -141,12 +220,19 @@ class MeasureOptions:
     @property
     def given_memory(self) -> GivenMemory:
         """The memory that the user names."""
+        from bandwidth.ceilings.host import GivenMemory  # with the catalog, which the command line starts without
+
         return GivenMemory(self.memory, self.memory_source, self.sockets)
+
+    @property
+    def studies(self) -> StudyOptions:
+        """What is asked for in place of the table."""
+        return StudyOptions(self.sweep, self.sweep_range, self.latency, self.numa, self.mixes, self.zeros)
 
     @property
     def is_study(self) -> bool:
         """Whether something is asked for that takes the place of the table."""
-        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
+        return bool(self.studies)
 
     @property
     def allowed_s(self) -> float:
@@ -156,9 +242,3 @@ class MeasureOptions:
         studies = sum((self.sweep is not None, self.numa, self.latency))
         tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
-
-
-def _check_one_of(option: str, values: tuple[str, ...] | None, known: tuple[str, ...]) -> None:
-    unknown = [value for value in values or () if value not in known]
-    if unknown:
-        raise UsageError(f"{option} {unknown[0]!a} is not known", f"choose from {', '.join(known)}")

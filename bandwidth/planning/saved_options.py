@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import Field, fields
 from typing import Any, get_type_hints
 
 from bandwidth.cpu_list import format_cpu_list
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.planning.options import CHANGES_CASES, OPTION, SIZE_SWEEP, MeasureOptions
+from bandwidth.planning.option import Option, cpu_numbers, ends, options_of, size
+from bandwidth.planning.options import SIZE_SWEEP, MeasureOptions
 from bandwidth.units import size_option
 
 TARGET = "target"
@@ -23,7 +23,8 @@ def options_to_json(options: MeasureOptions) -> dict[str, Any]:
 
     Times are seconds, sizes bytes.
     """
-    given = {one.name: getattr(options, one.name) for one in _saved() if getattr(options, one.name) != one.default}
+    values = {one.name: (getattr(options, one.name), one.default) for one, _ in options_of(MeasureOptions)}
+    given = {name: value for name, (value, default) in values.items() if value != default}
     return {TARGET: options.target} | {
         name: list(value) if isinstance(value, tuple) else value for name, value in given.items()
     }
@@ -37,7 +38,7 @@ def options_from_json(saved: Mapping[str, Any]) -> MeasureOptions:
     from pydantic import TypeAdapter, ValidationError
 
     hints, found = get_type_hints(MeasureOptions), {}
-    for name in (TARGET, *(one.name for one in _saved())):
+    for name in (TARGET, *(one.name for one, _ in options_of(MeasureOptions))):
         if name in saved:
             try:
                 found[name] = TypeAdapter(hints[name]).validate_json(json.dumps(saved[name]), strict=True)
@@ -55,25 +56,20 @@ def asked_words(saved: Mapping[str, Any]) -> str:
     Equal texts mean that the same was asked: the order in which names were given does not count.
     """
     words = [str(saved.get(TARGET, ""))]
-    for one in sorted(_saved(), key=lambda one: str(one.metadata[OPTION])):
+    for one, option in sorted(options_of(MeasureOptions), key=lambda pair: pair[1].name):
         value = saved.get(one.name, one.default)
-        if one.metadata[CHANGES_CASES] and value != one.default:
-            is_size = one.name == "size_bytes" or (one.name == "sweep_range" and saved.get("sweep") == SIZE_SWEEP)
-            words.append(f"{one.metadata[OPTION]} {_written(one.name, value, is_size=is_size)}".strip())
+        if option.changes_cases and value != one.default:
+            is_size = option.parse is size or (option.parse is ends and saved.get("sweep") == SIZE_SWEEP)
+            words.append(f"{option.name} {_written(option, value, is_size=is_size)}".strip())
     return " ".join(words)
 
 
-def _saved() -> tuple[Field[Any], ...]:
-    """Return the fields that a record keeps, apart from the target."""
-    return tuple(one for one in fields(MeasureOptions) if OPTION in one.metadata)
-
-
-def _written(name: str, value: Any, *, is_size: bool) -> str:
+def _written(option: Option, value: Any, *, is_size: bool) -> str:
     """Return a value as its option takes it, nothing for one that is only switched on."""
     if value is True:
         return ""
     parts = list(value) if isinstance(value, (list, tuple)) else [value]
-    if name == "cpus" and all(type(cpu) is int and cpu >= 0 for cpu in parts):
+    if option.parse is cpu_numbers and all(type(cpu) is int and cpu >= 0 for cpu in parts):
         return format_cpu_list(parts)
     texts = [size_option(part) if is_size and type(part) is int else str(part) for part in parts]
-    return "-".join(texts) if name == "sweep_range" else ",".join(sorted(texts))
+    return "-".join(texts) if option.parse is ends else ",".join(sorted(texts))

@@ -10,7 +10,7 @@ from bandwidth.engines.interface import EngineEntry
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import UsageError
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, HOST, TARGETS
+from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, DEVICE, HOST, LINK_PATHS, TARGETS
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,38 @@ def choose_kernels(names: Sequence[str] | None, engines: Sequence[EngineEntry]) 
 def _not_used(engine: EngineEntry) -> str:
     lacks = engine.lacks()
     return f"{engine.name}, which is not used here{f' ({lacks})' if lacks else ''}"
+
+
+def is_gpu_only(kernels: Sequence[str] | None, engines: Sequence[str] | None) -> bool:
+    """Return whether with `all` only GPUs are meant: by the engines, or by kernels that no engine of the host has."""
+    if engines is not None and not any(name in engines_of(HOST) for name in engines):
+        return True
+    return bool(kernels) and set(kernels or ()) <= _gpu_kernels() - _host_kernels(engines)
+
+
+def kernels_for_host(kernels: Sequence[str] | None, engines: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return the kernels without those that only a GPU has, for where a GPU is measured too."""
+    if kernels is None:
+        return None
+    known, others = _host_kernels(engines), _gpu_kernels()
+    return tuple(name for name in kernels if name in known or name not in others)
+
+
+def engines_for_host(engines: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return the engines without those of a GPU, for where a GPU is measured too."""
+    if engines is None:
+        return None
+    return tuple(name for name in engines if name in engines_of(HOST) or name not in ENGINES)
+
+
+def _host_kernels(engines: Sequence[str] | None) -> set[str]:
+    """Return the kernels of the host's engines that are meant and here."""
+    meant = [entry for name, entry in engines_of(HOST).items() if engines is None or name in engines]
+    return {kernel for entry in meant if not entry.lacks() for kernel in entry.kernels}
+
+
+def _gpu_kernels() -> set[str]:
+    return {kernel for entry in engines_of(DEVICE).values() for kernel in entry.kernels} | {*LINK_PATHS}
 
 
 def restricted(topology: Topology, cpus: Sequence[int] | None) -> Topology:

@@ -11,7 +11,6 @@ from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES, kernel_of
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.memory import usable_memory_bytes
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.options import MeasureOptions
 from bandwidth.results import Case
 from bandwidth.units import KIBI, format_size
 
@@ -28,6 +27,14 @@ MOST_SHRINKING_STEPS = 400
 ORDER_PART = 16
 
 CpuSet = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AskedSizes:
+    """Sizes that were asked for, None where the machine decides: a case's working set, the upper end of a sweep."""
+
+    working_set_bytes: int | None = None
+    range_end: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def sizings_of(size_bytes: int | None, topology: Topology, cpu_sets: Iterable[Cp
 def fitted(
     build: Callable[[Sizings], list[Case]],
     sizings: Sizings,
-    options: MeasureOptions,
+    asked: AskedSizes,
     facts: Facts,
     topology: Topology,
 ) -> tuple[list[Case], Sizings]:
@@ -80,13 +87,12 @@ def fitted(
     smaller = _shrunk(build, sizings, room, topology)
     short = f"needs {format_size(needed)} of memory in all, {format_size(usable)} may be used"
     if smaller is None:  # a range of sizes does not follow the others
-        high = 0 if options.sweep_range is None else options.sweep_range[1]
-        raise UsageError(f"--range up to {format_size(high)} {short}", "give a smaller end")
-    if options.size_bytes is not None:
+        raise UsageError(f"--range up to {format_size(asked.range_end or 0)} {short}", "give a smaller end")
+    if asked.working_set_bytes is not None:
         share = min(smaller[cpus].wanted_bytes / sizings[cpus].wanted_bytes for cpus in sizings)
-        most = int(options.size_bytes * share) // KIBI**2
+        most = int(asked.working_set_bytes * share) // KIBI**2
         raise UsageError(
-            f"--size {format_size(options.size_bytes)} {short}", f"give at most {most}MiB, or ask for less at once"
+            f"--size {format_size(asked.working_set_bytes)} {short}", f"give at most {most}MiB, or ask for less at once"
         )
     why = f"{format_size(usable)} of free memory allow no more"
     capped = {cpus: replace(sizing, why=f"{why}; {sizing.why}") for cpus, sizing in smaller.items()}

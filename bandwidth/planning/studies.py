@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.engines.interface import EngineEntry
 from bandwidth.errors import UsageError
 from bandwidth.kernels import KERNELS, MIXES, ORDINARY, STREAMING
-from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench
-from bandwidth.planning.options import SIZE_SWEEP, MeasureOptions
-from bandwidth.planning.selection import Crew, check_thread_count, choose_crews, cpus_of
+from bandwidth.planning.options import SIZE_SWEEP, StudyOptions
+from bandwidth.planning.selection import Crew, check_thread_count, cpus_of
 from bandwidth.planning.sizing import CpuSet, Sizing, Sizings
 from bandwidth.results import Case
 from bandwidth.units import format_size
@@ -26,6 +24,8 @@ SWEEP_KERNELS = ("read",)
 SCALING_KERNELS = ("read", "copy")
 NODE_KERNELS = ("read", "copy")
 
+Ends = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Study:
@@ -36,10 +36,11 @@ class Study:
     notes: tuple[str, ...] = ()
 
 
-def studies_of(options: MeasureOptions, bench: Bench) -> Study:
-    """Return all that the options ask for, as one. Raises UsageError for what this machine cannot serve."""
-    _check_meaning(options)
-    studies = list(_asked(options, bench))
+def studies_of(asked: StudyOptions, bench: Bench) -> Study:
+    """Return all that is asked for, as one. Raises UsageError for what this machine cannot serve."""
+    if asked.sweep is None and not asked.numa:
+        _check_meaning(bench, has_stores=asked.zeros)
+    studies = list(_asked(asked, bench))
     return Study(
         tuple(dict.fromkeys(cpus for study in studies for cpus in study.cpu_sets)),
         lambda sizings: _each_once(case for study in studies for case in study.build(sizings)),
@@ -47,27 +48,26 @@ def studies_of(options: MeasureOptions, bench: Bench) -> Study:
     )
 
 
-def _asked(options: MeasureOptions, bench: Bench) -> Iterator[Study]:
-    if options.sweep is not None:
-        yield _size_sweep(options, bench) if options.sweep == SIZE_SWEEP else _thread_sweep(options, bench)
-    if options.mixes is not None:
-        yield _mixes(options, bench)
-    if options.zeros:
-        yield _zeros(options, bench)
-    if options.numa:
-        yield _nodes(options, bench)
-    if options.latency and not options.numa:
+def _asked(asked: StudyOptions, bench: Bench) -> Iterator[Study]:
+    if asked.sweep is not None:
+        sweep = _size_sweep if asked.sweep == SIZE_SWEEP else _thread_sweep
+        yield sweep(bench, asked.sweep_range)
+    if asked.mixes is not None:
+        yield _mixes(bench, asked.mixes)
+    if asked.zeros:
+        yield _zeros(bench)
+    if asked.numa:
+        yield _nodes(bench, with_latency=asked.latency)
+    elif asked.latency:
         yield _latencies(bench)
-        yield _loaded_latency(options, bench)
+        yield _loaded_latency(bench)
 
 
-def _check_meaning(options: MeasureOptions) -> None:
+def _check_meaning(bench: Bench, *, has_stores: bool) -> None:
     """Raise UsageError for what only sweeps and matrices take, where neither is asked for."""
-    if options.sweep is not None or options.numa:
-        return
-    if options.kernels is not None:
+    if bench.has_named_kernels:
         raise UsageError("--kernel has no meaning with --latency, --mix or --zeros", "leave it out, or add --sweep")
-    if options.stores is not None and not options.zeros:
+    if bench.stores is not None and not has_stores:
         raise UsageError("--stores has no meaning with --latency or --mix", "leave it out, or add --sweep")
 
 
@@ -78,9 +78,9 @@ def _each_once(cases: Iterator[Case]) -> list[Case]:
 # --- sweeps ---------------------------------------------------------------------------------------------------------
 
 
-def _size_sweep(options: MeasureOptions, bench: Bench) -> Study:
-    crews, notes = _crews_in_range(options, choose_crews(options.threads, bench.topology))
-    engine, kernels = _swept(options, bench, SWEEP_KERNELS)
+def _size_sweep(bench: Bench, within: Ends | None) -> Study:
+    crews, notes = (bench.crews, ()) if within is None else _crews_in_range(bench.crews, within)
+    engine, kernels = bench.swept(SWEEP_KERNELS)
     # In a cache an ordinary store writes where it is; a streaming one would send the data to memory.
     stores = bench.stores or (ORDINARY,)
 
@@ -88,7 +88,7 @@ def _size_sweep(options: MeasureOptions, bench: Bench) -> Study:
         cases = []
         for crew in crews:
             sizing = sizings[crew.cpus]
-            for size in _sizes(options, sizing, crew):
+            for size in _sizes(within, sizing, crew):
                 point = replace(sizing, wanted_bytes=size)
                 for name in kernels:
                     kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
@@ -101,14 +101,12 @@ def _size_sweep(options: MeasureOptions, bench: Bench) -> Study:
     return Study(tuple(crew.cpus for crew in crews), build, notes)
 
 
-def _crews_in_range(options: MeasureOptions, crews: Sequence[Crew]) -> tuple[tuple[Crew, ...], tuple[str, ...]]:
+def _crews_in_range(crews: Sequence[Crew], within: Ends) -> tuple[tuple[Crew, ...], tuple[str, ...]]:
     """Return those for whom the range holds a point, and a line on those who are left out. Raises UsageError for none.
 
     Many threads need larger sizes than few: a range within one core's cache is none for them.
     """
-    if options.sweep_range is None:
-        return tuple(crews), ()
-    low, high = options.sweep_range
+    low, high = within
     inside = tuple(crew for crew in crews if points(max(low, _least_bytes(crew)), high))
     least = f"a thread takes {format_size(LEAST_THREAD_BYTES)} at least"
     if not inside:
@@ -129,15 +127,15 @@ def _least_bytes(crew: Crew) -> int:
     return LEAST_THREAD_BYTES * len(crew.cpus)
 
 
-def _thread_sweep(options: MeasureOptions, bench: Bench) -> Study:
-    if options.threads is not None:
+def _thread_sweep(bench: Bench, within: Ends | None) -> Study:
+    if bench.threads is not None:
         raise UsageError("--threads has no meaning in a sweep over threads", "give --range 1-16")
-    low, high = options.sweep_range or (1, len(bench.topology.cores))
+    low, high = within or (1, len(bench.topology.cores))
     for count in (low, high):
         check_thread_count(count, bench.topology, "--range")
     counts = sorted({count for count in points(1, high) if low <= count} | {low, high})
     crews = [Crew(cpus_of(bench.topology, count)) for count in counts]
-    engine, kernels = _swept(options, bench, SCALING_KERNELS)
+    engine, kernels = bench.swept(SCALING_KERNELS)
     stores = bench.stores or (STREAMING,)
 
     def build(sizings: Sizings) -> list[Case]:
@@ -164,9 +162,9 @@ def points(low: int, high: int) -> tuple[int, ...]:
     return tuple(point for point in found if low <= point <= high)
 
 
-def _sizes(options: MeasureOptions, sizing: Sizing, crew: Crew) -> tuple[int, ...]:
+def _sizes(within: Ends | None, sizing: Sizing, crew: Crew) -> tuple[int, ...]:
     """Return the points of a sweep over size: to the first at which the data counts as in memory, or as asked."""
-    low, high = options.sweep_range or (0, _point_from(sizing.wanted_bytes))
+    low, high = within or (0, _point_from(sizing.wanted_bytes))
     return points(max(low, _least_bytes(crew)), high)
 
 
@@ -179,29 +177,17 @@ def _point_from(size_bytes: int) -> int:
     return next(point for point in points(1, 2 * size_bytes) if point >= size_bytes)
 
 
-def _swept(options: MeasureOptions, bench: Bench, default: Sequence[str]) -> tuple[EngineEntry, tuple[str, ...]]:
-    """Return the engine and the kernels of a sweep: the first engine that is there, and what it has of the kernels."""
-    engine = bench.engines[0]
-    asked = default if options.kernels is None else bench.kernels
-    kernels = tuple(name for name in asked if name in engine.kernels)
-    if not kernels:
-        raise UsageError(
-            f"--engine {engine.name} has none of these kernels", f"choose from {', '.join(engine.kernels)}"
-        )
-    return engine, kernels
-
-
 # --- NUMA -----------------------------------------------------------------------------------------------------------
 
 
-def _nodes(options: MeasureOptions, bench: Bench) -> Study:
+def _nodes(bench: Bench, *, with_latency: bool) -> Study:
     topology = bench.topology
     with_cpus = sorted({core.node for core in topology.cores})
     with_memory = topology.memory_nodes_allowed or tuple(with_cpus)
     if len(set(with_cpus) | set(with_memory)) < 2:
         return Study((), lambda _: [], ("This machine has one NUMA node: no memory is remote.",))
-    crews = {node: _node_crew(options, topology, node) for node in with_cpus}
-    engine, kernels = _swept(options, bench, NODE_KERNELS)
+    crews = {node: _node_crew(bench, node) for node in with_cpus}
+    engine, kernels = bench.swept(NODE_KERNELS)
     stores = bench.stores or (STREAMING,)
     notes = tuple(
         f"NUMA node {node} has memory and no processor (CXL, HBM in flat mode, or a device's)."
@@ -217,7 +203,7 @@ def _nodes(options: MeasureOptions, bench: Bench) -> Study:
                 for name in kernels:
                     kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
                     cases += [bench.case(engine, KERNELS[name], crew, sizing, kind, variant) for kind in kinds]
-                if options.latency and bench.engine("native"):
+                if with_latency and bench.engine("native"):
                     one = sizings[crew.cpus[:1]]
                     cases.append(bench.latency_case(Crew(crew.cpus[:1]), one, variant))
         return cases
@@ -226,11 +212,13 @@ def _nodes(options: MeasureOptions, bench: Bench) -> Study:
     return Study(tuple(dict.fromkeys(sets)), build, notes)
 
 
-def _node_crew(options: MeasureOptions, topology: Topology, node: int) -> Crew:
+def _node_crew(bench: Bench, node: int) -> Crew:
     """Return the cores of a node, or as many of its CPUs as `--threads` asks for."""
-    cores = [core for core in topology.cores if core.node == node]
-    own = replace(topology, cores=tuple(cores), cpus_allowed=tuple(sorted(cpu for core in cores for cpu in core.cpus)))
-    return choose_crews(options.threads or ("all",), own)[0]
+    cores = [core for core in bench.topology.cores if core.node == node]
+    own = replace(
+        bench.topology, cores=tuple(cores), cpus_allowed=tuple(sorted(cpu for core in cores for cpu in core.cpus))
+    )
+    return bench.largest_crew_of(own)
 
 
 # --- latency --------------------------------------------------------------------------------------------------------
@@ -264,8 +252,8 @@ def _latencies(bench: Bench) -> Study:
     return Study(tuple(crew.cpus for crew in crews), build)
 
 
-def _loaded_latency(options: MeasureOptions, bench: Bench) -> Study:
-    crew = choose_crews(options.threads or ("all",), bench.topology)[0]
+def _loaded_latency(bench: Bench) -> Study:
+    crew = bench.largest_crew_of(bench.topology)
     if len(crew.cpus) < 2:
         return Study((), lambda _: [], ("The latency under load needs two threads or more: it was left out.",))
 
@@ -279,33 +267,30 @@ def _loaded_latency(options: MeasureOptions, bench: Bench) -> Study:
 # --- mixes and zeros ------------------------------------------------------------------------------------------------
 
 
-def _mixes(options: MeasureOptions, bench: Bench) -> Study:
+def _mixes(bench: Bench, asked: Sequence[str]) -> Study:
     _needs_native(bench, "--mix")
     engine = next(entry for entry in bench.engines if entry.name == "native")
-    crews = choose_crews(options.threads, bench.topology)
-    asked = options.mixes or ()
     rows = [(MIXES[ratio], ORDINARY if KERNELS[MIXES[ratio]].writes else None) for ratio in asked]
 
     def build(sizings: Sizings) -> list[Case]:
         return [
             bench.case(engine, KERNELS[name], crew, sizings[crew.cpus], stores)
-            for crew in crews
+            for crew in bench.crews
             for name, stores in [*rows, ("triad", STREAMING)]
         ]
 
-    return Study(tuple(crew.cpus for crew in crews), build)
+    return Study(tuple(crew.cpus for crew in bench.crews), build)
 
 
-def _zeros(options: MeasureOptions, bench: Bench) -> Study:
-    crews = choose_crews(options.threads, bench.topology)
+def _zeros(bench: Bench) -> Study:
 
     def build(sizings: Sizings) -> list[Case]:
         return [
             bench.case(engine, KERNELS["write"], crew, sizings[crew.cpus], stores, variant)
-            for crew in crews
+            for crew in bench.crews
             for engine in bench.engines
             for stores in bench.stores_of(engine, KERNELS["write"])
             for variant in ({}, {"data": "zeros"})
         ]
 
-    return Study(tuple(crew.cpus for crew in crews), build)
+    return Study(tuple(crew.cpus for crew in bench.crews), build)

@@ -12,17 +12,17 @@ from bandwidth.units import DEFAULT_RATE_UNIT, format_duration, format_rate, for
 SCHEMA = "bandwidth/plan/1"
 
 
-def plan_document(plan: Plan, unit: str = DEFAULT_RATE_UNIT, more: Sequence[Plan] = ()) -> Document:
-    """Return the document of a plan, in the order in which the cases have priority, and of those that follow it."""
-    plans = (plan, *more)
+def plan_document(plans: Sequence[Plan], unit: str = DEFAULT_RATE_UNIT) -> Document:
+    """Return the document of plans that run one after the other, their cases in the order of priority."""
     records = [_record(planned) for one in plans for planned in one.cases]
     lines = [note for one in plans for note in one.notes]
-    unknown = f"The memory's peak is not known here: {plan.theory.reason}; {plan.theory.hint}."
+    theory = plans[0].theory  # of the host's memory, which every plan has
+    unknown = f"The memory's peak is not known here: {theory.reason}; {theory.hint}."
     data = {
         "schema": SCHEMA,
         "budget_s": sum(one.budget_s for one in plans),
         "memory_bytes": next((one.memory_bytes for one in plans if not one.gpus), 0),
-        "memory": plan.theory.to_json(),
+        "memory": theory.to_json(),
         "cases": records,
         "notes": lines,
     }
@@ -33,7 +33,7 @@ def plan_document(plan: Plan, unit: str = DEFAULT_RATE_UNIT, more: Sequence[Plan
     for one in (one for one in plans if one.cases):
         reasons = tuple(dict.fromkeys(planned.why for planned in one.cases))
         blocks += [_table(one, reasons, unit), _legend(reasons), _closing(one)]
-    is_unknown = plan.theory.peak is None and any(not one.gpus for one in plans)
+    is_unknown = theory.peak is None and any(not one.gpus for one in plans)
     return Document((*blocks, *notes), data, records, (unknown,) if is_unknown else ())
 
 

@@ -15,9 +15,10 @@ from bandwidth.machine.reader import SystemReader
 from bandwidth.measuring import lock
 from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME
 from bandwidth.measuring.measure import measure_prepared
-from bandwidth.planning.host import make_plan
+from bandwidth.planning.host import HostPlanner, make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.preparation import Preparation, Surroundings
+from bandwidth.planning.planner import Stage, Surroundings
+from bandwidth.planning.preparation import Preparation
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def preparation(topology=None, **options):
     topology = topology or small_topology(2)
     options = {"size_bytes": 2**22, "budget_s": 1.0, **options}
     asked, here = MeasureOptions(**options), Surroundings(SystemReader(), Facts({}), topology)
-    return Preparation(asked, here, make_plan(asked, here.facts, topology))
+    return Preparation(asked, here, (Stage(HostPlanner(asked, here), make_plan(asked, here.facts, topology)),))
 
 
 def measured(prepared, engine, **seams):
@@ -81,7 +82,7 @@ def test_interrupt_keeps_what_there_is_and_closes():
     record, interrupted, _ = measured(preparation(), engine)
     assert interrupted
     assert engine.is_closed
-    assert len(record.results) + len(record.not_run) == len(preparation().plan.cases)
+    assert len(record.results) + len(record.not_run) == len(preparation().plans[0].cases)
 
 
 def test_each_round_saves_what_there_is():
@@ -125,6 +126,7 @@ def test_one_node_gives_a_record_with_a_note_and_no_results():
 
 def test_nothing_to_measure_is_an_error():
     prepared = preparation(kernels=("copy",))
-    empty = replace(prepared, plan=replace(prepared.plan, cases=(), notes=()))
+    (stage,) = prepared.stages
+    empty = replace(prepared, stages=(replace(stage, plan=replace(stage.plan, cases=(), notes=())),))
     with pytest.raises(BandwidthError, match="there is nothing to measure"):
         measured(empty, ScriptedEngine(lambda case, calls: 0.02))

@@ -57,7 +57,7 @@ def again(record, target, ids=None):
 
 
 def cases_of(preparation):
-    return {one.case.id: one.case for one in preparation.plan.cases}
+    return {one.case.id: one.case for one in preparation.plans[0].cases}
 
 
 HOSTS = [small_topology(4), small_topology(1, None), hybrid_topology(8, 16), two_socket_topology(8, 4, 2)]
@@ -81,8 +81,8 @@ def test_every_plain_result_of_a_host_is_planned_again_as_it_was(machine, topolo
     record = recorded(**{"target": "host", **options})
     wanted, found = again(replace(record, options={}) if is_old else record, "host")
     assert cases_of(found) == wanted
-    assert found.plan.not_run == ()
-    assert found.plan.budget_s == 15.0
+    assert found.plans[0].not_run == ()
+    assert found.plans[0].budget_s == 15.0
 
 
 OF_GPUS = [
@@ -102,7 +102,7 @@ def test_every_result_of_gpus_is_planned_again_as_it_was(machine, options, is_ol
     for target in {one.case.target.partition(":")[0] for one in record.results}:
         wanted, found = again(replace(record, options={}) if is_old else record, target)
         assert cases_of(found) == wanted
-        assert found.plan.not_run == ()
+        assert found.plans[0].not_run == ()
 
 
 def test_only_the_ids_that_are_asked_for_are_planned(machine):

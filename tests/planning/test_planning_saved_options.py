@@ -11,7 +11,8 @@ import pytest
 import bandwidth
 from bandwidth.cli.app import run
 from bandwidth.errors import BandwidthError
-from bandwidth.planning.options import OPTION, MeasureOptions
+from bandwidth.planning.option import options_of
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.saved_options import asked_words, options_from_json, options_to_json
 
 NOT_SAVED = {"memory_source", "saved_facts"}
@@ -31,7 +32,7 @@ def words(**options):
 def test_the_command_line_the_api_and_the_record_have_the_same_options(capsys):
     names = {one.name for one in fields(MeasureOptions)}
     assert set(inspect.signature(bandwidth.measure).parameters) == names - NOT_SAVED
-    saved = {one.name: one.metadata[OPTION] for one in fields(MeasureOptions) if OPTION in one.metadata}
+    saved = {one.name: option.name for one, option in options_of(MeasureOptions)}
     assert set(saved) == names - NOT_SAVED - {"target"}
     assert run(["measure", "--help"]) == 0
     told = capsys.readouterr().out

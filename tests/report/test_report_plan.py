@@ -13,7 +13,7 @@ from bandwidth.report.plan import plan_document
 
 
 def text_of(topology, **options):
-    return render(plan_document(make_plan(MeasureOptions(**options), Facts({}), topology)), "table")
+    return render(plan_document([make_plan(MeasureOptions(**options), Facts({}), topology)]), "table")
 
 
 def test_one_reason_stands_below_and_an_unknown_theory_has_no_column():

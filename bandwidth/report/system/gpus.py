@@ -11,14 +11,13 @@ from itertools import chain
 
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.device import Device
+from bandwidth.ceilings.gpu import attribute_peak_bytes_per_s, attribute_peak_working
+from bandwidth.ceilings.link import named_link_peak
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts, Json
-from bandwidth.machine.gpu_attributes import attribute_peak_bytes_per_s, attribute_peak_working
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN, counted_name, counted_names
-from bandwidth.theory import Counts
 from bandwidth.theory.formula import MT_PER_GT
-from bandwidth.theory.notation import notation_peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal, format_rate, format_size, rate_unit_factor
 
 _ADDRESS, _MOST, _NOW = "PCI address", "link at most", "link now"
@@ -203,7 +202,7 @@ def _peak(gpu: Mapping[str, Json], unit: str) -> str:
     if gpu.get("vendor") != "NVIDIA" or clock is None or width is None:
         return ""
     attributes = (round(clock * _KHZ_PER_MHZ), round(width))
-    rate = format_rate(attribute_peak_bytes_per_s(*attributes), unit)
+    rate = format_rate(attribute_peak_bytes_per_s(*attributes) or 0.0, unit)
     return f"{attribute_peak_working(*attributes)} = {rate} {unit}"
 
 
@@ -233,10 +232,8 @@ def _generation(gpu: Mapping[str, Json], when: str) -> str:
 
 
 def _with_coded_rate(link: str, unit: str) -> str:
-    try:
-        return f"{link}, {format_rate(notation_peak(link, Counts()).bytes_per_s, unit)} {unit} each way"
-    except BandwidthError:
-        return link  # no lanes are known, or no such generation
+    peak = named_link_peak(link)
+    return link if peak is None else f"{link}, {format_rate(peak.bytes_per_s, unit)} {unit} each way"
 
 
 def _power_limit(gpu: Mapping[str, Json]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from bandwidth.analysis.curves import SizeCurve
 from bandwidth.analysis.grouping import grouped
 from bandwidth.analysis.transfer_fit import transfer_fit
-from bandwidth.ceilings.gpu import link_peak
+from bandwidth.ceilings.link import link_peak
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.labels import (

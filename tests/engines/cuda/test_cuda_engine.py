@@ -12,6 +12,7 @@ import pytest
 from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation, OutOfMemoryError, StandIn
 
 from bandwidth import own_process
+from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.engines.cuda import contents as cuda_contents
 from bandwidth.engines.cuda import timing as cuda_timing
 from bandwidth.engines.cuda.cases import needed_bytes
@@ -614,14 +615,14 @@ def test_the_facts_of_every_device():
     first, second = devices(StandIn(devices=2), reader)
     assert (second.number, second.name, second.address, second.numa_node) == (1, "Stand-in", "0000:02:00.0", 1)
     assert first.numa_node is None
-    assert first.peak_bytes_per_s == 2 * 3_201_000_000 * 6144 / 8
+    assert gpu_peak_bytes_per_s(first) == 2 * 3_201_000_000 * 6144 / 8
     assert (first.driver_version, first.runtime_version, first.compute_capability) == ("12.8", "12.9", "9.0")
-    assert dataclasses.replace(first, memory_clock_khz=0).peak_bytes_per_s is None
+    assert gpu_peak_bytes_per_s(dataclasses.replace(first, memory_clock_khz=0)) is None
 
 
 def test_an_attribute_that_the_driver_does_not_know_is_zero():
     (facts,) = devices(StandIn(raises={"deviceGetAttribute": CUDARuntimeError(1)}))
-    assert facts.peak_bytes_per_s is None
+    assert gpu_peak_bytes_per_s(facts) is None
 
 
 def test_only_the_devices_that_are_meant_are_opened():

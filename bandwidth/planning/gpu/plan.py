@@ -6,10 +6,10 @@ way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.ceilings.gpu import DeviceTheory, device_theories
+from bandwidth.ceilings.gpu import GpuTheory, gpu_theories, gpu_theory
 from bandwidth.ceilings.host import HostTheory
 from bandwidth.engines.interface import DeviceMaker, EngineEntry
 from bandwidth.errors import BandwidthError, UsageError
@@ -22,6 +22,7 @@ from bandwidth.planning.options import (
     ALL_TARGETS,
     DEFAULT_BUDGET_S,
     DEVICE,
+    LINK_PATHS,
     PAGEABLE,
     PCIE,
     PINNED,
@@ -55,7 +56,6 @@ LINK_EXTRA_BYTES = 65 * MIB
 # The cases that every pair of GPUs adds take so long.
 PEER_CASE_S = 0.4
 
-LINK_PATHS = ("h2d", "d2h", "bidirectional")
 TOGETHER_PATHS = ("triad", "copy", "read")
 SWEPT_PATHS = ("read",)
 _COPIES = {"memcpy": (1, 1), "memset": (0, 1)}
@@ -112,7 +112,7 @@ def make_gpu_plan(
         raise AssertionError(f"{entry.name} is no engine of GPUs")
     scene = _Scene(options, entry, entry.maker(), tuple(gpus), usable_memory_bytes(facts))
     _check_kernels(scene)
-    theories = device_theories(gpus, facts)
+    theories = gpu_theories(gpus, facts)
     planned = [*(_studies(scene, theories) if options.is_study else _table(scene, theories))]
     cases = list({one.case.id: one for one in planned}.values())
     return Plan(
@@ -148,7 +148,7 @@ def _check_kernels(scene: _Scene) -> None:
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
-def _table(scene: _Scene, theories: Mapping[int, DeviceTheory]) -> Iterator[PlannedCase]:
+def _table(scene: _Scene, theories: Mapping[int, GpuTheory]) -> Iterator[PlannedCase]:
     for gpu in scene.gpus:
         yield from (_planned_pass(scene, path, [gpu], theories) for path in scene.paths)
     links = [case for gpu in scene.gpus for case in _links(scene, [gpu])]
@@ -163,25 +163,10 @@ def _table(scene: _Scene, theories: Mapping[int, DeviceTheory]) -> Iterator[Plan
         yield from (PlannedCase(case, "between two devices") for case in _peers(scene))
 
 
-def _planned_pass(
-    scene: _Scene, path: str, gpus: Sequence[GpuFacts], theories: Mapping[int, DeviceTheory]
-) -> PlannedCase:
+def _planned_pass(scene: _Scene, path: str, gpus: Sequence[GpuFacts], theories: Mapping[int, GpuTheory]) -> PlannedCase:
     array_bytes, why = _array_bytes(scene, path, gpus)
     case = device_case(scene.entry.name, path, gpus, array_bytes)
-    return _with_theory(case, why, gpus, theories)
-
-
-def _with_theory(case: Case, why: str, gpus: Sequence[GpuFacts], theories: Mapping[int, DeviceTheory]) -> PlannedCase:
-    if not case.meets_dram_rule:
-        return PlannedCase(case, why)
-    own = [theories[gpu.number] for gpu in gpus]
-    peak, vendor = _sum(one.bytes_per_s for one in own), _sum(one.vendor_bytes_per_s for one in own)
-    return PlannedCase(case, why, peak, own[0].source if peak is not None else None, vendor)
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = list(values)
-    return None if None in known else sum(value for value in known if value is not None)
+    return PlannedCase(case, why, *gpu_theory(case, theories))
 
 
 def _array_bytes(scene: _Scene, path: str, gpus: Sequence[GpuFacts]) -> tuple[int, str]:
@@ -272,7 +257,7 @@ def _peers(scene: _Scene) -> Iterator[Case]:
 # --- studies --------------------------------------------------------------------------------------------------------
 
 
-def _studies(scene: _Scene, theories: Mapping[int, DeviceTheory]) -> Iterator[PlannedCase]:
+def _studies(scene: _Scene, theories: Mapping[int, GpuTheory]) -> Iterator[PlannedCase]:
     for gpu in scene.gpus:
         if scene.options.sweep == SIZE_SWEEP:
             yield from _size_sweep(scene, gpu, theories)
@@ -281,7 +266,7 @@ def _studies(scene: _Scene, theories: Mapping[int, DeviceTheory]) -> Iterator[Pl
             yield from (PlannedCase(case, "a point of the sweep") for case in _latencies(scene, gpu))
 
 
-def _size_sweep(scene: _Scene, gpu: GpuFacts, theories: Mapping[int, DeviceTheory]) -> Iterator[PlannedCase]:
+def _size_sweep(scene: _Scene, gpu: GpuFacts, theories: Mapping[int, GpuTheory]) -> Iterator[PlannedCase]:
     paths = scene.paths if scene.options.kernels is not None else tuple(p for p in SWEPT_PATHS if p in scene.paths)
     for path in paths:
         low, high = _ends(scene, LEAST_SWEPT_BYTES, gpu)
@@ -290,7 +275,7 @@ def _size_sweep(scene: _Scene, gpu: GpuFacts, theories: Mapping[int, DeviceTheor
         for size in sorted(sizes, key=lambda size: size & (size - 1) != 0):
             array = max(size // _arrays(path) // WORD_BYTES, 1) * WORD_BYTES
             case = device_case(scene.entry.name, path, [gpu], array, sweep_point=size)
-            yield _with_theory(case, "a point of the sweep", [gpu], theories)
+            yield PlannedCase(case, "a point of the sweep", *gpu_theory(case, theories))
 
 
 def _ends(scene: _Scene, low: int, gpu: GpuFacts) -> tuple[int, int]:
