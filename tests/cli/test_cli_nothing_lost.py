@@ -181,7 +181,7 @@ def test_what_a_check_measured_is_kept_too(
     other = replace(record, machine={"cpu_model": cpu_model})
     save(other, examine(other), Path("sound.json"))
     Path("gone").mkdir()
-    monkeypatch.setattr(checked_now, "prepare_again", lambda *_: SimpleNamespace(plan=SimpleNamespace(cases=())))
+    monkeypatch.setattr(checked_now, "prepare_again", lambda *_: SimpleNamespace(plans=()))
     monkeypatch.setattr(checked_now, "measure_prepared", lambda *_, **__: (Path("gone").rmdir(), (record, False))[1])
     asked = ("check", "--measure", "host", "--baseline", "sound.json", "--save", "gone/now.json")
     assert run(asked) == (2 if cpu_model == "A" else 1)
