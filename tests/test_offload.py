@@ -18,9 +18,9 @@ from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.offload.answer import Timed, answer, lines, telling_line
-from bandwidth.offload.figures import LINK_LATENCY, PAGEABLE, Asked, Figure, Figures, Source, find_figures
 from bandwidth.offload.model import Cache, Model, Work
 from bandwidth.offload.now import check_gpu, end_to_end, measured_now, with_way_back
+from bandwidth.offload.sources import LINK_LATENCY, PAGEABLE, Asked, Figure, Figures, Source, find_figures
 
 GB, MB = 10**9, 10**6
 MIB = 1024**2

@@ -28,8 +28,8 @@ from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_percentag
 
 if TYPE_CHECKING:
     from bandwidth.offload.answer import Answer
-    from bandwidth.offload.figures import Asked, Figures, Source
     from bandwidth.offload.model import Work
+    from bandwidth.offload.sources import Asked, Figures, Source
 
 FIGURES, WORK, LATENCY = "Where the figures come from", "The work", "What a call costs"
 SIZES = "1MB,10MB,100MB,1GB,10GB"
@@ -141,7 +141,7 @@ def offload(
 
     bandwidth offload --measured
     """
-    from bandwidth.offload.figures import PAGEABLE, PINNED, Asked
+    from bandwidth.offload.sources import PAGEABLE, PINNED, Asked
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     use_specs(specs_folder)
@@ -191,8 +191,8 @@ def _answer(
 
 
 def _figures(asked: Asked, budget_s: float | None) -> Figures:
-    from bandwidth.offload.figures import find_figures
     from bandwidth.offload.now import measured_now
+    from bandwidth.offload.sources import find_figures
 
     if budget_s is None:
         return find_figures(asked)
@@ -266,7 +266,7 @@ def _result(text: str) -> tuple[int, float]:
 
 
 def _sources(paths: list[Path]) -> tuple[Source, ...]:
-    from bandwidth.offload.figures import Source
+    from bandwidth.offload.sources import Source
     from bandwidth.results.files import load
 
     return tuple(Source(path.name, load(path)) for path in paths)

@@ -55,7 +55,7 @@ class Engine(Protocol):
 
 
 # Asked for the state of a device by its PCI address while work is under way there: names and numbers.
-Look = Callable[[str], Mapping[str, float]]
+Telemetry = Callable[[str], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Site:
 
     topology: Topology
     gpus: tuple[GpuFacts, ...] = ()
-    look: Look | None = None
+    telemetry: Telemetry | None = None
 
 
 @dataclass(frozen=True)

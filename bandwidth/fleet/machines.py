@@ -189,7 +189,7 @@ def _group(*fields: Any) -> Group:
 def options_of(command: Sequence[str]) -> str:
     """Return the options of a command line that change what is measured, in one order: `host --kernel copy`.
 
-    It is for records that did not keep them as data (measuring/saved_options.py).
+    It is for records that did not keep them as data (planning/saved_options.py).
     `--kernel=copy` and `--kernel copy` are the same, and so is the order in which options stand.
     """
     words = [*command[2:]] if command[:2] and command[0] == "bandwidth" else [*command[1:]]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.fleet import errand
+from bandwidth.fleet import remote_task as errand
 from bandwidth.fleet.mistakes import TLS_SETTINGS, explain
 
 CONNECT_S = 10.0

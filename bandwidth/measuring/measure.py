@@ -12,7 +12,7 @@ from typing import Any
 from bandwidth.ceilings.link import with_link_theories
 from bandwidth.collector import without_collector
 from bandwidth.engines.host.workers import worker_threads
-from bandwidth.engines.interface import Engine, Look
+from bandwidth.engines.interface import Engine, Telemetry
 from bandwidth.engines.registry import make_engines
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.activity import Activity, read_activity
@@ -170,9 +170,9 @@ def _engines(
     """Make the engines that a plan needs, and close them whatever happens."""
     names = tuple(dict.fromkeys(planned.case.engine for planned in plan.cases))
     here = preparation.surroundings
-    with _look(here, plan) as look:
+    with _telemetry(here, plan) as telemetry:
         if make_engine is None:
-            engines = make_engines(names, here.topology, plan.gpus, look)
+            engines = make_engines(names, here.topology, plan.gpus, telemetry)
         else:
             engines = {name: make_engine(name, here.topology) for name in names}
         try:
@@ -183,7 +183,7 @@ def _engines(
 
 
 @contextmanager
-def _look(here: Surroundings, plan: Plan) -> Iterator[Look | None]:
+def _telemetry(here: Surroundings, plan: Plan) -> Iterator[Telemetry | None]:
     """Yield who sees a GPU at work: its driver, and of its link what sysfs tells where the driver does not."""
     if not plan.gpus:
         yield None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bandwidth.offload.figures import PINNED, Figures
 from bandwidth.offload.model import Model, Work
+from bandwidth.offload.sources import PINNED, Figures
 
 # Points of a line over sizes: enough for a curve that looks like one.
 POINTS = 25

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from bandwidth.errors import BandwidthError, InterruptError
 from bandwidth.offload.answer import Timed
-from bandwidth.offload.figures import HOST, KERNELS, PCIE, PINNED, Asked, Source
 from bandwidth.offload.model import Work
+from bandwidth.offload.sources import HOST, KERNELS, PCIE, PINNED, Asked, Source
 
 if TYPE_CHECKING:
     from bandwidth.planning.options import MeasureOptions

@@ -1,4 +1,4 @@
-"""How a case is made: a kernel, an engine, a crew and a size become plain data, with the bytes that it counts."""
+"""How a case is made: a kernel, an engine, a cpu_set and a size become plain data, with the bytes that it counts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bandwidth.kernels import Kernel
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.options import ALL_THREADS
-from bandwidth.planning.selection import Crew, choose_crews
+from bandwidth.planning.selection import CpuSet, choose_cpu_sets
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case, NotRun
 from bandwidth.results.model import ADDRESS_BYTES, LATENCY
 
 PAGE_BYTES = 4096
 LINE_BYTES = 64
-# Loads in one call of a latency: the length of the chain that is compiled (measuring/engines/native_job.py).
+# Loads in one call of a latency: the length of the chain that is compiled (engines/host/native_code/kernel_arguments.py).
 LOADS_PER_CALL = 64
 # Arrays of at least this much are whole pages, rounded up, so that the rule for memory stays met; smaller ones are
 # whole lines, rounded down: a point of a sweep must not spill over the size that it stands for.
@@ -71,13 +71,13 @@ class Bench:
     has_named_kernels: bool = False
 
     @cached_property
-    def crews(self) -> tuple[Crew, ...]:
+    def cpu_sets(self) -> tuple[CpuSet, ...]:
         """Who works, the most threads first. Raises UsageError for more threads than CPUs are allowed."""
-        return choose_crews(self.threads, self.topology)
+        return choose_cpu_sets(self.threads, self.topology)
 
-    def largest_crew_of(self, part: Topology) -> Crew:
-        """Return the most threads asked for on a part of the machine, else one a core. Raises as `crews` does."""
-        return choose_crews(self.threads or (ALL_THREADS,), part)[0]
+    def largest_cpu_set_of(self, part: Topology) -> CpuSet:
+        """Return the most threads asked for on a part of the machine, else one a core. Raises as `cpu_sets` does."""
+        return choose_cpu_sets(self.threads or (ALL_THREADS,), part)[0]
 
     def swept(self, default: Sequence[str]) -> tuple[EngineEntry, tuple[str, ...]]:
         """Return the engine and the kernels of a sweep: the first that is there, and what it has of the kernels.
@@ -107,13 +107,13 @@ class Bench:
         self,
         engine: EngineEntry,
         kernel: Kernel,
-        crew: Crew,
+        cpu_set: CpuSet,
         sizing: Sizing,
         stores: str | None = None,
         variant: Mapping[str, str | int] | None = None,
     ) -> Case:
         """Return the case of a kernel at a size, with what tells it apart."""
-        threads = len(crew.cpus)
+        threads = len(cpu_set.cpus)
         array_bytes = _array_bytes(sizing.wanted_bytes, threads * kernel.arrays) * threads
         named = {**({} if stores is None else {"stores": stores}), **({"mix": kernel.mix} if kernel.mix else {})}
         # Whether NumPy's stores first read the line depends on the C library and the size: not known.
@@ -127,29 +127,29 @@ class Bench:
             bytes_per_call=kernel.stream_bytes(array_bytes),
             payload_bytes_per_call=kernel.payload_bytes(array_bytes),
             traffic_bytes_per_call=traffic,
-            cpus=crew.cpus,
-            variant={**named, **crew.variant, **(variant or {})},
+            cpus=cpu_set.cpus,
+            variant={**named, **cpu_set.variant, **(variant or {})},
             dram_rule_bytes=sizing.dram_rule_bytes,
             caches_known=sizing.caches_known,
-            caches=self.topology.reachable_cache_bytes(crew.cpus),
+            caches=self.topology.reachable_cache_bytes(cpu_set.cpus),
         )
 
-    def latency_case(self, crew: Crew, sizing: Sizing, variant: Mapping[str, str | int]) -> Case:
-        """Return the case of dependent loads over a working set; the crew's first CPU makes them."""
+    def latency_case(self, cpu_set: CpuSet, sizing: Sizing, variant: Mapping[str, str | int]) -> Case:
+        """Return the case of dependent loads over a working set; the cpu_set's first CPU makes them."""
         return Case(
             target="host",
             path=LATENCY,
             engine="native",
-            threads=len(crew.cpus),
+            threads=len(cpu_set.cpus),
             working_set_bytes=max(sizing.wanted_bytes // LINE_BYTES, 2) * LINE_BYTES,
             bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES,
             payload_bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES,
             traffic_bytes_per_call=None,
-            cpus=crew.cpus,
-            variant={**crew.variant, **variant},
+            cpus=cpu_set.cpus,
+            variant={**cpu_set.variant, **variant},
             dram_rule_bytes=sizing.dram_rule_bytes,
             caches_known=sizing.caches_known,
-            caches=self.topology.reachable_cache_bytes(crew.cpus[:1]),
+            caches=self.topology.reachable_cache_bytes(cpu_set.cpus[:1]),
         )
 
 

@@ -17,7 +17,7 @@ from bandwidth.planning.cases import Bench, Plan, PlannedCase
 from bandwidth.planning.options import ALL_TARGETS, HOST, MeasureOptions
 from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import (
-    Crew,
+    CpuSet,
     check_stores,
     check_target,
     choose_engines,
@@ -107,7 +107,7 @@ def _shortness(wanted: Sizings, sizings: Sizings) -> tuple[str, ...]:
 
 def _table(bench: Bench) -> Study:
     """Return the table of all kernels, in the order of importance."""
-    return Study(tuple(crew.cpus for crew in bench.crews), lambda sizings: _cases_by_priority(bench, sizings))
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), lambda sizings: _cases_by_priority(bench, sizings))
 
 
 def _cases_by_priority(bench: Bench, sizings: Sizings) -> list[Case]:
@@ -122,15 +122,15 @@ def _cases_by_priority(bench: Bench, sizings: Sizings) -> list[Case]:
     cases: list[Case] = []
     proven: set[Sizing] = set()
     for stage in (first, rest):
-        for crew in bench.crews:
-            sizing = sizings[crew.cpus]
+        for cpu_set in bench.cpu_sets:
+            sizing = sizings[cpu_set.cpus]
             for name, kernel, stores in stage:
                 engine = bench.engine(name)
                 if engine is None:
                     continue
-                cases.append(bench.case(engine, KERNELS[kernel], crew, sizing, stores))
+                cases.append(bench.case(engine, KERNELS[kernel], cpu_set, sizing, stores))
                 if sizing not in proven:
-                    cases += _size_check(bench, engine, kernel, stores, crew, sizing)
+                    cases += _size_check(bench, engine, kernel, stores, cpu_set, sizing)
                     proven.add(sizing)
     return cases
 
@@ -147,13 +147,13 @@ def _rows(bench: Bench) -> list[tuple[str, str, str | None]]:
 
 
 def _size_check(
-    bench: Bench, engine: EngineEntry, kernel: str, stores: str | None, crew: Crew, sizing: Sizing
+    bench: Bench, engine: EngineEntry, kernel: str, stores: str | None, cpu_set: CpuSet, sizing: Sizing
 ) -> list[Case]:
     """Return the case at half the size, unless the whole is too small for memory: then there is nothing to prove."""
     if sizing.wanted_bytes < sizing.dram_rule_bytes:
         return []
     half = replace(sizing, wanted_bytes=sizing.wanted_bytes // 2)
-    case = bench.case(engine, KERNELS[kernel], crew, half, stores)
+    case = bench.case(engine, KERNELS[kernel], cpu_set, half, stores)
     variant = {**case.variant, "sweep_point": case.working_set_bytes}
     return [replace(case, variant=variant, is_size_check=True)]
 

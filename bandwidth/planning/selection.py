@@ -14,7 +14,7 @@ from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, DEVICE, HOST, L
 
 
 @dataclass(frozen=True)
-class Crew:
+class CpuSet:
     """The CPUs of some threads, and what tells their cases apart where it is not their number."""
 
     cpus: tuple[int, ...]
@@ -123,18 +123,18 @@ def restricted(topology: Topology, cpus: Sequence[int] | None) -> Topology:
     return replace(topology, cores=tuple(core for core in kept if core.cpus), cpus_allowed=tuple(sorted(cpus)))
 
 
-def choose_crews(threads: Sequence[str] | None, topology: Topology) -> tuple[Crew, ...]:
+def choose_cpu_sets(threads: Sequence[str] | None, topology: Topology) -> tuple[CpuSet, ...]:
     """Return who works, the most threads first: as asked, else all cores and one, and each kind of a hybrid's cores.
 
     Raises UsageError for more threads than CPUs are allowed.
     """
     counts = thread_counts(threads, topology)
-    crews = [Crew(cpus_of(topology, count)) for count in counts]
+    cpu_sets = [CpuSet(cpus_of(topology, count)) for count in counts]
     kinds = topology.core_kinds if threads is None else ()
     for kind in kinds if len(kinds) > 1 else ():
         first = tuple(core.cpus[0] for core in topology.of_kind(kind))
-        crews += [Crew(cpus, {"cores": kind}) for cpus in dict.fromkeys((first, first[:1]))]
-    return tuple(sorted(crews, key=lambda crew: -len(crew.cpus)))
+        cpu_sets += [CpuSet(cpus, {"cores": kind}) for cpus in dict.fromkeys((first, first[:1]))]
+    return tuple(sorted(cpu_sets, key=lambda cpu_set: -len(cpu_set.cpus)))
 
 
 def thread_counts(asked: Sequence[str] | None, topology: Topology) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ MOST_SHRINKING_STEPS = 400
 # A latency's cycle is kept beside its memory: four bytes for each line of 64.
 ORDER_PART = 16
 
-CpuSet = tuple[int, ...]
+Cpus = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Sizing:
     caches_known: bool = True
 
 
-Sizings = Mapping[CpuSet, Sizing]
+Sizings = Mapping[Cpus, Sizing]
 
 
 def dram_rule_bytes(topology: Topology, cpus: Iterable[int]) -> int:
@@ -59,7 +59,7 @@ def dram_rule_bytes(topology: Topology, cpus: Iterable[int]) -> int:
     return UNKNOWN_CACHES_BYTES if caches is None else max(CACHE_MULTIPLE * caches, LEAST_DRAM_BYTES)
 
 
-def sizings_of(size_bytes: int | None, topology: Topology, cpu_sets: Iterable[CpuSet]) -> dict[CpuSet, Sizing]:
+def sizings_of(size_bytes: int | None, topology: Topology, cpu_sets: Iterable[Cpus]) -> dict[Cpus, Sizing]:
     """Return the size for each set of CPUs: `size_bytes` where it is given, else the least that counts as memory."""
     return {cpus: _sizing(size_bytes, topology, cpus) for cpus in cpu_sets}
 
@@ -101,7 +101,7 @@ def fitted(
 
 def _shrunk(
     build: Callable[[Sizings], list[Case]], sizings: Sizings, room: int, topology: Topology
-) -> dict[CpuSet, Sizing] | None:
+) -> dict[Cpus, Sizing] | None:
     """Return the sizes made smaller, all by one factor, until their cases fit; None where they never do."""
     found = dict(sizings)
     for _ in range(MOST_SHRINKING_STEPS):
@@ -149,7 +149,7 @@ def _most(cases: Iterable[Case], half: str) -> int:
     return max(case.working_set_bytes * int(getattr(row, half)) // row.arrays for case, row in shares)
 
 
-def _sizing(size_bytes: int | None, topology: Topology, cpus: CpuSet) -> Sizing:
+def _sizing(size_bytes: int | None, topology: Topology, cpus: Cpus) -> Sizing:
     rule, caches = dram_rule_bytes(topology, cpus), topology.last_level_caches(cpus)
     if size_bytes is not None:
         return Sizing(size_bytes, rule, "--size", bool(caches))

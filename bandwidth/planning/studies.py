@@ -9,8 +9,8 @@ from bandwidth.errors import UsageError
 from bandwidth.kernels import KERNELS, MIXES, ORDINARY, STREAMING
 from bandwidth.planning.cases import Bench
 from bandwidth.planning.options import SIZE_SWEEP, StudyOptions
-from bandwidth.planning.selection import Crew, check_thread_count, cpus_of
-from bandwidth.planning.sizing import CpuSet, Sizing, Sizings
+from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_of
+from bandwidth.planning.sizing import Cpus, Sizing, Sizings
 from bandwidth.results import Case
 from bandwidth.units import format_size
 
@@ -31,7 +31,7 @@ Ends = tuple[int, int]
 class Study:
     """Cases in the making: the sets of CPUs whose sizes they need, and how they are built of them; lines to print."""
 
-    cpu_sets: tuple[CpuSet, ...]
+    cpu_sets: tuple[Cpus, ...]
     build: Callable[[Sizings], list[Case]]
     notes: tuple[str, ...] = ()
 
@@ -79,52 +79,52 @@ def _each_once(cases: Iterator[Case]) -> list[Case]:
 
 
 def _size_sweep(bench: Bench, within: Ends | None) -> Study:
-    crews, notes = (bench.crews, ()) if within is None else _crews_in_range(bench.crews, within)
+    cpu_sets, notes = (bench.cpu_sets, ()) if within is None else _cpu_sets_in_range(bench.cpu_sets, within)
     engine, kernels = bench.swept(SWEEP_KERNELS)
     # In a cache an ordinary store writes where it is; a streaming one would send the data to memory.
     stores = bench.stores or (ORDINARY,)
 
     def build(sizings: Sizings) -> list[Case]:
         cases = []
-        for crew in crews:
-            sizing = sizings[crew.cpus]
-            for size in _sizes(within, sizing, crew):
+        for cpu_set in cpu_sets:
+            sizing = sizings[cpu_set.cpus]
+            for size in _sizes(within, sizing, cpu_set):
                 point = replace(sizing, wanted_bytes=size)
                 for name in kernels:
                     kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
                     cases += [
-                        bench.case(engine, KERNELS[name], crew, point, kind, {"sweep_point": size}) for kind in kinds
+                        bench.case(engine, KERNELS[name], cpu_set, point, kind, {"sweep_point": size}) for kind in kinds
                     ]
-        # What a short budget leaves out is to be between the points of all crews, and not one crew's memory.
+        # What a short budget leaves out is to be between the points of all cpu_sets, and not one cpu_set's memory.
         return sorted(cases, key=lambda case: not _is_power_of_two(int(case.variant["sweep_point"])))
 
-    return Study(tuple(crew.cpus for crew in crews), build, notes)
+    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build, notes)
 
 
-def _crews_in_range(crews: Sequence[Crew], within: Ends) -> tuple[tuple[Crew, ...], tuple[str, ...]]:
+def _cpu_sets_in_range(cpu_sets: Sequence[CpuSet], within: Ends) -> tuple[tuple[CpuSet, ...], tuple[str, ...]]:
     """Return those for whom the range holds a point, and a line on those who are left out. Raises UsageError for none.
 
     Many threads need larger sizes than few: a range within one core's cache is none for them.
     """
     low, high = within
-    inside = tuple(crew for crew in crews if points(max(low, _least_bytes(crew)), high))
+    inside = tuple(cpu_set for cpu_set in cpu_sets if points(max(low, _least_bytes(cpu_set)), high))
     least = f"a thread takes {format_size(LEAST_THREAD_BYTES)} at least"
     if not inside:
         raise UsageError(
-            f"--range {format_size(low)}-{format_size(high)} holds no point of a sweep for {_counts(crews)}",
+            f"--range {format_size(low)}-{format_size(high)} holds no point of a sweep for {_counts(cpu_sets)}",
             f"points are powers of two and one and a half of each, and {least}",
         )
-    outside = [crew for crew in crews if crew not in inside]
+    outside = [cpu_set for cpu_set in cpu_sets if cpu_set not in inside]
     return inside, (f"The range holds no size for {_counts(outside)}: {least}.",) if outside else ()
 
 
-def _counts(crews: Sequence[Crew]) -> str:
-    counts = sorted({len(crew.cpus) for crew in crews})
+def _counts(cpu_sets: Sequence[CpuSet]) -> str:
+    counts = sorted({len(cpu_set.cpus) for cpu_set in cpu_sets})
     return "1 thread" if counts == [1] else f"{' or '.join(map(str, counts))} threads"
 
 
-def _least_bytes(crew: Crew) -> int:
-    return LEAST_THREAD_BYTES * len(crew.cpus)
+def _least_bytes(cpu_set: CpuSet) -> int:
+    return LEAST_THREAD_BYTES * len(cpu_set.cpus)
 
 
 def _thread_sweep(bench: Bench, within: Ends | None) -> Study:
@@ -134,20 +134,20 @@ def _thread_sweep(bench: Bench, within: Ends | None) -> Study:
     for count in (low, high):
         check_thread_count(count, bench.topology, "--range")
     counts = sorted({count for count in points(1, high) if low <= count} | {low, high})
-    crews = [Crew(cpus_of(bench.topology, count)) for count in counts]
+    cpu_sets = [CpuSet(cpus_of(bench.topology, count)) for count in counts]
     engine, kernels = bench.swept(SCALING_KERNELS)
     stores = bench.stores or (STREAMING,)
 
     def build(sizings: Sizings) -> list[Case]:
         return [
-            bench.case(engine, KERNELS[name], crew, sizings[crew.cpus], kind)
-            for crew in reversed(crews)
+            bench.case(engine, KERNELS[name], cpu_set, sizings[cpu_set.cpus], kind)
+            for cpu_set in reversed(cpu_sets)
             for name in kernels
             for kind in bench.stores_of(engine, KERNELS[name])
             if kind is None or kind in stores
         ]
 
-    return Study(tuple(crew.cpus for crew in crews), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build)
 
 
 def points(low: int, high: int) -> tuple[int, ...]:
@@ -162,10 +162,10 @@ def points(low: int, high: int) -> tuple[int, ...]:
     return tuple(point for point in found if low <= point <= high)
 
 
-def _sizes(within: Ends | None, sizing: Sizing, crew: Crew) -> tuple[int, ...]:
+def _sizes(within: Ends | None, sizing: Sizing, cpu_set: CpuSet) -> tuple[int, ...]:
     """Return the points of a sweep over size: to the first at which the data counts as in memory, or as asked."""
     low, high = within or (0, _point_from(sizing.wanted_bytes))
-    return points(max(low, _least_bytes(crew)), high)
+    return points(max(low, _least_bytes(cpu_set)), high)
 
 
 def _is_power_of_two(number: int) -> bool:
@@ -186,7 +186,7 @@ def _nodes(bench: Bench, *, with_latency: bool) -> Study:
     with_memory = topology.memory_nodes_allowed or tuple(with_cpus)
     if len(set(with_cpus) | set(with_memory)) < 2:
         return Study((), lambda _: [], ("This machine has one NUMA node: no memory is remote.",))
-    crews = {node: _node_crew(bench, node) for node in with_cpus}
+    cpu_sets = {node: _node_cpu_set(bench, node) for node in with_cpus}
     engine, kernels = bench.swept(NODE_KERNELS)
     stores = bench.stores or (STREAMING,)
     notes = tuple(
@@ -196,29 +196,29 @@ def _nodes(bench: Bench, *, with_latency: bool) -> Study:
 
     def build(sizings: Sizings) -> list[Case]:
         cases = []
-        for near, crew in crews.items():
-            sizing = sizings[crew.cpus]
+        for near, cpu_set in cpu_sets.items():
+            sizing = sizings[cpu_set.cpus]
             for far in with_memory:
                 variant: dict[str, str | int] = {"cpu_node": near, "memory_node": far}
                 for name in kernels:
                     kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
-                    cases += [bench.case(engine, KERNELS[name], crew, sizing, kind, variant) for kind in kinds]
+                    cases += [bench.case(engine, KERNELS[name], cpu_set, sizing, kind, variant) for kind in kinds]
                 if with_latency and bench.engine("native"):
-                    one = sizings[crew.cpus[:1]]
-                    cases.append(bench.latency_case(Crew(crew.cpus[:1]), one, variant))
+                    one = sizings[cpu_set.cpus[:1]]
+                    cases.append(bench.latency_case(CpuSet(cpu_set.cpus[:1]), one, variant))
         return cases
 
-    sets = [cpus for crew in crews.values() for cpus in (crew.cpus, crew.cpus[:1])]
+    sets = [cpus for cpu_set in cpu_sets.values() for cpus in (cpu_set.cpus, cpu_set.cpus[:1])]
     return Study(tuple(dict.fromkeys(sets)), build, notes)
 
 
-def _node_crew(bench: Bench, node: int) -> Crew:
+def _node_cpu_set(bench: Bench, node: int) -> CpuSet:
     """Return the cores of a node, or as many of its CPUs as `--threads` asks for."""
     cores = [core for core in bench.topology.cores if core.node == node]
     own = replace(
         bench.topology, cores=tuple(cores), cpus_allowed=tuple(sorted(cpu for core in cores for cpu in core.cpus))
     )
-    return bench.largest_crew_of(own)
+    return bench.largest_cpu_set_of(own)
 
 
 # --- latency --------------------------------------------------------------------------------------------------------
@@ -233,35 +233,35 @@ def _needs_native(bench: Bench, option: str) -> None:
 
 def _latencies(bench: Bench) -> Study:
     _needs_native(bench, "--latency")
-    crews = [Crew(cpus_of(bench.topology, 1))]
+    cpu_sets = [CpuSet(cpus_of(bench.topology, 1))]
     kinds = bench.topology.core_kinds
     if len(kinds) > 1:
-        crews = [Crew(bench.topology.of_kind(kind)[0].cpus[:1], {"cores": kind}) for kind in kinds]
+        cpu_sets = [CpuSet(bench.topology.of_kind(kind)[0].cpus[:1], {"cores": kind}) for kind in kinds]
 
     def build(sizings: Sizings) -> list[Case]:
         cases = []
-        for crew in crews:
-            sizing = sizings[crew.cpus]
+        for cpu_set in cpu_sets:
+            sizing = sizings[cpu_set.cpus]
             top = _point_from(sizing.wanted_bytes)
             sizes = [point for point in points(LEAST_LATENCY_BYTES, top) if _is_power_of_two(point) or point == top]
             cases += [
-                bench.latency_case(crew, replace(sizing, wanted_bytes=size), {"sweep_point": size}) for size in sizes
+                bench.latency_case(cpu_set, replace(sizing, wanted_bytes=size), {"sweep_point": size}) for size in sizes
             ]
         return cases
 
-    return Study(tuple(crew.cpus for crew in crews), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build)
 
 
 def _loaded_latency(bench: Bench) -> Study:
-    crew = bench.largest_crew_of(bench.topology)
-    if len(crew.cpus) < 2:
+    cpu_set = bench.largest_cpu_set_of(bench.topology)
+    if len(cpu_set.cpus) < 2:
         return Study((), lambda _: [], ("The latency under load needs two threads or more: it was left out.",))
 
     def build(sizings: Sizings) -> list[Case]:
-        sizing = sizings[crew.cpus]
-        return [bench.latency_case(crew, sizing, {"load": f"{percent}%"}) for percent in LOADS]
+        sizing = sizings[cpu_set.cpus]
+        return [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%"}) for percent in LOADS]
 
-    return Study((crew.cpus,), build)
+    return Study((cpu_set.cpus,), build)
 
 
 # --- mixes and zeros ------------------------------------------------------------------------------------------------
@@ -274,23 +274,23 @@ def _mixes(bench: Bench, asked: Sequence[str]) -> Study:
 
     def build(sizings: Sizings) -> list[Case]:
         return [
-            bench.case(engine, KERNELS[name], crew, sizings[crew.cpus], stores)
-            for crew in bench.crews
+            bench.case(engine, KERNELS[name], cpu_set, sizings[cpu_set.cpus], stores)
+            for cpu_set in bench.cpu_sets
             for name, stores in [*rows, ("triad", STREAMING)]
         ]
 
-    return Study(tuple(crew.cpus for crew in bench.crews), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
 
 
 def _zeros(bench: Bench) -> Study:
 
     def build(sizings: Sizings) -> list[Case]:
         return [
-            bench.case(engine, KERNELS["write"], crew, sizings[crew.cpus], stores, variant)
-            for crew in bench.crews
+            bench.case(engine, KERNELS["write"], cpu_set, sizings[cpu_set.cpus], stores, variant)
+            for cpu_set in bench.cpu_sets
             for engine in bench.engines
             for stores in bench.stores_of(engine, KERNELS["write"])
             for variant in ({}, {"data": "zeros"})
         ]
 
-    return Study(tuple(crew.cpus for crew in bench.crews), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)

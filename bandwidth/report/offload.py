@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.offload import figures as sources
+from bandwidth.offload import sources
 from bandwidth.offload.answer import Answer, ByPasses, BySize, Line, Row
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series

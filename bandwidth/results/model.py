@@ -181,7 +181,7 @@ class Record:
     """A whole run: the machine, the conditions, every result, and what was left out. `machine` is facts as JSON.
 
     `memory` tells of the theory: its `spec`, `source`, `sockets`, `bytes_per_s` and `working`, or the `reason` for
-    none and a `hint`. `options` are those of the call as data (measuring/saved_options.py), empty in records from
+    none and a `hint`. `options` are those of the call as data (planning/saved_options.py), empty in records from
     before they were kept; `command` is for people.
     """
 

@@ -15,7 +15,7 @@ from bandwidth.engines.cuda import end_to_end
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
 from bandwidth.offload import now
-from bandwidth.offload.figures import Source
+from bandwidth.offload.sources import Source
 from bandwidth.results.files import save
 
 GIVEN = ["--host", "90GB/s", "--device", "900GB/s", "--link", "12GB/s"]

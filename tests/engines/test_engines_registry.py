@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 from measuring_support import small_topology
 
-from bandwidth.engines.host.native_code import job as native_job
+from bandwidth.engines.host.native_code import kernel_arguments
 from bandwidth.engines.registry import ENGINES, make_engines
 from bandwidth.errors import BandwidthError
 
@@ -45,7 +45,7 @@ def test_native_engine_says_how_to_install_what_it_lacks(monkeypatch):
 
 
 def test_native_engine_names_the_systems_it_runs_on(monkeypatch):
-    monkeypatch.setattr(native_job, "has_system_functions", lambda: False)
+    monkeypatch.setattr(kernel_arguments, "has_system_functions", lambda: False)
     assert ENGINES["native"].lacks() == "they run on Linux and macOS"
 
 

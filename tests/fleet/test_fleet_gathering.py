@@ -12,7 +12,8 @@ import pytest
 from simulated_fleet import Spread, write_fleet
 
 from bandwidth.errors import UsageError
-from bandwidth.fleet import errand, gathering
+from bandwidth.fleet import gathering
+from bandwidth.fleet import remote_task as errand
 from bandwidth.fleet.gathering import check_options, gather
 from bandwidth.results.files import load
 from bandwidth.version import __version__

@@ -10,7 +10,7 @@ from measuring_support import MIB, small_topology
 from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.planning.cases import Bench
-from bandwidth.planning.selection import Crew
+from bandwidth.planning.selection import CpuSet
 from bandwidth.planning.sizing import Sizing
 
 NATIVE, NUMPY = ENGINES["native"], ENGINES["numpy"]
@@ -19,7 +19,7 @@ BENCH = Bench(small_topology(8), (NATIVE, NUMPY), NATIVE.kernels)
 
 def case_of(kernel, stores=None, *, engine=NATIVE, threads=1, size=24 * MIB, variant=None):
     sizing = Sizing(size, 256 * MIB, "a test")
-    return BENCH.case(engine, KERNELS[kernel], Crew(tuple(range(threads))), sizing, stores, variant)
+    return BENCH.case(engine, KERNELS[kernel], CpuSet(tuple(range(threads))), sizing, stores, variant)
 
 
 # By the definition of each: what is read, what is written, and the read before an ordinary store. In arrays.
@@ -91,11 +91,11 @@ def test_kinds_of_stores_are_those_of_the_kernel_that_are_asked_for():
 
 
 def test_a_latency_is_of_the_first_cpu_and_counts_addresses():
-    case = BENCH.latency_case(Crew((3, 4)), Sizing(MIB + 1, 256 * MIB, "a test"), {"load": "50%"})
+    case = BENCH.latency_case(CpuSet((3, 4)), Sizing(MIB + 1, 256 * MIB, "a test"), {"load": "50%"})
     assert case.id == "host/latency/native/2/50%"
     assert case.working_set_bytes == MIB
     assert (case.bytes_per_call, case.traffic_bytes_per_call) == (64 * 8, None)
-    assert BENCH.latency_case(Crew((0,)), Sizing(1, 1, ""), {}).working_set_bytes == 128
+    assert BENCH.latency_case(CpuSet((0,)), Sizing(1, 1, ""), {}).working_set_bytes == 128
 
 
 def test_caches_are_those_that_the_cpus_reach():

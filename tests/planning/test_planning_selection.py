@@ -14,7 +14,7 @@ from bandwidth.errors import UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.selection import choose_crews, choose_engines, choose_kernels, cpus_of, restricted
+from bandwidth.planning.selection import choose_cpu_sets, choose_engines, choose_kernels, cpus_of, restricted
 
 TOPOLOGY = two_socket_topology()
 
@@ -88,27 +88,27 @@ def test_threads_take_each_core_once_before_any_sibling(threads):
     assert len(set(cores)) == min(threads, 128)
 
 
-def test_crews_are_the_most_threads_first():
-    assert [len(crew.cpus) for crew in choose_crews(("1", "all", "200"), TOPOLOGY)] == [200, 128, 1]
-    assert [len(crew.cpus) for crew in choose_crews(None, TOPOLOGY)] == [128, 1]
+def test_cpu_sets_are_the_most_threads_first():
+    assert [len(cpu_set.cpus) for cpu_set in choose_cpu_sets(("1", "all", "200"), TOPOLOGY)] == [200, 128, 1]
+    assert [len(cpu_set.cpus) for cpu_set in choose_cpu_sets(None, TOPOLOGY)] == [128, 1]
 
 
 def test_counts_that_say_the_same_are_one():
-    assert [crew.cpus for crew in choose_crews(("all", "2", "02"), small_topology(2))] == [(0, 1)]
+    assert [cpu_set.cpus for cpu_set in choose_cpu_sets(("all", "2", "02"), small_topology(2))] == [(0, 1)]
 
 
-def test_one_core_has_one_crew():
-    assert [crew.cpus for crew in choose_crews(None, small_topology(1))] == [(0,)]
+def test_one_core_has_one_cpu_set():
+    assert [cpu_set.cpus for cpu_set in choose_cpu_sets(None, small_topology(1))] == [(0,)]
 
 
 def test_hybrid_that_may_use_one_kind_only_is_none():
     efficient = restricted(hybrid_topology(), range(16, 32))
-    assert [crew.variant for crew in choose_crews(None, efficient)] == [{}, {}]
+    assert [cpu_set.variant for cpu_set in choose_cpu_sets(None, efficient)] == [{}, {}]
 
 
-def test_a_kind_with_one_core_has_one_crew():
-    crews = choose_crews(None, hybrid_topology(performance=1, efficiency=4))
-    assert [(len(crew.cpus), crew.variant.get("cores")) for crew in crews] == [
+def test_a_kind_with_one_core_has_one_cpu_set():
+    cpu_sets = choose_cpu_sets(None, hybrid_topology(performance=1, efficiency=4))
+    assert [(len(cpu_set.cpus), cpu_set.variant.get("cores")) for cpu_set in cpu_sets] == [
         (5, None),
         (4, "efficiency"),
         (1, None),

@@ -16,7 +16,7 @@ from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench
-from bandwidth.planning.selection import Crew, cpus_of
+from bandwidth.planning.selection import CpuSet, cpus_of
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case
 
@@ -41,9 +41,9 @@ def build_host_case(
     bench = Bench(topology, tuple(ENGINES.values()), (kernel,))
     row, entry = KERNELS[kernel], ENGINES[engine]
     kinds = bench.stores_of(entry, row)
-    crew = Crew(cpus or cpus_of(topology, threads))
+    cpu_set = CpuSet(cpus or cpus_of(topology, threads))
     sizing = Sizing(size_bytes, rule_bytes, "a test")
-    return bench.case(entry, row, crew, sizing, stores if stores in kinds else kinds[0], variant)
+    return bench.case(entry, row, cpu_set, sizing, stores if stores in kinds else kinds[0], variant)
 
 
 def build_latency_case(
@@ -57,8 +57,8 @@ def build_latency_case(
     """Return a latency over so many bytes."""
     topology = topology or small_topology(2)
     bench = Bench(topology, tuple(ENGINES.values()), ())
-    crew = Crew(cpus or cpus_of(topology, threads))
-    return bench.latency_case(crew, Sizing(size_bytes, RULE_BYTES, "a test"), variant)
+    cpu_set = CpuSet(cpus or cpus_of(topology, threads))
+    return bench.latency_case(cpu_set, Sizing(size_bytes, RULE_BYTES, "a test"), variant)
 
 
 @pytest.fixture(scope="session")

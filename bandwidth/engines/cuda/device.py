@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.cuda.contents import Checked, Contents, HostContents, KernelContents
 from bandwidth.engines.cuda.errors import cannot_cache, no_such_device, out_of_memory, told
 from bandwidth.engines.cuda.source import OPTIONS, common_source, kernel_source, names_in
+from bandwidth.engines.cuda.verification import Checked, HostVerification, KernelVerification, Verification
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS
 from bandwidth.machine.gpu_attributes import GpuFacts
@@ -100,7 +100,7 @@ class Gpu:
         self._size_bytes = 0
         self._functions: dict[str, Any] = {}
         self._uncompiled: dict[str, str] = {}
-        self.contents: Contents = KernelContents()
+        self.contents: Verification = KernelVerification()
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -117,7 +117,7 @@ class Gpu:
         """
         self._load("", common_source())
         if self.why_not(""):
-            self.contents = HostContents()
+            self.contents = HostVerification()
             return
         for path in paths:
             self._load(path, kernel_source(KERNELS[path]))

@@ -1,6 +1,6 @@
 """NVIDIA GPUs through CuPy: their memory, the link to the host, and the ways between them. See `Engine`.
 
-`cuda_engine` here and `devices` of cuda_finding.py are all that others need.
+`cuda_engine` here and `devices` of discovery.py are all that others need.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 
 from bandwidth.engines.cuda import discovery as cuda_finding
 from bandwidth.engines.cuda.cases import PCIE, bytes_each, needed_bytes, peer_of, refusal
-from bandwidth.engines.cuda.contents import PIECE_BYTES
 from bandwidth.engines.cuda.device import Gpu, count_devices
 from bandwidth.engines.cuda.passes import (
     MEMCPY,
@@ -43,6 +42,7 @@ from bandwidth.engines.cuda.transfers import (
     fill_host,
     set_peer_access,
 )
+from bandwidth.engines.cuda.verification import PIECE_BYTES
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
@@ -63,7 +63,7 @@ LINK, DEVICE = "link_", "device:"
 
 def cuda_engine(
     topology: Topology,
-    look: Callable[[str], Mapping[str, float]] | None = None,
+    telemetry: Callable[[str], Mapping[str, float]] | None = None,
     module: Any = None,
     found: Sequence[GpuFacts] = (),
 ) -> CudaEngine:
@@ -76,7 +76,7 @@ def cuda_engine(
     found = found or cuda_finding.devices(module)
     near = {gpu.number: cpus.get(gpu.numa_node, ()) for gpu in found if gpu.numa_node is not None}
     addresses = {gpu.number: gpu.address for gpu in found}
-    return CudaEngine(module, near, None if look is None else lambda number: look(addresses[number]))
+    return CudaEngine(module, near, None if telemetry is None else lambda number: telemetry(addresses[number]))
 
 
 class CudaEngine:
@@ -91,12 +91,12 @@ class CudaEngine:
         self,
         module: Any,
         near: Mapping[int, Collection[int]] | None = None,
-        look: Callable[[int], Mapping[str, float]] | None = None,
+        telemetry: Callable[[int], Mapping[str, float]] | None = None,
         clock: Callable[[], float] = time.perf_counter,
         seed: int | None = None,
     ) -> None:
         self.compile_s = 0.0
-        self._module, self._near, self._look, self._clock = module, near or {}, look, clock
+        self._module, self._near, self._telemetry, self._clock = module, near or {}, telemetry, clock
         self._random = np.random.default_rng(seed)
         self._gpus: dict[int, Gpu] = {}
         self._host: dict[tuple[int, str, str], HostMemory] = {}
@@ -265,13 +265,13 @@ class CudaEngine:
 
         Of the answer only the state of the device is kept: nothing goes over the link just then.
         """
-        look, number = self._look, gpus[0].number
+        telemetry, number = self._telemetry, gpus[0].number
         is_memory = case.target.startswith(DEVICE) and "peer" not in case.variant
-        if look is None or case.id in self._states or not is_memory or len(gpus) > 1:
+        if telemetry is None or case.id in self._states or not is_memory or len(gpus) > 1:
             return None
 
         def watch() -> None:
-            seen = look(number)
+            seen = telemetry(number)
             self._states[case.id] = {name: value for name, value in seen.items() if not name.startswith(LINK)}
 
         return watch
@@ -293,7 +293,7 @@ class CudaEngine:
 
         It goes after the block, over memory that the check does not look at: what is sent is read, not written.
         """
-        if self._look is None:
+        if self._telemetry is None:
             return {}
         if gpu.number not in self._links:
             self._links[gpu.number] = self._looked(gpu, min(bytes_each(case), PIECE_BYTES))
@@ -306,7 +306,7 @@ class CudaEngine:
             for _ in range(LOOK_COPIES):
                 kind = gpu.runtime.memcpyDeviceToHost
                 gpu.runtime.memcpyAsync(pinned.address, gpu.address, size_bytes, kind, gpu.stream.ptr)
-            found = {} if self._look is None else dict(self._look(gpu.number))
+            found = {} if self._telemetry is None else dict(self._telemetry(gpu.number))
             gpu.stream.synchronize()
         return found
 

@@ -12,7 +12,7 @@ from bandwidth.kernels import kernels_in
 def _make(_: Sequence[str], site: Site) -> Engine:
     from bandwidth.engines.cuda.engine import cuda_engine
 
-    return cuda_engine(site.topology, site.look, found=site.gpus)
+    return cuda_engine(site.topology, site.telemetry, found=site.gpus)
 
 
 def _lacks_cupy() -> str:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.cuda.contents import Checked
 from bandwidth.engines.cuda.device import Gpu, aligned
 from bandwidth.engines.cuda.source import LOADS_PER_CALL, NODE_WORDS, PAIR_BYTES, SHAPES, Shape
 from bandwidth.engines.cuda.timing import timed
+from bandwidth.engines.cuda.verification import Checked
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS, XOR, Kernel
 
 MEMCPY, MEMSET = "memcpy", "memset"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.cuda.contents import PIECE_BYTES, Checked, pieces, spots
 from bandwidth.engines.cuda.device import Gpu, aligned
 from bandwidth.engines.cuda.errors import PEER_ALREADY_ON, PEER_NOT_ON, host_refused, lacks_memory, told
+from bandwidth.engines.cuda.verification import PIECE_BYTES, Checked, pieces, spots
 from bandwidth.kernels import ELEMENT_BYTES
 
 PINNED, PAGEABLE, WRITE_COMBINED = "pinned", "pageable", "write_combined"

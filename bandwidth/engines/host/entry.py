@@ -22,7 +22,7 @@ def _make(names: Sequence[str], site: Site) -> Engine:
 
 
 def _lacks_llvm() -> str:
-    from bandwidth.engines.host.native_code.job import has_system_functions
+    from bandwidth.engines.host.native_code.kernel_arguments import has_system_functions
 
     if not has_system_functions():
         return "they run on Linux and macOS"

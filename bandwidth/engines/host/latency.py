@@ -18,7 +18,13 @@ from bandwidth.engines.host.clock import clock_hz
 from bandwidth.engines.host.cycles import cycle_key
 from bandwidth.engines.host.memory import PAGE_BYTES, Region, pieces
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
-from bandwidth.engines.host.native_code.job import CHAIN_LENGTH, CHUNK_BYTES, Gate, Job, Status
+from bandwidth.engines.host.native_code.kernel_arguments import (
+    CHAIN_LENGTH,
+    CHUNK_BYTES,
+    Barrier,
+    KernelArguments,
+    Status,
+)
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
 from bandwidth.engines.host.placement import share_on_node
 from bandwidth.engines.host.workers import NS_PER_S, Team
@@ -101,7 +107,7 @@ class LatencyBench:
         self._topology = topology
         self._seed = seed
         self._library = Library((), this_processor())
-        self._gate, self._abort = Gate(), Gate()
+        self._barrier, self._abort = Barrier(), Barrier()
         self._teams: dict[tuple[int, ...], Team] = {}
         self._cycles: dict[tuple[object, ...], Cycle] = {}
         self._loads: dict[tuple[int, ...], _Load] = {}
@@ -135,24 +141,26 @@ class LatencyBench:
     def run_block(self, case: Case, calls: int) -> Block:
         """Make `calls` x 64 loads on the first CPU, while the others read as much as the case says."""
         cycle, team = self._cycles[cycle_key(case)], self._team(case.cpus)
-        self._gate.open()
-        loads = self._load_jobs(case)
+        self._barrier.open()
+        loads = self._load_arguments(case)
         # The chase looks at another flag than the load, which ends when the chase does.
-        chase = self._gate.job(threads=len(loads) + 1, source_0=cycle.address(), calls=calls)
+        chase = self._barrier.arguments(threads=len(loads) + 1, source_0=cycle.address(), calls=calls)
         chase.stop = self._abort.stop_address
-        team.each([partial(self._chase, chase), *(partial(self._function(PACED_READ), job) for job in loads)])
-        if chase.status != Status.DONE or any(job.status != Status.DONE for job in loads):
+        team.each(
+            [partial(self._chase, chase), *(partial(self._function(PACED_READ), arguments) for arguments in loads)]
+        )
+        if chase.status != Status.DONE or any(arguments.status != Status.DONE for arguments in loads):
             raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
         self._arrived = (case.id, int(chase.result), cycle.advance(calls * CHAIN_LENGTH))
         observed = dict(self._shares[cycle_key(case)])
-        clock = clock_hz(self._function(CLOCK), self._gate, team)
+        clock = clock_hz(self._function(CLOCK), self._barrier, team)
         if clock is not None:
             observed["clock_hz"] = clock
         if "load" in case.variant:
-            for part, job in enumerate(loads):  # none without a load
-                self._loads[case.cpus].read[part] += job.made
+            for part, arguments in enumerate(loads):  # none without a load
+                self._loads[case.cpus].read[part] += arguments.made
             observed["load_bytes_per_s"] = sum(map(_bytes_per_s, loads))
-        starts = [job.start_ns for job in (chase, *loads)]
+        starts = [arguments.start_ns for arguments in (chase, *loads)]
         seconds = (chase.end_ns - chase.start_ns) / NS_PER_S
         return Block(seconds, (max(starts) - min(starts)) / NS_PER_S, team.pinned, observed)
 
@@ -166,7 +174,7 @@ class LatencyBench:
     def stop(self) -> None:
         """End the work that is under way."""
         self._abort.stop()
-        self._gate.stop()
+        self._barrier.stop()
 
     def close(self) -> None:
         """End the threads and drop the memory."""
@@ -176,16 +184,16 @@ class LatencyBench:
         self._cycles.clear()
         self._loads.clear()
 
-    def _chase(self, job: Job) -> None:
-        self._function(CHASE)(job)
-        self._gate.stop()
+    def _chase(self, arguments: KernelArguments) -> None:
+        self._function(CHASE)(arguments)
+        self._barrier.stop()
 
     def _team(self, cpus: tuple[int, ...]) -> Team:
         if cpus not in self._teams:
             self._teams[cpus] = Team(cpus, pin=self._topology.can_pin)
         return self._teams[cpus]
 
-    def _function(self, name: str) -> Callable[[Job], None]:
+    def _function(self, name: str) -> Callable[[KernelArguments], None]:
         return self._library.function(name)
 
     def _make_cycle(self, case: Case, deadline: float) -> str:
@@ -256,19 +264,24 @@ class LatencyBench:
 
     def _trial_pace(self, load: _Load, team: Team, others: int) -> float:
         """Return the chunks a second of the slowest of the other threads while all read, 0 where one did not."""
-        self._gate.open()
-        jobs = self._paced(load, others, 0, threads=others + 1)
-        sleeper = self._gate.job(threads=others + 1, calls=1)
-        team.each([partial(self._sleep, sleeper), *(partial(self._function(PACED_READ), job) for job in jobs)])
-        return min(map(_bytes_per_s, jobs)) / CHUNK_BYTES
+        self._barrier.open()
+        argument_sets = self._paced(load, others, 0, threads=others + 1)
+        sleeper = self._barrier.arguments(threads=others + 1, calls=1)
+        team.each(
+            [
+                partial(self._sleep, sleeper),
+                *(partial(self._function(PACED_READ), arguments) for arguments in argument_sets),
+            ]
+        )
+        return min(map(_bytes_per_s, argument_sets)) / CHUNK_BYTES
 
-    def _sleep(self, job: Job) -> None:
+    def _sleep(self, arguments: KernelArguments) -> None:
         """Meet the others, let them read for a while, and end it."""
-        self._function(CLOCK)(job)
+        self._function(CLOCK)(arguments)
         time.sleep(PACE_TRIAL_S)
-        self._gate.stop()
+        self._barrier.stop()
 
-    def _load_jobs(self, case: Case) -> list[Job]:
+    def _load_arguments(self, case: Case) -> list[KernelArguments]:
         """Return what the other threads do beside a latency: nothing where no load is asked for."""
         percent = _load_percent(case)
         if not percent:
@@ -280,10 +293,10 @@ class LatencyBench:
         interval_ns = 0 if percent == FULL_LOAD else round(NS_PER_S / pace)
         return self._paced(load, others, interval_ns, threads=others + 1)
 
-    def _paced(self, load: _Load, others: int, interval_ns: int, threads: int) -> list[Job]:
+    def _paced(self, load: _Load, others: int, interval_ns: int, threads: int) -> list[KernelArguments]:
         step = load.region.doubles.nbytes // others
         return [
-            self._gate.job(
+            self._barrier.arguments(
                 threads=threads,
                 source_0=load.region.address + part * step,
                 elements=step // ELEMENT_BYTES,
@@ -299,6 +312,6 @@ def _load_percent(case: Case) -> int:
     return int(str(case.variant.get("load", "0%")).rstrip("%"))
 
 
-def _bytes_per_s(job: Job) -> float:
-    seconds = (job.end_ns - job.start_ns) / NS_PER_S
-    return float(job.made * CHUNK_BYTES / seconds) if seconds > 0 else 0.0
+def _bytes_per_s(arguments: KernelArguments) -> float:
+    seconds = (arguments.end_ns - arguments.start_ns) / NS_PER_S
+    return float(arguments.made * CHUNK_BYTES / seconds) if seconds > 0 else 0.0

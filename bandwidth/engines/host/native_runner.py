@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bandwidth.engines.host.clock import clock_hz
-from bandwidth.engines.host.native_code.job import Gate, Job, Status
+from bandwidth.engines.host.native_code.kernel_arguments import Barrier, KernelArguments, Status
 from bandwidth.engines.host.native_code.rows import (
     CLOCK,
     LARGE_BYTES,
@@ -40,9 +40,9 @@ NO_STREAMING = "LLVM makes no streaming stores for this processor"
 class NativeRunner:
     """Runs passes as compiled code. See `Runner`; `function_of` is a seam: the tests give functions that lie."""
 
-    def __init__(self, function_of: Callable[[Library, str], Callable[[Job], None]] | None = None) -> None:
+    def __init__(self, function_of: Callable[[Library, str], Callable[[KernelArguments], None]] | None = None) -> None:
         self._function_of = function_of or (lambda library, name: library.function(name))
-        self._gate = Gate()
+        self._barrier = Barrier()
         self._library: Library | None = None
 
     def prepare(self, cases: Sequence[Case]) -> dict[str, str]:
@@ -57,14 +57,22 @@ class NativeRunner:
 
         Raises BandwidthError where the threads did not come together, or were stopped before their last pass.
         """
-        self._gate.open()
-        jobs = [self._job(work, calls, len(works)) for work in works]
-        team.each([partial(self._function(function_name(work)), job) for work, job in zip(works, jobs, strict=True)])
-        if any(job.status != Status.DONE for job in jobs):
+        self._barrier.open()
+        argument_sets = [self._arguments(work, calls, len(works)) for work in works]
+        team.each(
+            [
+                partial(self._function(function_name(work)), arguments)
+                for work, arguments in zip(works, argument_sets, strict=True)
+            ]
+        )
+        if any(arguments.status != Status.DONE for arguments in argument_sets):
             raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
-        if any(job.made != calls for job in jobs):
+        if any(arguments.made != calls for arguments in argument_sets):
             raise BandwidthError("the block was stopped before its end", "measure again")
-        return [Stamp(job.start_ns, job.end_ns, _value(work, job)) for work, job in zip(works, jobs, strict=True)]
+        return [
+            Stamp(arguments.start_ns, arguments.end_ns, _value(work, arguments))
+            for work, arguments in zip(works, argument_sets, strict=True)
+        ]
 
     def joined(self, columns: Sequence[int]) -> int:
         """Return the sum of the columns: compiled code adds up its lanes once, after the last pass."""
@@ -102,13 +110,13 @@ class NativeRunner:
 
     def clock_hz(self, team: Team) -> float | None:
         """Return the clock of the first worker's core, from a chain of instructions of one cycle each."""
-        return clock_hz(self._function(CLOCK), self._gate, team)
+        return clock_hz(self._function(CLOCK), self._barrier, team)
 
     def stop(self) -> None:
         """End the work after the passes that run."""
-        self._gate.stop()
+        self._barrier.stop()
 
-    def _function(self, name: str) -> Callable[[Job], None]:
+    def _function(self, name: str) -> Callable[[KernelArguments], None]:
         return self._function_of(self._compiled(), name)
 
     def _compiled(self) -> Library:
@@ -116,10 +124,10 @@ class NativeRunner:
             raise AssertionError("prepare() comes first")
         return self._library
 
-    def _job(self, work: Work, calls: int, threads: int) -> Job:
+    def _arguments(self, work: Work, calls: int, threads: int) -> KernelArguments:
         sources = {f"source_{index}": source.ctypes.data for index, source in enumerate(work.part.sources)}
         arrays = (*work.part.sources, work.part.destination)
-        return self._gate.job(
+        return self._barrier.arguments(
             threads=threads,
             **sources,
             destination=work.part.destination.ctypes.data,
@@ -150,9 +158,9 @@ def function_name(work: Work) -> str:
     return name_of(work.kernel, work.stores, work.vector_bytes)
 
 
-def _value(work: Work, job: Job) -> int | float:
+def _value(work: Work, arguments: KernelArguments) -> int | float:
     """Return what a reducing kernel summed up: words as they are, products as the double whose bits they are."""
     if work.kernel.words or not work.kernel.reduces:
-        return int(job.result)
-    (value,) = struct.unpack("d", struct.pack("Q", job.result))
+        return int(arguments.result)
+    (value,) = struct.unpack("d", struct.pack("Q", arguments.result))
     return float(value)

@@ -13,8 +13,8 @@ from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation,
 
 from bandwidth import own_process
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
-from bandwidth.engines.cuda import contents as cuda_contents
 from bandwidth.engines.cuda import timing as cuda_timing
+from bandwidth.engines.cuda import verification as cuda_contents
 from bandwidth.engines.cuda.cases import needed_bytes
 from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, KEPT_FREE_BYTES
 from bandwidth.engines.cuda.discovery import devices
@@ -477,13 +477,13 @@ def test_several_devices_are_warmed_up_at_once():
 def test_the_link_is_looked_at_while_copies_are_under_way():
     module, looks = StandIn(), []
 
-    def look(device):
+    def telemetry(device):
         stream = module.streams[1000]
         looks.append((device, stream.seconds - module.host_s > 0.039))
         return {"link_generation": 5.0, "link_width": 16.0}
 
     case = link_case("h2d")
-    engine = engine_of(module, case, look=look)
+    engine = engine_of(module, case, telemetry=telemetry)
     for _ in range(2):
         observed = engine.run_block(case, 1).observed
         assert engine.verify(case, whole=True) == ""
@@ -495,12 +495,12 @@ def test_the_link_is_looked_at_while_copies_are_under_way():
 def test_a_device_is_looked_at_while_its_first_block_is_under_way(path):
     module, looks = StandIn(), []
 
-    def look(device):
+    def telemetry(device):
         looks.append((device, module.streams[1000].seconds > module.host_s))
         return {"memory_clock_mhz": 3201.0, "throttled": 0.0, "link_generation": 1.0}
 
     case = device_case(path)
-    engine = engine_of(module, case, look=look)
+    engine = engine_of(module, case, telemetry=telemetry)
     for _ in range(2):
         observed = engine.run_block(case, 1).observed
         assert observed["memory_clock_mhz"] == 3201

@@ -12,7 +12,7 @@ from measuring_support import MIB, small_topology, two_socket_topology
 
 from bandwidth.engines.host import latency as native_latency
 from bandwidth.engines.host.latency import LINE_BYTES, LINE_WORDS, Cycle, LatencyBench
-from bandwidth.engines.host.native_code.job import CHAIN_LENGTH, Status
+from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Status
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
 from bandwidth.errors import BandwidthError
 
@@ -133,37 +133,37 @@ def test_cases_of_one_size_share_their_cycle(bench, latency_case):
 
 @pytest.fixture
 def lying(monkeypatch):
-    """Make the chase another function: `change(honest, job)`."""
+    """Make the chase another function: `change(honest, arguments)`."""
 
     def use(change):
         honest_of = LatencyBench._function
 
         def function(self, name):
             honest = honest_of(self, name)
-            return (lambda job: change(honest, job)) if name == CHASE else honest
+            return (lambda arguments: change(honest, arguments)) if name == CHASE else honest
 
         monkeypatch.setattr(LatencyBench, "_function", function)
 
     return use
 
 
-def skips_a_call(honest, job):
-    job.calls -= 1
-    honest(job)
-    job.calls += 1
-    job.made = job.calls
+def skips_a_call(honest, arguments):
+    arguments.calls -= 1
+    honest(arguments)
+    arguments.calls += 1
+    arguments.made = arguments.calls
 
 
-def does_nothing(_, job):
-    job.result, job.status, job.made = job.source_0, Status.DONE, job.calls
-    job.start_ns, job.end_ns = 1, 2
+def does_nothing(_, arguments):
+    arguments.result, arguments.status, arguments.made = arguments.source_0, Status.DONE, arguments.calls
+    arguments.start_ns, arguments.end_ns = 1, 2
 
 
 def begins_anew_each_time(first):
-    def change(honest, job):
-        first.append(job.source_0)
-        job.source_0 = first[0]
-        honest(job)
+    def change(honest, arguments):
+        first.append(arguments.source_0)
+        arguments.source_0 = first[0]
+        honest(arguments)
 
     return change
 
@@ -235,10 +235,10 @@ def test_pace_is_a_share_of_what_the_others_can_read(bench, latency_case):
     one = bench(case, full)
     pace = one._loads[case.cpus].chunks_per_s
     assert pace > 0
-    (job,) = one._load_jobs(case)
-    assert job.interval_ns == pytest.approx(1e9 / (pace * 0.25), abs=1)
-    assert one._load_jobs(full)[0].interval_ns == 0
-    assert one._load_jobs(loaded(latency_case, 0)) == []
+    (arguments,) = one._load_arguments(case)
+    assert arguments.interval_ns == pytest.approx(1e9 / (pace * 0.25), abs=1)
+    assert one._load_arguments(full)[0].interval_ns == 0
+    assert one._load_arguments(loaded(latency_case, 0)) == []
 
 
 @needs_two_cpus
@@ -263,8 +263,8 @@ def test_load_that_never_comes_is_no_block(bench, latency_case, monkeypatch):
 def test_threads_that_do_not_run_side_by_side_have_no_load_and_their_idle_latency_remains(
     bench, latency_case, monkeypatch, status
 ):
-    def stands_still(job):
-        job.status = status
+    def stands_still(arguments):
+        arguments.status = status
 
     honest_of = LatencyBench._function
     with monkeypatch.context() as quota:

@@ -179,7 +179,7 @@ def test_memory_only_node_has_no_theory_and_a_usual_node_its_share():
     assert {planned.theory_bytes_per_s for planned in with_cxl.cases} == {None}
 
 
-def test_crew_of_a_node_is_its_cores_or_as_many_as_asked():
+def test_cpu_set_of_a_node_is_its_cores_or_as_many_as_asked():
     found = Machine().plan(numa=True, kernels=("read",))
     by_node = {planned.case.variant["cpu_node"]: planned.case.cpus for planned in found.cases}
     assert by_node == {node: tuple(range(16 * node, 16 * node + 16)) for node in range(NUMA_OF_128_CORES)}

@@ -18,7 +18,13 @@ from measuring_support import small_topology
 from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.native_code import passes, rows
 from bandwidth.engines.host.native_code.compiled import Library, _parsed, assembly, this_processor
-from bandwidth.engines.host.native_code.job import CHUNK_BYTES, JOB_FIELDS, Gate, Job, Status
+from bandwidth.engines.host.native_code.kernel_arguments import (
+    ARGUMENT_FIELDS,
+    CHUNK_BYTES,
+    Barrier,
+    KernelArguments,
+    Status,
+)
 from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
 from bandwidth.engines.host.native_code.rows import PACED_READ, function_name
 from bandwidth.engines.host.native_runner import NO_STREAMING, NativeRunner
@@ -250,14 +256,16 @@ def check(library, kernel, stores, width, lengths, calls, scalar, random):
     length, *lines = lengths
     arrays = [Array(length, line, random) for line in lines]
     sources, destination = arrays[: kernel.reads], arrays[-1]
-    gate = Gate()
-    gate.open()
-    job = gate.job(threads=1, destination=destination.address, elements=length, calls=calls, scalar=scalar)
+    barrier = Barrier()
+    barrier.open()
+    arguments = barrier.arguments(
+        threads=1, destination=destination.address, elements=length, calls=calls, scalar=scalar
+    )
     for index, source in enumerate(sources):
-        setattr(job, f"source_{index}", source.address)
-    library.function(function_name(kernel, stores, width))(job)
-    assert (job.status, job.made) == (Status.DONE, calls)
-    assert 0 < job.start_ns <= job.end_ns
+        setattr(arguments, f"source_{index}", source.address)
+    library.function(function_name(kernel, stores, width))(arguments)
+    assert (arguments.status, arguments.made) == (Status.DONE, calls)
+    assert 0 < arguments.start_ns <= arguments.end_ns
     assert all(source.is_untouched() for source in sources)
     read = [source.inner for source in sources]
     if kernel.writes:
@@ -267,9 +275,9 @@ def check(library, kernel, stores, width, lengths, calls, scalar, random):
         return
     assert destination.is_untouched()
     if kernel.reduces == XOR:
-        assert job.result == sum_of_columns(read[0].view(np.uint64))
+        assert arguments.result == sum_of_columns(read[0].view(np.uint64))
     else:
-        seen = np.uint64(job.result).view(np.float64)
+        seen = np.uint64(arguments.result).view(np.float64)
         assert seen == pytest.approx(math.fsum(read[0] * read[1]) * calls, rel=1e-12)
 
 
@@ -313,10 +321,10 @@ def test_update_reads_what_it_overwrites(libraries):
 # --- the paced load
 
 
-def paced(library, words, gate, **fields):
-    job = gate.job(threads=1, source_0=words.ctypes.data, elements=len(words), **fields)
-    library.function(PACED_READ)(job)
-    return job
+def paced(library, words, barrier, **fields):
+    arguments = barrier.arguments(threads=1, source_0=words.ctypes.data, elements=len(words), **fields)
+    library.function(PACED_READ)(arguments)
+    return arguments
 
 
 def lines_of(count, random):
@@ -335,39 +343,39 @@ def sum_of_columns(words):
 def test_paced_read_begins_where_it_is_told_and_reads_all_of_a_chunk(first, name, libraries):
     if name not in libraries:
         pytest.skip("this processor has no such vectors")
-    words, gate, chunk = lines_of(4 * CHUNK_BYTES // 8, np.random.default_rng(5)), Gate(), CHUNK_BYTES // 8
-    gate.open()
-    gate.stop()  # the chunk that is under way is read to its end
-    job = paced(libraries[name], words, gate, calls=first)
+    words, barrier, chunk = lines_of(4 * CHUNK_BYTES // 8, np.random.default_rng(5)), Barrier(), CHUNK_BYTES // 8
+    barrier.open()
+    barrier.stop()  # the chunk that is under way is read to its end
+    arguments = paced(libraries[name], words, barrier, calls=first)
     begin = first % 4 * chunk
-    assert (job.made, job.result) == (1, sum_of_columns(words[begin : begin + chunk]))
+    assert (arguments.made, arguments.result) == (1, sum_of_columns(words[begin : begin + chunk]))
 
 
 def test_paced_read_keeps_its_pace(libraries):
-    words, gate = lines_of(2 * CHUNK_BYTES // 8, np.random.default_rng(5)), Gate()
-    gate.open()
-    timer = threading.Timer(0.1, gate.stop)
+    words, barrier = lines_of(2 * CHUNK_BYTES // 8, np.random.default_rng(5)), Barrier()
+    barrier.open()
+    timer = threading.Timer(0.1, barrier.stop)
     timer.start()
-    job = paced(libraries["widest"], words, gate, interval_ns=2_000_000)
+    arguments = paced(libraries["widest"], words, barrier, interval_ns=2_000_000)
     timer.join()
-    assert job.status == Status.DONE
-    assert 5 <= job.made <= (job.end_ns - job.start_ns) / 2_000_000 + 2
+    assert arguments.status == Status.DONE
+    assert 5 <= arguments.made <= (arguments.end_ns - arguments.start_ns) / 2_000_000 + 2
 
 
 def test_paced_read_ends_in_the_middle_of_a_long_wait(libraries):
-    words, gate = lines_of(CHUNK_BYTES // 8, np.random.default_rng(5)), Gate()
-    gate.open()
-    timer = threading.Timer(0.05, gate.stop)
+    words, barrier = lines_of(CHUNK_BYTES // 8, np.random.default_rng(5)), Barrier()
+    barrier.open()
+    timer = threading.Timer(0.05, barrier.stop)
     timer.start()
-    job = paced(libraries["widest"], words, gate, interval_ns=10**12)
+    arguments = paced(libraries["widest"], words, barrier, interval_ns=10**12)
     timer.join()
-    assert job.made == 1
-    assert job.end_ns - job.start_ns < 10**9
+    assert arguments.made == 1
+    assert arguments.end_ns - arguments.start_ns < 10**9
 
 
-def test_jobs_fields_are_where_the_code_looks_for_them():
-    assert [name for name, _ in Job._fields_] == list(JOB_FIELDS)
-    assert all(ctypes.sizeof(kind) == 8 for _, kind in Job._fields_)
+def test_argument_sets_fields_are_where_the_code_looks_for_them():
+    assert [name for name, _ in KernelArguments._fields_] == list(ARGUMENT_FIELDS)
+    assert all(ctypes.sizeof(kind) == 8 for _, kind in KernelArguments._fields_)
 
 
 # --- processors that are not here

@@ -14,7 +14,13 @@ from bandwidth.engines.host.clock import CLOCK_CALLS, clock_hz
 from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.native_code import timing
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
-from bandwidth.engines.host.native_code.job import APART_BYTES, CHAIN_LENGTH, Gate, Job, Status
+from bandwidth.engines.host.native_code.kernel_arguments import (
+    APART_BYTES,
+    CHAIN_LENGTH,
+    Barrier,
+    KernelArguments,
+    Status,
+)
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ, function_name
 from bandwidth.engines.host.native_runner import NativeRunner
 from bandwidth.engines.host.workers import Team
@@ -28,7 +34,7 @@ SLOW_NS = 2_000_000_000
 
 
 class Fault:
-    """Functions that are honest until they are told not to be: `change(honest, job)` then runs instead of each."""
+    """Functions, honest until they are told not to be: `change(honest, arguments)` then runs instead of each."""
 
     def __init__(self, change):
         self.is_on = False
@@ -36,7 +42,7 @@ class Fault:
 
     def __call__(self, library, name):
         honest = library.function(name)
-        return lambda job: self._change(honest, job) if self.is_on and name != CLOCK else honest(job)
+        return lambda arguments: self._change(honest, arguments) if self.is_on and name != CLOCK else honest(arguments)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +81,10 @@ def is_wrong(kernel, found):
     return words in found
 
 
-def pretended(job, calls=None):
+def pretended(arguments, calls=None):
     """Write what an honest function tells."""
-    job.start_ns, job.end_ns = 1_000, 2_000
-    job.made, job.status = job.calls if calls is None else calls, Status.DONE
+    arguments.start_ns, arguments.end_ns = 1_000, 2_000
+    arguments.made, arguments.status = arguments.calls if calls is None else calls, Status.DONE
 
 
 # --- functions that lie
@@ -86,7 +92,7 @@ def pretended(job, calls=None):
 
 @pytest.mark.parametrize("kernel", ALL)
 def test_function_that_stamps_and_does_nothing_is_caught_by_both_checks(kernel, lie):
-    assert all(is_wrong(kernel, found) for found in lie(kernel, lambda _, job: pretended(job)))
+    assert all(is_wrong(kernel, found) for found in lie(kernel, lambda _, arguments: pretended(arguments)))
 
 
 def test_function_that_does_nothing_at_all_is_no_block(lie):
@@ -94,11 +100,11 @@ def test_function_that_does_nothing_at_all_is_no_block(lie):
         lie("copy", lambda *_: None)
 
 
-def fewer_passes(honest, job):
-    calls = job.calls
-    job.calls = max(calls - 1, 1)
-    honest(job)
-    job.calls = job.made = calls
+def fewer_passes(honest, arguments):
+    calls = arguments.calls
+    arguments.calls = max(calls - 1, 1)
+    honest(arguments)
+    arguments.calls = arguments.made = calls
 
 
 @pytest.mark.parametrize("calls", [2, 3, 1000])
@@ -109,24 +115,24 @@ def test_one_pass_too_few_is_caught_by_the_sum(calls, lie):
 
 
 def test_passes_that_were_not_made_are_no_block(lie):
-    def tells_the_truth(honest, job):
-        calls = job.calls
-        job.calls = max(calls - 1, 1)
-        honest(job)
+    def tells_the_truth(honest, arguments):
+        calls = arguments.calls
+        arguments.calls = max(calls - 1, 1)
+        honest(arguments)
 
     with pytest.raises(BandwidthError, match="the block was stopped before its end"):
         lie("copy", tells_the_truth)
 
 
-def short_of_the_last_line(honest, job):
-    job.elements -= 8
-    honest(job)
+def short_of_the_last_line(honest, arguments):
+    arguments.elements -= 8
+    honest(arguments)
 
 
-def short_of_the_first_line(honest, job):
+def short_of_the_first_line(honest, arguments):
     for array in ("source_0", "source_1", "destination"):
-        setattr(job, array, getattr(job, array) + 64)
-    short_of_the_last_line(honest, job)
+        setattr(arguments, array, getattr(arguments, array) + 64)
+    short_of_the_last_line(honest, arguments)
 
 
 @pytest.mark.parametrize("kernel", ALL)
@@ -136,11 +142,11 @@ def test_line_that_is_left_out_is_caught_by_both_checks(kernel, change, size_byt
     assert all(is_wrong(kernel, found) for found in lie(kernel, change, size_bytes=size_bytes))
 
 
-def half_of_it_twice(honest, job):
-    job.elements //= 2
-    job.calls *= 2
-    honest(job)
-    job.made //= 2
+def half_of_it_twice(honest, arguments):
+    arguments.elements //= 2
+    arguments.calls *= 2
+    honest(arguments)
+    arguments.made //= 2
 
 
 @pytest.mark.parametrize("kernel", ALL)
@@ -149,10 +155,10 @@ def test_half_of_the_arrays_twice_as_often_is_caught(kernel, lie):
 
 
 def with_the_first_scalar(seen):
-    def change(honest, job):
-        seen.append(job.scalar)
-        job.scalar = seen[0]
-        honest(job)
+    def change(honest, arguments):
+        seen.append(arguments.scalar)
+        arguments.scalar = seen[0]
+        honest(arguments)
 
     return change
 
@@ -163,26 +169,26 @@ def test_scalar_of_an_earlier_block_is_caught(kernel, lie):
 
 
 def test_triad_that_ignores_its_scalar_is_caught(lie):
-    def change(honest, job):
-        job.scalar = 3.0
-        honest(job)
+    def change(honest, arguments):
+        arguments.scalar = 3.0
+        honest(arguments)
 
     assert all(is_wrong("triad", found) for found in lie("triad", change))
 
 
 @pytest.mark.parametrize("kernel", ["add", "triad", "dot", "mix 3:1"])
 def test_second_source_that_is_not_read_is_caught(kernel, lie):
-    def change(honest, job):
-        job.source_1 = job.source_0
-        honest(job)
+    def change(honest, arguments):
+        arguments.source_1 = arguments.source_0
+        honest(arguments)
 
     assert all(is_wrong(kernel, found) for found in lie(kernel, change))
 
 
 def test_sources_that_change_places_are_caught(lie):
-    def change(honest, job):
-        job.source_0, job.source_1 = job.source_1, job.source_0
-        honest(job)
+    def change(honest, arguments):
+        arguments.source_0, arguments.source_1 = arguments.source_1, arguments.source_0
+        honest(arguments)
 
     assert all(is_wrong("triad", found) for found in lie("triad", change))
 
@@ -191,10 +197,10 @@ def test_sources_that_change_places_are_caught(lie):
 def test_window_of_an_earlier_block_is_caught(kernel, lie):
     seen = []
 
-    def change(honest, job):
-        seen.append(job.source_0)
-        job.source_0 = seen[0]
-        honest(job)
+    def change(honest, arguments):
+        seen.append(arguments.source_0)
+        arguments.source_0 = seen[0]
+        honest(arguments)
 
     assert all(is_wrong(kernel, found) for found in lie(kernel, change, threads=1))
 
@@ -202,9 +208,9 @@ def test_window_of_an_earlier_block_is_caught(kernel, lie):
 @pytest.mark.parametrize("kernel", WRITING)
 @pytest.mark.parametrize("share", [0, 0.4, 0.999])
 def test_one_wrong_bit_anywhere_is_caught_by_the_whole_check(kernel, share, lie):
-    def change(honest, job):
-        honest(job)
-        word = ctypes.c_uint64.from_address(job.destination + int(job.elements * share) * 8)
+    def change(honest, arguments):
+        honest(arguments)
+        word = ctypes.c_uint64.from_address(arguments.destination + int(arguments.elements * share) * 8)
         word.value ^= TAKEN_BITS & -TAKEN_BITS  # a bit that an update writes too
 
     assert is_wrong(kernel, lie(kernel, change)[1])
@@ -212,18 +218,18 @@ def test_one_wrong_bit_anywhere_is_caught_by_the_whole_check(kernel, share, lie)
 
 @pytest.mark.parametrize("bit", [0, 63])
 def test_one_wrong_bit_of_a_read_is_caught(bit, lie):
-    def change(honest, job):
-        honest(job)
-        job.result ^= 1 << bit
+    def change(honest, arguments):
+        honest(arguments)
+        arguments.result ^= 1 << bit
 
     assert all(is_wrong("read", found) for found in lie("read", change))
 
 
 @pytest.mark.parametrize(("end_ns", "seconds"), [(5_000, 0.0), (4_000, -1e-6)])
 def test_clock_that_lies_shows_in_the_time_of_the_block(end_ns, seconds, host_case, host_engine):
-    def change(honest, job):
-        honest(job)
-        job.start_ns, job.end_ns = 5_000, end_ns
+    def change(honest, arguments):
+        honest(arguments)
+        arguments.start_ns, arguments.end_ns = 5_000, end_ns
 
     case, fault = host_case("copy", threads=1), Fault(change)
     bench = host_engine(case, function_of=fault)
@@ -247,12 +253,12 @@ def test_threads_start_together(host_case, host_engine):
 def test_no_thread_starts_before_the_last_has_come(host_case, host_engine):
     starts, came = [], []
 
-    def late_and_watched(honest, job):
+    def late_and_watched(honest, arguments):
         if len(came) % 2:
             time.sleep(0.03)
         came.append(time.monotonic_ns())
-        honest(job)
-        starts.append((job.start_ns, came[-1]))
+        honest(arguments)
+        starts.append((arguments.start_ns, came[-1]))
 
     case = host_case("copy", stores=STREAMING)
     fault = Fault(late_and_watched)
@@ -275,12 +281,12 @@ def short_wait(monkeypatch):
 def test_partner_that_never_comes_ends_the_block_within_its_bound(kernel, host_case, host_engine):
     lock, came = threading.Lock(), []
 
-    def one_never_comes(honest, job):
+    def one_never_comes(honest, arguments):
         with lock:
             came.append(None)
             is_second = len(came) % 2 == 0
         if not is_second:
-            honest(job)
+            honest(arguments)
 
     case = host_case(kernel)
     fault = Fault(one_never_comes)
@@ -299,24 +305,24 @@ def test_partner_that_never_comes_ends_the_block_within_its_bound(kernel, host_c
 @pytest.mark.usefixtures("short_wait")
 def test_functions_of_all_kinds_give_up_alone():
     library = Library([(KERNELS["copy"], STREAMING, 0)], this_processor())
-    gate = Gate()
+    barrier = Barrier()
     for name in ("copy_streaming", CHASE, CLOCK, PACED_READ):
-        gate.open()
-        job = gate.job(threads=2, calls=1)
-        library.function(name)(job)
-        assert (job.status, job.start_ns, job.end_ns, job.made) == (Status.NEVER_MET, 0, 0, 0)
+        barrier.open()
+        arguments = barrier.arguments(threads=2, calls=1)
+        library.function(name)(arguments)
+        assert (arguments.status, arguments.start_ns, arguments.end_ns, arguments.made) == (Status.NEVER_MET, 0, 0, 0)
 
 
 def test_stop_ends_the_wait_for_a_partner():
-    library, gate = Library([], this_processor()), Gate()
-    gate.open()
-    job = gate.job(threads=2, calls=1)
-    timer = threading.Timer(0.05, gate.stop)
+    library, barrier = Library([], this_processor()), Barrier()
+    barrier.open()
+    arguments = barrier.arguments(threads=2, calls=1)
+    timer = threading.Timer(0.05, barrier.stop)
     timer.start()
     begin = time.monotonic()
-    library.function(CLOCK)(job)
+    library.function(CLOCK)(arguments)
     timer.join()
-    assert job.status == Status.NEVER_MET
+    assert arguments.status == Status.NEVER_MET
     assert time.monotonic() - begin < 1
 
 
@@ -349,18 +355,18 @@ def test_close_from_another_thread_ends_a_block_of_very_many_passes(host_case):
 
 @pytest.mark.parametrize("kernel", ["copy", "read"])
 def test_stop_lets_the_pass_that_runs_end(kernel):
-    library, gate = Library([(KERNELS[kernel], None, 0)], this_processor()), Gate()
+    library, barrier = Library([(KERNELS[kernel], None, 0)], this_processor()), Barrier()
     memory = (ctypes.c_double * 4096)()
     address = -(-ctypes.addressof(memory) // 64) * 64
-    gate.open()
-    job = gate.job(threads=1, source_0=address, destination=address + 8192, elements=1024, calls=10**15)
-    timer = threading.Timer(0.05, gate.stop)
+    barrier.open()
+    arguments = barrier.arguments(threads=1, source_0=address, destination=address + 8192, elements=1024, calls=10**15)
+    timer = threading.Timer(0.05, barrier.stop)
     timer.start()
-    library.function(function_name(KERNELS[kernel], None))(job)
+    library.function(function_name(KERNELS[kernel], None))(arguments)
     timer.join()
-    assert job.status == Status.DONE
-    assert 1 <= job.made < 10**15
-    assert job.end_ns - job.start_ns >= 10_000_000
+    assert arguments.status == Status.DONE
+    assert 1 <= arguments.made < 10**15
+    assert arguments.end_ns - arguments.start_ns >= 10_000_000
 
 
 def test_flag_of_an_earlier_block_does_not_stop_the_next(host_case, host_engine):
@@ -394,7 +400,7 @@ def test_python_goes_on_while_a_block_runs(host_case, host_engine):
     assert during > block.seconds / 0.0005 / 20
 
 
-# --- compiling, the clock, and what a job is
+# --- compiling, the clock, and what a arguments is
 
 
 def test_code_is_compiled_while_preparing_and_never_in_a_block(host_case, latency_case, host_engine, monkeypatch):
@@ -439,9 +445,9 @@ def timed_by_width(host_case, host_engine, monkeypatch):
         def function_of(library, name):
             honest, call_ns = library.function(name), narrow_ns if name.endswith("_16") else widest_ns
 
-            def timed(job):
-                honest(job)
-                job.end_ns = job.start_ns + call_ns * job.calls
+            def timed(arguments):
+                honest(arguments)
+                arguments.end_ns = arguments.start_ns + call_ns * arguments.calls
 
             return honest if name == CLOCK else timed
 
@@ -478,22 +484,22 @@ def clock():
 
 def test_clock_is_that_of_a_processor(clock):
     function, team = clock
-    assert 0.2e9 < max(clock_hz(function, Gate(), team) for _ in range(5)) < 10e9
+    assert 0.2e9 < max(clock_hz(function, Barrier(), team) for _ in range(5)) < 10e9
 
 
 @pytest.mark.parametrize(("made", "end_ns"), [(-1, 1_000_000), (0, 0), (0, -5)])
 def test_clock_of_a_chain_that_was_broken_off_or_took_no_time_is_not_known(made, end_ns, clock):
-    def function(job):
-        job.made, job.start_ns, job.end_ns = job.calls + made, 0, end_ns
+    def function(arguments):
+        arguments.made, arguments.start_ns, arguments.end_ns = arguments.calls + made, 0, end_ns
 
-    assert clock_hz(function, Gate(), clock[1]) is None
+    assert clock_hz(function, Barrier(), clock[1]) is None
 
 
 def test_clock_counts_an_instruction_a_cycle(clock):
-    def function(job):
-        job.made, job.start_ns, job.end_ns = job.calls, 0, 1_000_000
+    def function(arguments):
+        arguments.made, arguments.start_ns, arguments.end_ns = arguments.calls, 0, 1_000_000
 
-    assert clock_hz(function, Gate(), clock[1]) == CLOCK_CALLS * CHAIN_LENGTH / 1e-3
+    assert clock_hz(function, Barrier(), clock[1]) == CLOCK_CALLS * CHAIN_LENGTH / 1e-3
 
 
 def test_clock_is_seen_in_each_native_block_and_in_no_other(host_case, host_engine):
@@ -505,19 +511,19 @@ def test_clock_is_seen_in_each_native_block_and_in_no_other(host_case, host_engi
 
 def test_chain_of_the_clock_is_what_its_formula_says(clock):
     function, _ = clock
-    gate = Gate()
-    gate.open()
-    job = gate.job(threads=1, source_0=1, source_1=3, destination=5, calls=2)
-    function(job)
+    barrier = Barrier()
+    barrier.open()
+    arguments = barrier.arguments(threads=1, source_0=1, source_1=3, destination=5, calls=2)
+    function(arguments)
     value = 1
     for _ in range(2 * CHAIN_LENGTH // 2):
         value = (value + 3) ^ 5
-    assert (job.result, job.made) == (value, 2)
+    assert (arguments.result, arguments.made) == (value, 2)
 
 
 def test_what_threads_look_at_lies_on_lines_of_its_own():
-    gate = Gate()
-    job = gate.job(threads=1)
-    assert job.barrier % APART_BYTES == job.stop % APART_BYTES == 0
-    assert job.barrier != job.stop == gate.stop_address
-    assert ctypes.sizeof(Job) == 8 * len(Job._fields_)
+    barrier = Barrier()
+    arguments = barrier.arguments(threads=1)
+    assert arguments.barrier % APART_BYTES == arguments.stop % APART_BYTES == 0
+    assert arguments.barrier != arguments.stop == barrier.stop_address
+    assert ctypes.sizeof(KernelArguments) == 8 * len(KernelArguments._fields_)

@@ -10,7 +10,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from bandwidth.engines.host.native_code.emitter import module_of
-from bandwidth.engines.host.native_code.job import Job
+from bandwidth.engines.host.native_code.kernel_arguments import KernelArguments
 from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
 from bandwidth.engines.host.native_code.rows import Row
 from bandwidth.errors import BandwidthError
@@ -52,15 +52,15 @@ class Library:
             raise BandwidthError("the kernels cannot be compiled here", "--engine numpy can be measured") from error
         self.seconds = time.perf_counter() - begin
         self.processor = processor
-        self._functions: dict[str, Callable[[Job], None]] = {}
+        self._functions: dict[str, Callable[[KernelArguments], None]] = {}
 
-    def function(self, name: str) -> Callable[[Job], None]:
-        """Return a function that takes a Job; calling it lets go of the interpreter's lock. Raises KeyError."""
+    def function(self, name: str) -> Callable[[KernelArguments], None]:
+        """Return a function of KernelArguments; calling it lets go of the interpreter's lock. Raises KeyError."""
         if name not in self._functions:
             address = self._compiler.get_function_address(name)
             if not address:
                 raise KeyError(name)
-            self._functions[name] = ctypes.CFUNCTYPE(None, ctypes.POINTER(Job))(address)
+            self._functions[name] = ctypes.CFUNCTYPE(None, ctypes.POINTER(KernelArguments))(address)
         return self._functions[name]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from llvmlite import ir
 
 from bandwidth.engines.host.native_code.flow import WORD, word
-from bandwidth.engines.host.native_code.job import CHAIN_LENGTH, CHUNK_BYTES
+from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES
 from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
 from bandwidth.engines.host.native_code.processor import LINE_BYTES, Processor
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, NARROW_BYTES, PACED_READ, Row, function_name
@@ -59,7 +59,7 @@ def _write_xor(function: TimedFunction, kernel: Kernel, turn_bytes: int) -> None
     Arithmetic on vectors of 64 bytes lowers some processors' clock by a tenth, which a read from the first cache
     would show. So the last pass alone is one that can be checked, as it is with what a block of copies leaves.
     """
-    builder, calls = function.builder, function.job["calls"]
+    builder, calls = function.builder, function.arguments["calls"]
     touching = Passes(function, replace(kernel, reduces=TOUCH), None, turn_bytes)
     joining = Passes(function, kernel, None, turn_bytes)
 
@@ -94,7 +94,7 @@ def _write_chase(function: TimedFunction) -> None:
             address = builder.load(builder.inttoptr(address, WORD.as_pointer()))
         return [address]
 
-    function.set("result", *function.timed_passes([function.job["source_0"]], turn))
+    function.set("result", *function.timed_passes([function.arguments["source_0"]], turn))
     builder.ret_void()
 
 
@@ -109,11 +109,11 @@ def _write_clock(function: TimedFunction) -> None:
     def turn(carried: Sequence[Any]) -> list[Any]:
         (value,) = carried
         for _ in range(CHAIN_LENGTH // 2):
-            value = builder.add(value, function.job["source_1"])
-            value = builder.xor(value, function.job["destination"])
+            value = builder.add(value, function.arguments["source_1"])
+            value = builder.xor(value, function.arguments["destination"])
         return [value]
 
-    function.set("result", *function.timed_passes([function.job["source_0"]], turn))
+    function.set("result", *function.timed_passes([function.arguments["source_0"]], turn))
     builder.ret_void()
 
 
@@ -123,18 +123,18 @@ def _write_paced_read(function: TimedFunction) -> None:
     It is the load beside which a latency is measured. `calls` is the number of the first chunk, `made` counts
     them. With `interval_ns` 0 it reads as fast as it can.
     """
-    builder, job, passes = function.builder, function.job, Passes(function, READ)
+    builder, arguments, passes = function.builder, function.arguments, Passes(function, READ)
     chunk_elements = word(CHUNK_BYTES // ELEMENT_BYTES)
-    chunks = builder.udiv(job["elements"], chunk_elements)
+    chunks = builder.udiv(arguments["elements"], chunk_elements)
 
     def chunk(carried: Sequence[Any]) -> list[Any]:
         number, *sums = carried
-        place = builder.add(number, job["calls"])
+        place = builder.add(number, arguments["calls"])
         begin = builder.mul(builder.urem(place, chunks), chunk_elements)
         end = builder.add(begin, chunk_elements)
         sums = function.loop(begin, end, TURN_BYTES, sums, passes.turn)
         following = builder.add(number, word(1))
-        function.wait_until(builder.add(start, builder.mul(following, job["interval_ns"])))
+        function.wait_until(builder.add(start, builder.mul(following, arguments["interval_ns"])))
         return [following, *sums]
 
     function.meet()

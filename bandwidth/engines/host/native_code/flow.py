@@ -1,4 +1,4 @@
-"""A function that is being written: the fields of the job that it is told, and its loops."""
+"""A function that is being written: the fields of the arguments that it is told, and its loops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from llvmlite import ir
 
-from bandwidth.engines.host.native_code.job import JOB_FIELDS
+from bandwidth.engines.host.native_code.kernel_arguments import ARGUMENT_FIELDS
 from bandwidth.engines.host.native_code.processor import Processor
 from bandwidth.kernels import ELEMENT_BYTES
 
@@ -16,8 +16,8 @@ from bandwidth.kernels import ELEMENT_BYTES
 Body: TypeAlias = Callable[[Any, Sequence[Any]], list[Any]]
 
 WORD, FLAG, DOUBLE = ir.IntType(64), ir.IntType(32), ir.DoubleType()
-_JOB = ir.LiteralStructType([DOUBLE if kind is ctypes.c_double else WORD for kind in JOB_FIELDS.values()])
-_PLACE_IN_JOB = {name: place for place, name in enumerate(JOB_FIELDS)}
+_JOB = ir.LiteralStructType([DOUBLE if kind is ctypes.c_double else WORD for kind in ARGUMENT_FIELDS.values()])
+_PLACE_IN_JOB = {name: place for place, name in enumerate(ARGUMENT_FIELDS)}
 
 
 def word(value: int) -> Any:
@@ -30,8 +30,8 @@ def flag(value: int) -> Any:
     return ir.Constant(FLAG, value)
 
 
-class JobFunction:
-    """One function of a module; it takes the address of a `Job`, whose fields as it begins are `job`.
+class BlockFunction:
+    """One function of a module; it takes the address of a `KernelArguments`, whose fields as it begins are `arguments`.
 
     Whatever is written into it is written by `builder`, which stands where the next instruction goes.
     """
@@ -41,23 +41,23 @@ class JobFunction:
         self.processor = processor
         self._function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_JOB.as_pointer()]), name)
         self.builder = ir.IRBuilder(self._function.append_basic_block("entry"))
-        self.job = {name: self.builder.load(self.field(name)) for name in JOB_FIELDS}
+        self.arguments = {name: self.builder.load(self.field(name)) for name in ARGUMENT_FIELDS}
 
-    # --- the job
+    # --- the arguments
 
     def field(self, name: str) -> Any:
-        """Return the address of a field of the job."""
-        (job,) = self._function.args
-        return self.builder.gep(job, [flag(0), flag(_PLACE_IN_JOB[name])])
+        """Return the address of a field of the arguments."""
+        (arguments,) = self._function.args
+        return self.builder.gep(arguments, [flag(0), flag(_PLACE_IN_JOB[name])])
 
     def set(self, name: str, value: Any) -> None:
-        """Write a value into a field of the job."""
+        """Write a value into a field of the arguments."""
         self.builder.store(value, self.field(name))
 
     def function_in(self, field: str, arguments: Sequence[Any]) -> Any:
-        """Return the system's function whose address a field of the job holds."""
+        """Return the system's function whose address a field of the arguments holds."""
         kind = ir.FunctionType(FLAG, arguments)
-        return self.builder.inttoptr(self.job[field], kind.as_pointer())
+        return self.builder.inttoptr(self.arguments[field], kind.as_pointer())
 
     # --- loops
 

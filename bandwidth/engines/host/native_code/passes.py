@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from bandwidth.engines.host.native_code.flow import Body, JobFunction, word
+from bandwidth.engines.host.native_code.flow import BlockFunction, Body, word
 from bandwidth.engines.host.native_code.processor import LINE_BYTES
 from bandwidth.engines.host.native_code.rows import LARGE_BYTES, MOST_ABREAST_ARRAYS
 from bandwidth.engines.host.native_code.sums import Sums
@@ -29,7 +29,7 @@ class Passes:
     """Writes passes of one kernel into a function; a reducing one hands on `sums` from turn to turn."""
 
     def __init__(
-        self, function: JobFunction, kernel: Kernel, stores: str | None = None, turn_bytes: int = TURN_BYTES
+        self, function: BlockFunction, kernel: Kernel, stores: str | None = None, turn_bytes: int = TURN_BYTES
     ) -> None:
         self.sums = Sums(function, kernel)
         self._function = function
@@ -41,7 +41,7 @@ class Passes:
 
     def one(self, sums: Sequence[Any]) -> list[Any]:
         """Write one pass: of large arrays several pages side by side, then turns of many lines, then single lines."""
-        loop, elements, groups = self._function.loop, self._function.job["elements"], word(0)
+        loop, elements, groups = self._function.loop, self._function.arguments["elements"], word(0)
         if self._kernel.writes and self._kernel.arrays <= MOST_ABREAST_ARRAYS:
             group_bytes = PAGES_ABREAST * PAGE_BYTES
             is_large = self._builder.icmp_unsigned(">=", elements, word(LARGE_BYTES // ELEMENT_BYTES))

@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from bandwidth.engines.host.native_code.flow import WORD, JobFunction, flag
+from bandwidth.engines.host.native_code.flow import WORD, BlockFunction, flag
 from bandwidth.engines.host.native_code.processor import LINE_BYTES
 from bandwidth.engines.host.native_code.vectors import vector_type
 from bandwidth.kernels import SUM, XOR, Kernel
@@ -21,7 +21,7 @@ MOST_XORS = 4
 class Sums:
     """Writes the sums of one kernel in a function: vectors that are joined by its SUM or XOR."""
 
-    def __init__(self, function: JobFunction, kernel: Kernel) -> None:
+    def __init__(self, function: BlockFunction, kernel: Kernel) -> None:
         self._builder = function.builder
         self._processor = function.processor
         self._kernel = kernel

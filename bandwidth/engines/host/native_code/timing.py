@@ -7,8 +7,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from bandwidth.engines.host.native_code.flow import FLAG, WORD, JobFunction, flag, word
-from bandwidth.engines.host.native_code.job import Status
+from bandwidth.engines.host.native_code.flow import FLAG, WORD, BlockFunction, flag, word
+from bandwidth.engines.host.native_code.kernel_arguments import Status
 from bandwidth.engines.host.native_code.processor import ARM, X86, Processor
 from bandwidth.kernels import ELEMENT_BYTES
 
@@ -20,7 +20,7 @@ LONGEST_WAIT_NS = 2_000_000_000
 _TIMESPEC = ir.LiteralStructType([WORD, WORD])
 
 
-class TimedFunction(JobFunction):
+class TimedFunction(BlockFunction):
     """A function that starts with the other threads of its block, and tells when it started and ended."""
 
     def __init__(self, module: ir.Module, name: str, processor: Processor) -> None:
@@ -35,7 +35,7 @@ class TimedFunction(JobFunction):
             return [self.builder.add(made, word(1)), *one(values)]
 
         def is_enough(made: Any) -> Any:
-            is_all = self.builder.icmp_unsigned(">=", made, self.job["calls"])
+            is_all = self.builder.icmp_unsigned(">=", made, self.arguments["calls"])
             return self.builder.or_(is_all, self.is_stopping())
 
         self.meet()
@@ -47,7 +47,7 @@ class TimedFunction(JobFunction):
     def meet(self) -> None:
         """Write the barrier: come, and look until all have. Ends the function where that does not happen."""
         builder = self.builder
-        barrier = builder.inttoptr(self.job["barrier"], WORD.as_pointer())
+        barrier = builder.inttoptr(self.arguments["barrier"], WORD.as_pointer())
         builder.atomic_rmw("add", barrier, word(1), "seq_cst")
         latest = builder.add(self._now(), word(LONGEST_WAIT_NS))
         look, wait, let_run, give_up, go = (self.block(name) for name in ("look", "wait", "let_run", "give_up", "go"))
@@ -57,7 +57,7 @@ class TimedFunction(JobFunction):
         looks = builder.phi(WORD)
         looks.add_incoming(word(0), entry)
         here = builder.load_atomic(barrier, "acquire", ELEMENT_BYTES)
-        builder.cbranch(builder.icmp_unsigned(">=", here, self.job["threads"]), go, wait)
+        builder.cbranch(builder.icmp_unsigned(">=", here, self.arguments["threads"]), go, wait)
         builder.position_at_end(wait)
         self._pause()
         following = builder.add(looks, word(1))
@@ -101,14 +101,14 @@ class TimedFunction(JobFunction):
 
     def is_stopping(self, _: Any = None) -> Any:
         """Write a look at `stop`. It may be asked as the end of a loop, whose first value it does not need."""
-        stop = self.builder.inttoptr(self.job["stop"], FLAG.as_pointer())
+        stop = self.builder.inttoptr(self.arguments["stop"], FLAG.as_pointer())
         value = self.builder.load_atomic(stop, "monotonic", 4)
         return self.builder.icmp_unsigned("!=", value, flag(0))
 
     def _now(self) -> Any:
         """Write a reading of the clock in nanoseconds."""
         clock = self.function_in("clock_function", [FLAG, _TIMESPEC.as_pointer()])
-        self.builder.call(clock, [self.builder.trunc(self.job["clock_number"], FLAG), self._moment])
+        self.builder.call(clock, [self.builder.trunc(self.arguments["clock_number"], FLAG), self._moment])
         seconds, nanoseconds = (
             self.builder.load(self.builder.gep(self._moment, [flag(0), flag(place)])) for place in (0, 1)
         )

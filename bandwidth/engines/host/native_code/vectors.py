@@ -6,7 +6,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from bandwidth.engines.host.native_code.flow import DOUBLE, FLAG, WORD, JobFunction, flag
+from bandwidth.engines.host.native_code.flow import DOUBLE, FLAG, WORD, BlockFunction, flag
 from bandwidth.engines.host.native_code.processor import ARM, POWER, X86, Processor
 from bandwidth.kernels import ELEMENT_BYTES, KEPT_BITS, STREAMING, TAKEN_BITS, Kernel
 
@@ -46,10 +46,10 @@ class Operand:
 class Vectors:
     """Writes what a kernel does with one vector of each array; a place is the number of its first element."""
 
-    def __init__(self, function: JobFunction, kernel: Kernel) -> None:
+    def __init__(self, function: BlockFunction, kernel: Kernel) -> None:
         self._module = function.module
         self._builder = function.builder
-        self._job = function.job
+        self._arguments = function.arguments
         self._processor = function.processor
         self._kernel = kernel
         self._type = vector_type(function.processor, words=kernel.words)
@@ -100,7 +100,7 @@ class Vectors:
 
     def _scalar(self) -> Operand:
         """Return the scalar in every lane."""
-        scalar, lanes = self._job["scalar"], self._processor.lanes
+        scalar, lanes = self._arguments["scalar"], self._processor.lanes
         if self._kernel.words:
             scalar = self._builder.bitcast(scalar, WORD)
         first = self._builder.insert_element(ir.Constant(self._type, ir.Undefined), scalar, flag(0))
@@ -108,6 +108,6 @@ class Vectors:
         return Operand(self._builder, self._builder.shuffle_vector(first, first, mask), self._kernel)
 
     def _address(self, array: str, place: Any) -> Any:
-        base = self._builder.inttoptr(self._job[array], self._type.element.as_pointer())
+        base = self._builder.inttoptr(self._arguments[array], self._type.element.as_pointer())
         pointer = self._builder.gep(base, [place])
         return self._builder.bitcast(pointer, self._type.as_pointer())

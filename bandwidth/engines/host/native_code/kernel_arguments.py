@@ -25,7 +25,7 @@ class Status(IntEnum):
 
 
 # Addresses are numbers, times nanoseconds of one monotonic clock.
-JOB_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[ctypes.c_double]] = {
+ARGUMENT_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[ctypes.c_double]] = {
     "source_0": ctypes.c_uint64,  # the arrays that are read
     "source_1": ctypes.c_uint64,
     "destination": ctypes.c_uint64,  # the array that is written
@@ -47,13 +47,13 @@ JOB_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[ctypes
 }
 
 
-class Job(ctypes.Structure):
-    """One thread's part of one block; JOB_FIELDS says what each field is."""
+class KernelArguments(ctypes.Structure):
+    """One thread's part of one block; ARGUMENT_FIELDS says what each field is."""
 
-    _fields_ = tuple(JOB_FIELDS.items())
+    _fields_ = tuple(ARGUMENT_FIELDS.items())
 
 
-class Gate:
+class Barrier:
     """What the threads of one block share: the counter where they meet, and the flag that ends their work."""
 
     def __init__(self) -> None:
@@ -61,9 +61,9 @@ class Gate:
         self._counter = -(-ctypes.addressof(self._memory) // APART_BYTES) * APART_BYTES
         self._stop = self._counter + APART_BYTES
 
-    def job(self, *, threads: int, **fields: float) -> Job:
-        """Return a job of a block of `threads`; the other fields as in JOB_FIELDS."""
-        return Job(barrier=self._counter, threads=threads, stop=self._stop, **_system_functions(), **fields)
+    def arguments(self, *, threads: int, **fields: float) -> KernelArguments:
+        """Return a arguments of a block of `threads`; the other fields as in ARGUMENT_FIELDS."""
+        return KernelArguments(barrier=self._counter, threads=threads, stop=self._stop, **_system_functions(), **fields)
 
     def open(self) -> None:
         """Set the counter and the flag back, for the next block."""

@@ -13,7 +13,8 @@ import time
 import pytest
 
 from bandwidth.errors import BandwidthError
-from bandwidth.fleet import attended, errand
+from bandwidth.fleet import remote_task as errand
+from bandwidth.fleet import watchdog as attended
 from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 
 TINY = ["host", "--size", "2MiB", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
@@ -125,7 +126,7 @@ def test_a_kernel_that_refuses_leaves_the_pipe(monkeypatch):
 
 FORKING = """
 import os, subprocess, sys, time
-waiter = "import sys; from bandwidth.fleet.attended import wait_until_alone; wait_until_alone(0, int(sys.argv[1]))"
+waiter = "import sys; from bandwidth.fleet.watchdog import wait_until_alone; wait_until_alone(0, int(sys.argv[1]))"
 waiter += "; print('alone', flush=True)"
 process = subprocess.Popen([sys.executable, "-c", waiter, str(os.getpid())], stdin=subprocess.PIPE)
 child = os.fork()

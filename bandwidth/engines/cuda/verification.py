@@ -44,7 +44,7 @@ class Checked:
     path: str = ""
 
 
-class Contents(Protocol):
+class Verification(Protocol):
     """Makes the numbers of a seed in a device's memory and knows them again. The device is active in each."""
 
     def fill(self, gpu: Gpu, address: int, size_bytes: int, seed: int, first: int) -> None:
@@ -54,23 +54,23 @@ class Contents(Protocol):
         """Wait, and return what is wrong with all words in some memory or, if not `whole`, with many of them; or ""."""
 
 
-class KernelContents:
+class KernelVerification:
     """Kernels fill and check: all of it every time, which takes no longer than a few passes."""
 
     def fill(self, gpu: Gpu, address: int, size_bytes: int, seed: int, first: int) -> None:
-        """Queue the kernel. See `Contents`."""
+        """Queue the kernel. See `Verification`."""
         pairs = size_bytes // PAIR_BYTES
         gpu.over("fill", pairs, address, pairs, first, seed)
 
     def wrong_words(self, gpu: Gpu, checked: Checked, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
-        """Count on the device. See `Contents`."""
+        """Count on the device. See `Verification`."""
         count = checked.size_bytes // ELEMENT_BYTES
         given = (checked.address, count, checked.first, checked.seed, checked.scalar)
         wrong, first = gpu.count_wrong(f"check_{checked.name}", count, *given, path=checked.path)
         return _words_wrong(wrong, count, first) if wrong else ""
 
 
-class HostContents:
+class HostVerification:
     """The host fills and checks, by copies; what it makes repeats after `PERIOD_WORDS`."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class HostContents:
         self._table: NDArray[np.uint64] = np.concatenate([numbers, numbers]).view(np.uint64)
 
     def fill(self, gpu: Gpu, address: int, size_bytes: int, seed: int, first: int) -> None:
-        """Send one period and queue its repetition by copies on the device. See `Contents`."""
+        """Send one period and queue its repetition by copies on the device. See `Verification`."""
         filled = min(size_bytes, PERIOD_WORDS * ELEMENT_BYTES)
         gpu.copy_in(address, self._expected(seed + first, filled // ELEMENT_BYTES))
         while filled < size_bytes:
@@ -89,7 +89,7 @@ class HostContents:
             filled += length
 
     def wrong_words(self, gpu: Gpu, checked: Checked, *, whole: bool) -> str:
-        """Fetch the words and compare them. See `Contents`."""
+        """Fetch the words and compare them. See `Verification`."""
         piece_bytes = min(PIECE_BYTES, PERIOD_WORDS * ELEMENT_BYTES)
         parts = pieces(checked.size_bytes, piece_bytes) if whole else spots(checked.size_bytes, piece_bytes)
         for offset, length in parts:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bandwidth.fleet import attended
+from bandwidth.fleet import watchdog as attended
 
 TICK_S = 0.1
 STOP_S = 5.0  # what a measurement may take to end when it is told to; it ends within a block
