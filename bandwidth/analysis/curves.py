@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bandwidth.analysis.grouping import NODE_KEYS, divided, group_key, grouped
-from bandwidth.analysis.result_pairs import SIZE_SLACK, is_size_check
+from bandwidth.analysis.groups import NODE_KEYS, SIZE_SLACK, divided, group_key, grouped, is_size_check
 from bandwidth.results.model import Case, Observed, Record, Result
 from bandwidth.results.once import once_each
 from bandwidth.results.summary import Summary, summarise

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bandwidth.analysis.curves import MEMORY, SizeCurve, SizePoint, caches_of
-from bandwidth.analysis.grouping import has_figure
+from bandwidth.analysis.groups import has_figure
 from bandwidth.statistics import median
 
 # Well inside a cache: the stack, the page tables and other data take a part of it, and replacement is not perfect.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bandwidth.analysis.grouping import grouped
+from bandwidth.analysis.groups import grouped
 from bandwidth.cpu_list import format_cpu_list
 from bandwidth.findings.comparable import (
     OTHERS_SHARE,

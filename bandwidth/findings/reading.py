@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from bandwidth.analysis.result_pairs import is_size_check
+from bandwidth.analysis.groups import is_size_check
 from bandwidth.cpu_list import parse_cpu_list
 from bandwidth.errors import BandwidthError
 from bandwidth.results import Case, Record, Result, Summary, summarise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bandwidth.analysis.result_pairs import ZerosPair, zeros_pairs
+from bandwidth.analysis.groups import ZerosPair, zeros_pairs
 from bandwidth.findings.reading import (
     HOST,
     NATIVE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
-from bandwidth.analysis.grouping import group_key, grouped
+from bandwidth.analysis.groups import group_key, grouped
 from bandwidth.findings.reading import (
     HOST,
     NATIVE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bandwidth.analysis.result_pairs import size_check_of
+from bandwidth.analysis.groups import size_check_of
 from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, is_wide
 from bandwidth.findings.reading import (
     DEVICE,

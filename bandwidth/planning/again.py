@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from bandwidth.analysis.groups import SIZE_SLACK
 from bandwidth.analysis.plain_results import plain_results
-from bandwidth.analysis.result_pairs import SIZE_SLACK
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.nvml import Nvml

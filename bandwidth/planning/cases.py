@@ -20,7 +20,7 @@ from bandwidth.results.model import ADDRESS_BYTES, LATENCY
 
 PAGE_BYTES = 4096
 LINE_BYTES = 64
-# Loads in one call of a latency: the length of the chain that is compiled (engines/host/native_code/kernel_arguments.py).
+# Loads in one call of a latency: the length of the chain that is compiled (CHAIN_LENGTH of kernel_arguments.py).
 LOADS_PER_CALL = 64
 # Arrays of at least this much are whole pages, rounded up, so that the rule for memory stays met; smaller ones are
 # whole lines, rounded down: a point of a sweep must not spill over the size that it stands for.

@@ -11,7 +11,7 @@ from measuring_support import GIB, MIB, small_topology, two_socket_topology
 from simulated_machine import Machine
 
 from bandwidth.analysis.curves import size_curves
-from bandwidth.analysis.result_pairs import is_size_check, size_check_of, size_checks
+from bandwidth.analysis.groups import is_size_check, size_check_of, size_checks
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
 from bandwidth.machine.facts import Facts

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bandwidth.engines.cuda import discovery as cuda_finding
+from bandwidth.engines.cuda import discovery
 from bandwidth.engines.cuda.cases import PCIE, bytes_each, needed_bytes, peer_of, refusal
 from bandwidth.engines.cuda.device import Gpu, count_devices
 from bandwidth.engines.cuda.passes import (
@@ -71,9 +71,9 @@ def cuda_engine(
 
     Raises HardwareError without one.
     """
-    module = module or cuda_finding.load_cupy()
+    module = module or discovery.load_cupy()
     cpus = {node.number: node.cpus for node in topology.numa_nodes}
-    found = found or cuda_finding.devices(module)
+    found = found or discovery.devices(module)
     near = {gpu.number: cpus.get(gpu.numa_node, ()) for gpu in found if gpu.numa_node is not None}
     addresses = {gpu.number: gpu.address for gpu in found}
     return CudaEngine(module, near, None if telemetry is None else lambda number: telemetry(addresses[number]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bandwidth.analysis.curves import SizeCurve
-from bandwidth.analysis.grouping import grouped
+from bandwidth.analysis.groups import grouped
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.labels import place, rate_cells, rate_columns, target_words

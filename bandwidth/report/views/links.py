@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bandwidth.analysis.curves import SizeCurve
-from bandwidth.analysis.grouping import grouped
+from bandwidth.analysis.groups import grouped
 from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.ceilings.link import link_peak
 from bandwidth.report.document import Column, Table

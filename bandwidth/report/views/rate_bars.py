@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bandwidth.analysis.grouping import grouped
-from bandwidth.analysis.peer_matrices import is_between_gpus
+from bandwidth.analysis.groups import grouped
+from bandwidth.analysis.matrices import is_between_gpus
 from bandwidth.report.figures.data import Bar, Bars, Figure
 from bandwidth.report.figures.parts import INTERVALS, MOST_NAMED, caption
 from bandwidth.report.figures.thinning import first_bars

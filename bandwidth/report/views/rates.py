@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 
-from bandwidth.analysis.grouping import grouped
+from bandwidth.analysis.groups import grouped
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     HOST,

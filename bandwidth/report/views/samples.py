@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.grouping import has_figure
+from bandwidth.analysis.groups import has_figure
 from bandwidth.report.figures.data import STRIP_HIGH, STRIP_LOW, Figure, Strip, StripRow
 from bandwidth.report.figures.parts import caption
 from bandwidth.report.figures.thinning import left_out_words, thinned, widest_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bandwidth.analysis.curves import MEMORY, SizeCurve, SizePoint
-from bandwidth.analysis.grouping import grouped
+from bandwidth.analysis.groups import grouped
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Curves, Figure, Mark, Series

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bandwidth.analysis.result_pairs import ZerosPair
+from bandwidth.analysis.groups import ZerosPair
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN, place, rate_cell, stores_of
 from bandwidth.report.views.shown import Shown

@@ -1,14 +1,44 @@
-"""Two results that differ in one thing: a whole and the same at half its working set, zeros and other data."""
+"""Which results belong together: alike in all but one thing, a whole and its half, zeros and other data."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from bandwidth.analysis.grouping import divided, group_key
 from bandwidth.results.model import Record, Result
 from bandwidth.results.once import once_each
-from bandwidth.results.summary import summarise
+from bandwidth.results.summary import Summary, summarise
+
+_Item = TypeVar("_Item")
+
+NODE_KEYS = ("cpu_node", "memory_node")
+
+
+def group_key(result: Result, *left_out: str, threads: bool = True) -> Hashable:
+    """Return what a case shares with the others of its group: all that tells results apart but the keys left out."""
+    case = result.case
+    variant = tuple(sorted((name, str(value)) for name, value in case.variant.items() if name not in left_out))
+    return (case.target, case.path, case.engine, case.threads if threads else None, variant)
+
+
+def grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[list[_Item]]:
+    """Return results, or curves of them, in groups of one key, in the order in which each key first appears."""
+    groups: dict[Hashable, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+def divided(value: float | None, by: float | None) -> float | None:
+    """Return a quotient, None where a part lacks or the divisor is zero."""
+    return None if value is None or not by else value / by
+
+
+def has_figure(summary: Summary) -> bool:
+    """Return whether there is a rate or a latency: the result was verified and has a sample."""
+    return summary.median_bytes_per_s is not None or summary.latency is not None
+
 
 # Arrays are whole pages or lines for each thread: what is planned as half, or as 4 KiB, may be a little more.
 SIZE_SLACK = 0.05

@@ -6,8 +6,8 @@ import pytest
 from curves_support import MIB, ORDINARY, STREAMING, point
 
 from bandwidth.analysis.curves import size_curves
+from bandwidth.analysis.groups import is_size_check, size_check_of, size_checks, zeros_pairs
 from bandwidth.analysis.plain_results import alone_results, plain_results
-from bandwidth.analysis.result_pairs import is_size_check, size_check_of, size_checks, zeros_pairs
 
 # --- half the size --------------------------------------------------------------------------------------------------
 

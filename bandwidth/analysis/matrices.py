@@ -1,16 +1,19 @@
-"""One case from the CPUs of every NUMA node to the memory of every node."""
+"""Results between every two places: from the CPUs of a NUMA node to the memory of one, from a GPU to another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bandwidth.analysis.grouping import NODE_KEYS, group_key, grouped
+from bandwidth.analysis.groups import NODE_KEYS, group_key, grouped
 from bandwidth.results.model import Case, Observed, Record, Result
 from bandwidth.results.summary import Summary, summarise
 
 # A twentieth of the pages elsewhere changes a rate by less than the noise of a shared machine.
 PLACED_SHARE = 0.95
+
+
+# --- between NUMA nodes ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def node_matrices(record: Record) -> tuple[NodeMatrix, ...]:
     for group in grouped(results, lambda result: group_key(result, *NODE_KEYS, threads=False)):
         is_one = len({node_pair(result.case) for result in group}) == len(group)
         parts = [group] if is_one else grouped(group, lambda result: result.case.threads)
-        matrices += [_matrix(part) for part in parts]
+        matrices += [_node_matrix(part) for part in parts]
     return tuple(matrices)
 
 
@@ -91,10 +94,65 @@ def node_pair(case: Case) -> tuple[int, int] | None:
     return (cpu, memory) if isinstance(cpu, int) and isinstance(memory, int) else None
 
 
-def _matrix(results: Iterable[Result]) -> NodeMatrix:
+def _node_matrix(results: Iterable[Result]) -> NodeMatrix:
     cells = {}
     for result in results:
         pair = node_pair(result.case)
         if pair is not None:
             cells[pair] = NodeCell(result, summarise(result), result.observed.get("placed_share"))
     return NodeMatrix(tuple(sorted({cpu for cpu, _ in cells})), tuple(sorted({node for _, node in cells})), cells)
+
+
+BOTH_WAYS = "bidirectional"
+
+
+# --- between GPUs ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PeerMatrix:
+    """Copies between devices of one kind: `cells` by (device that sends, device that receives).
+
+    `access` tells whether the direct way was `on` or `off`. Both ways at once stand at either place of a pair.
+    """
+
+    path: str
+    access: str
+    cells: Mapping[tuple[int, int], Result]
+
+    @property
+    def senders(self) -> tuple[int, ...]:
+        """The devices that send, in order."""
+        return tuple(sorted({of for of, _ in self.cells}))
+
+    @property
+    def receivers(self) -> tuple[int, ...]:
+        """The devices that receive, in order."""
+        return tuple(sorted({to for _, to in self.cells}))
+
+    @property
+    def words(self) -> str:
+        """What it is: `one way, direct access on`."""
+        ways = "both ways, summed" if self.path == BOTH_WAYS else "one way"
+        return f"{ways}, direct access {self.access}"
+
+
+def is_between_gpus(result: Result) -> bool:
+    """Return whether a result is of a copy from one GPU to another."""
+    return type(result.case.variant.get("peer")) is int and len(result.case.devices) == 1
+
+
+def peer_matrices(record: Record) -> tuple[PeerMatrix, ...]:
+    """Return every matrix between GPUs: one way before both, and the direct way before the one over the host."""
+    between = [result for result in record.results if is_between_gpus(result)]
+    groups = grouped(between, lambda result: (result.case.path, str(result.case.variant.get("peer_access"))))
+    matrices = [_peer_matrix(group) for group in groups]
+    return tuple(sorted(matrices, key=lambda matrix: (matrix.path == BOTH_WAYS, matrix.access != "on")))
+
+
+def _peer_matrix(results: list[Result]) -> PeerMatrix:
+    cells = {(result.case.devices[0], int(result.case.variant["peer"])): result for result in results}
+    path = results[0].case.path
+    if path == BOTH_WAYS:
+        cells |= {(to, of): result for (of, to), result in cells.items()}
+    return PeerMatrix(path, str(results[0].case.variant.get("peer_access")), cells)
