@@ -56,10 +56,10 @@ class Cluster(Protocol):
         """Return the addresses of all workers that are there now."""
 
     def describe(self, address: str) -> Task:
-        """Ask what host a worker is on: see errand.describe_host."""
+        """Ask what host a worker is on: see remote_task.describe_host."""
 
     def measure(self, address: str, options: Sequence[str], limit_s: float) -> Task:
-        """Let a worker measure: see errand.run_measurement."""
+        """Let a worker measure: see remote_task.run_measurement."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.fleet import remote_task as errand
+from bandwidth.fleet import remote_task
 from bandwidth.fleet.mistakes import TLS_SETTINGS, explain
 
 CONNECT_S = 10.0
@@ -181,7 +181,7 @@ class DaskCluster:
 
         self._client, self._each_worker = client, each_worker
         # By value: neither scheduler nor workers need this package to take the task.
-        cloudpickle.register_pickle_by_value(errand)
+        cloudpickle.register_pickle_by_value(remote_task)
 
     def hosts(self) -> Mapping[str, str]:
         """Return the hosts that are there now, each with the address of its first worker."""
@@ -203,11 +203,11 @@ class DaskCluster:
 
     def describe(self, address: str) -> DaskTask | LostTask:
         """Ask what host a worker is on."""
-        return self._submit(address, errand.describe_host, DESCRIBE_S)
+        return self._submit(address, remote_task.describe_host, DESCRIBE_S)
 
     def measure(self, address: str, options: Sequence[str], limit_s: float) -> DaskTask | LostTask:
         """Let a worker measure."""
-        return self._submit(address, errand.measure_as_task, list(options), limit_s)
+        return self._submit(address, remote_task.measure_as_task, list(options), limit_s)
 
     def _submit(self, address: str, function: Any, *arguments: Any) -> DaskTask | LostTask:
         # Not Client.run: it would hold the worker's event loop. Not pure: the same question has a new answer each time.

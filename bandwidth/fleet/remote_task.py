@@ -1,7 +1,7 @@
 """What a worker does for a fleet: it starts the measurement in a process of its own and brings the record back.
 
 Only the standard library is used, as these functions are sent by value: a worker that lacks the package can so say
-it, and one with another version of it measures with that. Nothing else is sent but the options and attended.py's text.
+it, and one with another version of it measures with that. Nothing else is sent but the options and watchdog.py's text.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bandwidth.fleet import watchdog as attended
+from bandwidth.fleet import watchdog
 
 TICK_S = 0.1
 STOP_S = 5.0  # what a measurement may take to end when it is told to; it ends within a block
 VERSION_CODE = "import bandwidth; print(bandwidth.__version__)"
-ATTENDED_CODE = inspect.getsource(attended)
+WATCHDOG_CODE = inspect.getsource(watchdog)
 # A worker in one of these states takes itself down: nobody hears what it measures.
 CLOSING = ("closing", "closed", "stopping", "stopped", "failed")
 
@@ -57,8 +57,8 @@ def run_measurement(options: list[str], limit_s: float, must_stop: Callable[[], 
     itself when this process is gone, however that ended.
     """
     with tempfile.TemporaryDirectory(prefix="bandwidth-fleet-") as folder:
-        record, program = (Path(folder) / name for name in ("record.json", "attended.py"))
-        program.write_text(ATTENDED_CODE, "utf-8")
+        record, program = (Path(folder) / name for name in ("record.json", "watchdog.py"))
+        program.write_text(WATCHDOG_CODE, "utf-8")
         # The record is saved after each round, and printed at the end: where the folder's disk is full, that is left.
         measure = ["measure", *options, "--quiet", "--json", "--save", str(record)]
         command = [sys.executable, str(program), str(os.getpid()), folder, *measure]

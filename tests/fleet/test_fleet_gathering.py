@@ -12,8 +12,7 @@ import pytest
 from simulated_fleet import Spread, write_fleet
 
 from bandwidth.errors import UsageError
-from bandwidth.fleet import gathering
-from bandwidth.fleet import remote_task as errand
+from bandwidth.fleet import gathering, remote_task
 from bandwidth.fleet.gathering import check_options, gather
 from bandwidth.results.files import load
 from bandwidth.version import __version__
@@ -206,40 +205,40 @@ def test_options_that_the_fleet_says_itself_are_refused(option):
 
 
 def test_a_host_describes_itself():
-    found = errand.describe_host(60)
+    found = remote_task.describe_host(60)
     assert found["version"] == __version__
     assert found["hostname"]
     assert found["machine"]
 
 
 def test_an_interpreter_without_the_package_says_so(monkeypatch):
-    monkeypatch.setattr(errand, "VERSION_CODE", "import bandwidth_that_is_not_there")
-    assert "has no bandwidth: ModuleNotFoundError" in errand.describe_host(60)["lacks"]
+    monkeypatch.setattr(remote_task, "VERSION_CODE", "import bandwidth_that_is_not_there")
+    assert "has no bandwidth: ModuleNotFoundError" in remote_task.describe_host(60)["lacks"]
 
 
 def test_a_process_that_takes_too_long_is_stopped():
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     started = time.monotonic()
-    assert errand.wait_or_stop(process, 0.2, lambda: False) is None
+    assert remote_task.wait_or_stop(process, 0.2, lambda: False) is None
     assert time.monotonic() - started < 10
     assert process.poll() is not None
 
 
 def test_a_process_that_nobody_waits_for_is_stopped():
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    assert errand.wait_or_stop(process, 60, lambda: True) is None
+    assert remote_task.wait_or_stop(process, 60, lambda: True) is None
     assert process.poll() is not None
 
 
 def test_a_measurement_runs_in_a_process_of_its_own():
     options = ["host", "--size", "2MiB", "--budget", "300ms", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
-    answer = errand.measure_as_task(options, 60)
+    answer = remote_task.measure_as_task(options, 60)
     assert answer["code"] == 0, answer["said"]
     assert json.loads(answer["record"])["schema"] == "bandwidth/record/1"
 
 
 def test_what_a_measurement_says_comes_back():
-    answer = errand.run_measurement(["host", "--kernel", "nonsense"], 60, lambda: False)
+    answer = remote_task.run_measurement(["host", "--kernel", "nonsense"], 60, lambda: False)
     assert answer["code"] == 2
     assert "nonsense" in answer["said"]
     assert answer["record"] == ""

@@ -152,7 +152,7 @@ def is_free(folder):
 
 def kill_worker(scheduler, nanny, client):
     family = psutil.Process(nanny.pid).children(recursive=True)
-    (measurement,) = [one for one in family if any("attended.py" in word for word in one.cmdline())]
+    (measurement,) = [one for one in family if any("watchdog.py" in word for word in one.cmdline())]
     measurement.parent().kill()
 
 

@@ -13,15 +13,16 @@ import time
 import pytest
 
 from bandwidth.errors import BandwidthError
-from bandwidth.fleet import remote_task as errand
-from bandwidth.fleet import watchdog as attended
+from bandwidth.fleet import remote_task
 from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 
 TINY = ["host", "--size", "2MiB", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
 # Half a minute and more: what ends before was ended.
 LONG = ["host", "--size", "64MiB", "--engine", "numpy", "--budget", "60s"]
 ENDS_WITHIN_S = 3.0  # it takes 0.05 s; a loaded machine may need longer
-WORKER = "import sys; from bandwidth.fleet import errand; errand.run_measurement(sys.argv[1:], 100, lambda: False)"
+WORKER = (
+    "import sys; from bandwidth.fleet import remote_task; remote_task.run_measurement(sys.argv[1:], 100, lambda: False)"
+)
 
 
 def wait_for(condition, limit_s):
@@ -65,7 +66,7 @@ def test_a_record_that_no_disk_takes_comes_all_the_same(tmp_path, monkeypatch):
             folders[0].mkdir()  # and never again
         return False
 
-    answer = errand.run_measurement([*TINY, "--budget", "1s"], 100, remove)
+    answer = remote_task.run_measurement([*TINY, "--budget", "1s"], 100, remove)
     assert gone
     assert (answer["code"], "is a folder; it is on standard output" in answer["said"]) == (2, True)
     assert json.loads(answer["record"])["results"]
@@ -73,7 +74,7 @@ def test_a_record_that_no_disk_takes_comes_all_the_same(tmp_path, monkeypatch):
 
 def test_a_sound_measurement_is_what_it_would_be_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    answer = errand.run_measurement([*TINY, "--budget", "300ms"], 100, lambda: False)
+    answer = remote_task.run_measurement([*TINY, "--budget", "300ms"], 100, lambda: False)
     assert (answer["code"], answer["said"]) == (0, "")
     command = json.loads(answer["record"])["command"]
     assert command[:-1] == ["bandwidth", "measure", *TINY, "--budget", "300ms", "--quiet", "--json", "--save"]
@@ -82,7 +83,7 @@ def test_a_sound_measurement_is_what_it_would_be_alone(tmp_path, monkeypatch):
 
 def test_one_that_is_stopped_says_so_itself():
     started = time.monotonic()
-    answer = errand.run_measurement(LONG, 100, lambda: time.monotonic() > started + 2)
+    answer = remote_task.run_measurement(LONG, 100, lambda: time.monotonic() > started + 2)
     assert answer["code"] is None
     assert time.monotonic() - started < 20
 
@@ -101,7 +102,7 @@ def _ways(request, monkeypatch):
 @pytest.mark.usefixtures("_ways")
 def test_the_wait_ends_with_the_pipe_and_not_before():
     attendant, held = os.pipe()
-    waiting = threading.Thread(target=attended.wait_until_alone, args=(attendant, os.getpid()))
+    waiting = threading.Thread(target=watchdog.wait_until_alone, args=(attendant, os.getpid()))
     waiting.start()
     try:
         waiting.join(0.2)
@@ -120,7 +121,7 @@ def test_a_kernel_that_refuses_leaves_the_pipe(monkeypatch):
     monkeypatch.setattr(os, "pidfd_open", refuse, raising=False)
     attendant, held = os.pipe()
     os.close(held)
-    attended.wait_until_alone(attendant, os.getpid())
+    watchdog.wait_until_alone(attendant, os.getpid())
     os.close(attendant)
 
 
@@ -170,4 +171,4 @@ def test_a_task_is_unwanted_where_it_was_cancelled_or_its_worker_closes(monkeypa
     tasks = {"task": Named(state=state)} if state else {}
     worker = Named(status=Named(name=status), state=Named(tasks=tasks), get_current_task=lambda: "task")
     monkeypatch.setitem(sys.modules, "distributed.worker", Named(get_worker=lambda: worker))
-    assert errand.task_is_unwanted()() is is_unwanted
+    assert remote_task.task_is_unwanted()() is is_unwanted
