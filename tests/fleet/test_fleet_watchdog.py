@@ -13,7 +13,7 @@ import time
 import pytest
 
 from bandwidth.errors import BandwidthError
-from bandwidth.fleet import remote_task
+from bandwidth.fleet import remote_task, watchdog
 from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 
 TINY = ["host", "--size", "2MiB", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
