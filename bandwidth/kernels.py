@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bandwidth.units import KIBI
+from bandwidth.vocabulary import ORDINARY, STORES
 
 ELEMENT_BYTES = 8  # double precision, as in STREAM
 # METHOD: data counts as in memory at 4 times what the caches hold, and at least this.
 CACHE_MULTIPLE = 4
 LEAST_DRAM_BYTES = 256 * KIBI**2
 
-STREAMING = "streaming"
-ORDINARY = "ordinary"
-STORES = (STREAMING, ORDINARY)
 SUM, XOR = "sum", "xor"
 # An update keeps every other bit of each word and takes the rest from the value: so it has to read what it overwrites,
 # and what it leaves is known all the same. Half of a word would not do: AVX-512 stores that under a mask, unread.

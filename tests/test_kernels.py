@@ -5,14 +5,8 @@ import pytest
 
 from bandwidth.engines.host.numpy_runner import OPERATIONS
 from bandwidth.engines.registry import ENGINES
-from bandwidth.kernels import (
-    KERNELS,
-    MIXES,
-    ORDINARY,
-    STREAMING,
-    kernel_of,
-    stores_of,
-)
+from bandwidth.kernels import KERNELS, MIXES, kernel_of, stores_of
+from bandwidth.vocabulary import ORDINARY, STREAMING
 
 # By name: payload, stream, traffic with streaming and with ordinary stores, in arrays.
 BYTES = {

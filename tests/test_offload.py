@@ -20,7 +20,8 @@ from bandwidth.measuring.lock import machine_lock
 from bandwidth.offload.answer import Timed, answer, lines, telling_line
 from bandwidth.offload.model import Cache, Model, Work
 from bandwidth.offload.now import check_gpu, end_to_end, measured_now, with_way_back
-from bandwidth.offload.sources import LINK_LATENCY, PAGEABLE, Asked, Figure, Figures, Source, find_figures
+from bandwidth.offload.sources import LINK_LATENCY, Asked, Figure, Figures, Source, find_figures
+from bandwidth.vocabulary import PAGEABLE
 
 GB, MB = 10**9, 10**6
 MIB = 1024**2

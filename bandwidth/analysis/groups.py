@@ -9,6 +9,7 @@ from typing import TypeVar
 from bandwidth.results.model import Record, Result
 from bandwidth.results.once import once_each
 from bandwidth.results.summary import Summary, summarise
+from bandwidth.vocabulary import ZEROS
 
 _Item = TypeVar("_Item")
 
@@ -42,7 +43,6 @@ def has_figure(summary: Summary) -> bool:
 
 # Arrays are whole pages or lines for each thread: what is planned as half, or as 4 KiB, may be a little more.
 SIZE_SLACK = 0.05
-ZEROS = "zeros"
 
 
 # --- the check at half the size -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bandwidth.analysis.groups import NODE_KEYS, group_key, grouped
 from bandwidth.results.model import Case, Observed, Record, Result
 from bandwidth.results.summary import Summary, summarise
+from bandwidth.vocabulary import BIDIRECTIONAL
 
 # A twentieth of the pages elsewhere changes a rate by less than the noise of a shared machine.
 PLACED_SHARE = 0.95
@@ -103,9 +104,6 @@ def _node_matrix(results: Iterable[Result]) -> NodeMatrix:
     return NodeMatrix(tuple(sorted({cpu for cpu, _ in cells})), tuple(sorted({node for _, node in cells})), cells)
 
 
-BOTH_WAYS = "bidirectional"
-
-
 # --- between GPUs ---------------------------------------------------------------------------------------------------
 
 
@@ -133,7 +131,7 @@ class PeerMatrix:
     @property
     def words(self) -> str:
         """What it is: `one way, direct access on`."""
-        ways = "both ways, summed" if self.path == BOTH_WAYS else "one way"
+        ways = "both ways, summed" if self.path == BIDIRECTIONAL else "one way"
         return f"{ways}, direct access {self.access}"
 
 
@@ -147,12 +145,12 @@ def peer_matrices(record: Record) -> tuple[PeerMatrix, ...]:
     between = [result for result in record.results if is_between_gpus(result)]
     groups = grouped(between, lambda result: (result.case.path, str(result.case.variant.get("peer_access"))))
     matrices = [_peer_matrix(group) for group in groups]
-    return tuple(sorted(matrices, key=lambda matrix: (matrix.path == BOTH_WAYS, matrix.access != "on")))
+    return tuple(sorted(matrices, key=lambda matrix: (matrix.path == BIDIRECTIONAL, matrix.access != "on")))
 
 
 def _peer_matrix(results: list[Result]) -> PeerMatrix:
     cells = {(result.case.devices[0], int(result.case.variant["peer"])): result for result in results}
     path = results[0].case.path
-    if path == BOTH_WAYS:
+    if path == BIDIRECTIONAL:
         cells |= {(to, of): result for (of, to), result in cells.items()}
     return PeerMatrix(path, str(results[0].case.variant.get("peer_access")), cells)

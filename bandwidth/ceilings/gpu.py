@@ -13,8 +13,8 @@ from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.results import Case
 from bandwidth.units import format_percent, format_rate
+from bandwidth.vocabulary import GIGA
 
-GIGA = 1e9
 _TRANSFERS_PER_CLOCK = 2  # the driver's clock counts as if all memory moved data twice a clock
 
 

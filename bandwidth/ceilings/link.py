@@ -10,9 +10,7 @@ from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.results import Case, Result
 from bandwidth.theory import Counts, Peak
 from bandwidth.theory.notation import notation_peak
-
-LINK = "pcie"
-BOTH_WAYS = "bidirectional"
+from bandwidth.vocabulary import BIDIRECTIONAL, PCIE
 
 
 def link_peak(generation: int, width: int) -> Peak | None:
@@ -30,7 +28,7 @@ def named_link_peak(name: str) -> Peak | None:
 
 def link_bytes_per_s(link: Peak, case: Case) -> float | None:
     """Return a link's peak in bytes per second for the way that a case goes: both ways have the peak of both."""
-    return link.bidirectional_bytes_per_s if case.path == BOTH_WAYS else link.bytes_per_s
+    return link.bidirectional_bytes_per_s if case.path == BIDIRECTIONAL else link.bytes_per_s
 
 
 def spec_bytes_per_s(case: Case, memory: Peak | None, link: Peak | None) -> float | None:
@@ -41,7 +39,7 @@ def spec_bytes_per_s(case: Case, memory: Peak | None, link: Peak | None) -> floa
     """
     if "peer" in case.variant or len(case.devices) > 1:
         return None
-    if case.target.partition(":")[0] != LINK:
+    if case.kind != PCIE:
         return None if memory is None else memory.bytes_per_s
     return None if link is None else link_bytes_per_s(link, case)
 
@@ -59,7 +57,7 @@ def _links_seen(results: Iterable[Result], gpus: Sequence[GpuFacts]) -> dict[int
     for result in results:
         numbers = result.case.devices
         seen = [result.observed.get(name) for name in ("link_generation", "link_width")]
-        if not result.case.target.startswith(f"{LINK}:") or len(numbers) != 1 or None in seen or numbers[0] in other:
+        if not result.case.target.startswith(f"{PCIE}:") or len(numbers) != 1 or None in seen or numbers[0] in other:
             continue
         generation, width = (int(value.median) for value in seen if value is not None)
         link = link_peak(generation, width)
@@ -70,9 +68,9 @@ def _links_seen(results: Iterable[Result], gpus: Sequence[GpuFacts]) -> dict[int
 
 def _with_link_theory(result: Result, links: Mapping[int, tuple[Peak, str]]) -> Result:
     numbers = result.case.devices
-    if not result.case.target.startswith(f"{LINK}:") or any(number not in links for number in numbers):
+    if not result.case.target.startswith(f"{PCIE}:") or any(number not in links for number in numbers):
         return result
-    is_both = result.case.path == BOTH_WAYS
+    is_both = result.case.path == BIDIRECTIONAL
     total = sum(link_bytes_per_s(links[number][0], result.case) or 0.0 for number in numbers)
     source = links[numbers[0]][1]
     source = source.replace("each way", "each way, both counted") if is_both else source

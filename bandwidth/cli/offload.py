@@ -141,7 +141,8 @@ def offload(
 
     bandwidth offload --measured
     """
-    from bandwidth.offload.sources import PAGEABLE, PINNED, Asked
+    from bandwidth.offload.sources import Asked
+    from bandwidth.vocabulary import PAGEABLE, PINNED
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     use_specs(specs_folder)

@@ -94,7 +94,7 @@ def _wanted(target: str, baseline: Record) -> list[str]:
     found = [
         result.case.id
         for result in plain_results(baseline)
-        if result.is_verified and result.samples.seconds and result.case.target.partition(":")[0] == target
+        if result.is_verified and result.samples.seconds and result.case.kind == target
     ]
     if not found:
         raise UsageError(

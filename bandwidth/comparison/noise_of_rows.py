@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from bandwidth.analysis.curves import size_curves
 from bandwidth.findings.comparable import disturbance_of, why_not_comparable
-from bandwidth.findings.reading import SWEEP_POINT
 from bandwidth.results import Record, Result
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, median, median_interval
+from bandwidth.vocabulary import SWEEP_POINT
 
 # More than this part of a curve's points are not comparable: what stands for them is not either.
 MOST_OF_A_CURVE = 0.5

@@ -39,7 +39,7 @@ def placed(record: Record) -> tuple[Placed, ...]:
     found = []
     for result, summary in _fastest(record):
         case = result.case
-        kind = case.target.partition(":")[0]
+        kind = case.kind
         kin, figures = nearest_figures(
             kind,
             case.path,
@@ -62,7 +62,7 @@ def _fastest(record: Record) -> list[tuple[Result, Summary]]:
         if summary.median_bytes_per_s is None or not is_outside or len(case.devices) > 1:
             continue  # nothing is published of several devices together
         names = tuple(_gpu_names(record, case.devices))
-        key = (case.target.partition(":")[0], names, case.path, str(case.variant.get("host_memory", "")))
+        key = (case.kind, names, case.path, str(case.variant.get("host_memory", "")))
         if key not in best or summary.median_bytes_per_s > (best[key][1].median_bytes_per_s or 0.0):
             best[key] = (result, summary)
     return list(best.values())

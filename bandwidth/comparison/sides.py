@@ -20,9 +20,8 @@ from bandwidth.plain_text import one_line
 from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.statistics import Interval
 from bandwidth.theory import Peak
+from bandwidth.vocabulary import PCIE, SWEEP_POINT
 
-SWEEP_POINT = "sweep_point"
-LINK_TARGET = "pcie"
 LONGEST_NAME = 10
 
 
@@ -81,7 +80,7 @@ class Row:
     @property
     def is_theory_fit(self) -> bool:
         """Whether a peak may stand beside it: a rate over a link, or from memory with all caches outgrown."""
-        is_outside = self.case.meets_dram_rule or self.case.target.startswith(LINK_TARGET)
+        is_outside = self.case.meets_dram_rule or self.case.target.startswith(PCIE)
         return not self.case.is_latency and is_outside and self.level in ("", MEMORY)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from bandwidth.findings.reading import DEVICE, growth, kind_of, positive
+from bandwidth.findings.reading import growth, kind_of, positive
 from bandwidth.machine.conditions import TICKS_PER_S
 from bandwidth.results import Record, Result, Summary, summarise
 from bandwidth.statistics import FEWEST_FOR_INTERVAL
 from bandwidth.units import format_percent
+from bandwidth.vocabulary import DEVICE
 
 # The interval's end this far from the median: a figure that a second run would not confirm to two digits.
 UNSTABLE_HALF_WIDTH = 0.05

@@ -9,9 +9,6 @@ from bandwidth.catalog import current_catalog
 from bandwidth.catalog.normal import NormalBand, gpu_bands
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.reading import (
-    DEVICE,
-    PCIE,
-    SWEEP_POINT,
     Partners,
     Raised,
     Row,
@@ -28,9 +25,8 @@ from bandwidth.findings.reading import (
 from bandwidth.findings.rules import ALL, also, rule
 from bandwidth.results import Record
 from bandwidth.units import format_duration, format_percent, format_rate
+from bandwidth.vocabulary import DEVICE, GIGA, PAGEABLE, PCIE, PINNED, SWEEP_POINT
 
-GIGA = 1e9
-PAGEABLE, PINNED = "pageable", "pinned"
 # Pageable memory is copied once more on its way: half of the pinned rate or less is usual.
 PAGEABLE_SHARE = 0.9
 # Links that have a way of their own each reach what they reach alone; what is shared halves, or worse.

@@ -19,9 +19,6 @@ from bandwidth.findings.comparable import (
     is_watched,
 )
 from bandwidth.findings.reading import (
-    DEVICE,
-    HOST,
-    SWEEP_POINT,
     Raised,
     Row,
     cpus_of,
@@ -41,6 +38,7 @@ from bandwidth.findings.validity import is_unstable
 from bandwidth.results import Record
 from bandwidth.statistics import median
 from bandwidth.units import KIBI, format_duration, format_percent
+from bandwidth.vocabulary import DEVICE, HOST, SWEEP_POINT
 
 # Tasks waited for memory: below this it is the kernel gathering huge pages before anything is timed.
 MEMORY_WAIT_SHARE = 0.05

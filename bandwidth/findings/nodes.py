@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from bandwidth.analysis.groups import NODE_KEYS
 from bandwidth.analysis.matrices import NodeMatrix, node_matrices
-from bandwidth.findings.reading import HOST, Raised, Row, are_apart, measured, numbers, rate_text, ratio
+from bandwidth.findings.reading import Raised, Row, are_apart, measured, numbers, rate_text, ratio
 from bandwidth.findings.rules import percent, rule
 from bandwidth.results import Record
 from bandwidth.units import format_percent
+from bandwidth.vocabulary import HOST
 
 # Another node's memory within this of the own node's: the nodes are one memory with several names.
 NODES_ALIKE = 0.95

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, why_not_comparable
-from bandwidth.findings.reading import SWEEP_POINT, Raised, Row, measured, shown, sweep_points
+from bandwidth.findings.reading import Raised, Row, measured, shown, sweep_points
 from bandwidth.findings.rules import ALL, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.results.model import ADDRESS_BYTES
@@ -24,6 +24,7 @@ from bandwidth.statistics import (
     two_groups,
 )
 from bandwidth.units import format_percent, format_rate
+from bandwidth.vocabulary import SWEEP_POINT
 
 # A witness tells why a block was slow where it differs between the two groups in this share of all pairs of blocks, one
 # of either group, and by enough to matter.

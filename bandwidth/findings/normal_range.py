@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.normal import NormalBand, host_bands
 from bandwidth.findings.reading import (
-    HOST,
-    NATIVE,
-    ORDINARY,
     Raised,
     Row,
     cores_of,
@@ -26,10 +23,10 @@ from bandwidth.findings.reading import (
 from bandwidth.findings.rules import rule
 from bandwidth.results import Record
 from bandwidth.units import format_percent, format_rate
+from bandwidth.vocabulary import GIGA, HOST, NATIVE, ORDINARY
 
 # A single channel where two were meant, and the like: no more than half, and not so little that it is something else.
 HALF_OF_PEAK = (0.25, 0.5)
-GIGA = 1e9
 
 _JUDGED_PATHS = ("read", "copy", "triad")
 _GIVEN_BY_USER = ("--memory", "BANDWIDTH_MEMORY")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from bandwidth.analysis.groups import is_size_check
 from bandwidth.cpu_list import parse_cpu_list
@@ -15,12 +15,8 @@ from bandwidth.errors import BandwidthError
 from bandwidth.results import Case, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_rate
+from bandwidth.vocabulary import SWEEP_POINT
 
-NATIVE = "native"
-NUMPY = "numpy"
-ORDINARY = "ordinary"
-STREAMING = "streaming"
-SWEEP_POINT = "sweep_point"
 # What two results may differ in and still stand in the default table: all else is measured on request.
 PLAIN_KEYS = frozenset({"stores"})
 
@@ -40,14 +36,9 @@ class Row(NamedTuple):
     summary: Summary
 
 
-HOST: Final = "host"
-DEVICE: Final = "device"
-PCIE: Final = "pcie"
-
-
 def kind_of(result: Result) -> str:
     """Return what a result is about: `host`, `device` (a GPU's memory) or `pcie` (its link)."""
-    return result.case.target.partition(":")[0]
+    return result.case.kind
 
 
 def gpu_conditions(record: Record, gpu: Mapping[str, Any], when: str) -> Mapping[str, Any]:

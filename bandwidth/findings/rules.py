@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeVar
 
 from bandwidth.findings.comparable import only_comparable
-from bandwidth.findings.reading import HOST, Raised, kind_of
+from bandwidth.findings.reading import Raised, kind_of
 from bandwidth.results import Examination, Finding, Record
+from bandwidth.vocabulary import HOST
 
 # What a rule looks at: the record with its results of the host's processor and memory alone (HOST of reading.py), the
 # record with those of GPUs and their links too, a machine's facts, or what is said of the theory of its memory.

@@ -6,11 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from bandwidth.analysis.groups import ZerosPair, zeros_pairs
 from bandwidth.findings.reading import (
-    HOST,
-    NATIVE,
-    NUMPY,
-    ORDINARY,
-    STREAMING,
     Partners,
     Raised,
     Row,
@@ -26,6 +21,7 @@ from bandwidth.findings.rules import percent, rule
 from bandwidth.results import Record, summarise
 from bandwidth.statistics import median
 from bandwidth.units import format_duration, format_percent, format_size
+from bandwidth.vocabulary import HOST, NATIVE, NUMPY, ORDINARY, STREAMING
 
 # The read before a store is a quarter to a half of the traffic (triad, copy, write). Within a tenth of streaming
 # stores the processor avoids it by itself, or something else holds both back.

@@ -7,9 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
 from bandwidth.analysis.groups import group_key, grouped
 from bandwidth.findings.reading import (
-    HOST,
-    NATIVE,
-    NUMPY,
     Partners,
     Raised,
     Row,
@@ -29,13 +26,12 @@ from bandwidth.findings.reading import (
 from bandwidth.findings.rules import percent, rule
 from bandwidth.results import Record, summarise
 from bandwidth.units import format_percent
+from bandwidth.vocabulary import HOST, LINE_BYTES, NATIVE, NUMPY
 
 # One thread within a tenth of all: then it fills the memory, and there is nothing to explain.
 ONE_THREAD_FILLS = 0.9
 # More threads than the best number lose more than this, and the intervals are apart: they cost.
 THREADS_COST = 0.95
-# What Little's law is written with: the line of x86 and most of Arm, which a load that misses brings.
-LINE_BYTES = 64
 _PLAIN_LINES_PATHS = ("read", "copy", "triad")
 
 

@@ -6,26 +6,14 @@ from collections.abc import Callable, Iterator
 
 from bandwidth.analysis.groups import size_check_of
 from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, is_wide
-from bandwidth.findings.reading import (
-    DEVICE,
-    HOST,
-    PCIE,
-    Raised,
-    Row,
-    are_apart,
-    kind_of,
-    rated,
-    ratio,
-    shown,
-    stop_words,
-    sweep_points,
-)
+from bandwidth.findings.reading import Raised, Row, are_apart, kind_of, rated, ratio, shown, stop_words, sweep_points
 from bandwidth.findings.rules import ALL, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE, outlier_indices, two_groups
 from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option
+from bandwidth.vocabulary import DEVICE, HOST, PCIE
 
 # At half the working set a memory is as fast as at the whole; a cache that holds part of the data is faster. Noise of
 # shared machines reaches a few percent, so more than this and intervals apart is taken for a cache.

@@ -36,7 +36,7 @@ def _work(case: Case) -> tuple[object, ...]:
 
 def _kind(case: Case) -> tuple[object, ...]:
     """Return what decides the order of magnitude: loads, passes or copies, of how many threads and devices."""
-    target = case.target.partition(":")[0]
+    target = case.kind
     return target, case.is_latency, case.threads, len(case.devices), "peer" in case.variant
 
 

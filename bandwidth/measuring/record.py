@@ -7,11 +7,11 @@ from typing import Any
 
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.engines.registry import ENGINES
-from bandwidth.kernels import KERNELS, ORDINARY, kernel_of
+from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.machine.facts import Json
 from bandwidth.machine.gpu_attributes import GpuFacts
-from bandwidth.planning.options import HOST_MEMORY, LINK_PATHS, TARGETS
 from bandwidth.results import Result
+from bandwidth.vocabulary import HOST_MEMORY, LINK_PATHS, ORDINARY, TARGETS
 
 # The link between Grace and Hopper or Blackwell.
 HOST_LINK = "NVLink-C2C"
@@ -36,7 +36,7 @@ def _place(result: Result) -> tuple[Any, ...]:
     except KeyError:
         kernel = case.path
     return (
-        _TARGET_ORDER.get(case.target.partition(":")[0], len(_TARGET_ORDER)),
+        _TARGET_ORDER.get(case.kind, len(_TARGET_ORDER)),
         "peer" in case.variant,
         len(case.devices),
         case.devices,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bandwidth.offload.model import Model, Work
-from bandwidth.offload.sources import PINNED, Figures
+from bandwidth.offload.sources import Figures
+from bandwidth.vocabulary import PINNED
 
 # Points of a line over sizes: enough for a curve that looks like one.
 POINTS = 25

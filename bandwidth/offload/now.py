@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bandwidth.errors import BandwidthError, InterruptError
 from bandwidth.offload.answer import Timed
 from bandwidth.offload.model import Work
-from bandwidth.offload.sources import HOST, KERNELS, PCIE, PINNED, Asked, Source
+from bandwidth.offload.sources import KERNELS, Asked, Source
+from bandwidth.vocabulary import HOST, PCIE, PINNED
 
 if TYPE_CHECKING:
     from bandwidth.planning.options import MeasureOptions

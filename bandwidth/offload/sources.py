@@ -16,9 +16,8 @@ from bandwidth.offload.model import Cache, Model, Work
 from bandwidth.results import Record, Result, summarise
 from bandwidth.theory import Peak, peaks
 from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
+from bandwidth.vocabulary import DEVICE, HOST, PAGEABLE, PCIE, PINNED
 
-HOST, DEVICE, PCIE = "host", "device", "pcie"
-PINNED, PAGEABLE = "pinned", "pageable"
 # Work that passes over its data reads it; what was measured instead is the next best.
 KERNELS = ("read", "triad", "copy")
 # At most this share of the pinned rate is normal for pageable memory, which is copied once more on its way; see the
@@ -330,7 +329,7 @@ def _best(
 def _is_of(asked: Asked, result: Result, target: str) -> bool:
     """Return whether a result is of one target, from its memory, has a rate, and is of the engine wanted."""
     case = result.case
-    if case.target.partition(":")[0] != target or "," in case.target or not case.meets_dram_rule:
+    if case.kind != target or "," in case.target or not case.meets_dram_rule:
         return False
     if target == HOST and (
         (asked.engine is not None and case.engine != asked.engine)

@@ -19,13 +19,14 @@ from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Plan
 from bandwidth.planning.gpu.planner import GpuPlanner
 from bandwidth.planning.host import HostPlanner
-from bandwidth.planning.options import ALL_TARGETS, HOST, PCIE, MeasureOptions
+from bandwidth.planning.options import ALL_TARGETS, MeasureOptions
 from bandwidth.planning.planner import Planner, Stage, Surroundings
 from bandwidth.planning.preparation import Preparation, look_around
 from bandwidth.planning.saved_options import TARGET, options_from_json
 from bandwidth.planning.selection import engines_for_host, kernels_for_host
 from bandwidth.results import Case, NotRun, Record
 from bandwidth.theory.formula import plural
+from bandwidth.vocabulary import HOST, PCIE
 
 LONGEST_COUNT = 10
 LONGEST_NAME = 60
@@ -72,7 +73,7 @@ def _options(record: Record, target: str) -> MeasureOptions:
     """
     if TARGET in record.options:
         return replace(options_from_json(record.options), memory=None, sockets=None)
-    cases = [one.case for one in plain_results(record) if one.case.target.partition(":")[0] == target]
+    cases = [one.case for one in plain_results(record) if one.case.kind == target]
     if target != HOST:
         kinds = dict.fromkeys(str(case.variant["host_memory"]) for case in cases if "host_memory" in case.variant)
         numbers = {number for case in cases for number in _devices(case)}
@@ -127,7 +128,7 @@ def _common_size(cases: Sequence[Case]) -> int | None:
 def _asked_bytes(case: Case) -> int:
     """Return what --size means for a case: all arrays, of copies one copy over one of its links."""
     size = case.working_set_bytes // (2 if case.path == "bidirectional" else 1)
-    return size // max(len(case.devices), 1) if case.target.partition(":")[0] == PCIE else size
+    return size // max(len(case.devices), 1) if case.kind == PCIE else size
 
 
 def _why_not(case: Case, plan: Plan, here: Surroundings) -> str:

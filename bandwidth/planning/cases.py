@@ -16,10 +16,9 @@ from bandwidth.planning.options import ALL_THREADS
 from bandwidth.planning.selection import CpuSet, choose_cpu_sets
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case, NotRun
-from bandwidth.results.model import ADDRESS_BYTES, LATENCY
+from bandwidth.results.model import ADDRESS_BYTES
+from bandwidth.vocabulary import LATENCY, LINE_BYTES, PAGE_BYTES
 
-PAGE_BYTES = 4096
-LINE_BYTES = 64
 # Loads in one call of a latency: the length of the chain that is compiled (CHAIN_LENGTH of kernel_arguments.py).
 LOADS_PER_CALL = 64
 # Arrays of at least this much are whole pages, rounded up, so that the rule for memory stays met; smaller ones are

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from bandwidth.ceilings.host import HostTheory, host_theory
 from bandwidth.engines.interface import EngineEntry
-from bandwidth.kernels import KERNELS, STREAMING
+from bandwidth.kernels import KERNELS
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench, Plan, PlannedCase
-from bandwidth.planning.options import ALL_TARGETS, HOST, MeasureOptions
+from bandwidth.planning.options import ALL_TARGETS, MeasureOptions
 from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import (
     CpuSet,
@@ -30,6 +30,7 @@ from bandwidth.planning.selection import (
 from bandwidth.planning.sizing import AskedSizes, Sizing, Sizings, fitted, memory_needed, sizings_of
 from bandwidth.planning.studies import Study, studies_of
 from bandwidth.results import Case
+from bandwidth.vocabulary import HOST, STREAMING
 
 # What goes first when the budget cannot hold all: what the memory can do, and what NumPy's copy gets of it.
 FIRST = (

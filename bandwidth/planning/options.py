@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bandwidth.errors import UsageError
-from bandwidth.kernels import MIXES, STORES
+from bandwidth.kernels import MIXES
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.option import (
     counts,
@@ -24,17 +24,13 @@ from bandwidth.planning.option import (
     words,
 )
 from bandwidth.units import format_size
+from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, PCIE, STORES
 
 if TYPE_CHECKING:
     from bandwidth.ceilings.host import GivenMemory
 
-HOST, DEVICE, PCIE = TARGETS = ("host", "device", "pcie")
 ALL_TARGETS = "all"
 ALL_DEVICES = "all"
-# Kinds of host memory that a GPU copies from and to.
-PINNED, PAGEABLE, WRITE_COMBINED = HOST_MEMORY = ("pinned", "pageable", "write_combined")
-# Copies between host and GPU.
-LINK_PATHS = ("h2d", "d2h", "bidirectional")
 ALL_THREADS = "all"
 SIZE_SWEEP, THREAD_SWEEP = "size", "threads"
 SWEEPS = (SIZE_SWEEP, THREAD_SWEEP)

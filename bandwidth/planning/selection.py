@@ -10,7 +10,8 @@ from bandwidth.engines.interface import EngineEntry
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import UsageError
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, DEVICE, HOST, LINK_PATHS, TARGETS
+from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS
+from bandwidth.vocabulary import DEVICE, HOST, LINK_PATHS, TARGETS
 
 
 @dataclass(frozen=True)

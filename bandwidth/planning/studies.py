@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bandwidth.errors import UsageError
-from bandwidth.kernels import KERNELS, MIXES, ORDINARY, STREAMING
+from bandwidth.kernels import KERNELS, MIXES
 from bandwidth.planning.cases import Bench
 from bandwidth.planning.options import SIZE_SWEEP, StudyOptions
 from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_of
 from bandwidth.planning.sizing import Cpus, Sizing, Sizings
 from bandwidth.results import Case
 from bandwidth.units import format_size
+from bandwidth.vocabulary import ORDINARY, STREAMING
 
 LEAST_LATENCY_BYTES = 8 * 1024
 # What the other threads are asked to read while the latency of one is taken, in percent of what they can.

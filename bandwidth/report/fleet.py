@@ -12,10 +12,11 @@ from bandwidth.fleet.machines import Group, Machine, Measured
 from bandwidth.fleet.processors import UNNAMED
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures.data import Figure, Strip, StripRow
-from bandwidth.report.labels import HOST, UNKNOWN, format_ns, thread_words
+from bandwidth.report.labels import UNKNOWN, format_ns, thread_words
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
 from bandwidth.results import Finding
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
+from bandwidth.vocabulary import HOST
 
 SCHEMA = "bandwidth/fleet/1"
 # Of a machine these many of its slowest paths are told, and of ten thousand machines the first; all stand in JSON.

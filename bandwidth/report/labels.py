@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from bandwidth.kernels import KERNELS, STORES, kernel_of
+from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Column
 from bandwidth.results import Case, Finding, Latency, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_percent, format_rate
+from bandwidth.vocabulary import HOST, NATIVE, NUMPY, STORES
 
 # Results beyond this share of their theory are not printed as a plain percentage.
 WHOLE = 1.0
 UNKNOWN = "-"
 INVALID = "INVALID"
 # What the memory can do comes before what NumPy code gets.
-_ENGINES = ("native", "numpy")
-HOST = "host"
+_ENGINES = (NATIVE, NUMPY)
 # Numbers of threads that are all named; of more, the ends.
 MOST_COUNTS = 4
 # The driver's own copies within a GPU, and what goes over its link.

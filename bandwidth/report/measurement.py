@@ -7,7 +7,6 @@ from typing import Any
 
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import (
-    HOST,
     case_words,
     counted_bytes,
     finding_line,
@@ -23,6 +22,7 @@ from bandwidth.report.views.shown import Shown
 from bandwidth.results import Examination, Finding, Record, Result, summarise
 from bandwidth.results.files import record_to_json
 from bandwidth.units import DEFAULT_RATE_UNIT, format_size
+from bandwidth.vocabulary import HOST
 
 # A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.
 MOST_NAMED = 8

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from bandwidth.vocabulary import LATENCY, Target
+
 # What a number may be is checked where it enters, in a file. The clocks count nanoseconds, and nothing runs for 30
 # years. The bounds keep every rate and ratio finite.
 BlockSeconds = Annotated[float, Field(ge=1e-9, le=1e9)]
@@ -38,8 +40,7 @@ VARIANT_KEYS = (
 )
 
 
-# A latency's path. Its calls load addresses of this many bytes, each from where the one before says.
-LATENCY = "latency"
+# A latency's calls load addresses of this many bytes, each from where the one before says.
 ADDRESS_BYTES = 8
 
 
@@ -83,9 +84,14 @@ class Case:
         return "/".join(parts)
 
     @property
+    def kind(self) -> str:
+        """What kind of target it has: one of TARGETS."""
+        return Target.parse(self.target).kind
+
+    @property
     def devices(self) -> tuple[int, ...]:
         """The numbers of the GPUs of its target: of `device:0`, `pcie:1`, or of several at once, `device:0,1`."""
-        return tuple(int(number) for number in self.target.partition(":")[2].split(",") if number.isdecimal())
+        return Target.parse(self.target).devices
 
     @property
     def meets_dram_rule(self) -> bool:

@@ -10,8 +10,9 @@ from types import FunctionType
 import pytest
 
 from bandwidth.findings import examine, explanations, rules
-from bandwidth.findings.reading import HOST, Raised
+from bandwidth.findings.reading import Raised
 from bandwidth.findings.rules import ALL, MACHINE, THEORY, also, in_words, percent, rule
+from bandwidth.vocabulary import HOST
 
 FOLDER = Path(rules.__file__).parent
 RULES = rules.rules()

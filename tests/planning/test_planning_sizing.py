@@ -8,18 +8,13 @@ from hypothesis import strategies as st
 from measuring_support import GIB, MIB, facts_with_memory, hybrid_topology, small_topology, two_socket_topology
 
 from bandwidth.engines.host.cycles import cycle_key
-from bandwidth.engines.host.memory import (
-    ELEMENT_BYTES,
-    PAGE_BYTES,
-    WINDOWS,
-    Layout,
-    layout_key,
-)
+from bandwidth.engines.host.memory import ELEMENT_BYTES, WINDOWS, Layout, layout_key
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.sizing import MEMORY_SHARE, dram_rule_bytes, memory_needed, sizings_of
+from bandwidth.vocabulary import PAGE_BYTES
 
 NOTHING_KNOWN = Facts({})
 STUDIES = (

@@ -18,7 +18,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.results import Case, Examination, Record, Result, Samples
 from bandwidth.results.files import MOST_DIGITS, parse, record_to_json
 from bandwidth.results.form import _DERIVED_AND_REQUIRED, _RECORD_ORDER, _RESULT_ORDER, fields_in_file
-from bandwidth.results.model import LATENCY
+from bandwidth.vocabulary import LATENCY
 
 NO_FINDINGS = Examination({}, ())
 # One of fewer digits than a file may have, its sign among them.

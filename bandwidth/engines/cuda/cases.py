@@ -5,12 +5,12 @@ from __future__ import annotations
 from bandwidth.engines.cuda.device import ARRAY_ALIGNMENT, aligned
 from bandwidth.engines.cuda.passes import MEMCPY, MEMSET, NODE_BYTES
 from bandwidth.engines.cuda.source import PAIR_BYTES, PATHS
-from bandwidth.engines.cuda.transfers import PAGE_BYTES, PAGEABLE, PINNED, WRITE_COMBINED, Regions
+from bandwidth.engines.cuda.transfers import Regions
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
+from bandwidth.vocabulary import HOST_MEMORY, PAGE_BYTES, PAGEABLE, WRITE_COMBINED
 
 PCIE = "pcie:"
-HOST_MEMORY = (PINNED, PAGEABLE, WRITE_COMBINED)
 _COPIES = {MEMCPY: 2, MEMSET: 1}
 _LINKS = ("h2d", "d2h", "bidirectional")
 _WAYS = ("peer", "bidirectional")

@@ -29,8 +29,6 @@ from bandwidth.engines.cuda.source import PATHS
 from bandwidth.engines.cuda.timing import Timing, Work, timed
 from bandwidth.engines.cuda.transfers import (
     LOOK_COPIES,
-    PAGE_BYTES,
-    PINNED,
     POISON,
     WINDOWS,
     DeviceToHost,
@@ -49,6 +47,7 @@ from bandwidth.kernels import KERNELS
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
+from bandwidth.vocabulary import PAGE_BYTES, PINNED
 
 # A GPU's clocks rise within this time, and fall again when it has had nothing to do for a while.
 WARM_UP_S = 0.3

@@ -18,9 +18,8 @@ from bandwidth.engines.cuda.device import Gpu, aligned
 from bandwidth.engines.cuda.errors import PEER_ALREADY_ON, PEER_NOT_ON, host_refused, lacks_memory, told
 from bandwidth.engines.cuda.verification import PIECE_BYTES, Checked, pieces, spots
 from bandwidth.kernels import ELEMENT_BYTES
+from bandwidth.vocabulary import PAGE_BYTES, PAGEABLE, WRITE_COMBINED
 
-PINNED, PAGEABLE, WRITE_COMBINED = "pinned", "pageable", "write_combined"
-PAGE_BYTES = 4096
 # Blocks begin at so many different pages of the host's source, one after the other.
 WINDOWS = 8
 POISON = 0xA5

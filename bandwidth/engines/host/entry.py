@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bandwidth.engines.interface import Engine, EngineEntry, Site
 from bandwidth.kernels import KERNELS, kernels_in
-
-HOST = "host"
+from bandwidth.vocabulary import HOST
 
 
 def _make(names: Sequence[str], site: Site) -> Engine:

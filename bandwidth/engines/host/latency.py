@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bandwidth.engines.host.clock import clock_hz
 from bandwidth.engines.host.cycles import cycle_key
-from bandwidth.engines.host.memory import PAGE_BYTES, Region, pieces
+from bandwidth.engines.host.memory import Region, pieces
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
     CHAIN_LENGTH,
@@ -33,8 +33,8 @@ from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
+from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES
 
-LINE_BYTES = 64
 LINE_WORDS = LINE_BYTES // ELEMENT_BYTES
 # How long the other threads are let run to see what they can read at most.
 PACE_TRIAL_S = 0.05

@@ -23,10 +23,10 @@ from bandwidth.kernels import ELEMENT_BYTES, Kernel, kernel_of
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 from bandwidth.units import format_size
+from bandwidth.vocabulary import PAGE_BYTES
 
 Doubles: TypeAlias = NDArray[np.float64]
 
-PAGE_BYTES = 4096
 PAGE_ELEMENTS = PAGE_BYTES // ELEMENT_BYTES
 HUGE_PAGE_BYTES = 2 * 1024**2
 # The window of the sources takes this many places, one a page further than the other.

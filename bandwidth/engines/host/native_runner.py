@@ -23,9 +23,10 @@ from bandwidth.engines.host.runner import Work
 from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
 from bandwidth.engines.sampling import calls_for_block
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import STREAMING, kernel_of, stores_of
+from bandwidth.kernels import kernel_of, stores_of
 from bandwidth.results import Case
 from bandwidth.statistics import median
+from bandwidth.vocabulary import STREAMING
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.native_code.compiled import Library

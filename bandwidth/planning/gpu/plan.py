@@ -18,24 +18,13 @@ from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.memory import usable_memory_bytes
 from bandwidth.planning.cases import Plan, PlannedCase
-from bandwidth.planning.options import (
-    ALL_TARGETS,
-    DEFAULT_BUDGET_S,
-    DEVICE,
-    LINK_PATHS,
-    PAGEABLE,
-    PCIE,
-    PINNED,
-    SIZE_SWEEP,
-    STUDY_BUDGET_S,
-    WRITE_COMBINED,
-    MeasureOptions,
-)
+from bandwidth.planning.options import ALL_TARGETS, DEFAULT_BUDGET_S, SIZE_SWEEP, STUDY_BUDGET_S, MeasureOptions
 from bandwidth.planning.sizing import MEMORY_SHARE
 from bandwidth.planning.studies import points
 from bandwidth.results import Case
-from bandwidth.results.model import ADDRESS_BYTES, LATENCY
+from bandwidth.results.model import ADDRESS_BYTES
 from bandwidth.units import KIBI, format_size
+from bandwidth.vocabulary import DEVICE, LATENCY, LINK_PATHS, PAGE_BYTES, PAGEABLE, PCIE, PINNED, WRITE_COMBINED
 
 MIB = KIBI**2
 # METHOD: a write leaves dirty lines in the L2, so that an array has to be this many times as large.
@@ -49,7 +38,6 @@ LINK_SWEEP = (4 * KIBI, 1024 * MIB)
 PEER_BYTES = 256 * MIB
 # With less of a device's memory there is nothing to measure.
 LEAST_ARRAY_BYTES = MIB
-PAGE_BYTES = 4096
 WORD_BYTES = 16
 # What a copy needs on a device beside its two buffers: a part of what arrived is checked elsewhere.
 LINK_EXTRA_BYTES = 65 * MIB

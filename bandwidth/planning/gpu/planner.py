@@ -13,9 +13,10 @@ from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.gpus import has_nvidia
 from bandwidth.planning.cases import Plan
 from bandwidth.planning.gpu.plan import make_gpu_plan
-from bandwidth.planning.options import ALL_DEVICES, ALL_TARGETS, DEVICE, HOST, THREAD_SWEEP, MeasureOptions
+from bandwidth.planning.options import ALL_DEVICES, ALL_TARGETS, THREAD_SWEEP, MeasureOptions
 from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import check_engines, is_gpu_only
+from bandwidth.vocabulary import DEVICE, HOST
 
 # How a note begins that says why no GPU is measured.
 NOT_MEASURED = "The GPU is not measured"

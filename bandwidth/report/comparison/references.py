@@ -10,8 +10,9 @@ from bandwidth.comparison.sides import Column
 from bandwidth.report import document as parts
 from bandwidth.report.comparison.data import column_json
 from bandwidth.report.document import Document, Table
-from bandwidth.report.labels import HOST, UNKNOWN, case_words, known_rate
+from bandwidth.report.labels import UNKNOWN, case_words, known_rate
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
+from bandwidth.vocabulary import HOST
 
 SCHEMA = "bandwidth/published/1"
 WIDEST_NAME = 20

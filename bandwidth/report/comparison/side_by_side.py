@@ -15,7 +15,6 @@ from bandwidth.report import document as parts
 from bandwidth.report.comparison.data import comparison_json, comparison_records
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import (
-    HOST,
     INVALID,
     UNKNOWN,
     WHOLE,
@@ -29,6 +28,7 @@ from bandwidth.report.labels import (
 from bandwidth.results import Case
 from bandwidth.statistics import Interval
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate, format_size
+from bandwidth.vocabulary import HOST
 
 # What 80 columns hold beside each other.
 MOST_BESIDE = 3
@@ -319,7 +319,7 @@ def _row_place(row: Row) -> tuple[Any, ...]:
     case = row.case
     size = case.working_set_bytes if row.is_detail else 0
     kind = (case.is_latency, bool(row.level), row.is_detail)
-    where = (case.target.partition(":")[0], len(case.devices), case.devices, case.target)
+    where = (case.kind, len(case.devices), case.devices, case.target)
     how = (-case.threads, str(case.variant.get("cores", "")), place(case), _load(case))
     return (*kind, *where, *how, size, row.level)
 

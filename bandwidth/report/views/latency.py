@@ -9,11 +9,12 @@ from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Curves, Figure, Series
 from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, line_figures
-from bandwidth.report.labels import HOST, case_words, format_cycles, format_ns, latency_cells, setting_words
+from bandwidth.report.labels import case_words, format_cycles, format_ns, latency_cells, setting_words
 from bandwidth.report.views.shown import Shown
 from bandwidth.report.views.sizes import cache_marks, level_words
 from bandwidth.results import Observed
 from bandwidth.units import format_percent, format_size
+from bandwidth.vocabulary import HOST
 
 _HZ_PER_GHZ = 1e9
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.kernels import MIXES, STREAMING, kernel_of
+from bandwidth.kernels import MIXES, kernel_of
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import rate_cells, rate_columns, stores_of
 from bandwidth.report.views.rates import by_threads, group_of, group_words
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Result
+from bandwidth.vocabulary import STREAMING
 
 # The last line of Intel MLC's table: two reads, and one write that goes past the caches.
 _LAST_MIX = ("triad", STREAMING)

@@ -9,11 +9,12 @@ from bandwidth.analysis.matrices import is_between_gpus
 from bandwidth.report.figures.data import Bar, Bars, Figure
 from bandwidth.report.figures.parts import INTERVALS, MOST_NAMED, caption
 from bandwidth.report.figures.thinning import first_bars
-from bandwidth.report.labels import HOST, case_words, place, rate_cells, setting_words, stores_of, variant_words
+from bandwidth.report.labels import case_words, place, rate_cells, setting_words, stores_of, variant_words
 from bandwidth.report.views.gpus import PCIE
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Result, summarise
 from bandwidth.units import rate_unit_factor
+from bandwidth.vocabulary import HOST
 
 
 def figures(shown: Shown) -> list[Figure]:

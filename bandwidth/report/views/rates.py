@@ -6,18 +6,11 @@ from collections.abc import Hashable, Iterable, Sequence
 
 from bandwidth.analysis.groups import grouped
 from bandwidth.report.document import Column, Table
-from bandwidth.report.labels import (
-    HOST,
-    place,
-    rate_cells,
-    rate_columns,
-    stores_of,
-    thread_words,
-    variant_words,
-)
+from bandwidth.report.labels import place, rate_cells, rate_columns, stores_of, thread_words, variant_words
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Record, Result
 from bandwidth.units import format_rate
+from bandwidth.vocabulary import HOST
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")

@@ -11,7 +11,6 @@ from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Curves, Figure, Mark, Series
 from bandwidth.report.figures.parts import INTERVALS, caption, line_figures, rate_point, theory_marks
 from bandwidth.report.labels import (
-    HOST,
     UNKNOWN,
     case_words,
     known_rate,
@@ -27,6 +26,7 @@ from bandwidth.report.labels import (
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case
 from bandwidth.units import format_size
+from bandwidth.vocabulary import HOST
 
 # What a row of plateaus has a column for, or is made of.
 _IN_COLUMNS = ("stores", "sweep_point")

@@ -13,9 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from bandwidth.findings import explanations
-from bandwidth.kernels import KERNELS, STORES
+from bandwidth.kernels import KERNELS
 from bandwidth.report.labels import COUNTED_COPIES
 from bandwidth.results import Conditions, NotRun, Record, Result
+from bandwidth.vocabulary import STORES
 
 HOST, FILE, IDENTIFIER = "[host]", "[file]", "[id]"
 

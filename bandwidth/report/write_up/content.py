@@ -14,13 +14,14 @@ from bandwidth.findings import examine
 from bandwidth.plain_text import escaped
 from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure, distinct, file_name
-from bandwidth.report.labels import HOST, counted_names
+from bandwidth.report.labels import counted_names
 from bandwidth.report.measurement import counted_texts, remarks
 from bandwidth.report.views import SUMMARY, VIEWS
 from bandwidth.report.views.shown import Shown
 from bandwidth.report.write_up.anonymise import with_texts
 from bandwidth.results import Record
 from bandwidth.units import DEFAULT_RATE_UNIT
+from bandwidth.vocabulary import HOST
 
 NO_RATES = "No rates that stand for themselves: this record holds what follows below."
 NO_FINDINGS = "Nothing was found that speaks against these results."

@@ -15,7 +15,8 @@ from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.memory import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, array_elements
 from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import KERNELS, ORDINARY, STREAMING
+from bandwidth.kernels import KERNELS
+from bandwidth.vocabulary import ORDINARY, STREAMING
 
 ROWS = [("numpy", name, None) for name in OPERATIONS] + [
     ("native", name, stores) for name, kernel in KERNELS.items() for stores in kernel.stores or (None,)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from measuring_support import MIB, small_topology, two_socket_topology
 
 from bandwidth.engines.host import latency as native_latency
-from bandwidth.engines.host.latency import LINE_BYTES, LINE_WORDS, Cycle, LatencyBench
+from bandwidth.engines.host.latency import LINE_WORDS, Cycle, LatencyBench
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Status
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
 from bandwidth.errors import BandwidthError
+from bandwidth.vocabulary import LINE_BYTES
 
 needs_two_cpus = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="a load needs a CPU of its own")
 

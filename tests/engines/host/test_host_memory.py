@@ -11,18 +11,11 @@ import pytest
 from measuring_support import MIB, small_topology, two_socket_topology
 
 from bandwidth.engines.host import memory as host_memory
-from bandwidth.engines.host.memory import (
-    HUGE_PAGE_BYTES,
-    PAGE_BYTES,
-    WINDOWS,
-    HostMemory,
-    Region,
-    array_elements,
-    layout_key,
-)
+from bandwidth.engines.host.memory import HUGE_PAGE_BYTES, WINDOWS, HostMemory, Region, array_elements, layout_key
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.numa import NumaNode
+from bandwidth.vocabulary import PAGE_BYTES
 
 LATER = 60.0
 

@@ -29,7 +29,8 @@ from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
 from bandwidth.engines.host.native_code.rows import PACED_READ, function_name
 from bandwidth.engines.host.native_runner import NO_STREAMING, NativeRunner
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import KEPT_BITS, KERNELS, ORDINARY, STREAMING, TAKEN_BITS, XOR, Kernel
+from bandwidth.kernels import KEPT_BITS, KERNELS, TAKEN_BITS, XOR, Kernel
+from bandwidth.vocabulary import ORDINARY, STREAMING
 
 ROWS = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
 # The third of a row is the width of its vectors in bytes, 0 for the processor's widest.

@@ -25,7 +25,8 @@ from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ, fu
 from bandwidth.engines.host.native_runner import NativeRunner
 from bandwidth.engines.host.workers import Team
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import KERNELS, ORDINARY, STREAMING, TAKEN_BITS
+from bandwidth.kernels import KERNELS, TAKEN_BITS
+from bandwidth.vocabulary import ORDINARY, STREAMING
 
 WRITING = ("write", "copy", "scale", "add", "triad", "mix 3:1", "mix 2:1", "mix 1:1")
 REDUCING = ("read", "dot")

@@ -11,10 +11,11 @@ from llvmlite import ir
 from bandwidth.engines.host.native_code.flow import WORD, word
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES
 from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
-from bandwidth.engines.host.native_code.processor import LINE_BYTES, Processor
+from bandwidth.engines.host.native_code.processor import Processor
 from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, NARROW_BYTES, PACED_READ, Row, function_name
 from bandwidth.engines.host.native_code.timing import TimedFunction
 from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
+from bandwidth.vocabulary import LINE_BYTES
 
 # The kernel of a paced load: it is in no table of what can be measured.
 READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)

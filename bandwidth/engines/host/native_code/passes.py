@@ -7,13 +7,12 @@ from functools import partial
 from typing import Any
 
 from bandwidth.engines.host.native_code.flow import BlockFunction, Body, word
-from bandwidth.engines.host.native_code.processor import LINE_BYTES
 from bandwidth.engines.host.native_code.rows import LARGE_BYTES, MOST_ABREAST_ARRAYS
 from bandwidth.engines.host.native_code.sums import Sums
 from bandwidth.engines.host.native_code.vectors import Vectors
 from bandwidth.kernels import ELEMENT_BYTES, Kernel
+from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES
 
-PAGE_BYTES = 4096
 # One or two arrays in memory are written some pages abreast, as the C library's copy does: a prefetcher follows one
 # stream within a page, so more pages keep more requests under way. On a Xeon of 2024, one thread, a streaming copy
 # gains a third and an ordinary write a fifth. Three arrays lose by it, and so does what lies in a cache.

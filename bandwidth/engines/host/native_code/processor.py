@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from bandwidth.kernels import ELEMENT_BYTES
 
-LINE_BYTES = 64
 # The families that code is written for, by the beginning of LLVM's name for the system: another's intrinsics and
 # registers, and 32-bit processors, end the whole interpreter in LLVM, so that what is not here is refused.
 X86, ARM, POWER, RISCV, Z, LOONGARCH = "x86", "Arm", "Power", "RISC-V", "Z", "LoongArch"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from bandwidth.engines.host.native_code.processor import Processor
-from bandwidth.kernels import ORDINARY, STREAMING, Kernel
+from bandwidth.kernels import Kernel
+from bandwidth.vocabulary import ORDINARY, STREAMING
 
 # From this much of each array on what follows is chosen for memory, below it for caches.
 LARGE_BYTES = 4 * 1024**2

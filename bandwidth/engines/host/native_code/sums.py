@@ -8,9 +8,9 @@ from typing import Any
 from llvmlite import ir
 
 from bandwidth.engines.host.native_code.flow import WORD, BlockFunction, flag
-from bandwidth.engines.host.native_code.processor import LINE_BYTES
 from bandwidth.engines.host.native_code.vectors import vector_type
 from bandwidth.kernels import SUM, XOR, Kernel
+from bandwidth.vocabulary import LINE_BYTES
 
 # Sums that run side by side, so that none waits for the one before: two additions a cycle that take four each; an
 # exclusive or takes one.

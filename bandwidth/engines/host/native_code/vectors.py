@@ -8,7 +8,8 @@ from llvmlite import ir
 
 from bandwidth.engines.host.native_code.flow import DOUBLE, FLAG, WORD, BlockFunction, flag
 from bandwidth.engines.host.native_code.processor import ARM, POWER, X86, Processor
-from bandwidth.kernels import ELEMENT_BYTES, KEPT_BITS, STREAMING, TAKEN_BITS, Kernel
+from bandwidth.kernels import ELEMENT_BYTES, KEPT_BITS, TAKEN_BITS, Kernel
+from bandwidth.vocabulary import STREAMING
 
 # LLVM's letters for a vector register of each family whose every processor has them.
 _VECTOR_REGISTERS = {X86: "v", ARM: "w", POWER: "^wa"}

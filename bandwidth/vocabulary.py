@@ -1,0 +1,43 @@
+"""The words and sizes that hold the tool together: what is measured, with what, from where; spelled here alone."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+# What can be measured: the host's memory, a device's (a GPU's) memory, and the link between the two.
+HOST: Final = "host"
+DEVICE: Final = "device"
+PCIE: Final = "pcie"
+TARGETS = (HOST, DEVICE, PCIE)
+# The host's engines: compiled kernels, and what NumPy code gets.
+NATIVE, NUMPY = "native", "numpy"
+# Kinds of store: past the caches, or through them.
+STREAMING, ORDINARY = STORES = ("streaming", "ordinary")
+# Kinds of host memory that a GPU copies from and to.
+PINNED, PAGEABLE, WRITE_COMBINED = HOST_MEMORY = ("pinned", "pageable", "write_combined")
+# Paths that are no kernels: a load's time, and copies over a link.
+LATENCY = "latency"
+H2D, D2H, BIDIRECTIONAL = LINK_PATHS = ("h2d", "d2h", "bidirectional")
+# What tells two results of one path apart (keys and values of a variant).
+SWEEP_POINT, ZEROS = "sweep_point", "zeros"
+# The smallest page, the line of x86 and most of Arm, which a load that misses brings, and bytes per second in a GB/s.
+PAGE_BYTES = 4096
+LINE_BYTES = 64
+GIGA = 1e9
+
+
+class Target(NamedTuple):
+    """What a case is about: its kind, one of TARGETS, and the numbers of the GPUs that take part, none for the host."""
+
+    kind: str
+    devices: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the target as a record has it: `host`, `device:0`, `pcie:0,1`."""
+        return f"{self.kind}:{','.join(map(str, self.devices))}" if self.devices else self.kind
+
+    @staticmethod
+    def parse(text: str) -> Target:
+        """Return the target that a record has; of numbers that are none nothing is kept."""
+        kind, _, numbers = text.partition(":")
+        return Target(kind, tuple(int(number) for number in numbers.split(",") if number.isdecimal()))
