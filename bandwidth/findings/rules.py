@@ -16,7 +16,7 @@ from bandwidth.findings.reading import Raised, kind_of
 from bandwidth.results import Examination, Finding, Record
 from bandwidth.vocabulary import HOST
 
-# What a rule looks at: the record with its results of the host's processor and memory alone (HOST of reading.py), the
+# What a rule looks at: the record with its results of the host's processor and memory alone (HOST), the
 # record with those of GPUs and their links too, a machine's facts, or what is said of the theory of its memory.
 ALL: Final = "all"
 MACHINE: Final = "machine"
