@@ -18,6 +18,8 @@ from bandwidth.engines.registry import ENGINES
 from bandwidth.results.files import load
 
 SMALL = ("--size", "96KiB", "--budget", "3s")
+# For a few cases of the host alone.
+QUICK = ("--size", "96KiB", "--budget", "1s")
 
 
 @pytest.fixture(autouse=True)
@@ -238,7 +240,7 @@ def test_a_gpu_that_is_asked_for_and_cannot_be_used_leaves_with_3(capsys, machin
 @pytest.mark.parametrize(("seams", "said"), ERRORS)
 def test_plain_measure_goes_on_with_the_host_and_one_line(capsys, tmp_path, machine, seams, said):
     machine(**seams)
-    record, _, err = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *SMALL)
+    record, _, err = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *QUICK)
     assert {result.case.target for result in record.results} == {"host"}
     (note,) = [note for note in record.notes if note.startswith("The GPU is not measured: ")]
     assert note.removeprefix("The GPU is not measured: ").startswith(said)
@@ -292,7 +294,7 @@ def test_without_cupy_a_line_says_what_to_install(capsys, tmp_path, monkeypatch)
         line = refused(capsys, 3, target)
         assert line == "CuPy, which drives the GPU, is not installed; pip install it"
     monkeypatch.setattr("bandwidth.planning.gpu.planner.has_nvidia", lambda reader, facts: True)
-    record, _, _ = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *SMALL)
+    record, _, _ = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *QUICK)
     assert "The GPU is not measured: CuPy, which drives the GPU, is not installed; pip install it." in record.notes
 
 
