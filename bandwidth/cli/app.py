@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bandwidth.cli.output import drop_standard_output, say
+from bandwidth.cli.printing import drop_standard_output, say
 from bandwidth.errors import BandwidthError, InterruptError
 from bandwidth.plain_text import one_line
 from bandwidth.version import __version__

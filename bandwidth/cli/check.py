@@ -20,7 +20,8 @@ from bandwidth.cli.options import (
     expanded,
     option_value,
 )
-from bandwidth.cli.output import Output, deliver, emit, say
+from bandwidth.cli.output import Output, deliver, emit
+from bandwidth.cli.printing import say
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_share
 

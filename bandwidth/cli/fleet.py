@@ -13,7 +13,8 @@ import typer
 
 from bandwidth.cli.interrupts import one_interrupt
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, UnitOption, option_value
-from bandwidth.cli.output import Output, deliver, emit, print_text, say
+from bandwidth.cli.output import Output, deliver, emit
+from bandwidth.cli.printing import print_text, say
 from bandwidth.collector import without_collector
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_share

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bandwidth.cli.output import print_text
+from bandwidth.cli.printing import print_text
 from bandwidth.errors import BandwidthError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
-from bandwidth.cli.output import Output, print_text
+from bandwidth.cli.output import Output
+from bandwidth.cli.printing import print_text
 from bandwidth.cli.terminal import shows_blocks, text_width
 from bandwidth.plain_text import visible
 

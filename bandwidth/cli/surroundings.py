@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from bandwidth.cli.output import drop_standard_output
+from bandwidth.cli.printing import drop_standard_output
 
 NO_MEMORY = "there is not enough memory; free some, or raise the limit (ulimit -v, the container's)"
 NO_THREAD = "the system starts no more threads; raise the limit (ulimit -u, the container's pids limit)"

@@ -19,7 +19,8 @@ from bandwidth.cli.options import (
     UnitOption,
     expanded,
 )
-from bandwidth.cli.output import Output, emit, say
+from bandwidth.cli.output import Output, emit
+from bandwidth.cli.printing import say
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 

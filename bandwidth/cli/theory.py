@@ -20,7 +20,8 @@ from bandwidth.cli.options import (
     UnitOption,
     option_value,
 )
-from bandwidth.cli.output import Output, emit, say
+from bandwidth.cli.output import Output, emit
+from bandwidth.cli.printing import say
 from bandwidth.cli.specs_option import complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes

@@ -100,7 +100,7 @@ class Gpu:
         self._size_bytes = 0
         self._functions: dict[str, Any] = {}
         self._uncompiled: dict[str, str] = {}
-        self.contents: Verification = KernelVerification()
+        self.verification: Verification = KernelVerification()
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -117,7 +117,7 @@ class Gpu:
         """
         self._load("", common_source())
         if self.why_not(""):
-            self.contents = HostVerification()
+            self.verification = HostVerification()
             return
         for path in paths:
             self._load(path, kernel_source(KERNELS[path]))
@@ -204,7 +204,7 @@ class Gpu:
 
     def fill(self, address: int, size_bytes: int, seed: int, first: int = 0) -> None:
         """Queue the filling of some memory with the numbers of a seed, from word `first` of its array on."""
-        self.contents.fill(self, address, size_bytes, seed, first)
+        self.verification.fill(self, address, size_bytes, seed, first)
 
     @property
     def result_address(self) -> int:
@@ -250,7 +250,7 @@ class Gpu:
 
     def wrong_words(self, checked: Checked, *, whole: bool) -> str:
         """Wait, and return what is wrong with words in memory, of which not all are looked at if not `whole`; or ""."""
-        return self.contents.wrong_words(self, checked, whole=whole)
+        return self.verification.wrong_words(self, checked, whole=whole)
 
 
 def aligned(size_bytes: int) -> int:

@@ -1,23 +1,20 @@
 """What stands in a GPU's memory before a block, and whether it is right afterwards: by kernels, or by the host.
 
 Where no kernel can be compiled, copies are measured all the same: the host then makes what is copied, and looks at what
-arrived. `Gpu.contents` is the one of the two that a device has.
+arrived. `Gpu.verification` is the one of the two that a device has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandwidth.engines.cuda.source import PAIR_BYTES
 from bandwidth.kernels import ELEMENT_BYTES
-
-if TYPE_CHECKING:
-    from bandwidth.engines.cuda.device import Gpu
 
 # What is looked at goes back and forth in pieces of this size, or of a few spots where not all of it has to be.
 PIECE_BYTES = 64 * 1024**2
@@ -26,6 +23,25 @@ SPOTS = 16
 # The host's numbers repeat after a prime number of words, some 16 MiB: no copy that lands whole pages away fits.
 PERIOD_WORDS = 2_097_143
 _TABLE_SEED = 20_251_101
+
+
+class Memory(Protocol):
+    """What is asked of a device whose memory is filled and looked at: `Gpu` of device.py has it."""
+
+    runtime: Any
+    stream: Any
+
+    def over(self, name: str, count: int, *arguments: int | float, path: str = "") -> None:
+        """Queue a kernel that strides over `count` things."""
+
+    def count_wrong(self, check: str, count: int, *arguments: int | float, path: str) -> tuple[int, int]:
+        """Wait, and return how many of `count` words a check finds wrong, and the first of them."""
+
+    def copy_out(self, array: NDArray[Any], address: int) -> None:
+        """Wait for the work before, and copy memory of the device into an array."""
+
+    def copy_in(self, address: int, array: NDArray[Any]) -> None:
+        """Wait for the work before, copy an array into memory of the device, and wait."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +63,22 @@ class Checked:
 class Verification(Protocol):
     """Makes the numbers of a seed in a device's memory and knows them again. The device is active in each."""
 
-    def fill(self, gpu: Gpu, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, gpu: Memory, address: int, size_bytes: int, seed: int, first: int) -> None:
         """Queue the filling of some memory, from word `first` of the seed's array on."""
 
-    def wrong_words(self, gpu: Gpu, checked: Checked, *, whole: bool) -> str:
+    def wrong_words(self, gpu: Memory, checked: Checked, *, whole: bool) -> str:
         """Wait, and return what is wrong with all words in some memory or, if not `whole`, with many of them; or ""."""
 
 
 class KernelVerification:
     """Kernels fill and check: all of it every time, which takes no longer than a few passes."""
 
-    def fill(self, gpu: Gpu, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, gpu: Memory, address: int, size_bytes: int, seed: int, first: int) -> None:
         """Queue the kernel. See `Verification`."""
         pairs = size_bytes // PAIR_BYTES
         gpu.over("fill", pairs, address, pairs, first, seed)
 
-    def wrong_words(self, gpu: Gpu, checked: Checked, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
+    def wrong_words(self, gpu: Memory, checked: Checked, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
         """Count on the device. See `Verification`."""
         count = checked.size_bytes // ELEMENT_BYTES
         given = (checked.address, count, checked.first, checked.seed, checked.scalar)
@@ -78,7 +94,7 @@ class HostVerification:
         # Twice, so that a period from any word on is one stretch.
         self._table: NDArray[np.uint64] = np.concatenate([numbers, numbers]).view(np.uint64)
 
-    def fill(self, gpu: Gpu, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, gpu: Memory, address: int, size_bytes: int, seed: int, first: int) -> None:
         """Send one period and queue its repetition by copies on the device. See `Verification`."""
         filled = min(size_bytes, PERIOD_WORDS * ELEMENT_BYTES)
         gpu.copy_in(address, self._expected(seed + first, filled // ELEMENT_BYTES))
@@ -88,7 +104,7 @@ class HostVerification:
             gpu.runtime.memcpyAsync(address + filled, address, length, kind, gpu.stream.ptr)
             filled += length
 
-    def wrong_words(self, gpu: Gpu, checked: Checked, *, whole: bool) -> str:
+    def wrong_words(self, gpu: Memory, checked: Checked, *, whole: bool) -> str:
         """Fetch the words and compare them. See `Verification`."""
         piece_bytes = min(PIECE_BYTES, PERIOD_WORDS * ELEMENT_BYTES)
         parts = pieces(checked.size_bytes, piece_bytes) if whole else spots(checked.size_bytes, piece_bytes)
