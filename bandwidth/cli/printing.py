@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from bandwidth.errors import BandwidthError
 from bandwidth.plain_text import visible
-
-if TYPE_CHECKING:
-    pass
 
 
 def print_text(text: str) -> None:

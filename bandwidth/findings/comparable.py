@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from bandwidth.findings.reading import growth, kind_of, positive
+from bandwidth.findings.reading import growth, positive
 from bandwidth.machine.conditions import TICKS_PER_S
 from bandwidth.results import Record, Result, Summary, summarise
 from bandwidth.statistics import FEWEST_FOR_INTERVAL
@@ -82,7 +82,7 @@ def disturbance_of(record: Record, result: Result) -> Disturbance | None:
     A record of before that was looked at tells of its whole run alone. The rate of a GPU's own memory, which the GPU
     itself times, does not depend on the CPUs.
     """
-    if kind_of(result) == DEVICE:
+    if result.case.kind == DEVICE:
         return None
     return (disturbance_by_block(result) if is_watched(result) else disturbance_by_run(record)) or quota(record)
 

@@ -13,7 +13,6 @@ from bandwidth.findings.reading import (
     Raised,
     Row,
     gpu_conditions,
-    kind_of,
     number,
     positive,
     rate,
@@ -43,11 +42,11 @@ def below_normal(record: Record) -> Iterator[Raised]:
     bands, gpus = current_catalog().normal_bands, record.gpus
     for row in rated(record):
         case, numbers = row.result.case, row.result.case.devices
-        if kind_of(row.result) not in (DEVICE, PCIE) or SWEEP_POINT in case.variant or len(numbers) != 1:
+        if row.result.case.kind not in (DEVICE, PCIE) or SWEEP_POINT in case.variant or len(numbers) != 1:
             continue
         if "peer" in case.variant or case.variant.get("host_memory", PINNED) != PINNED:
             continue
-        found = _limit(row, gpu_bands(bands, kind_of(row.result), case.path, _names(gpus.get(numbers[0], {}))))
+        found = _limit(row, gpu_bands(bands, row.result.case.kind, case.path, _names(gpus.get(numbers[0], {}))))
         if found is None or rate(row) >= found[0]:
             continue
         least, band = found
@@ -68,7 +67,7 @@ def link_below_its_maximum(record: Record) -> Iterator[Raised]:
     gpus, told = record.gpus, set()
     for row in rated(record):
         numbers = row.result.case.devices
-        if kind_of(row.result) != PCIE or len(numbers) != 1 or numbers[0] in told:
+        if row.result.case.kind != PCIE or len(numbers) != 1 or numbers[0] in told:
             continue
         words = _trained_down(row, gpus.get(numbers[0], {}))
         if words:
@@ -144,7 +143,7 @@ def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
 
     What to try: pinned memory for what is copied often (`bandwidth explain "pinned memory"`).
     """
-    rows = [row for row in rated(record) if kind_of(row.result) == PCIE and SWEEP_POINT not in row.result.case.variant]
+    rows = [row for row in rated(record) if row.result.case.kind == PCIE and SWEEP_POINT not in row.result.case.variant]
     partners = Partners(rows)
     for row in rows:
         pinned = partners.of(row, host_memory=PINNED)
@@ -167,7 +166,7 @@ def links_share_a_way(record: Record) -> Iterator[Raised]:
     What to try: nvidia-smi topo -m (PIX and PXB are behind a switch); pair GPUs of different root ports in work that copies
     much; copies between GPUs of one switch need not go up to the processor (see the table of copies between devices).
     """
-    rows = [row for row in rated(record) if kind_of(row.result) == PCIE and SWEEP_POINT not in row.result.case.variant]
+    rows = [row for row in rated(record) if row.result.case.kind == PCIE and SWEEP_POINT not in row.result.case.variant]
     for row in (row for row in rows if len(row.result.case.devices) > 1):
         alone = _alone(rows, row)
         if alone is None or rate(row) >= TOGETHER_SHARE * alone:
@@ -228,11 +227,11 @@ def _first_check(record: Record, row: Row, gpus: Mapping[int, Mapping[str, Any]]
     gpu = gpus.get(device, {})
     if gpu.get("mig_enabled") is True:
         return "MIG is on, and an instance has a part of the memory (BW038)"
-    if gpu.get("confidential_compute") is True and kind_of(row.result) == PCIE:
+    if gpu.get("confidential_compute") is True and row.result.case.kind == PCIE:
         return "confidential computing is on (BW039)"
     if any(positive(gpu_conditions(record, gpu, when).get("other_processes")) for when in ("before", "after")):
         return "other processes had work on it (BW037)"
-    if kind_of(row.result) == PCIE:
+    if row.result.case.kind == PCIE:
         words = _trained_down(row, gpu)
         if words:
             return "the link was below its maximum (BW035)"

@@ -25,7 +25,6 @@ from bandwidth.findings.reading import (
     either,
     growth,
     in_memory,
-    kind_of,
     measured,
     number,
     positive,
@@ -86,14 +85,14 @@ def busy(record: Record) -> Iterator[Raised]:
     What to try: measure on an idle machine (`top` names what runs), or on CPUs of its own (--cpus).
     """
     hint = "stop what else runs (`top` names it), or measure on CPUs of its own (--cpus) or another time"
-    watched = [result for result in record.results if is_watched(result) and kind_of(result) != DEVICE]
+    watched = [result for result in record.results if is_watched(result) and result.case.kind != DEVICE]
     found = [one for one in map(disturbance_by_block, watched) if one is not None]
     for words, limit in dict.fromkeys((one.words, one.limit) for one in found):
         shares = [one.share for one in found if one.words == words]
         when = f"while {len(shares)} of {len(watched)} results were measured"
         seen = f"{when} {words.format(format_percent(median(shares)))}, more than {format_percent(limit)}"
         yield Raised(None, seen, hint)
-    run = None if watched or all(kind_of(one) == DEVICE for one in record.results) else disturbance_by_run(record)
+    run = None if watched or all(one.case.kind == DEVICE for one in record.results) else disturbance_by_run(record)
     if run is not None:
         yield Raised(None, f"{run}, more than {format_percent(run.limit)}", hint)
 

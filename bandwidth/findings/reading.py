@@ -36,11 +36,6 @@ class Row(NamedTuple):
     summary: Summary
 
 
-def kind_of(result: Result) -> str:
-    """Return what a result is about: `host`, `device` (a GPU's memory) or `pcie` (its link)."""
-    return result.case.kind
-
-
 def gpu_conditions(record: Record, gpu: Mapping[str, Any], when: str) -> Mapping[str, Any]:
     """Return a GPU's conditions `before` or `after`, empty where they were not read."""
     found = getattr(record.conditions, when).get("gpus")

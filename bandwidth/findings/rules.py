@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeVar
 
 from bandwidth.findings.comparable import only_comparable
-from bandwidth.findings.reading import Raised, kind_of
+from bandwidth.findings.reading import Raised
 from bandwidth.results import Examination, Finding, Record
 from bandwidth.vocabulary import HOST
 
@@ -106,7 +106,7 @@ def examine(record: Record) -> Examination:
         return Examination({}, ())
     by_id: dict[str, tuple[Finding, ...]] = {}
     general: tuple[Finding, ...] = ()
-    of_host = replace(record, results=tuple(result for result in record.results if kind_of(result) == HOST))
+    of_host = replace(record, results=tuple(result for result in record.results if result.case.kind == HOST))
     seen: dict[Of, Any] = {ALL: record, HOST: of_host, MACHINE: record.machine, THEORY: record.memory}
     # What compares results sees those alone that may be compared: noise is not explained by how memory works.
     comparable: dict[Of, Any] = {ALL: only_comparable(record), HOST: only_comparable(of_host)}

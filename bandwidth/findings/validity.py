@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from bandwidth.analysis.groups import size_check_of
 from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, is_wide
-from bandwidth.findings.reading import Raised, Row, are_apart, kind_of, rated, ratio, shown, stop_words, sweep_points
+from bandwidth.findings.reading import Raised, Row, are_apart, rated, ratio, shown, stop_words, sweep_points
 from bandwidth.findings.rules import ALL, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise
@@ -64,7 +64,7 @@ def above_theory(record: Record) -> Iterator[Raised]:
         if best is None or theory is None or best <= theory:
             continue
         seen = f"{format_rate(best)} GB/s is {format_percent(best / theory)} of the theory, {format_rate(theory)} GB/s"
-        hint = _ABOVE[kind_of(result)] if kind_of(result) in _ABOVE else _ABOVE[HOST]
+        hint = _ABOVE[result.case.kind] if result.case.kind in _ABOVE else _ABOVE[HOST]
         yield Raised(result.case.id, f"{seen}; nothing real exceeds 100 %", hint)
 
 
@@ -92,7 +92,7 @@ def below_the_size_of_memory(record: Record) -> Iterator[Raised]:
         if case.dram_rule_bytes is None or case.meets_dram_rule or case.is_latency:
             continue
         seen = f"the working set of {format_size(case.working_set_bytes)} may be served by caches"
-        why = "64 times the L2" if kind_of(row) == DEVICE else _HOST_RULE
+        why = "64 times the L2" if row.case.kind == DEVICE else _HOST_RULE
         limit = f"memory needs {format_size(case.dram_rule_bytes)} ({why})"
         hint = f"give --size {size_option(case.dram_rule_bytes)} or more, which takes up to twice as much free memory"
         yield Raised(case.id, f"{seen}; {limit}", hint)
