@@ -12,8 +12,8 @@ from cupy_stand_in import CUDARuntimeError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bandwidth.engines.cuda import end_to_end as end_to_end_module
-from bandwidth.engines.cuda.end_to_end import EndToEnd
+from bandwidth.engines.cuda import transfers
+from bandwidth.engines.cuda.transfers import EndToEnd
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.measuring.lock import machine_lock
@@ -642,8 +642,8 @@ def test_without_a_gpu_it_says_what_is_missing(monkeypatch):
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install")
 
-    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lacks)
-    monkeypatch.setattr(end_to_end_module, "load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.engines.cuda.device.load_cupy", lacks)
+    monkeypatch.setattr(transfers, "load_cupy", lacks)
     with pytest.raises(HardwareError, match="CuPy"):
         check_gpu()
     with pytest.raises(HardwareError, match="CuPy"), end_to_end(MIB):

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from bandwidth.analysis.groups import NODE_KEYS, SIZE_SLACK, divided, group_key, grouped, is_size_check
 from bandwidth.results.model import Case, Observed, Record, Result
-from bandwidth.results.once import once_each
-from bandwidth.results.summary import Summary, summarise
+from bandwidth.results.summary import Summary, once_each, summarise
 from bandwidth.statistics import median
 
 # Two points make a line through anything.

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bandwidth.results.model import Record, Result
-from bandwidth.results.once import once_each
-from bandwidth.results.summary import Summary, summarise
+from bandwidth.results.summary import Summary, once_each, summarise
 from bandwidth.vocabulary import ZEROS
 
 _Item = TypeVar("_Item")

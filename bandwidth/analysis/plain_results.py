@@ -6,7 +6,7 @@ from bandwidth.analysis.curves import CURVE_KEYS, loaded_latency, size_curves, t
 from bandwidth.analysis.groups import is_size_check, zeros_pairs
 from bandwidth.analysis.matrices import node_matrices
 from bandwidth.results.model import Record, Result
-from bandwidth.results.once import once_each
+from bandwidth.results.summary import once_each
 
 
 @once_each

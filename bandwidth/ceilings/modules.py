@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import GIVEN, Fact, Facts
-from bandwidth.machine.modules.widths import DDR_WIDTH_BITS
+from bandwidth.machine.modules.speed_and_width import DDR_WIDTH_BITS
 from bandwidth.machine.processor import NO_VIRTUALIZATION
 from bandwidth.theory import peak
 

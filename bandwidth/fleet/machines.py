@@ -17,7 +17,7 @@ from bandwidth.comparison.setups import setup_of
 from bandwidth.findings.comparable import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import examine_facts
 from bandwidth.fleet.processors import plain_name, processor_of
-from bandwidth.planning.saved_options import TARGET, asked_words
+from bandwidth.planning.options import TARGET, asked_words
 from bandwidth.results import Case, Finding, Record, Result, summarise
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they
@@ -189,7 +189,7 @@ def _group(*fields: Any) -> Group:
 def options_of(command: Sequence[str]) -> str:
     """Return the options of a command line that change what is measured, in one order: `host --kernel copy`.
 
-    It is for records that did not keep them as data (planning/saved_options.py).
+    It is for records that did not keep them as data (planning/options.py).
     `--kernel=copy` and `--kernel copy` are the same, and so is the order in which options stand.
     """
     words = [*command[2:]] if command[:2] and command[0] == "bandwidth" else [*command[1:]]

@@ -60,7 +60,7 @@ def _options(target: str, asked: Asked, budget_s: float) -> MeasureOptions:
 
 def check_gpu() -> None:
     """Raise HardwareError with what to do where no GPU can be used through CuPy."""
-    from bandwidth.engines.cuda.discovery import devices
+    from bandwidth.engines.cuda.device import devices
 
     devices(numbers=(0,))
 
@@ -73,7 +73,7 @@ def end_to_end(
 
     Raises as `EndToEnd` does, and BandwidthError where another measurement runs.
     """
-    from bandwidth.engines.cuda.end_to_end import EndToEnd
+    from bandwidth.engines.cuda.transfers import EndToEnd
     from bandwidth.measuring.lock import machine_lock
 
     with machine_lock():
@@ -86,13 +86,13 @@ def end_to_end(
 
 def expression() -> str:
     """Return the expression that is timed, as code."""
-    from bandwidth.engines.cuda.end_to_end import EXPRESSION
+    from bandwidth.engines.cuda.transfers import EXPRESSION
 
     return EXPRESSION
 
 
 def with_way_back(work: Work) -> Work:
     """Return the work with the result of the expression: one number, whose way back costs a transfer's latency."""
-    from bandwidth.engines.cuda.end_to_end import RESULT_BYTES
+    from bandwidth.engines.cuda.transfers import RESULT_BYTES
 
     return replace(work, result_bytes=RESULT_BYTES)

@@ -13,9 +13,8 @@ from bandwidth.engines.interface import EngineEntry
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.cases import Bench, Plan, PlannedCase
+from bandwidth.planning.cases import Answer, Bench, Plan, PlannedCase, Surroundings
 from bandwidth.planning.options import ALL_TARGETS, MeasureOptions
-from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import (
     CpuSet,
     check_stores,

@@ -1,16 +1,24 @@
-"""What a user may ask of a measurement, as plain data."""
+"""What a user may ask of a measurement, as plain data: declared once, called from Python, kept in a record.
+
+All of it follows from the fields of `MeasureOptions`: a new option is one field there.
+"""
 
 from __future__ import annotations
 
+import inspect
+import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from bandwidth.errors import UsageError
+from bandwidth.cpu_list import format_cpu_list
+from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.kernels import MIXES
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.option import (
+    Option,
     counts,
     cpu_numbers,
     duration,
@@ -23,7 +31,7 @@ from bandwidth.planning.option import (
     word,
     words,
 )
-from bandwidth.units import format_size
+from bandwidth.units import format_size, size_option
 from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, PCIE, STORES
 
 if TYPE_CHECKING:
@@ -238,3 +246,104 @@ class MeasureOptions:
         studies = sum((self.sweep is not None, self.numa, self.latency))
         tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
+
+
+# --- the call from Python -------------------------------------------------------------------------------------------
+
+_SEVERAL = re.compile(r"tuple\[(\w+), \.\.\.\]")
+
+
+def _parameters() -> Iterator[inspect.Parameter]:
+    yield inspect.Parameter("target", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=ALL_TARGETS, annotation="str")
+    for one, _ in options_of(MeasureOptions):
+        kind = _SEVERAL.sub(r"\1 | Sequence[\1]", str(one.type))
+        yield inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=kind)
+
+
+def signature(returns: str) -> inspect.Signature:
+    """Return the signature of a function that takes a target and options and returns this."""
+    return inspect.Signature([*_parameters()], return_annotation=returns)
+
+
+def options_of_call(target: str, given: dict[str, Any]) -> MeasureOptions:
+    """Return the options; one value or several are taken where an option takes several.
+
+    Raises TypeError for a name that is no option, UsageError for what no machine could serve.
+    """
+    known = {one.name: one for one, _ in options_of(MeasureOptions)}
+    for name in given:
+        if name not in known:
+            raise TypeError(f"measure() got an unexpected keyword argument {name!r}")
+    return MeasureOptions(
+        target=target, memory_source="memory", **{name: _taken(known[name], value) for name, value in given.items()}
+    )
+
+
+def _taken(one: Field[Any], value: Any) -> Any:
+    """Return the value as the field has it. A text is one name and not its letters, a number a name too (`threads`)."""
+    if value is None or not takes_several(one):
+        return value
+    values = (value,) if isinstance(value, (str, int)) else tuple(value)
+    return tuple(map(str, values)) if "str" in str(one.type) else values
+
+
+# --- as data --------------------------------------------------------------------------------------------------------
+
+TARGET = "target"
+
+
+def options_to_json(options: MeasureOptions) -> dict[str, Any]:
+    """Return the target and every option that was given, by the names of the fields: what is left out has its default.
+
+    Times are seconds, sizes bytes.
+    """
+    values = {one.name: (getattr(options, one.name), one.default) for one, _ in options_of(MeasureOptions)}
+    given = {name: value for name, (value, default) in values.items() if value != default}
+    return {TARGET: options.target} | {
+        name: list(value) if isinstance(value, tuple) else value for name, value in given.items()
+    }
+
+
+def options_from_json(saved: Mapping[str, Any]) -> MeasureOptions:
+    """Return the options that a record kept; what a later version added is passed over.
+
+    Raises BandwidthError for what no version has written.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    hints, found = get_type_hints(MeasureOptions), {}
+    for name in (TARGET, *(one.name for one, _ in options_of(MeasureOptions))):
+        if name in saved:
+            try:
+                found[name] = TypeAdapter(hints[name]).validate_json(json.dumps(saved[name]), strict=True)
+            except (ValidationError, ValueError, TypeError) as error:
+                raise BandwidthError(f"the record's option {name} is not as it was saved", "measure again") from error
+    try:
+        return MeasureOptions(**found)
+    except UsageError as error:
+        raise BandwidthError(f"the record's options: {error.message}", "measure again") from error
+
+
+def asked_words(saved: Mapping[str, Any]) -> str:
+    """Return which of the saved options change what is measured, as a command line has them: `host --kernel copy`.
+
+    Equal texts mean that the same was asked: the order in which names were given does not count.
+    """
+    words = [str(saved.get(TARGET, ""))]
+    for one, told in sorted(options_of(MeasureOptions), key=lambda pair: pair[1].name):
+        value = saved.get(one.name, one.default)
+        if told.changes_cases and value != one.default:
+            is_size = told.parse is size or (told.parse is ends and saved.get("sweep") == SIZE_SWEEP)
+            words.append(f"{told.name} {_written(told, value, is_size=is_size)}".strip())
+    return " ".join(words)
+
+
+def _written(told: Option, value: Any, *, is_size: bool) -> str:
+    """Return a value as its option takes it, nothing for one that is only switched on."""
+    if value is True:
+        return ""
+    parts = list(value) if isinstance(value, (list, tuple)) else [value]
+    if told.parse is cpu_numbers and all(type(cpu) is int and cpu >= 0 for cpu in parts):
+        return format_cpu_list(parts)
+    texts = [size_option(part) if is_size and type(part) is int else str(part) for part in parts]
+    return "-".join(texts) if told.parse is ends else ",".join(sorted(texts))

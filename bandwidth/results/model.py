@@ -1,6 +1,6 @@
 """A measurement as data: what was to run, what was timed, and what is said of it. All of it immutable.
 
-The dataclasses are the only declaration of their fields: form.py writes and checks a record's file by them, so that a
+The dataclasses are the only declaration of their fields: files.py writes and checks a record's file by them, so that a
 new field is one line here. One with a default may lack in a file, as it does in those of older versions.
 """
 
@@ -187,7 +187,7 @@ class Record:
     """A whole run: the machine, the conditions, every result, and what was left out. `machine` is facts as JSON.
 
     `memory` tells of the theory: its `spec`, `source`, `sockets`, `bytes_per_s` and `working`, or the `reason` for
-    none and a `hint`. `options` are those of the call as data (planning/saved_options.py), empty in records from
+    none and a `hint`. `options` are those of the call as data (planning/options.py), empty in records from
     before they were kept; `command` is for people.
     """
 

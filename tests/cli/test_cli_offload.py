@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bandwidth.cli import app
-from bandwidth.engines.cuda import end_to_end
+from bandwidth.engines.cuda import transfers
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
 from bandwidth.offload import now
@@ -233,8 +233,8 @@ def test_measured_times_stand_beside_the_models_with_its_error(run, monkeypatch)
         ),
     )
     monkeypatch.setattr(now, "check_gpu", lambda: None)
-    monkeypatch.setattr(end_to_end, "load_cupy", lambda: module)
-    monkeypatch.setattr(end_to_end, "devices", lambda *_, **__: ())
+    monkeypatch.setattr(transfers, "load_cupy", lambda: module)
+    monkeypatch.setattr(transfers, "devices", lambda *_, **__: ())
     arguments = (*GIVEN, "--measured", "--size", "1MB,2MB", "--passes", "2")
     found = run(*arguments)
     assert found.code == 0
@@ -251,7 +251,7 @@ def test_measured_without_a_gpu_ends_with_three_before_anything_is_measured(run,
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install it")
 
-    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.engines.cuda.device.load_cupy", lacks)
     found = run("--measured")
     assert (found.code, found.out) == (3, "")
     assert found.err == "bandwidth: CuPy, which drives the GPU, is not installed; pip install it\n"

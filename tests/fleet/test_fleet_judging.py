@@ -13,8 +13,7 @@ from bandwidth.fleet import judge, machine_of
 from bandwidth.fleet.identity import newest_of
 from bandwidth.fleet.judging import NotRead
 from bandwidth.fleet.machines import LABEL_FACT, group_of, options_of
-from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.saved_options import options_to_json
+from bandwidth.planning.options import MeasureOptions, options_to_json
 from bandwidth.results import Observed
 
 NONE = Spread(0.0)

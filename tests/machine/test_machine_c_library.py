@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from bandwidth.machine.c_library import streaming_threshold_facts
 from bandwidth.machine.reader import CapturedReader, SystemReader
+from bandwidth.machine.system_memory import streaming_threshold_facts
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 NAME = "c_library_streaming_threshold_bytes"

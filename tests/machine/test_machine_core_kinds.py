@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.machine.core_kinds import EFFICIENCY, KINDS, LOW_POWER_EFFICIENCY, PERFORMANCE, read_core_kinds
 from bandwidth.machine.probe import collect
+from bandwidth.machine.processor import EFFICIENCY, KINDS, LOW_POWER_EFFICIENCY, PERFORMANCE, read_core_kinds
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.topology import Core, read_topology
 

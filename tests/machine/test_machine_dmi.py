@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from bandwidth.ceilings.host import GivenMemory, host_theory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.dmi.facts import facts_of_content
-from bandwidth.machine.dmi.file import dmi_of, text_of
-from bandwidth.machine.dmi.text import dmi_of_text
+from bandwidth.machine.dmi.file import dmi_of, dmi_of_text, text_of
 
 CAPTURED = Path(__file__).parent / "captured"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "machines.jsonl"

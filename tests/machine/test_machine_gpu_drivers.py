@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.machine.facts import Facts
-from bandwidth.machine.gpus import gpu_facts, has_nvidia, sysfs_link
-from bandwidth.machine.hmat import hmat_facts
-from bandwidth.machine.kfd import KFD_FOLDER, kfd_gpus
+from bandwidth.machine.gpu_attributes import KFD_FOLDER, gpu_facts, has_nvidia, kfd_gpus, sysfs_link
 from bandwidth.machine.nvml import NvmlLook, SystemNvml, gpu_conditions, nvml_gpus
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader, SystemReader
+from bandwidth.machine.system_memory import hmat_facts
 
 PCI = "/sys/bus/pci/devices"
 NODE = "/sys/devices/system/node"

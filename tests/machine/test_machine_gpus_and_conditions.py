@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bandwidth.machine.conditions import read_conditions
-from bandwidth.machine.gpus import gpu_facts
+from bandwidth.machine.gpu_attributes import gpu_facts
 from bandwidth.machine.reader import CapturedReader
 
 PCI = "/sys/bus/pci/devices"

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from bandwidth.machine.facts import Facts
-from bandwidth.machine.memory import cpu_quota_facts, memory_facts, usable_memory_bytes
 from bandwidth.machine.reader import CapturedReader
+from bandwidth.machine.system_memory import cpu_quota_facts, memory_facts, usable_memory_bytes
 
 GIB = 1024**3
 V2 = "/sys/fs/cgroup"

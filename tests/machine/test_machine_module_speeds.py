@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth.catalog import current_catalog
-from bandwidth.machine.modules.speeds import configured_speed, rated_speed
+from bandwidth.machine.modules.speed_and_width import configured_speed, rated_speed
 from bandwidth.machine.smbios import Module
 
 JAGUAR = "AMD A6-5200 APU with Radeon(TM) HD Graphics"  # DDR3 up to 1600

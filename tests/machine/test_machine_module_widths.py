@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bandwidth.catalog import current_catalog
-from bandwidth.machine.modules.widths import ddr_width, lpddr_width
+from bandwidth.machine.modules.speed_and_width import ddr_width, lpddr_width
 from bandwidth.machine.smbios import Module
 
 ICE_LAKE = "Intel(R) Core(TM) i7-1065G7 CPU @ 1.30GHz"

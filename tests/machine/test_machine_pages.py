@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.machine.pages import page_facts
 from bandwidth.machine.reader import CapturedReader, SystemReader
+from bandwidth.machine.system_memory import page_facts
 
 FOLDER = "/sys/kernel/mm/transparent_hugepage"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.measuring.costs import guessed_call_s
+from bandwidth.measuring.run import guessed_call_s
 
 MIB = 1024**2
 

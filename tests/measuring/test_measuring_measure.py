@@ -15,9 +15,9 @@ from bandwidth.machine.reader import SystemReader
 from bandwidth.measuring import lock
 from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME
 from bandwidth.measuring.measure import measure_prepared
+from bandwidth.planning.cases import Stage, Surroundings
 from bandwidth.planning.host import HostPlanner, make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.planner import Stage, Surroundings
 from bandwidth.planning.preparation import Preparation
 
 

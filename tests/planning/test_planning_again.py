@@ -12,10 +12,8 @@ from bandwidth.analysis.plain_results import plain_results
 from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.reader import CapturedReader
-from bandwidth.planning.again import prepare_again
-from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.preparation import prepare
-from bandwidth.planning.saved_options import options_to_json
+from bandwidth.planning.options import MeasureOptions, options_to_json
+from bandwidth.planning.preparation import prepare, prepare_again
 from bandwidth.results import Conditions, Record, Result, Samples
 
 MIB = 1024**2

@@ -6,8 +6,7 @@ import pytest
 
 import bandwidth
 from bandwidth.errors import UsageError
-from bandwidth.planning.keywords import options_of_call
-from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.options import MeasureOptions, options_of_call
 
 
 def test_one_value_and_several_are_taken():

@@ -12,8 +12,7 @@ import bandwidth
 from bandwidth.cli.app import run
 from bandwidth.errors import BandwidthError
 from bandwidth.planning.option import options_of
-from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.saved_options import asked_words, options_from_json, options_to_json
+from bandwidth.planning.options import MeasureOptions, asked_words, options_from_json, options_to_json
 
 NOT_SAVED = {"memory_source", "saved_facts"}
 GIVEN = [

@@ -16,8 +16,15 @@ from hypothesis import strategies as st
 
 from bandwidth.errors import BandwidthError
 from bandwidth.results import Case, Examination, Record, Result, Samples
-from bandwidth.results.files import MOST_DIGITS, parse, record_to_json
-from bandwidth.results.form import _DERIVED_AND_REQUIRED, _RECORD_ORDER, _RESULT_ORDER, fields_in_file
+from bandwidth.results.files import (
+    _DERIVED_AND_REQUIRED,
+    _RECORD_ORDER,
+    _RESULT_ORDER,
+    MOST_DIGITS,
+    fields_in_file,
+    parse,
+    record_to_json,
+)
 from bandwidth.vocabulary import LATENCY
 
 NO_FINDINGS = Examination({}, ())

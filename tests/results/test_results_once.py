@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from bandwidth.results.once import once_each
+from bandwidth.results.summary import once_each
 
 
 class Thing:

@@ -9,9 +9,7 @@ import pytest
 from measuring_support import MIB, small_topology
 
 from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.native_runner import NativeRunner
-from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
-from bandwidth.engines.host.runner import Runner
+from bandwidth.engines.host.runners import OPERATIONS, NativeRunner, NumpyRunner, Runner
 from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.topology import Topology

@@ -1,6 +1,6 @@
 """NVIDIA GPUs through CuPy: their memory, the link to the host, and the ways between them. See `Engine`.
 
-`cuda_engine` here and `devices` of discovery.py are all that others need.
+`cuda_engine` here and `devices` of device.py are all that others need.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bandwidth.engines.cuda import discovery
 from bandwidth.engines.cuda.cases import PCIE, bytes_each, needed_bytes, peer_of, refusal
-from bandwidth.engines.cuda.device import Gpu, count_devices
+from bandwidth.engines.cuda.device import Gpu, count_devices, devices, load_cupy
 from bandwidth.engines.cuda.passes import (
     MEMCPY,
     MEMSET,
@@ -70,9 +69,9 @@ def cuda_engine(
 
     Raises HardwareError without one.
     """
-    module = module or discovery.load_cupy()
+    module = module or load_cupy()
     cpus = {node.number: node.cpus for node in topology.numa_nodes}
-    found = found or discovery.devices(module)
+    found = found or devices(module)
     near = {gpu.number: cpus.get(gpu.numa_node, ()) for gpu in found if gpu.numa_node is not None}
     addresses = {gpu.number: gpu.address for gpu in found}
     return CudaEngine(module, near, None if telemetry is None else lambda number: telemetry(addresses[number]))

@@ -25,7 +25,7 @@ from bandwidth.engines.host.memory import (
     array_elements,
     pieces,
 )
-from bandwidth.engines.host.runner import Runner, Work
+from bandwidth.engines.host.runners import Runner, Work
 from bandwidth.engines.host.workers import NS_PER_S, Stamp
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError

@@ -9,15 +9,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from bandwidth.machine.dmi.described import (
+from bandwidth.machine.smbios import (
+    END_OF_TABLE,
     Dmi,
     ProcessorSocket,
+    double_word,
     family_and_model,
+    parse_memory_devices,
     processor_name,
     processor_vendor,
     stated,
+    string_of,
+    structures,
+    word,
 )
-from bandwidth.machine.smbios import END_OF_TABLE, double_word, parse_memory_devices, string_of, structures, word
 
 _ANCHORS = (b"_SM3_", b"_SM_", b"_DMI_")
 _CENTRAL_PROCESSOR = 3

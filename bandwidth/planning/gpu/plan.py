@@ -16,7 +16,7 @@ from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.kernels import KERNELS, LEAST_DRAM_BYTES
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
-from bandwidth.machine.memory import usable_memory_bytes
+from bandwidth.machine.system_memory import usable_memory_bytes
 from bandwidth.planning.cases import Plan, PlannedCase
 from bandwidth.planning.options import ALL_TARGETS, DEFAULT_BUDGET_S, SIZE_SWEEP, STUDY_BUDGET_S, MeasureOptions
 from bandwidth.planning.sizing import MEMORY_SHARE

@@ -9,12 +9,10 @@ from bandwidth.ceilings.host import host_theory
 from bandwidth.engines.interface import EngineEntry
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
-from bandwidth.machine.gpu_attributes import GpuFacts
-from bandwidth.machine.gpus import has_nvidia
-from bandwidth.planning.cases import Plan
+from bandwidth.machine.gpu_attributes import GpuFacts, has_nvidia
+from bandwidth.planning.cases import Answer, Plan, Surroundings
 from bandwidth.planning.gpu.plan import make_gpu_plan
 from bandwidth.planning.options import ALL_DEVICES, ALL_TARGETS, THREAD_SWEEP, MeasureOptions
-from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import check_engines, is_gpu_only
 from bandwidth.vocabulary import DEVICE, HOST
 

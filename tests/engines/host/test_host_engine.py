@@ -13,7 +13,7 @@ from measuring_support import MIB, small_topology
 
 from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.memory import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, array_elements
-from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
+from bandwidth.engines.host.runners import OPERATIONS, NumpyRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.vocabulary import ORDINARY, STREAMING

@@ -13,7 +13,7 @@ from measuring_support import MIB, small_topology, two_socket_topology
 from bandwidth.engines.host import latency as native_latency
 from bandwidth.engines.host.latency import LINE_WORDS, Cycle, LatencyBench
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Status
-from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ
 from bandwidth.errors import BandwidthError
 from bandwidth.vocabulary import LINE_BYTES
 
@@ -244,9 +244,9 @@ def test_pace_is_a_share_of_what_the_others_can_read(bench, latency_case):
 
 @needs_two_cpus
 def test_load_that_never_comes_is_no_block(bench, latency_case, monkeypatch):
-    from bandwidth.engines.host.native_code import timing
+    from bandwidth.engines.host.native_code import flow
 
-    monkeypatch.setattr(timing, "LONGEST_WAIT_NS", 50_000_000)
+    monkeypatch.setattr(flow, "LONGEST_WAIT_NS", 50_000_000)
     case = loaded(latency_case, 100)
     one = bench(case)
     honest_of = LatencyBench._function

@@ -9,10 +9,9 @@ import time
 import pytest
 from measuring_support import MIB, small_topology
 
-from bandwidth.engines.host import native_runner as native_host
-from bandwidth.engines.host.clock import CLOCK_CALLS, clock_hz
+from bandwidth.engines.host import runners
 from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.native_code import timing
+from bandwidth.engines.host.native_code import flow
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
     APART_BYTES,
@@ -21,8 +20,8 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ, function_name
-from bandwidth.engines.host.native_runner import NativeRunner
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ, function_name
+from bandwidth.engines.host.runners import CLOCK_CALLS, NativeRunner, clock_hz
 from bandwidth.engines.host.workers import Team
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS, TAKEN_BITS
@@ -49,7 +48,7 @@ class Fault:
 @pytest.fixture(scope="module")
 def libraries():
     """Return what compiles a kernel for the first test that needs it, and keeps it for the others."""
-    made, compiled = {}, native_host.compiled
+    made, compiled = {}, runners.compiled
 
     def keep(cases):
         key = tuple((case.path, *case.variant.items()) for case in cases)
@@ -61,7 +60,7 @@ def libraries():
 @pytest.fixture
 def lie(host_case, host_engine, libraries, monkeypatch):
     """Return what both checks say after an honest block and two whose functions lie."""
-    monkeypatch.setattr(native_host, "compiled", libraries)
+    monkeypatch.setattr(runners, "compiled", libraries)
 
     def check(kernel, change, *, calls=3, blocks=2, **options):
         case = host_case(kernel, **options)
@@ -274,7 +273,7 @@ def test_no_thread_starts_before_the_last_has_come(host_case, host_engine):
 @pytest.fixture
 def short_wait(monkeypatch):
     """Make code that gives up soon; the constant is read while it is written."""
-    monkeypatch.setattr(timing, "LONGEST_WAIT_NS", 50_000_000)
+    monkeypatch.setattr(flow, "LONGEST_WAIT_NS", 50_000_000)
 
 
 @pytest.mark.usefixtures("short_wait")
@@ -424,12 +423,12 @@ def test_code_is_compiled_while_preparing_and_never_in_a_block(host_case, latenc
 
 
 def test_llvm_is_loaded_when_code_is_made_and_not_before():
-    code = "import sys, bandwidth.engines.host.native_runner; sys.exit('llvmlite' in sys.modules)"
+    code = "import sys, bandwidth.engines.host.runners; sys.exit('llvmlite' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_only_the_kernels_of_the_cases_are_compiled(host_case):
-    library = native_host.compiled([host_case("copy", stores=STREAMING), host_case("copy", "native", threads=1)])
+    library = runners.compiled([host_case("copy", stores=STREAMING), host_case("copy", "native", threads=1)])
     assert library.function("copy_streaming")
     with pytest.raises(KeyError):
         library.function("triad_streaming")
@@ -440,8 +439,8 @@ def timed_by_width(host_case, host_engine, monkeypatch):
     """Return what is tuned where functions seem to take so many nanoseconds a call, by the end of their names."""
 
     def tune(kernel, widest_ns, narrow_ns, **options):
-        monkeypatch.setattr(native_host, "widths", lambda *_: (0, 16))
-        monkeypatch.setattr(native_host, "widths_to_try", lambda *_: (0, 16))
+        monkeypatch.setattr(runners, "widths", lambda *_: (0, 16))
+        monkeypatch.setattr(runners, "widths_to_try", lambda *_: (0, 16))
 
         def function_of(library, name):
             honest, call_ns = library.function(name), narrow_ns if name.endswith("_16") else widest_ns

@@ -1,19 +1,35 @@
-"""LLVM at work: what it finds this machine to be, and the functions that it makes of the rows."""
+"""LLVM at work: what it finds this machine to be, and the functions that it makes of the rows.
+
+Each function makes a block: one for each row, and those that every library has.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite import ir
 
-from bandwidth.engines.host.native_code.emitter import module_of
-from bandwidth.engines.host.native_code.kernel_arguments import KernelArguments
-from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
-from bandwidth.engines.host.native_code.rows import Row
+from bandwidth.engines.host.native_code.flow import WORD, TimedFunction, word
+from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, KernelArguments
+from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
+from bandwidth.engines.host.native_code.processor import (
+    CHASE,
+    CLOCK,
+    NARROW_BYTES,
+    PACED_READ,
+    Processor,
+    Row,
+    function_name,
+    vector_bytes,
+)
 from bandwidth.errors import BandwidthError
+from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
+from bandwidth.vocabulary import LINE_BYTES
 
 
 def this_processor() -> Processor:
@@ -81,3 +97,134 @@ def _parsed(rows: Iterable[Row], processor: Processor) -> Any:
     parsed = llvm.parse_assembly(str(module_of(rows, processor)))
     parsed.verify()
     return parsed
+
+
+# --- a module's functions -------------------------------------------------------------------------------------------
+
+# The kernel of a paced load: it is in no table of what can be measured.
+READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)
+
+
+def module_of(rows: Iterable[Row], processor: Processor) -> ir.Module:
+    """Return the code of some rows as LLVM reads it, with the functions that every library has."""
+    module = ir.Module("bandwidth")
+    module.triple = processor.triple
+    for row in rows:
+        _write_row(module, row, processor)
+    _write_chase(TimedFunction(module, CHASE, processor))
+    _write_clock(TimedFunction(module, CLOCK, processor))
+    _write_paced_read(TimedFunction(module, PACED_READ, processor))
+    return module
+
+
+def _write_row(module: ir.Module, row: Row, processor: Processor) -> None:
+    """Write passes over all elements, `calls` of them, or fewer where `stop` is set."""
+    kernel, stores, width = row
+    made_for = replace(processor, vector_bytes=width or processor.vector_bytes)
+    turn_bytes = LINE_BYTES if width == NARROW_BYTES else TURN_BYTES
+    function = TimedFunction(module, function_name(*row), made_for)
+    if kernel.reduces == XOR:
+        _write_xor(function, kernel, turn_bytes)
+    else:
+        _write_passes(function, kernel, stores, turn_bytes)
+    function.builder.ret_void()
+
+
+def _write_passes(function: TimedFunction, kernel: Kernel, stores: str | None, turn_bytes: int) -> None:
+    """Write passes that are all alike."""
+    passes = Passes(function, kernel, stores, turn_bytes)
+    sums = function.timed_passes(passes.sums.first(), passes.one)
+    if kernel.reduces:
+        function.set("result", function.builder.bitcast(passes.sums.folded(sums), WORD))
+
+
+def _write_xor(function: TimedFunction, kernel: Kernel, turn_bytes: int) -> None:
+    """Write passes that only load, and a last one that joins all words by exclusive or, in eight columns.
+
+    Arithmetic on vectors of 64 bytes lowers some processors' clock by a tenth, which a read from the first cache
+    would show. So the last pass alone is one that can be checked, as it is with what a block of copies leaves.
+    """
+    builder, calls = function.builder, function.arguments["calls"]
+    touching = Passes(function, replace(kernel, reduces=TOUCH), None, turn_bytes)
+    joining = Passes(function, kernel, None, turn_bytes)
+
+    def one(carried: Sequence[Any]) -> list[Any]:
+        touching.one([])
+        return [builder.add(carried[0], word(1))]
+
+    def is_enough(made: Any) -> Any:
+        is_all = builder.icmp_unsigned(">=", builder.add(made, word(1)), calls)
+        return builder.or_(is_all, function.is_stopping())
+
+    function.meet()
+    function.stamp("start_ns")
+    function.set("made", word(0))
+    with builder.if_then(builder.icmp_unsigned(">", calls, word(1))):
+        function.set("made", *function.until(is_enough, [word(0)], one))
+    vectors = joining.one(joining.sums.first())
+    function.finish(builder.add(builder.load(function.field("made")), word(1)))
+    function.set("result", joining.sums.of_columns(vectors))
+
+
+def _write_chase(function: TimedFunction) -> None:
+    """Write loads of which each gives the address of the next, from `source_0` on.
+
+    A call is CHAIN_LENGTH of them; `result` is where they arrived.
+    """
+    builder = function.builder
+
+    def turn(carried: Sequence[Any]) -> list[Any]:
+        (address,) = carried
+        for _ in range(CHAIN_LENGTH):
+            address = builder.load(builder.inttoptr(address, WORD.as_pointer()))
+        return [address]
+
+    function.set("result", *function.timed_passes([function.arguments["source_0"]], turn))
+    builder.ret_void()
+
+
+def _write_clock(function: TimedFunction) -> None:
+    """Write additions and exclusive ors in turn, each of the result before: one cycle each on every processor.
+
+    Additions alone would be joined by the compiler, and those of small constants are free on recent processors:
+    so the operands are values that only the call brings. A call is CHAIN_LENGTH instructions.
+    """
+    builder = function.builder
+
+    def turn(carried: Sequence[Any]) -> list[Any]:
+        (value,) = carried
+        for _ in range(CHAIN_LENGTH // 2):
+            value = builder.add(value, function.arguments["source_1"])
+            value = builder.xor(value, function.arguments["destination"])
+        return [value]
+
+    function.set("result", *function.timed_passes([function.arguments["source_0"]], turn))
+    builder.ret_void()
+
+
+def _write_paced_read(function: TimedFunction) -> None:
+    """Write reading of `source_0`, chunk by chunk over and over until `stop` is set, one each `interval_ns`.
+
+    It is the load beside which a latency is measured. `calls` is the number of the first chunk, `made` counts
+    them. With `interval_ns` 0 it reads as fast as it can.
+    """
+    builder, arguments, passes = function.builder, function.arguments, Passes(function, READ)
+    chunk_elements = word(CHUNK_BYTES // ELEMENT_BYTES)
+    chunks = builder.udiv(arguments["elements"], chunk_elements)
+
+    def chunk(carried: Sequence[Any]) -> list[Any]:
+        number, *sums = carried
+        place = builder.add(number, arguments["calls"])
+        begin = builder.mul(builder.urem(place, chunks), chunk_elements)
+        end = builder.add(begin, chunk_elements)
+        sums = function.loop(begin, end, TURN_BYTES, sums, passes.turn)
+        following = builder.add(number, word(1))
+        function.wait_until(builder.add(start, builder.mul(following, arguments["interval_ns"])))
+        return [following, *sums]
+
+    function.meet()
+    start = function.stamp("start_ns")
+    made, *sums = function.until(function.is_stopping, [word(0), *passes.sums.first()], chunk)
+    function.finish(made)
+    function.set("result", passes.sums.of_columns(sums))
+    builder.ret_void()

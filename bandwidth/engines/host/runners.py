@@ -1,16 +1,22 @@
-"""Host memory at its limit: kernels in machine code, a whole block in one call a thread that holds no lock."""
+"""Who runs a host engine's passes: NumPy, as its code reaches memory, or compiled code, which reaches its limit.
+
+A kernel of NumPy is one call that makes no temporary; compiled, a whole block is one call a thread that holds no lock.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from operator import xor
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from bandwidth.engines.host.clock import clock_hz
-from bandwidth.engines.host.native_code.kernel_arguments import Barrier, KernelArguments, Status
-from bandwidth.engines.host.native_code.rows import (
+import numpy as np
+
+from bandwidth.engines.host.memory import Doubles, Part
+from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Barrier, KernelArguments, Status
+from bandwidth.engines.host.native_code.processor import (
     CLOCK,
     LARGE_BYTES,
     Row,
@@ -18,18 +24,115 @@ from bandwidth.engines.host.native_code.rows import (
     widths,
     widths_to_try,
 )
-from bandwidth.engines.host.native_code.rows import function_name as name_of
-from bandwidth.engines.host.runner import Work
+from bandwidth.engines.host.native_code.processor import function_name as name_of
 from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
 from bandwidth.engines.sampling import calls_for_block
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import kernel_of, stores_of
+from bandwidth.kernels import KERNELS, Kernel, kernel_of, stores_of
 from bandwidth.results import Case
 from bandwidth.statistics import median
 from bandwidth.vocabulary import STREAMING
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.native_code.compiled import Library
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one thread does in one call: a kernel on its arrays, with a kind of store where there is a choice.
+
+    `vector_bytes` is the width of the vectors where several were tried, 0 for the widest.
+    """
+
+    kernel: Kernel
+    stores: str | None
+    part: Part
+    scalar: float
+    vector_bytes: int = 0
+
+
+class Runner(Protocol):
+    """How passes are run: by NumPy calls, or by compiled code."""
+
+    def prepare(self, cases: Sequence[Case]) -> Mapping[str, str]:
+        """Get ready for the kernels of some cases, and return the ids of those that cannot be had, with the reason.
+
+        Raises BandwidthError where none can.
+        """
+
+    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+        """Run each thread's work `calls` times, all at once; a stamp's value is what a reducing kernel returned.
+
+        That is what `joined` makes of the last pass modulo 2^64, or the sum of all passes' products.
+        """
+
+    def joined(self, columns: Sequence[int]) -> int:
+        """Return the word that a pass makes of the exclusive ors of its eight columns of words."""
+
+    def tune(self, team: Team, works: Sequence[Work]) -> int:
+        """Return the width of vectors in bytes that does some work fastest, 0 for the widest or where none is known."""
+
+    def clock_hz(self, team: Team) -> float | None:
+        """Return the clock of the first worker's core just now in Hz, None where it cannot be seen."""
+
+    def stop(self) -> None:
+        """End work that is under way after the pass that it is in."""
+
+
+# --- NumPy ----------------------------------------------------------------------------------------------------------
+
+Operation: TypeAlias = Callable[[Sequence[Doubles], Doubles, float], object]
+
+
+def operation(kernel: Kernel) -> Operation:
+    """Return the one NumPy call of a kernel, as its row names it: a ufunc takes the sources, then the scalar."""
+    if kernel.numpy == "copyto":
+        return lambda sources, destination, _: np.copyto(destination, sources[0])
+    if kernel.numpy == "fill":
+        return lambda _, destination, scalar: destination.fill(scalar)
+    ufunc: np.ufunc = getattr(np, kernel.numpy)
+    if kernel.reduces:
+        return lambda sources, _, __: ufunc.reduce(sources[0].view(np.uint64) if kernel.words else sources[0])
+    scalars = ufunc.nin - kernel.reads
+    return lambda sources, destination, scalar: ufunc(*sources, *[scalar] * scalars, out=destination)
+
+
+OPERATIONS: dict[str, Operation] = {kernel.name: operation(kernel) for kernel in KERNELS.values() if kernel.numpy}
+
+
+class NumpyRunner:
+    """Runs passes as NumPy calls. See `Runner`; `operations` is a seam: the tests give some that lie."""
+
+    def __init__(self, operations: Mapping[str, Operation] = OPERATIONS) -> None:
+        self._operations = operations
+
+    def prepare(self, cases: Sequence[Case]) -> dict[str, str]:  # noqa: ARG002 - see `Runner`
+        """Refuse nothing: NumPy is there."""
+        return {}
+
+    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+        """Run each thread's call. See `Runner`."""
+        return team.timed([self._call(work) for work in works], calls)
+
+    def joined(self, columns: Sequence[int]) -> int:
+        """Return the exclusive or of all columns: NumPy's reduction goes on to the end."""
+        return reduce(xor, columns)
+
+    def tune(self, team: Team, works: Sequence[Work]) -> int:  # noqa: ARG002
+        """Return 0: NumPy's loops are as they are."""
+        return 0
+
+    def clock_hz(self, team: Team) -> None:
+        """Return None: through NumPy no clock can be seen."""
+
+    def stop(self) -> None:
+        """Do nothing: the team ends its work between calls."""
+
+    def _call(self, work: Work) -> Callable[[], object]:
+        return partial(self._operations[work.kernel.name], work.part.sources, work.part.destination, work.scalar)
+
+
+# --- compiled code --------------------------------------------------------------------------------------------------
 
 # How often each width of vectors is tried, and how long.
 TRIALS = 5
@@ -165,3 +268,28 @@ def _value(work: Work, arguments: KernelArguments) -> int | float:
         return int(arguments.result)
     (value,) = struct.unpack("d", struct.pack("Q", arguments.result))
     return float(value)
+
+
+# --- a core's clock -------------------------------------------------------------------------------------------------
+
+# A tenth of a millisecond at 3 GHz: long beside a reading of the time, short beside a block.
+CLOCK_CALLS = 5_000
+CLOCK_TRIES = 3
+# Any numbers with many bits set do: the compiler must not know them.
+CLOCK_OPERANDS = (0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03)
+
+
+def clock_hz(function: Callable[[KernelArguments], None], barrier: Barrier, team: Team) -> float | None:
+    """Return the clock of the first worker's core just now in Hz; None where the system stopped it meanwhile.
+
+    The fastest of a few tries: an interrupt can only make one look slower.
+    """
+    one, other = CLOCK_OPERANDS
+    seen = []
+    for _ in range(CLOCK_TRIES):
+        barrier.open()
+        arguments = barrier.arguments(threads=1, source_0=1, source_1=one, destination=other, calls=CLOCK_CALLS)
+        team.each([partial(function, arguments)])
+        if arguments.made == CLOCK_CALLS and arguments.end_ns > arguments.start_ns:
+            seen.append(CLOCK_CALLS * CHAIN_LENGTH / (arguments.end_ns - arguments.start_ns) * NS_PER_S)
+    return max(seen, default=None)
