@@ -3,63 +3,10 @@ from __future__ import annotations
 import pytest
 
 from bandwidth.machine.conditions import read_conditions
-from bandwidth.machine.gpu_attributes import gpu_facts
 from bandwidth.machine.reader import CapturedReader
 
-PCI = "/sys/bus/pci/devices"
 CPU = "/sys/devices/system/cpu"
 POWER = "/sys/class/power_supply"
-
-
-def device(address, **files):
-    return {f"{PCI}/{address}/{name.rstrip('_')}": f"{text}\n" for name, text in files.items()}
-
-
-def test_gpus_and_their_links():
-    files = {
-        **device("0000:00:1f.0", class_="0x060100", vendor="0x8086", device="0x1b81"),
-        **device("0000:02:00.0", class_="0x030000", vendor="0x1a03", device="0x2000", current_link_speed="Unknown"),
-        **device(
-            "0000:17:00.0",
-            class_="0x030200",
-            vendor="0x10de",
-            device="0x2335",
-            numa_node="0",
-            current_link_speed="2.5 GT/s PCIe",
-            max_link_speed="32.0 GT/s PCIe",
-            current_link_width="16",
-            max_link_width="16",
-        ),
-    }
-    assert gpu_facts(CapturedReader(files))["gpus"].value == [
-        {"address": "0000:02:00.0", "vendor": "ASPEED", "vendor_id": "1a03", "device_id": "2000"},
-        {
-            "address": "0000:17:00.0",
-            "vendor": "NVIDIA",
-            "vendor_id": "10de",
-            "device_id": "2335",
-            "numa_node": 0,
-            "current_link_gt_s": 2.5,
-            "max_link_gt_s": 32.0,
-            "current_link_width": 16,
-            "max_link_width": 16,
-        },
-    ]
-
-
-def test_no_gpu_is_an_empty_list_and_unknown_is_nothing():
-    assert gpu_facts(CapturedReader({}))["gpus"].value == []
-    assert gpu_facts(CapturedReader({}, system="Darwin")) == {}
-
-
-def test_a_link_that_is_not_pcie_has_no_facts():
-    files = device(
-        "0000:00:02.0", class_="0x030000", vendor="0x8086", device="oops", numa_node="-1", max_link_width="255",
-        current_link_width="0",
-    )  # fmt: skip
-    assert gpu_facts(CapturedReader(files))["gpus"].value == [
-        {"address": "0000:00:02.0", "vendor": "Intel", "vendor_id": "8086"}
-    ]
 
 
 def test_conditions_of_a_linux_server():
