@@ -122,7 +122,7 @@ def memory_device(area: bytes, strings: list[bytes]) -> Module:
         bank_locator=string_of(area[0x11], strings),
         type=MEMORY_TYPES.get(area[0x12]),
         size_bytes=size or None,
-        data_width_bits=plausible_width_bits(word(area, 0x0A)),
+        data_width_bits=plausible_width_bits(word_at(area, 0x0A)),
         rated_mt_s=_speed_mt_s(area, 0x15, 0x54),
         configured_mt_s=_speed_mt_s(area, 0x20, 0x58),
         form_factor=FORM_FACTORS.get(area[0x0E]),
@@ -133,19 +133,19 @@ def memory_device(area: bytes, strings: list[bytes]) -> Module:
 
 def _size_bytes(area: bytes) -> int | None:
     """Return the size, 0 for an empty slot, None where it is not known. Bit 15 says KiB instead of MiB."""
-    code = word(area, 0x0C)
+    code = word_at(area, 0x0C)
     if code is None or code == 0xFFFF:
         return None
     if code == 0x7FFF:
-        return ((double_word(area, 0x1C) or 0) & 0x7FFF_FFFF) * KIBI**2 or None
+        return ((double_word_at(area, 0x1C) or 0) & 0x7FFF_FFFF) * KIBI**2 or None
     return (code & 0x7FFF) * (KIBI if code & 0x8000 else KIBI**2)
 
 
 def _speed_mt_s(area: bytes, offset: int, extended_offset: int) -> int | None:
     """Return a speed; 0xFFFF refers to the extended field (bit 31 reserved), which DDR5 will not need for long."""
-    speed = word(area, offset)
+    speed = word_at(area, offset)
     if speed == 0xFFFF:
-        return plausible_mt_s((double_word(area, extended_offset) or 0) & 0x7FFF_FFFF)
+        return plausible_mt_s((double_word_at(area, extended_offset) or 0) & 0x7FFF_FFFF)
     return plausible_mt_s(speed)
 
 
@@ -164,12 +164,12 @@ def plausible_width_bits(width: int | None) -> int | None:
     return width if width is not None and 8 <= width <= 4096 else None
 
 
-def word(area: bytes, offset: int) -> int | None:
+def word_at(area: bytes, offset: int) -> int | None:
     """Return the 16 bits at an offset, None beyond the end."""
     return int.from_bytes(area[offset : offset + 2], "little") if offset + 2 <= len(area) else None
 
 
-def double_word(area: bytes, offset: int) -> int | None:
+def double_word_at(area: bytes, offset: int) -> int | None:
     """Return the 32 bits at an offset, None beyond the end."""
     return int.from_bytes(area[offset : offset + 4], "little") if offset + 4 <= len(area) else None
 

@@ -20,7 +20,7 @@ from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.machine.conditions import Activity, read_activity, read_conditions
 from bandwidth.machine.facts import Json
 from bandwidth.machine.gpu_attributes import GpuFacts, sysfs_link
-from bandwidth.machine.nvml import NvmlLook, gpu_conditions
+from bandwidth.machine.nvml import NvmlLook, read_gpu_conditions
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.run import Measurement, Outcome, Progress
@@ -84,7 +84,7 @@ def _recorder(
             command=tuple(command),
             machine=machine_with(here.facts.to_json(), gpus),
             conditions=Conditions(before, after),
-            results=in_order(results),
+            results=in_record_order(results),
             not_run=outcome.not_run,
             memory=preparation.plans[0].theory.to_json(),
             notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
@@ -137,7 +137,7 @@ def _conditions(preparation: Preparation) -> dict[str, Any]:
     here = preparation.surroundings
     found: dict[str, Any] = dict(read_conditions(here.reader))
     if preparation.gpus and here.nvml is not None:
-        seen = gpu_conditions(here.nvml, os.getpid())
+        seen = read_gpu_conditions(here.nvml, os.getpid())
         own = {gpu.address: seen[gpu.address] for gpu in preparation.gpus if gpu.address in seen}
         found |= {"gpus": own} if own else {}
     return found
@@ -206,7 +206,7 @@ _HOST_MEMORY_ORDER = {name: place for place, name in enumerate(HOST_MEMORY)}
 _ENGINE_ORDER = {name: place for place, name in enumerate(ENGINES)}
 
 
-def in_order(results: Iterable[Result]) -> tuple[Result, ...]:
+def in_record_order(results: Iterable[Result]) -> tuple[Result, ...]:
     """Return the results as they stand in a record and a table."""
     return tuple(sorted(results, key=_place))
 

@@ -181,7 +181,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Proposal:
     """What a planner says: its plan, None where it takes no part, and a note where the reader would wonder why not."""
 
     plan: Plan | None = None
@@ -191,7 +191,7 @@ class Answer:
 class Planner(Protocol):
     """Plans for one kind of target. It is made of what was asked and where, and keeps both."""
 
-    def answer(self, others: Sequence[Plan]) -> Answer:
+    def propose(self, others: Sequence[Plan]) -> Proposal:
         """Return the plan beside those of other planners, if this kind of target takes part.
 
         What was not asked for by name becomes a note where it cannot be measured. Raises as `plan` does for the rest.

@@ -22,7 +22,7 @@ from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import Reader, SystemReader
 from bandwidth.machine.topology import Topology, read_topology
 from bandwidth.planning.cases import Plan, Planner, Stage, Surroundings
-from bandwidth.planning.gpu.planner import GpuPlanner
+from bandwidth.planning.gpu import GpuPlanner
 from bandwidth.planning.host import HostPlanner
 from bandwidth.planning.options import ALL_TARGETS, TARGET, MeasureOptions, options_from_json
 from bandwidth.planning.selection import check_target, engines_for_host, kernels_for_host
@@ -83,10 +83,10 @@ def _stages(planners: Sequence[Planner]) -> tuple[list[Stage], list[str]]:
     stages: list[Stage] = []
     notes: list[str] = []
     for planner in reversed(planners):
-        answer = planner.answer([stage.plan for stage in stages])
-        if answer.plan is not None:
-            stages.insert(0, Stage(planner, answer.plan))
-        notes += [answer.note] if answer.note else []
+        proposal = planner.propose([stage.plan for stage in stages])
+        if proposal.plan is not None:
+            stages.insert(0, Stage(planner, proposal.plan))
+        notes += [proposal.note] if proposal.note else []
     return stages, notes
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import KFD_FOLDER, gpu_facts, has_nvidia, kfd_gpus, sysfs_link
-from bandwidth.machine.nvml import NvmlLook, SystemNvml, gpu_conditions, nvml_gpus
+from bandwidth.machine.nvml import NvmlLook, SystemNvml, nvml_gpus, read_gpu_conditions
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader, SystemReader
 from bandwidth.machine.system_memory import hmat_facts
@@ -389,7 +389,7 @@ AT_WORK = {
 
 def test_the_conditions_of_a_gpu():
     nvml = CapturedNvml(system(h100()) | AT_WORK)
-    assert gpu_conditions(nvml, 7) == {
+    assert read_gpu_conditions(nvml, 7) == {
         "0000:17:00.0": {
             "memory_clock_mhz": 2619,
             "sm_clock_mhz": 1980,
@@ -402,7 +402,7 @@ def test_the_conditions_of_a_gpu():
         }
     }
     assert nvml.calls.count("open") == nvml.calls.count("close") == 1
-    assert gpu_conditions(CapturedNvml({}, present=False), 7) == {}
+    assert read_gpu_conditions(CapturedNvml({}, present=False), 7) == {}
 
 
 def test_more_facts_of_a_gpu():
@@ -446,7 +446,7 @@ def test_a_gpu_is_seen_at_work_with_the_driver_opened_once():
 @pytest.mark.parametrize("refused", sorted(AT_WORK, key=str))
 def test_what_is_refused_at_work_is_left_out(refused):
     answers = {key: value for key, value in (system(h100()) | AT_WORK).items() if key != refused}
-    assert "0000:17:00.0" in gpu_conditions(CapturedNvml(answers), 7)
+    assert "0000:17:00.0" in read_gpu_conditions(CapturedNvml(answers), 7)
     assert NvmlLook(CapturedNvml(answers))("0000:17:00.0")["link_width"] == 16
 
 

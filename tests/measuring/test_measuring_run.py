@@ -14,7 +14,7 @@ from bandwidth.ceilings.host import HostTheory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.run import Measurement, guessed_call_s
-from bandwidth.planning.gpu.plan import make_gpu_plan
+from bandwidth.planning.gpu import make_gpu_plan
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.results import summarise

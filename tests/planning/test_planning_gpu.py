@@ -12,7 +12,7 @@ from bandwidth.engines.cuda.device import KEPT_FREE_BYTES
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.measuring.measure import machine_with
-from bandwidth.planning.gpu.plan import make_gpu_plan
+from bandwidth.planning.gpu import make_gpu_plan
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.results import Observed, Result, Samples
 

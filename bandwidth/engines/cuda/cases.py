@@ -8,9 +8,8 @@ from bandwidth.engines.cuda.source import PAIR_BYTES, PATHS
 from bandwidth.engines.cuda.transfers import Regions
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
-from bandwidth.vocabulary import HOST_MEMORY, PAGE_BYTES, PAGEABLE, WRITE_COMBINED
+from bandwidth.vocabulary import HOST_MEMORY, PAGE_BYTES, PAGEABLE, PCIE, WRITE_COMBINED
 
-PCIE = "pcie:"
 _COPIES = {MEMCPY: 2, MEMSET: 1}
 _LINKS = ("h2d", "d2h", "bidirectional")
 _WAYS = ("peer", "bidirectional")
@@ -34,7 +33,7 @@ def arrays(case: Case) -> int:
 
 def is_transfer(case: Case) -> bool:
     """Return whether a case goes over a link."""
-    return case.target.startswith(PCIE) or "peer" in case.variant
+    return case.kind == PCIE or "peer" in case.variant
 
 
 def bytes_each(case: Case) -> int:
@@ -57,7 +56,7 @@ def refusal(case: Case) -> str:
     """Return why a case cannot be measured by this engine on any device, or ""."""
     size_bytes, count = bytes_each(case), len(case.devices)
     if is_transfer(case):
-        reason = _link_refusal(case) if case.target.startswith(PCIE) else _peer_refusal(case)
+        reason = _link_refusal(case) if case.kind == PCIE else _peer_refusal(case)
     elif case.path not in {*PATHS, *_COPIES} and not case.is_latency:
         reason = f"there is no kernel {case.path} for a GPU"
     elif case.is_latency and count > 1:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bandwidth.engines.cuda.device import Gpu, aligned, devices, load_cupy
 from bandwidth.engines.cuda.errors import PEER_ALREADY_ON, PEER_NOT_ON, host_refused, lacks_memory, told
-from bandwidth.engines.cuda.verification import PIECE_BYTES, Checked, pieces, spots
+from bandwidth.engines.cuda.verification import PIECE_BYTES, Checked, piece_ranges, spots
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.kernels import ELEMENT_BYTES
 from bandwidth.machine.facts import Facts
@@ -37,7 +37,7 @@ POISON = 0xA5
 LOOK_COPIES = 40
 
 
-class HostMemory:
+class HostBuffer:
     """Memory of the host of one kind that a device copies from or to; written by threads near the device."""
 
     def __init__(self, gpu: Gpu, kind: str, size_bytes: int, near: Collection[int]) -> None:
@@ -69,7 +69,7 @@ def page_locked(module: Any, size_bytes: int, flags: int = 0) -> Any:
         raise host_refused(size_bytes) from error
 
 
-def copied(gpu: Gpu, target: int, source: int, size_bytes: int, kind: int, host: HostMemory, stream: Any) -> None:
+def copied(gpu: Gpu, target: int, source: int, size_bytes: int, kind: int, host: HostBuffer, stream: Any) -> None:
     """Copy between host and device: queued, or, of pageable memory, by the calling thread."""
     if host.is_pageable:
         gpu.runtime.memcpy(target, source, size_bytes, kind)
@@ -95,7 +95,7 @@ class HostToDevice:
     """Copies to the device."""
 
     def __init__(
-        self, gpu: Gpu, host: HostMemory, size_bytes: int, calls: int, block: int, seed: int, stream: Any
+        self, gpu: Gpu, host: HostBuffer, size_bytes: int, calls: int, block: int, seed: int, stream: Any
     ) -> None:
         self.gpu, self.stream, self.calls, self.by_host = gpu, stream, calls, host.is_pageable
         self._host, self._bytes, self._seed = host, size_bytes, seed
@@ -120,7 +120,7 @@ class HostToDevice:
 class DeviceToHost:
     """Copies from the device."""
 
-    def __init__(self, gpu: Gpu, host: HostMemory, size_bytes: int, calls: int, seed: int, stream: Any) -> None:
+    def __init__(self, gpu: Gpu, host: HostBuffer, size_bytes: int, calls: int, seed: int, stream: Any) -> None:
         self.gpu, self.stream, self.calls, self.by_host = gpu, stream, calls, host.is_pageable
         self._host, self._bytes, self._seed = host, size_bytes, seed
         self._regions = Regions(gpu, size_bytes)
@@ -136,7 +136,7 @@ class DeviceToHost:
 
     def check(self, *, whole: bool) -> str:
         """Return what is wrong with what the host received: it is copied elsewhere on the device and checked there."""
-        for offset, length in pieces(self._bytes) if whole else spots(self._bytes):
+        for offset, length in piece_ranges(self._bytes) if whole else spots(self._bytes):
             wrong = self._check_piece(offset, length)
             if wrong:
                 return f"{wrong}, counted from byte {offset:,}" if offset else wrong
@@ -177,9 +177,9 @@ class PeerCopy:
             return self._peer.wrong_words(Checked(self._target, self._bytes, self._seed), whole=whole)
 
 
-def fill_host(gpu: Gpu, host: HostMemory, seed: int) -> None:
+def fill_host(gpu: Gpu, host: HostBuffer, seed: int) -> None:
     """Write the numbers of a seed into host memory, by the device; nothing of it is read by the host. Active."""
-    for offset, length in pieces(host.size_bytes, min(PIECE_BYTES, gpu.size_bytes // PAGE_BYTES * PAGE_BYTES)):
+    for offset, length in piece_ranges(host.size_bytes, min(PIECE_BYTES, gpu.size_bytes // PAGE_BYTES * PAGE_BYTES)):
         gpu.fill(gpu.address, length, seed, offset // ELEMENT_BYTES)
         gpu.stream.synchronize()
         kind = gpu.runtime.memcpyDeviceToHost
@@ -231,7 +231,7 @@ TILE_ELEMENTS = 2**17
 TOLERANCE = 1e-9
 # Two runs to warm up (the first compiles CuPy's kernel), then an odd number, so that the median is one of them.
 WARM_UPS, RUNS = 2, 5
-DEVICE = 0
+FIRST_DEVICE = 0
 
 
 class EndToEnd:
@@ -253,12 +253,12 @@ class EndToEnd:
     ) -> None:
         if module is None:
             module = load_cupy()
-            devices(module, numbers=(DEVICE,))
+            devices(module, numbers=(FIRST_DEVICE,))
         self._module, self._clock, self._resident = module, clock, resident
         count = _elements(most_bytes)
         _check_room(most_bytes, reader or SystemReader())
         try:
-            with told(module, DEVICE), module.cuda.Device(DEVICE):
+            with told(module, FIRST_DEVICE), module.cuda.Device(FIRST_DEVICE):
                 self._data = self._pinned(count) if pinned else np.empty(count)
                 _fill(self._data)
                 self._room = module.empty(count, dtype=np.float64)
@@ -278,7 +278,7 @@ class EndToEnd:
         Raises BandwidthError where its result is not the host's.
         """
         count = _elements(size_bytes)
-        with told(self._module, DEVICE), self._module.cuda.Device(DEVICE):
+        with told(self._module, FIRST_DEVICE), self._module.cuda.Device(FIRST_DEVICE):
             seconds, total = self._run(lambda: self._on_device(count, passes))
         right = float(self._data[:count].sum())
         if not math.isclose(total, right, rel_tol=TOLERANCE):

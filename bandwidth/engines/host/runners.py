@@ -20,11 +20,11 @@ from bandwidth.engines.host.native_code.processor import (
     CLOCK,
     LARGE_BYTES,
     Row,
+    function_name,
     width_for_memory,
     widths,
     widths_to_try,
 )
-from bandwidth.engines.host.native_code.processor import function_name as name_of
 from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
 from bandwidth.engines.sampling import calls_for_block
 from bandwidth.errors import BandwidthError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Work:
+class ThreadWork:
     """What one thread does in one call: a kernel on its arrays, with a kind of store where there is a choice.
 
     `vector_bytes` is the width of the vectors where several were tried, 0 for the widest.
@@ -60,7 +60,7 @@ class Runner(Protocol):
         Raises BandwidthError where none can.
         """
 
-    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+    def run(self, team: Team, works: Sequence[ThreadWork], calls: int) -> list[Stamp]:
         """Run each thread's work `calls` times, all at once; a stamp's value is what a reducing kernel returned.
 
         That is what `joined` makes of the last pass modulo 2^64, or the sum of all passes' products.
@@ -69,7 +69,7 @@ class Runner(Protocol):
     def joined(self, columns: Sequence[int]) -> int:
         """Return the word that a pass makes of the exclusive ors of its eight columns of words."""
 
-    def tune(self, team: Team, works: Sequence[Work]) -> int:
+    def tune(self, team: Team, works: Sequence[ThreadWork]) -> int:
         """Return the width of vectors in bytes that does some work fastest, 0 for the widest or where none is known."""
 
     def clock_hz(self, team: Team) -> float | None:
@@ -110,7 +110,7 @@ class NumpyRunner:
         """Refuse nothing: NumPy is there."""
         return {}
 
-    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+    def run(self, team: Team, works: Sequence[ThreadWork], calls: int) -> list[Stamp]:
         """Run each thread's call. See `Runner`."""
         return team.timed([self._call(work) for work in works], calls)
 
@@ -118,7 +118,7 @@ class NumpyRunner:
         """Return the exclusive or of all columns: NumPy's reduction goes on to the end."""
         return reduce(xor, columns)
 
-    def tune(self, team: Team, works: Sequence[Work]) -> int:  # noqa: ARG002
+    def tune(self, team: Team, works: Sequence[ThreadWork]) -> int:  # noqa: ARG002
         """Return 0: NumPy's loops are as they are."""
         return 0
 
@@ -128,7 +128,7 @@ class NumpyRunner:
     def stop(self) -> None:
         """Do nothing: the team ends its work between calls."""
 
-    def _call(self, work: Work) -> Callable[[], object]:
+    def _call(self, work: ThreadWork) -> Callable[[], object]:
         return partial(self._operations[work.kernel.name], work.part.sources, work.part.destination, work.scalar)
 
 
@@ -156,7 +156,7 @@ class NativeRunner:
             return {}
         return {case.id: NO_STREAMING for case in cases if stores_of(case.variant) == STREAMING}
 
-    def run(self, team: Team, works: Sequence[Work], calls: int) -> list[Stamp]:
+    def run(self, team: Team, works: Sequence[ThreadWork], calls: int) -> list[Stamp]:
         """Run each thread's passes, started by a barrier in the compiled code. See `Runner`.
 
         Raises BandwidthError where the threads did not come together, or were stopped before their last pass.
@@ -165,7 +165,7 @@ class NativeRunner:
         argument_sets = [self._arguments(work, calls, len(works)) for work in works]
         team.each(
             [
-                partial(self._function(function_name(work)), arguments)
+                partial(self._function(_name_of(work)), arguments)
                 for work, arguments in zip(works, argument_sets, strict=True)
             ]
         )
@@ -182,7 +182,7 @@ class NativeRunner:
         """Return the sum of the columns: compiled code adds up its lanes once, after the last pass."""
         return sum(columns)
 
-    def tune(self, team: Team, works: Sequence[Work]) -> int:
+    def tune(self, team: Team, works: Sequence[ThreadWork]) -> int:
         """Return the width of vectors that does some work fastest, tried on the spot where it is open. See `Runner`."""
         (first, *_), processor = works, self._compiled().processor
         if first.part.bytes_per_array >= LARGE_BYTES:
@@ -197,7 +197,7 @@ class NativeRunner:
                 times[width].append(self._trial_s(team, works, calls, width))
         return min(tried, key=lambda width: median(times[width]))
 
-    def _trial_calls(self, team: Team, works: Sequence[Work]) -> int:
+    def _trial_calls(self, team: Team, works: Sequence[ThreadWork]) -> int:
         """Return how many calls make a trial, found step by step; it brings the data into the caches, too."""
         calls = 1
         for _ in range(MOST_STEPS):
@@ -207,7 +207,7 @@ class NativeRunner:
             calls = following
         return calls
 
-    def _trial_s(self, team: Team, works: Sequence[Work], calls: int, width: int) -> float:
+    def _trial_s(self, team: Team, works: Sequence[ThreadWork], calls: int, width: int) -> float:
         stamps = self.run(team, [replace(work, vector_bytes=width) for work in works], calls)
         seconds = (max(stamp.end_ns for stamp in stamps) - min(stamp.start_ns for stamp in stamps)) / NS_PER_S
         return max(seconds, 1 / NS_PER_S)
@@ -228,7 +228,7 @@ class NativeRunner:
             raise AssertionError("prepare() comes first")
         return self._library
 
-    def _arguments(self, work: Work, calls: int, threads: int) -> KernelArguments:
+    def _arguments(self, work: ThreadWork, calls: int, threads: int) -> KernelArguments:
         sources = {f"source_{index}": source.ctypes.data for index, source in enumerate(work.part.sources)}
         arrays = (*work.part.sources, work.part.destination)
         return self._barrier.arguments(
@@ -253,16 +253,16 @@ def compiled(cases: Sequence[Case]) -> Library:
     for case in cases:
         kernel, stores = kernel_of(case.path, case.variant), stores_of(case.variant)
         for width in widths(kernel, stores, processor):
-            rows[name_of(kernel, stores, width)] = (kernel, stores, width)
+            rows[function_name(kernel, stores, width)] = (kernel, stores, width)
     return Library(rows.values(), processor)
 
 
-def function_name(work: Work) -> str:
+def _name_of(work: ThreadWork) -> str:
     """Return the name of the compiled function that does some work."""
-    return name_of(work.kernel, work.stores, work.vector_bytes)
+    return function_name(work.kernel, work.stores, work.vector_bytes)
 
 
-def _value(work: Work, arguments: KernelArguments) -> int | float:
+def _value(work: ThreadWork, arguments: KernelArguments) -> int | float:
     """Return what a reducing kernel summed up: words as they are, products as the double whose bits they are."""
     if work.kernel.words or not work.kernel.reduces:
         return int(arguments.result)

@@ -26,7 +26,7 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.processor import PACED_READ, Processor, function_name, vector_bytes
+from bandwidth.engines.host.native_code.processor import PACED_READ, LlvmProcessor, function_name, vector_bytes
 from bandwidth.engines.host.runners import NO_STREAMING, NativeRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KEPT_BITS, KERNELS, TAKEN_BITS, XOR, Kernel
@@ -37,12 +37,12 @@ ROWS = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.sto
 COMPILED = [(*row, 0) for row in ROWS]
 X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 PROCESSORS = {
-    "AVX-512": Processor(X86, "x86-64-v4", "", 64),
-    "AVX2": Processor(X86, "x86-64-v3", "", 32),
-    "SSE2": Processor(X86, "x86-64", "", 16),
-    "Arm": Processor(ARM, "generic", "", 32),
-    "Arm with SVE": Processor(ARM, "neoverse-v1", "", 32),
-    "Apple": Processor("arm64-apple-darwin", "apple-m1", "", 32),
+    "AVX-512": LlvmProcessor(X86, "x86-64-v4", "", 64),
+    "AVX2": LlvmProcessor(X86, "x86-64-v3", "", 32),
+    "SSE2": LlvmProcessor(X86, "x86-64", "", 16),
+    "Arm": LlvmProcessor(ARM, "generic", "", 32),
+    "Arm with SVE": LlvmProcessor(ARM, "neoverse-v1", "", 32),
+    "Apple": LlvmProcessor("arm64-apple-darwin", "apple-m1", "", 32),
 }
 STREAMING_STORES = {name: r"stnp" if "x86" not in cpu.triple else r"v?movnt\w+" for name, cpu in PROCESSORS.items()}
 
@@ -388,7 +388,7 @@ from bandwidth.engines.host.native_code import compiled, processor
 from bandwidth.kernels import KERNELS
 
 triple, cpu = sys.argv[1:]
-made_for = processor.Processor(triple, cpu, "", processor.vector_bytes(triple, {}))
+made_for = processor.LlvmProcessor(triple, cpu, "", processor.vector_bytes(triple, {}))
 table = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
 table = [(*row, width) for row in table for width in processor.widths(*row, made_for)]
 text = compiled.assembly(table, made_for)
@@ -431,7 +431,7 @@ def test_a_family_that_no_code_is_written_for_is_refused(triple, monkeypatch):
 
 def test_without_streaming_stores_their_rows_are_refused_and_the_others_run(host_case, monkeypatch):
     cases = {stores: host_case("copy", stores=stores, size_bytes=2**20) for stores in (STREAMING, ORDINARY)}
-    monkeypatch.setattr(Processor, "has_streaming_stores", False)
+    monkeypatch.setattr(LlvmProcessor, "has_streaming_stores", False)
     engine = HostEngine(small_topology(2), {"native": NativeRunner()})
     assert engine.prepare([*cases.values()], 60.0) == {cases[STREAMING].id: NO_STREAMING}
     engine.run_block(cases[ORDINARY], 2)

@@ -14,7 +14,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from bandwidth.engines.host.native_code.flow import WORD, TimedFunction, word
+from bandwidth.engines.host.native_code.flow import WORD, TimedFunction, i64
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, KernelArguments
 from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
 from bandwidth.engines.host.native_code.processor import (
@@ -22,7 +22,7 @@ from bandwidth.engines.host.native_code.processor import (
     CLOCK,
     NARROW_BYTES,
     PACED_READ,
-    Processor,
+    LlvmProcessor,
     Row,
     function_name,
     vector_bytes,
@@ -32,7 +32,7 @@ from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
 from bandwidth.vocabulary import LINE_BYTES
 
 
-def this_processor() -> Processor:
+def this_processor() -> LlvmProcessor:
     """Return what LLVM finds this machine to be. Raises BandwidthError where its package makes no code for it."""
     try:
         llvm.initialize_native_target()
@@ -42,7 +42,7 @@ def this_processor() -> Processor:
         features = dict(llvm.get_host_cpu_features())
     except RuntimeError as error:
         raise BandwidthError("LLVM's package makes no code for this processor", "the NumPy rows remain") from error
-    processor = Processor(triple, llvm.get_host_cpu_name(), _flat(features), vector_bytes(triple, features))
+    processor = LlvmProcessor(triple, llvm.get_host_cpu_name(), _flat(features), vector_bytes(triple, features))
     if not processor.family:
         raise BandwidthError(f"no code is written for processors of {triple!a}", "the NumPy rows remain")
     return processor
@@ -59,7 +59,7 @@ class Library:
     Raises BandwidthError where the system allows no new code (a hardened kernel).
     """
 
-    def __init__(self, rows: Iterable[Row], processor: Processor) -> None:
+    def __init__(self, rows: Iterable[Row], processor: LlvmProcessor) -> None:
         begin = time.perf_counter()
         try:
             self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor), _target_machine(processor))
@@ -80,7 +80,7 @@ class Library:
         return self._functions[name]
 
 
-def assembly(rows: Iterable[Row], processor: Processor) -> str:
+def assembly(rows: Iterable[Row], processor: LlvmProcessor) -> str:
     """Return the machine code of some kernels as text, for any processor that LLVM's package knows."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
@@ -88,12 +88,12 @@ def assembly(rows: Iterable[Row], processor: Processor) -> str:
     return text
 
 
-def _target_machine(processor: Processor) -> Any:
+def _target_machine(processor: LlvmProcessor) -> Any:
     target = llvm.Target.from_triple(processor.triple)
     return target.create_target_machine(cpu=processor.cpu, features=processor.features, opt=3)
 
 
-def _parsed(rows: Iterable[Row], processor: Processor) -> Any:
+def _parsed(rows: Iterable[Row], processor: LlvmProcessor) -> Any:
     parsed = llvm.parse_assembly(str(module_of(rows, processor)))
     parsed.verify()
     return parsed
@@ -105,7 +105,7 @@ def _parsed(rows: Iterable[Row], processor: Processor) -> Any:
 READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)
 
 
-def module_of(rows: Iterable[Row], processor: Processor) -> ir.Module:
+def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
     """Return the code of some rows as LLVM reads it, with the functions that every library has."""
     module = ir.Module("bandwidth")
     module.triple = processor.triple
@@ -117,7 +117,7 @@ def module_of(rows: Iterable[Row], processor: Processor) -> ir.Module:
     return module
 
 
-def _write_row(module: ir.Module, row: Row, processor: Processor) -> None:
+def _write_row(module: ir.Module, row: Row, processor: LlvmProcessor) -> None:
     """Write passes over all elements, `calls` of them, or fewer where `stop` is set."""
     kernel, stores, width = row
     made_for = replace(processor, vector_bytes=width or processor.vector_bytes)
@@ -150,19 +150,19 @@ def _write_xor(function: TimedFunction, kernel: Kernel, turn_bytes: int) -> None
 
     def one(carried: Sequence[Any]) -> list[Any]:
         touching.one([])
-        return [builder.add(carried[0], word(1))]
+        return [builder.add(carried[0], i64(1))]
 
     def is_enough(made: Any) -> Any:
-        is_all = builder.icmp_unsigned(">=", builder.add(made, word(1)), calls)
+        is_all = builder.icmp_unsigned(">=", builder.add(made, i64(1)), calls)
         return builder.or_(is_all, function.is_stopping())
 
     function.meet()
     function.stamp("start_ns")
-    function.set("made", word(0))
-    with builder.if_then(builder.icmp_unsigned(">", calls, word(1))):
-        function.set("made", *function.until(is_enough, [word(0)], one))
+    function.set("made", i64(0))
+    with builder.if_then(builder.icmp_unsigned(">", calls, i64(1))):
+        function.set("made", *function.until(is_enough, [i64(0)], one))
     vectors = joining.one(joining.sums.first())
-    function.finish(builder.add(builder.load(function.field("made")), word(1)))
+    function.finish(builder.add(builder.load(function.field("made")), i64(1)))
     function.set("result", joining.sums.of_columns(vectors))
 
 
@@ -209,7 +209,7 @@ def _write_paced_read(function: TimedFunction) -> None:
     them. With `interval_ns` 0 it reads as fast as it can.
     """
     builder, arguments, passes = function.builder, function.arguments, Passes(function, READ)
-    chunk_elements = word(CHUNK_BYTES // ELEMENT_BYTES)
+    chunk_elements = i64(CHUNK_BYTES // ELEMENT_BYTES)
     chunks = builder.udiv(arguments["elements"], chunk_elements)
 
     def chunk(carried: Sequence[Any]) -> list[Any]:
@@ -218,13 +218,13 @@ def _write_paced_read(function: TimedFunction) -> None:
         begin = builder.mul(builder.urem(place, chunks), chunk_elements)
         end = builder.add(begin, chunk_elements)
         sums = function.loop(begin, end, TURN_BYTES, sums, passes.turn)
-        following = builder.add(number, word(1))
+        following = builder.add(number, i64(1))
         function.wait_until(builder.add(start, builder.mul(following, arguments["interval_ns"])))
         return [following, *sums]
 
     function.meet()
     start = function.stamp("start_ns")
-    made, *sums = function.until(function.is_stopping, [word(0), *passes.sums.first()], chunk)
+    made, *sums = function.until(function.is_stopping, [i64(0), *passes.sums.first()], chunk)
     function.finish(made)
     function.set("result", passes.sums.of_columns(sums))
     builder.ret_void()

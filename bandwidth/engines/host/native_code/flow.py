@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from llvmlite import ir
 
 from bandwidth.engines.host.native_code.kernel_arguments import ARGUMENT_FIELDS, Status
-from bandwidth.engines.host.native_code.processor import ARM, X86, Processor
+from bandwidth.engines.host.native_code.processor import ARM, X86, LlvmProcessor
 from bandwidth.kernels import ELEMENT_BYTES
 
 # The turn of a loop: takes an element number and the values that are handed on, and returns those for the next.
@@ -23,12 +23,12 @@ _JOB = ir.LiteralStructType([DOUBLE if kind is ctypes.c_double else WORD for kin
 _PLACE_IN_JOB = {name: place for place, name in enumerate(ARGUMENT_FIELDS)}
 
 
-def word(value: int) -> Any:
+def i64(value: int) -> Any:
     """Return a constant of 64 bits."""
     return ir.Constant(WORD, value)
 
 
-def flag(value: int) -> Any:
+def i32(value: int) -> Any:
     """Return a constant of 32 bits."""
     return ir.Constant(FLAG, value)
 
@@ -39,7 +39,7 @@ class BlockFunction:
     Whatever is written into it is written by `builder`, which stands where the next instruction goes.
     """
 
-    def __init__(self, module: ir.Module, name: str, processor: Processor) -> None:
+    def __init__(self, module: ir.Module, name: str, processor: LlvmProcessor) -> None:
         self.module = module
         self.processor = processor
         self._function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_JOB.as_pointer()]), name)
@@ -51,7 +51,7 @@ class BlockFunction:
     def field(self, name: str) -> Any:
         """Return the address of a field of the arguments."""
         (arguments,) = self._function.args
-        return self.builder.gep(arguments, [flag(0), flag(_PLACE_IN_JOB[name])])
+        return self.builder.gep(arguments, [i32(0), i32(_PLACE_IN_JOB[name])])
 
     def set(self, name: str, value: Any) -> None:
         """Write a value into a field of the arguments."""
@@ -71,7 +71,7 @@ class BlockFunction:
         self.builder.position_at_end(turn)
         phis = self._phis([begin, *carried], entry)
         results = body(phis[0], phis[1:])
-        following = self.builder.add(phis[0], word(step_bytes // ELEMENT_BYTES))
+        following = self.builder.add(phis[0], i64(step_bytes // ELEMENT_BYTES))
         self._close(phis, [following, *results])
         last = self.builder.block
         self.builder.cbranch(self.builder.icmp_unsigned("<", following, end), turn, leave)
@@ -127,7 +127,7 @@ _TIMESPEC = ir.LiteralStructType([WORD, WORD])
 class TimedFunction(BlockFunction):
     """A function that starts with the other threads of its block, and tells when it started and ended."""
 
-    def __init__(self, module: ir.Module, name: str, processor: Processor) -> None:
+    def __init__(self, module: ir.Module, name: str, processor: LlvmProcessor) -> None:
         super().__init__(module, name, processor)
         self._moment = self.builder.alloca(_TIMESPEC)
 
@@ -136,7 +136,7 @@ class TimedFunction(BlockFunction):
 
         def a_pass(carried: Sequence[Any]) -> list[Any]:
             made, *values = carried
-            return [self.builder.add(made, word(1)), *one(values)]
+            return [self.builder.add(made, i64(1)), *one(values)]
 
         def is_enough(made: Any) -> Any:
             is_all = self.builder.icmp_unsigned(">=", made, self.arguments["calls"])
@@ -144,7 +144,7 @@ class TimedFunction(BlockFunction):
 
         self.meet()
         self.stamp("start_ns")
-        made, *values = self.until(is_enough, [word(0), *carried], a_pass)
+        made, *values = self.until(is_enough, [i64(0), *carried], a_pass)
         self.finish(made)
         return values
 
@@ -152,28 +152,28 @@ class TimedFunction(BlockFunction):
         """Write the barrier: come, and look until all have. Ends the function where that does not happen."""
         builder = self.builder
         barrier = builder.inttoptr(self.arguments["barrier"], WORD.as_pointer())
-        builder.atomic_rmw("add", barrier, word(1), "seq_cst")
-        latest = builder.add(self._now(), word(LONGEST_WAIT_NS))
+        builder.atomic_rmw("add", barrier, i64(1), "seq_cst")
+        latest = builder.add(self._now(), i64(LONGEST_WAIT_NS))
         look, wait, let_run, give_up, go = (self.block(name) for name in ("look", "wait", "let_run", "give_up", "go"))
         entry = builder.block
         builder.branch(look)
         builder.position_at_end(look)
         looks = builder.phi(WORD)
-        looks.add_incoming(word(0), entry)
+        looks.add_incoming(i64(0), entry)
         here = builder.load_atomic(barrier, "acquire", ELEMENT_BYTES)
         builder.cbranch(builder.icmp_unsigned(">=", here, self.arguments["threads"]), go, wait)
         builder.position_at_end(wait)
         self._pause()
-        following = builder.add(looks, word(1))
+        following = builder.add(looks, i64(1))
         looks.add_incoming(following, wait)
-        builder.cbranch(builder.icmp_unsigned("<", looks, word(PATIENT_LOOKS)), look, let_run)
+        builder.cbranch(builder.icmp_unsigned("<", looks, i64(PATIENT_LOOKS)), look, let_run)
         builder.position_at_end(let_run)
         builder.call(self.function_in("yield_function", []), [])
         is_late = builder.icmp_signed(">", self._now(), latest)
         looks.add_incoming(following, builder.block)
         builder.cbranch(builder.or_(is_late, self.is_stopping()), give_up, look)
         builder.position_at_end(give_up)
-        self.set("status", word(Status.NEVER_MET))
+        self.set("status", i64(Status.NEVER_MET))
         builder.ret_void()
         builder.position_at_end(go)
 
@@ -188,7 +188,7 @@ class TimedFunction(BlockFunction):
         self.builder.fence("seq_cst")
         self.stamp("end_ns")
         self.set("made", made)
-        self.set("status", word(Status.DONE))
+        self.set("status", i64(Status.DONE))
 
     def wait_until(self, moment: Any) -> None:
         """Write a wait until the clock shows `moment`, or `stop` is set."""
@@ -207,16 +207,16 @@ class TimedFunction(BlockFunction):
         """Write a look at `stop`. It may be asked as the end of a loop, whose first value it does not need."""
         stop = self.builder.inttoptr(self.arguments["stop"], FLAG.as_pointer())
         value = self.builder.load_atomic(stop, "monotonic", 4)
-        return self.builder.icmp_unsigned("!=", value, flag(0))
+        return self.builder.icmp_unsigned("!=", value, i32(0))
 
     def _now(self) -> Any:
         """Write a reading of the clock in nanoseconds."""
         clock = self.function_in("clock_function", [FLAG, _TIMESPEC.as_pointer()])
         self.builder.call(clock, [self.builder.trunc(self.arguments["clock_number"], FLAG), self._moment])
         seconds, nanoseconds = (
-            self.builder.load(self.builder.gep(self._moment, [flag(0), flag(place)])) for place in (0, 1)
+            self.builder.load(self.builder.gep(self._moment, [i32(0), i32(place)])) for place in (0, 1)
         )
-        return self.builder.add(self.builder.mul(seconds, word(1_000_000_000)), nanoseconds)
+        return self.builder.add(self.builder.mul(seconds, i64(1_000_000_000)), nanoseconds)
 
     def _pause(self) -> None:
         """Write the instruction that tells the processor that this is waiting, where LLVM has one for its family.
@@ -227,7 +227,7 @@ class TimedFunction(BlockFunction):
         if self.processor.family == X86:
             self.builder.call(self._intrinsic("llvm.x86.sse2.pause", []), [])
         elif self.processor.family == ARM:
-            self.builder.call(self._intrinsic("llvm.aarch64.hint", [FLAG]), [flag(1)])
+            self.builder.call(self._intrinsic("llvm.aarch64.hint", [FLAG]), [i32(1)])
 
     def _intrinsic(self, name: str, arguments: Sequence[Any]) -> Any:
         """Return a function that LLVM turns into one instruction, declared once in a module."""

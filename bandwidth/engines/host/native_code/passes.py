@@ -12,8 +12,23 @@ from typing import Any
 
 from llvmlite import ir
 
-from bandwidth.engines.host.native_code.flow import DOUBLE, FLAG, WORD, BlockFunction, Body, flag, word
-from bandwidth.engines.host.native_code.processor import ARM, LARGE_BYTES, MOST_ABREAST_ARRAYS, POWER, X86, Processor
+from bandwidth.engines.host.native_code.flow import (
+    DOUBLE,
+    FLAG,
+    WORD,
+    BlockFunction,
+    Body,
+    i32,
+    i64,
+)
+from bandwidth.engines.host.native_code.processor import (
+    ARM,
+    LARGE_BYTES,
+    MOST_ABREAST_ARRAYS,
+    POWER,
+    X86,
+    LlvmProcessor,
+)
 from bandwidth.kernels import ELEMENT_BYTES, KEPT_BITS, SUM, TAKEN_BITS, XOR, Kernel
 from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES, STREAMING
 
@@ -44,12 +59,12 @@ class Passes:
 
     def one(self, sums: Sequence[Any]) -> list[Any]:
         """Write one pass: of large arrays several pages side by side, then turns of many lines, then single lines."""
-        loop, elements, groups = self._function.loop, self._function.arguments["elements"], word(0)
+        loop, elements, groups = self._function.loop, self._function.arguments["elements"], i64(0)
         if self._kernel.writes and self._kernel.arrays <= MOST_ABREAST_ARRAYS:
             group_bytes = PAGES_ABREAST * PAGE_BYTES
-            is_large = self._builder.icmp_unsigned(">=", elements, word(LARGE_BYTES // ELEMENT_BYTES))
+            is_large = self._builder.icmp_unsigned(">=", elements, i64(LARGE_BYTES // ELEMENT_BYTES))
             groups = self._builder.select(is_large, self._rounded_down(elements, group_bytes), groups)
-            sums = loop(word(0), groups, group_bytes, sums, self._pages_abreast)
+            sums = loop(i64(0), groups, group_bytes, sums, self._pages_abreast)
         whole = self._rounded_down(elements, self._turn_bytes)
         sums = loop(groups, whole, self._turn_bytes, sums, self._turns(self._turn_bytes))
         return loop(whole, elements, LINE_BYTES, sums, self._turns(LINE_BYTES))
@@ -58,7 +73,7 @@ class Passes:
         """Write the work on the elements from `begin` on, vector by vector."""
         sums, processor = list(sums), self._function.processor
         for vector in range(length_bytes // processor.vector_bytes):
-            place = self._builder.add(begin, word(vector * processor.lanes))
+            place = self._builder.add(begin, i64(vector * processor.lanes))
             value = self._vectors.value(place)
             if self._kernel.reduces == TOUCH:
                 self._vectors.touch(value)
@@ -78,13 +93,13 @@ class Passes:
         def row(offset: Any, sums: Sequence[Any]) -> list[Any]:
             first = self._builder.add(begin, offset)
             for number in range(PAGES_ABREAST):
-                sums = self.turn(self._builder.add(first, word(number * page)), sums, ABREAST_BYTES)
+                sums = self.turn(self._builder.add(first, i64(number * page)), sums, ABREAST_BYTES)
             return list(sums)
 
-        return self._function.loop(word(0), word(page), ABREAST_BYTES, sums, row)
+        return self._function.loop(i64(0), i64(page), ABREAST_BYTES, sums, row)
 
     def _rounded_down(self, elements: Any, step_bytes: int) -> Any:
-        return self._builder.and_(elements, word(-(step_bytes // ELEMENT_BYTES)))
+        return self._builder.and_(elements, i64(-(step_bytes // ELEMENT_BYTES)))
 
 
 # --- sums -----------------------------------------------------------------------------------------------------------
@@ -117,7 +132,7 @@ class Sums:
     def folded(self, vectors: Sequence[Any]) -> Any:
         """Return the sum of all lanes of some vectors."""
         vector, lanes = self._joined(vectors, SUM), range(self._processor.lanes)
-        return self._joined([self._builder.extract_element(vector, flag(lane)) for lane in lanes], SUM)
+        return self._joined([self._builder.extract_element(vector, i32(lane)) for lane in lanes], SUM)
 
     def of_columns(self, vectors: Sequence[Any]) -> Any:
         """Return one word of what was joined by exclusive or: the sum of its eight columns."""
@@ -153,7 +168,7 @@ class Sums:
 _VECTOR_REGISTERS = {X86: "v", ARM: "w", POWER: "^wa"}
 
 
-def vector_type(processor: Processor, *, words: bool) -> ir.VectorType:
+def vector_type(processor: LlvmProcessor, *, words: bool) -> ir.VectorType:
     """Return the type of a vector of words, or of doubles."""
     return ir.VectorType(WORD if words else DOUBLE, processor.lanes)
 
@@ -209,7 +224,7 @@ class Vectors:
             value = self._builder.or_(self._builder.and_(old, kept), self._builder.and_(value, taken))
         stored = self._builder.store(value, address, align=self._alignment)
         if stores == STREAMING:
-            stored.set_metadata("nontemporal", self._module.add_metadata([flag(1)]))
+            stored.set_metadata("nontemporal", self._module.add_metadata([i32(1)]))
 
     def touch(self, vector: Any) -> None:
         """Write that a vector is loaded, and nothing else: instructions that take its registers and are none."""
@@ -230,7 +245,7 @@ class Vectors:
         """Write the same of each element, for processors that may have no vectors at all."""
         kind = ir.FunctionType(ir.VoidType(), [WORD])
         for lane in range(self._processor.lanes):
-            element = self._builder.bitcast(self._builder.extract_element(vector, flag(lane)), WORD)
+            element = self._builder.bitcast(self._builder.extract_element(vector, i32(lane)), WORD)
             self._builder.asm(kind, "", "r", [element], side_effect=True)
 
     def _loaded(self, array: str, place: Any) -> Operand:
@@ -242,7 +257,7 @@ class Vectors:
         scalar, lanes = self._arguments["scalar"], self._processor.lanes
         if self._kernel.words:
             scalar = self._builder.bitcast(scalar, WORD)
-        first = self._builder.insert_element(ir.Constant(self._type, ir.Undefined), scalar, flag(0))
+        first = self._builder.insert_element(ir.Constant(self._type, ir.Undefined), scalar, i32(0))
         mask = ir.Constant(ir.VectorType(FLAG, lanes), [0] * lanes)
         return Operand(self._builder, self._builder.shuffle_vector(first, first, mask), self._kernel)
 

@@ -26,7 +26,7 @@ _FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Processor:
+class LlvmProcessor:
     """What code is made for: LLVM's names of the system, the processor and its features, and its vectors' width."""
 
     triple: str
@@ -90,12 +90,12 @@ def function_name(kernel: Kernel, stores: str | None, vector_bytes: int = 0) -> 
     return f"{kernel.name}_{stores or 'none'}{width}".replace(" ", "_").replace(":", "_")
 
 
-def widths(kernel: Kernel, stores: str | None, processor: Processor) -> tuple[int, ...]:
+def widths(kernel: Kernel, stores: str | None, processor: LlvmProcessor) -> tuple[int, ...]:
     """Return all widths of vectors that a kernel is compiled with, 0 for the widest."""
     return tuple(dict.fromkeys((*widths_to_try(stores, processor), width_for_memory(kernel, stores, processor))))
 
 
-def widths_to_try(stores: str | None, processor: Processor) -> tuple[int, ...]:
+def widths_to_try(stores: str | None, processor: LlvmProcessor) -> tuple[int, ...]:
     """Return the widths of vectors that may be the fastest in caches, 0 for the widest.
 
     Ordinary stores of 64 bytes fill a second-level cache slower than two of 32 on some processors (Intel's since 2021,
@@ -104,7 +104,7 @@ def widths_to_try(stores: str | None, processor: Processor) -> tuple[int, ...]:
     return (0, HALF_BYTES) if stores == ORDINARY and processor.vector_bytes > HALF_BYTES else (0,)
 
 
-def width_for_memory(kernel: Kernel, stores: str | None, processor: Processor) -> int:
+def width_for_memory(kernel: Kernel, stores: str | None, processor: LlvmProcessor) -> int:
     """Return the width of vectors for arrays in memory, 0 for the widest.
 
     Narrow loads ask for no more than the memory gives, which leaves the prefetcher its lead: on a Xeon of 2024, one
