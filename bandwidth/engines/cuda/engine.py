@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from bandwidth.engines.cuda import device
-from bandwidth.engines.cuda.cases import bytes_each, needed_bytes, peer_of, refusal
 from bandwidth.engines.cuda.device import Gpu, count_devices
 from bandwidth.engines.cuda.passes import (
     MEMCPY,
@@ -25,6 +24,7 @@ from bandwidth.engines.cuda.passes import (
     Tuning,
     tune,
 )
+from bandwidth.engines.cuda.requirements import bytes_each, needed_bytes, peer_of, refusal
 from bandwidth.engines.cuda.source import PATHS
 from bandwidth.engines.cuda.timing import GpuWork, Timing, timed
 from bandwidth.engines.cuda.transfers import (

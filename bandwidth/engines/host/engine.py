@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bandwidth.engines.host.memory import (
+from bandwidth.engines.host.layout import (
     PAGE_ELEMENTS,
     PIECE_ELEMENTS,
     WINDOWS,

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.host.memory import Region, pieces
+from bandwidth.engines.host.layout import Region, pieces
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
     CHAIN_LENGTH,

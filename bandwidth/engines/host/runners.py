@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from bandwidth.engines.host.memory import Doubles, Part
+from bandwidth.engines.host.layout import Doubles, Part
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Barrier, KernelArguments, Status
 from bandwidth.engines.host.native_code.processor import (
     CLOCK,

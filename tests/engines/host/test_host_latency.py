@@ -308,7 +308,7 @@ def with_two_nodes():
 
 
 def test_node_that_no_memory_can_be_asked_of_is_refused_with_the_reason(bench, latency_case, monkeypatch):
-    monkeypatch.setattr("bandwidth.engines.host.memory.bind", lambda *_: False)
+    monkeypatch.setattr("bandwidth.engines.host.layout.bind", lambda *_: False)
     far, near = latency_case(MIB, memory_node=7), latency_case(MIB, sweep_point=1)
     one = bench(far, near, topology=with_two_nodes())
     assert one.refused == {far.id: "the system lets no memory of node 7 be asked for (mbind is refused)"}
@@ -317,7 +317,7 @@ def test_node_that_no_memory_can_be_asked_of_is_refused_with_the_reason(bench, l
 
 
 def test_cycle_of_another_node_is_written_by_a_cpu_near_to_it(bench, latency_case, monkeypatch):
-    monkeypatch.setattr("bandwidth.engines.host.memory.bind", lambda *_: False)
+    monkeypatch.setattr("bandwidth.engines.host.layout.bind", lambda *_: False)
     monkeypatch.setattr(native_latency, "share_on_node", lambda *arguments: 1.0 if arguments[2] == 1 else 0.0)
     made, team = [], native_latency.Team
 
@@ -336,9 +336,9 @@ def test_cycle_of_another_node_is_written_by_a_cpu_near_to_it(bench, latency_cas
 
 def test_huge_pages_are_observed_where_the_system_tells(bench, latency_case, monkeypatch):
     case, other = latency_case(MIB), latency_case(2 * MIB, sweep_point=2)
-    monkeypatch.setattr("bandwidth.engines.host.memory.huge_page_share", lambda *_: 0.25)
+    monkeypatch.setattr("bandwidth.engines.host.layout.huge_page_share", lambda *_: 0.25)
     assert bench(case).run_block(case, 1).observed["huge_page_share"] == 0.25
-    monkeypatch.setattr("bandwidth.engines.host.memory.huge_page_share", lambda *_: None)
+    monkeypatch.setattr("bandwidth.engines.host.layout.huge_page_share", lambda *_: None)
     assert "huge_page_share" not in bench(other).run_block(other, 1).observed
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from measuring_support import MIB, small_topology, two_socket_topology
 
-from bandwidth.engines.host import memory as host_memory
-from bandwidth.engines.host.memory import HUGE_PAGE_BYTES, WINDOWS, HostMemory, Region, array_elements, layout_key
+from bandwidth.engines.host import layout as host_layout
+from bandwidth.engines.host.layout import HUGE_PAGE_BYTES, WINDOWS, HostMemory, Region, array_elements, layout_key
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.numa import NumaNode
@@ -89,7 +89,7 @@ def test_kernel_that_refuses_huge_pages_gives_ordinary_ones(monkeypatch):
 
 def test_region_asks_for_its_node_before_it_is_written(monkeypatch):
     asked = []
-    monkeypatch.setattr(host_memory, "bind", lambda *arguments: bool(asked.append(arguments)) or True)
+    monkeypatch.setattr(host_layout, "bind", lambda *arguments: bool(asked.append(arguments)) or True)
     region = Region(1000, 3)
     assert region.is_bound
     assert asked == [(region.address, 8000, 3)]
@@ -162,7 +162,7 @@ def test_each_group_of_cpus_has_memory_of_its_own_where_there_are_more_nodes(hos
 
 
 def test_engine_measures_and_verifies_on_two_nodes(host_case, host_engine, monkeypatch):
-    monkeypatch.setattr(host_memory, "share_on_node", lambda *_: 0.5)
+    monkeypatch.setattr(host_layout, "share_on_node", lambda *_: 0.5)
     topology = two_nodes()
     cases = [host_case("triad", size_bytes=MIB, topology=topology, cpus=cpus) for cpus in ((0,), (0, 2))]
     engine = host_engine(*cases, topology=topology)
@@ -194,19 +194,19 @@ def test_each_thread_writes_what_it_will_use(host_case, lay_out, monkeypatch):
 @pytest.fixture
 def refused(monkeypatch):
     """Return what a container's filter does to the wish for a node."""
-    monkeypatch.setattr(host_memory, "bind", lambda *_: False)
+    monkeypatch.setattr(host_layout, "bind", lambda *_: False)
 
 
 @pytest.fixture
 def teams(monkeypatch):
     """Return the CPUs of all teams that are made, in their order."""
-    made, team = [], host_memory.Team
+    made, team = [], host_layout.Team
 
     def watched(cpus, **options):
         made.append(tuple(cpus))
         return team(cpus, **options)
 
-    monkeypatch.setattr(host_memory, "Team", watched)
+    monkeypatch.setattr(host_layout, "Team", watched)
     return made
 
 
@@ -242,7 +242,7 @@ def test_memory_of_another_node_is_written_by_the_cpus_near_to_it(host_case, lay
 
 
 def test_memory_that_could_be_asked_for_is_written_by_its_own_threads(host_case, lay_out, teams, monkeypatch):
-    monkeypatch.setattr(host_memory, "bind", lambda *_: True)
+    monkeypatch.setattr(host_layout, "bind", lambda *_: True)
     topology = two_nodes()
     case = host_case("copy", topology=topology, cpus=(0,), variant={"memory_node": 2})
     memory = lay_out(case, topology=topology)
@@ -260,7 +260,7 @@ def test_placement_is_asked_for_each_threads_own_memory(host_case, lay_out, monk
         asked.append((length, node, page))
         return 1.0 if node else 0.5
 
-    monkeypatch.setattr(host_memory, "share_on_node", answer)
+    monkeypatch.setattr(host_layout, "share_on_node", answer)
     topology = two_nodes()
     case = host_case("copy", topology=topology, cpus=(0, 2))
     layout = lay_out(case, topology=topology).layout(case)
@@ -271,8 +271,8 @@ def test_placement_is_asked_for_each_threads_own_memory(host_case, lay_out, monk
 
 def test_placement_is_that_on_the_node_that_was_asked_for(host_case, lay_out, monkeypatch):
     nodes = []
-    monkeypatch.setattr(host_memory, "bind", lambda *_: True)
-    monkeypatch.setattr(host_memory, "share_on_node", lambda _, __, node, ___: nodes.append(node) or 1.0)
+    monkeypatch.setattr(host_layout, "bind", lambda *_: True)
+    monkeypatch.setattr(host_layout, "share_on_node", lambda _, __, node, ___: nodes.append(node) or 1.0)
     topology = two_nodes()
     case = host_case("read", topology=topology, cpus=(0,), variant={"memory_node": 1})
     assert lay_out(case, topology=topology).layout(case).placed_share(topology) == 1.0
@@ -281,14 +281,14 @@ def test_placement_is_that_on_the_node_that_was_asked_for(host_case, lay_out, mo
 
 def test_placement_is_not_known_where_a_part_is_not_told(host_case, lay_out, monkeypatch):
     answers = iter([1.0, None, 1.0, 1.0])
-    monkeypatch.setattr(host_memory, "share_on_node", lambda *_: next(answers))
+    monkeypatch.setattr(host_layout, "share_on_node", lambda *_: next(answers))
     topology = two_nodes()
     case = host_case("copy", topology=topology, cpus=(0, 2))
     assert lay_out(case, topology=topology).layout(case).placed_share(topology) is None
 
 
 def test_placement_on_a_node_without_memory_is_not_known(host_case, lay_out, monkeypatch):
-    monkeypatch.setattr(host_memory, "share_on_node", lambda *_: 1.0)
+    monkeypatch.setattr(host_layout, "share_on_node", lambda *_: 1.0)
     nodes = (NumaNode(0, (0, 1, 4, 5), 0), NumaNode(1, (2, 3, 6, 7), 10**9))
     topology = replace(two_nodes(), numa_nodes=nodes)
     assert topology.processor_only_nodes == (0,)
@@ -316,7 +316,7 @@ def test_refused_memory_is_one_clear_error(host_case, lay_out, monkeypatch):
     def refuse(*_):
         raise MemoryError
 
-    monkeypatch.setattr(host_memory, "Region", refuse)
+    monkeypatch.setattr(host_layout, "Region", refuse)
     with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; give a smaller --size"):
         lay_out(host_case("copy"))
 
