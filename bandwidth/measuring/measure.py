@@ -25,7 +25,7 @@ from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.planning.cases import Plan, Stage, Surroundings
-from bandwidth.planning.options import ALL_TARGETS, options_of_call, options_to_json, signature
+from bandwidth.planning.options import CallOptions, MeasureOptions, called_with, options_to_json
 from bandwidth.planning.preparation import Preparation, prepare
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
@@ -143,7 +143,8 @@ def _conditions(preparation: Preparation) -> dict[str, Any]:
     return found
 
 
-def measure(target: str = ALL_TARGETS, **options: Any) -> Record:
+@called_with(CallOptions)
+def measure(options: MeasureOptions) -> Record:
     """Measure this machine's memory and return the record; `bandwidth measure` does the same.
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
@@ -152,14 +153,10 @@ def measure(target: str = ALL_TARGETS, **options: Any) -> Record:
     which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
     HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
     """
-    preparation = prepare(options_of_call(target, options))
-    record, interrupted = measure_prepared(preparation, ("bandwidth.measure", target))
+    record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", options.target))
     if interrupted:
         raise KeyboardInterrupt(record)
     return record
-
-
-measure.__signature__ = signature("Record")  # type: ignore[attr-defined]  # what help() shows
 
 
 @contextmanager

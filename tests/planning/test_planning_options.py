@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import re
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +17,14 @@ import bandwidth
 from bandwidth.cli.app import run
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.planning.option import options_of
-from bandwidth.planning.options import MeasureOptions, asked_words, options_from_json, options_of_call, options_to_json
+from bandwidth.planning.options import (
+    CallOptions,
+    MeasureOptions,
+    asked_words,
+    called_with,
+    options_from_json,
+    options_to_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +56,17 @@ def test_nothing_asked_is_the_table():
         assert MeasureOptions(**study).is_study
 
 
+@called_with(CallOptions)
+def asked(options):
+    return options
+
+
 def test_one_value_and_several_are_taken():
-    one = options_of_call("host", {"kernels": "copy", "threads": 2, "cpus": [0, 1], "sweep": "size"})
+    one = asked("host", kernels="copy", threads=2, cpus=[0, 1], sweep="size")
     assert (one.kernels, one.threads, one.cpus, one.sweep) == (("copy",), ("2",), (0, 1), "size")
-    several = options_of_call("all", {"kernels": ["copy", "read"], "devices": [0, 1], "sweep_range": None})
+    several = asked("all", kernels=["copy", "read"], devices=[0, 1], sweep_range=None)
     assert (several.kernels, several.devices, several.sweep_range) == (("copy", "read"), ("0", "1"), None)
-    assert options_of_call("all", {}) == MeasureOptions(memory_source="memory")
+    assert asked() == MeasureOptions(memory_source="memory")
 
 
 @pytest.mark.parametrize("name", ["colour", "saved_facts", "memory_source"])
@@ -60,9 +77,41 @@ def test_what_is_no_option_is_no_keyword(name):
 
 def test_a_value_that_no_machine_could_serve_is_refused():
     with pytest.raises(UsageError, match="--sweep 5 is not known"):
-        options_of_call("host", {"sweep": 5})
+        asked("host", sweep=5)
     with pytest.raises(UsageError, match="--kernel names nothing"):
-        options_of_call("host", {"kernels": []})
+        asked("host", kernels=[])
+
+
+# Each call with the error that a type checker has to find, "" for none.
+CALLS = {
+    'bandwidth.measure("host", kernels="copy", threads=[1, "all"], cpus=(0, 1), size_bytes=2**22)': "",
+    'bandwidth.measure(target="pcie", devices=0, host_memory=["pinned"], sweep="size", sweep_range=(1, 2)).results': "",
+    'bandwidth.measure("host", kernel="copy")': 'Unexpected keyword argument "kernel"',
+    'bandwidth.measure("host", memory_source="x")': 'Unexpected keyword argument "memory_source"',
+    'bandwidth.measure("host", size_bytes="1MiB")': 'Argument "size_bytes" to "measure" has incompatible type "str"',
+    'bandwidth.measure("host", kernels=1)': 'Argument "kernels" to "measure" has incompatible type "int"',
+    'bandwidth.measure("host").result': '"Record" has no attribute "result"',
+}
+
+
+def test_a_type_checker_knows_the_options_of_a_call(tmp_path):
+    """Only the modules that declare them are followed: the whole package takes mypy a minute."""
+    package = Path(bandwidth.__file__).parent
+    calls = tmp_path / "calls.py"
+    calls.write_text("import bandwidth\n" + "\n".join(CALLS) + "\n", "utf-8")
+    names = ["__init__", "measuring/measure", "planning/option", "planning/options", "results/__init__"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-incremental", "--follow-imports=skip", "--config-file=", str(calls)]
+        + [str(package / f"{name}.py") for name in (*names, "results/model")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(package.parent)},
+    )
+    found = dict(re.findall(r"^calls\.py:(\d+): error: (.*)$", done.stdout, re.MULTILINE))
+    expected = {str(line): message for line, message in enumerate(CALLS.values(), 2) if message}
+    assert found.keys() == expected.keys(), done.stdout + done.stderr
+    assert all(message in found[line] for line, message in expected.items()), done.stdout
 
 
 NOT_SAVED = {"memory_source", "saved_facts"}
