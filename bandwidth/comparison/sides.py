@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
+from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, plateaus, size_curves
 from bandwidth.analysis.groups import is_size_check
-from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.ceilings.link import spec_bytes_per_s
 from bandwidth.comparison.pairs import beyond_noise, figure_of, interval_of, ratio, ratio_interval
 from bandwidth.comparison.setups import Difference, differences, short_line

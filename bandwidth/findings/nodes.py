@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bandwidth.analysis.groups import NODE_KEYS
-from bandwidth.analysis.matrices import NodeMatrix, node_matrices
+from bandwidth.analysis.groups import NODE_KEYS, NodeMatrix, node_matrices
 from bandwidth.findings.reading import Raised, Row, are_apart, measured, numbers, rate_text, ratio
 from bandwidth.findings.rules import percent, rule
 from bandwidth.results import Record

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
+from bandwidth.analysis.curves import MEMORY, SizeCurve, plateaus, size_curves, transfer_fit
 from bandwidth.analysis.plain_results import plain_results
-from bandwidth.analysis.plateaus import plateaus
-from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.offload.model import Cache, Model, Work
