@@ -6,9 +6,8 @@ import pytest
 
 from bandwidth import BandwidthError, compare, summarise
 from bandwidth.comparison.baseline import check, merged, other_hardware
-from bandwidth.comparison.references import placed
-from bandwidth.comparison.setups import differences, setup_of
-from bandwidth.comparison.sides import Column, short_names, side_by_side
+from bandwidth.comparison.pairs import differences, setup_of
+from bandwidth.comparison.sides import Column, placed, short_names, side_by_side
 from bandwidth.statistics import Interval
 from bandwidth.theory import peaks
 

@@ -77,7 +77,7 @@ def is_record(source: str) -> bool:
 
 
 def _beside_references(sources: Sequence[str], options: Output) -> None:
-    from bandwidth.comparison.references import placed
+    from bandwidth.comparison.sides import placed
     from bandwidth.report.comparison.references import reference_document
 
     for source in sources:

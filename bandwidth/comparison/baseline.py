@@ -1,24 +1,32 @@
-"""A record against its baseline: which results are below what they should be, and by more than the noise."""
+"""A record against its baseline: which results are below what they should be, and by more than the noise.
+
+How far each row may be relied on is asked first: why not, and what its blocks reach.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from math import inf
+from typing import Literal, NamedTuple
 
-from bandwidth.analysis.curves import FEWEST_POINTS
-from bandwidth.comparison.noise_of_rows import Fitness, fitness_of, reach
-from bandwidth.comparison.setups import Difference
+from bandwidth.analysis.curves import FEWEST_POINTS, size_curves
+from bandwidth.comparison.pairs import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
 from bandwidth.errors import BandwidthError
+from bandwidth.findings.comparable import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import in_short
-from bandwidth.results import Record
+from bandwidth.results import Record, Result
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, median, median_interval
+from bandwidth.vocabulary import SWEEP_POINT
 
 Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
 # The difference of set-ups that a finding about the set-up says too, and in better words.
 _DIFFERENCE_OF = {"BW042": "memory channels", "BW043": "memory MT/s"}
 FAILING: tuple[Verdict, ...] = ("below", "not verified", "missing")
 UNDECIDED: Verdict = "undecided"
+# More than this part of a curve's points are not comparable: what stands for them is not either.
+MOST_OF_A_CURVE = 0.5
 
 
 @dataclass(frozen=True)
@@ -210,3 +218,78 @@ def _weighty(rows: Iterable[Row]) -> Collection[str]:
         most = max((row.case.threads for row in rates), default=0)
         found |= {_name(row) for row in ([row for row in rates if row.case.threads == most] or alike)}
     return found
+
+
+# --- how far a row may be relied on ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """Why a row may not be compared (`reason`, empty where it may), whether the machine was busy, and its blocks.
+
+    `speeds` are those of its blocks: rates, and of a latency what is inverse to the time; none of a curve's plateau.
+    """
+
+    reason: str = ""
+    is_busy: bool = False
+    speeds: tuple[float, ...] = ()
+
+    @property
+    def is_judged_by_blocks(self) -> bool:
+        """Whether there are blocks to judge by."""
+        return bool(self.speeds)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are enough blocks for an interval."""
+        return len(self.speeds) >= FEWEST_FOR_INTERVAL
+
+    @property
+    def fastest(self) -> float:
+        """The speed of the fastest block."""
+        return max(self.speeds, default=0.0)
+
+    @property
+    def slowest(self) -> float:
+        """The speed of the slowest block."""
+        return min(self.speeds, default=inf)
+
+
+class Reach(NamedTuple):
+    """The median of speeds, and the ends of their interval: the slowest and the fastest where there are too few."""
+
+    low: float
+    middle: float
+    high: float
+
+
+def reach(fitness: Fitness) -> Reach:
+    """Return what the blocks of a row reach."""
+    interval = median_interval(fitness.speeds)
+    ends = (fitness.slowest, fitness.fastest) if interval is None else (interval.low, interval.high)
+    return Reach(ends[0], median(fitness.speeds), ends[1])
+
+
+def fitness_of(record: Record) -> dict[tuple[str, bool], Fitness]:
+    """Return how far each row may be relied on, by the id and whether it is a plateau's; that of a curve is for all."""
+    found = {(result.case.id, False): _fitness(record, result) for result in record.results}
+    if any(SWEEP_POINT in result.case.variant for result in record.results):
+        for curve in size_curves(record):
+            points = [found[point.result.case.id, False] for point in curve.points]
+            variant = {name: value for name, value in curve.case.variant.items() if name != SWEEP_POINT}
+            found[replace(curve.case, variant=variant).id, True] = _of_curve(points)
+    return found
+
+
+def _fitness(record: Record, result: Result) -> Fitness:
+    speeds = tuple(result.case.bytes_per_call * result.samples.calls_per_sample / s for s in result.samples.seconds)
+    is_busy = disturbance_of(record, result) is not None
+    return Fitness(why_not_comparable(record, result), is_busy, speeds)
+
+
+def _of_curve(points: Sequence[Fitness]) -> Fitness:
+    unfit = [point for point in points if point.reason]
+    if len(unfit) <= MOST_OF_A_CURVE * len(points):
+        return Fitness()
+    reason = f"{len(unfit)} of the {len(points)} points of its curve: {unfit[0].reason}"
+    return Fitness(reason, any(point.is_busy for point in unfit))

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from bandwidth.comparison.pairs import figure_of
-from bandwidth.comparison.setups import setup_of
+from bandwidth.comparison.pairs import figure_of, setup_of
 from bandwidth.findings.comparable import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import examine_facts
 from bandwidth.fleet.processors import plain_name, processor_of

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.comparison.references import Placed
-from bandwidth.comparison.sides import Column
+from bandwidth.comparison.sides import Column, Placed
 from bandwidth.report import document as parts
 from bandwidth.report.comparison.data import column_json
 from bandwidth.report.document import Document, Table

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from bandwidth.comparison.setups import Difference
+from bandwidth.comparison.pairs import Difference
 from bandwidth.comparison.sides import Cell, Column, Row, SideBySide
 from bandwidth.plain_text import one_line
 from bandwidth.report import document as parts
