@@ -17,9 +17,17 @@ from bandwidth.engines.cuda.end_to_end import EndToEnd
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.measuring.lock import machine_lock
-from bandwidth.offload.answer import Timed, answer, lines, telling_line
+from bandwidth.offload.answer import (
+    Timed,
+    answer,
+    check_gpu,
+    end_to_end,
+    lines,
+    measured_now,
+    telling_line,
+    with_way_back,
+)
 from bandwidth.offload.model import Cache, Model, Work
-from bandwidth.offload.now import check_gpu, end_to_end, measured_now, with_way_back
 from bandwidth.offload.sources import LINK_LATENCY, Asked, Figure, Figures, Source, find_figures
 from bandwidth.vocabulary import PAGEABLE
 

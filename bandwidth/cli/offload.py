@@ -176,8 +176,7 @@ def _answer(
     asked: Asked, work: Work, sizes: list[int], passes: list[int], *, budget_s: float | None, measured: bool
 ) -> Answer:
     """Return the answer; what is missing is measured where there is a budget for it."""
-    from bandwidth.offload.answer import answer
-    from bandwidth.offload.now import check_gpu, end_to_end, with_way_back
+    from bandwidth.offload.answer import answer, check_gpu, end_to_end, with_way_back
 
     if measured:
         check_gpu()  # before seconds are spent on measuring the host
@@ -192,7 +191,7 @@ def _answer(
 
 
 def _figures(asked: Asked, budget_s: float | None) -> Figures:
-    from bandwidth.offload.now import measured_now
+    from bandwidth.offload.answer import measured_now
     from bandwidth.offload.sources import find_figures
 
     if budget_s is None:
@@ -202,8 +201,7 @@ def _figures(asked: Asked, budget_s: float | None) -> Figures:
 
 
 def _print(found: Answer, options: Output, *, measured: bool) -> None:
-    from bandwidth.offload.answer import telling_line
-    from bandwidth.offload.now import expression
+    from bandwidth.offload.answer import expression, telling_line
     from bandwidth.report.offload import PLOT_COLUMNS, offload_document
 
     # A picture of characters is for a terminal: elsewhere its columns would not stand below each other.

@@ -3,7 +3,7 @@
     host    passes x (call + bytes / host)
     device  link latency + bytes / link + passes x (launch + bytes / device) + the result's way back
 
-Nothing here knows where a figure came from (figures.py) or how it is printed. An infinite rate is allowed.
+Nothing here knows where a figure came from (sources.py) or how it is printed. An infinite rate is allowed.
 """
 
 from __future__ import annotations
