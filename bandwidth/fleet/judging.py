@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import inf
 
 from bandwidth.errors import BandwidthError
-from bandwidth.fleet.identity import newest_of
 from bandwidth.fleet.machines import Group, Machine, Measured
+from bandwidth.fleet.reading import NotRead, newest_of
 from bandwidth.statistics import MAD_TO_SIGMA, median, median_absolute_deviation
 
 # Of two machines nobody can tell which is the odd one.
@@ -107,14 +107,6 @@ class JudgedGroup:
     group: Group
     machines: tuple[Machine, ...]
     targets: tuple[GroupTarget, ...]
-
-
-@dataclass(frozen=True)
-class NotRead:
-    """A file that is no record, or not a whole one."""
-
-    source: str
-    reason: str
 
 
 @dataclass(frozen=True)

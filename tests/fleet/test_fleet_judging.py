@@ -10,9 +10,8 @@ from simulated_fleet import FAULTS, Fault, Spread, name_of, planted, simulated_m
 
 from bandwidth.errors import BandwidthError
 from bandwidth.fleet import judge, machine_of
-from bandwidth.fleet.identity import newest_of
-from bandwidth.fleet.judging import NotRead
 from bandwidth.fleet.machines import LABEL_FACT, group_of, options_of
+from bandwidth.fleet.reading import NotRead, newest_of
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.saved_options import options_to_json
 from bandwidth.results import Observed
