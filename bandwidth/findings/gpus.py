@@ -8,7 +8,7 @@ from typing import Any
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.normal import NormalBand, gpu_bands
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Partners,
     Raised,
     Row,

@@ -7,24 +7,22 @@ from collections.abc import Iterator
 
 from bandwidth.analysis.groups import grouped
 from bandwidth.cpu_list import format_cpu_list
-from bandwidth.findings.comparable import (
+from bandwidth.findings.evidence import (
     OTHERS_SHARE,
     PRESSURE_SHARE,
     STEAL_SHARE,
     WAIT_SHARE,
-    disturbance_by_block,
-    disturbance_by_run,
-    disturbance_of,
-    elapsed_s,
-    is_watched,
-)
-from bandwidth.findings.reading import (
     Raised,
     Row,
     cpus_of,
+    disturbance_by_block,
+    disturbance_by_run,
+    disturbance_of,
     either,
+    elapsed_s,
     growth,
     in_memory,
+    is_watched,
     measured,
     number,
     positive,

@@ -6,8 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, why_not_comparable
-from bandwidth.findings.reading import Raised, Row, measured, shown, sweep_points
+from bandwidth.findings.evidence import (
+    UNSTABLE_HALF_WIDTH,
+    Raised,
+    Row,
+    measured,
+    shown,
+    sweep_points,
+    why_not_comparable,
+)
 from bandwidth.findings.rules import ALL, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.results.model import ADDRESS_BYTES

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.normal import NormalBand, host_bands
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Raised,
     Row,
     cores_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bandwidth.analysis.groups import ZerosPair, zeros_pairs
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Partners,
     Raised,
     Row,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
 from bandwidth.analysis.groups import group_key, grouped
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Partners,
     Raised,
     Row,

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bandwidth.analysis.groups import size_check_of
-from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, is_wide
-from bandwidth.findings.reading import Raised, Row, are_apart, rated, ratio, shown, stop_words, sweep_points
+from bandwidth.findings.evidence import (
+    UNSTABLE_HALF_WIDTH,
+    Raised,
+    Row,
+    are_apart,
+    is_wide,
+    rated,
+    ratio,
+    shown,
+    stop_words,
+    sweep_points,
+)
 from bandwidth.findings.rules import ALL, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise
