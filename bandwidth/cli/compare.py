@@ -11,7 +11,6 @@ import typer
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.specs_option import use_specs
-from bandwidth.collector import without_collector
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT
 
@@ -62,10 +61,9 @@ def compare(
     else:
         named, index = _with_reference(sources, reference)
         _refuse_twice(named)
-        with without_collector():
-            sides = side_by_side(_columns(named), index)
-            document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
-            emit(document, options)
+        sides = side_by_side(_columns(named), index)
+        document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
+        emit(document, options)
 
 
 def is_record(source: str) -> bool:

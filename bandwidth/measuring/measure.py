@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bandwidth.ceilings.link import with_link_theories
-from bandwidth.collector import without_collector
 from bandwidth.engines.host.workers import worker_threads
 from bandwidth.engines.interface import Engine, Telemetry
 from bandwidth.engines.registry import make_engines
@@ -23,6 +22,7 @@ from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.record import in_order, machine_with
 from bandwidth.measuring.run import Measurement, Outcome, Progress
+from bandwidth.own_process import without_collector
 from bandwidth.planning.cases import Plan
 from bandwidth.planning.keywords import options_of_call, signature
 from bandwidth.planning.options import ALL_TARGETS
