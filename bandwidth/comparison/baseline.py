@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from bandwidth.analysis.curves import FEWEST_POINTS, size_curves
 from bandwidth.comparison.pairs import Difference
-from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
+from bandwidth.comparison.sides import Cell, ComparedRow, Side, side_by_side
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import in_short
@@ -20,11 +20,11 @@ from bandwidth.results import Record, Result
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, median, median_interval
 from bandwidth.vocabulary import SWEEP_POINT
 
-Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
+Standing = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
 # The difference of set-ups that a finding about the set-up says too, and in better words.
 _DIFFERENCE_OF = {"BW042": "memory channels", "BW043": "memory MT/s"}
-FAILING: tuple[Verdict, ...] = ("below", "not verified", "missing")
-UNDECIDED: Verdict = "undecided"
+FAILING: tuple[Standing, ...] = ("below", "not verified", "missing")
+UNDECIDED: Standing = "undecided"
 # More than this part of a curve's points are not comparable: what stands for them is not either.
 MOST_OF_A_CURVE = 0.5
 
@@ -40,7 +40,7 @@ class Judged:
     """
 
     name: str
-    verdict: Verdict
+    verdict: Standing
     is_latency: bool
     figure: float | None
     baseline: float | None
@@ -122,7 +122,7 @@ def check(
     the budget or had no memory left, was not measured and is undecided. Raises BandwidthError where nothing can be
     compared.
     """
-    sides = side_by_side([Column("baseline", "", baseline), Column("record", "", record)])
+    sides = side_by_side([Side("baseline", "", baseline), Side("record", "", record)])
     rows = [row for row in sides.rows if not row.is_detail and (only is None or row.id in only)]
     judge = _Judge(record, baseline, least, planned)
     judged = [one for one in map(judge.row, rows) if one is not None]
@@ -170,7 +170,7 @@ class _Judge:
         self._here, self._there, self._least = fitness_of(record), fitness_of(baseline), least
         self._reasons = {skipped.id: skipped.reason for skipped in record.not_run}
 
-    def row(self, row: Row) -> Judged | None:
+    def row(self, row: ComparedRow) -> Judged | None:
         """Return the verdict on a row, None where the baseline has no figure to compare with."""
         base, cell = row.cells
         if base is None or base.figure is None or (row.level and (base.samples or 0) < FEWEST_POINTS):
@@ -179,7 +179,7 @@ class _Judge:
             _name(row), "missing", row.case.is_latency, None, base.figure, None, None, target=row.case.target
         )
         if cell is None:
-            verdict: Verdict = UNDECIDED if row.id in self._planned else "missing"
+            verdict: Standing = UNDECIDED if row.id in self._planned else "missing"
             return replace(found, verdict=verdict, reason=self._reasons.get(row.id, ""))
         if not cell.figure or cell.ratio is None:
             return replace(found, verdict="not verified")
@@ -187,7 +187,7 @@ class _Judge:
         verdict, reason = self._verdict(row, cell, speed)
         return replace(found, verdict=verdict, reason=reason, figure=cell.figure, speed=speed, differs=cell.differs)
 
-    def _verdict(self, row: Row, cell: Cell, speed: float) -> tuple[Verdict, str]:
+    def _verdict(self, row: ComparedRow, cell: Cell, speed: float) -> tuple[Standing, str]:
         key = (row.id, bool(row.level))
         here, there = self._here.get(key, Fitness()), self._there.get(key, Fitness())
         if not here.reason and not there.reason:
@@ -203,13 +203,13 @@ class _Judge:
         return UNDECIDED, here.reason or f"in the baseline: {there.reason}"
 
 
-def _name(row: Row) -> str:
+def _name(row: ComparedRow) -> str:
     return f"{row.id} {row.level}" if row.level else row.id
 
 
-def _weighty(rows: Iterable[Row]) -> Collection[str]:
+def _weighty(rows: Iterable[ComparedRow]) -> Collection[str]:
     """Return the names of what each target's verdict rests on: its rates with the most threads, all without any."""
-    of_target: dict[str, list[Row]] = {}
+    of_target: dict[str, list[ComparedRow]] = {}
     for row in rows:
         of_target.setdefault(row.case.target, []).append(row)
     found = set()

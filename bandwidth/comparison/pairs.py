@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bandwidth.analysis.groups import divided
 from bandwidth.errors import BandwidthError
 from bandwidth.plain_text import one_line
 from bandwidth.results import Record, Summary, summarise
@@ -54,7 +55,7 @@ def _compared(case_id: str, summaries: Sequence[Summary | None], reference: int)
     return Comparison(
         id=case_id,
         summaries=tuple(summaries),
-        ratios=tuple(ratio(figure, figures[reference]) for figure in figures),
+        ratios=tuple(divided(figure, figures[reference]) for figure in figures),
         ratio_intervals=tuple(ratio_interval(interval, intervals[reference]) for interval in intervals),
         differs=tuple(beyond_noise(interval, intervals[reference]) for interval in intervals),
     )
@@ -72,11 +73,6 @@ def interval_of(summary: Summary | None) -> Interval | None:
     if summary is None:
         return None
     return summary.ci95 if summary.latency is None else summary.latency.ci95_ns
-
-
-def ratio(figure: float | None, whole: float | None) -> float | None:
-    """Return one figure as a multiple of another, None where either is missing."""
-    return None if figure is None or not whole else figure / whole
 
 
 def ratio_interval(one: Interval | None, base: Interval | None) -> Interval | None:

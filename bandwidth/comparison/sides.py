@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, plateaus, size_curves
-from bandwidth.analysis.groups import is_size_check
+from bandwidth.analysis.groups import divided, is_size_check
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
@@ -22,7 +22,6 @@ from bandwidth.comparison.pairs import (
     differences,
     figure_of,
     interval_of,
-    ratio,
     ratio_interval,
     short_line,
 )
@@ -33,11 +32,11 @@ from bandwidth.statistics import Interval
 from bandwidth.theory import Peak
 from bandwidth.vocabulary import PCIE, SWEEP_POINT
 
-LONGEST_NAME = 10
+LONGEST_COLUMN_NAME = 10
 
 
 @dataclass(frozen=True)
-class Column:
+class Side:
     """A record with the file it came from, or the peaks of a SPEC: of its memory, and of its link where it has one.
 
     `name` is short and no other column's.
@@ -73,7 +72,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRow:
     """One id over all columns, None where a column lacks it.
 
     `counted` is how many bytes are counted for each byte that arrives: the convention of the rate. `level` is a
@@ -99,9 +98,9 @@ class Row:
 class SideBySide:
     """Columns with all their rows; `reference` is the index of the column that the others are divided by."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Side, ...]
     reference: int
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedRow, ...]
 
     @property
     def details(self) -> int:
@@ -114,7 +113,7 @@ class SideBySide:
         return differences([None if column.record is None else column.record for column in self.columns])
 
 
-def side_by_side(columns: Sequence[Column], reference: int = 0) -> SideBySide:
+def side_by_side(columns: Sequence[Side], reference: int = 0) -> SideBySide:
     """Put columns side by side. Raises UsageError for fewer than two, or where none is a record."""
     if len(columns) < 2:
         raise UsageError("a comparison needs two", "name another record, or a SPEC such as DDR5-4800 x12")
@@ -127,7 +126,7 @@ def side_by_side(columns: Sequence[Column], reference: int = 0) -> SideBySide:
             first.setdefault(key, entry)
     rows = []
     for key, entry in first.items():
-        bare = Row(*key, entry.case, entry.is_detail, ())
+        bare = ComparedRow(*key, entry.case, entry.is_detail, ())
         cells = [
             entries[key].cell if key in entries else _peak_cell(column, bare)
             for column, entries in zip(columns, found, strict=True)
@@ -201,7 +200,7 @@ def _result_cell(result: Result) -> Cell:
 def _plateau_cell(plateau: Plateau, theory: float | None) -> Cell:
     rate = plateau.bytes_per_s
     figure = plateau.ns if rate is None else rate
-    return Cell(figure, samples=plateau.points, theory_bytes_per_s=theory, efficiency=ratio(rate, theory))
+    return Cell(figure, samples=plateau.points, theory_bytes_per_s=theory, efficiency=divided(rate, theory))
 
 
 def _counted(case: Case) -> float:
@@ -212,7 +211,7 @@ def _counted(case: Case) -> float:
     return round(case.bytes_per_call / case.payload_bytes_per_call, 2)
 
 
-def _peak_cell(column: Column, row: Row) -> Cell | None:
+def _peak_cell(column: Side, row: ComparedRow) -> Cell | None:
     peak = column.peak_bytes_per_s(row.case) if row.is_theory_fit else None
     # A formula's figure has no noise: its interval is the figure, so that a ratio to it has a range.
     return None if peak is None else Cell(peak, Interval(peak, peak))
@@ -226,7 +225,7 @@ def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None,
         if cell is None
         else replace(
             cell,
-            ratio=ratio(cell.figure, base.figure),
+            ratio=divided(cell.figure, base.figure),
             ratio_interval=ratio_interval(cell.interval, base.interval),
             differs=None if cell.samples is None else beyond_noise(cell.interval, base.interval),
         )
@@ -240,10 +239,13 @@ def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None,
 def short_names(full: Sequence[str]) -> list[str]:
     """Return a name of at most ten printable characters for each, no two alike: the beginning, else the end of it."""
     clean = [one_line(name) for name in full]
-    for short in ([name[:LONGEST_NAME].strip() for name in clean], [name[-LONGEST_NAME:].strip() for name in clean]):
+    for short in (
+        [name[:LONGEST_COLUMN_NAME].strip() for name in clean],
+        [name[-LONGEST_COLUMN_NAME:].strip() for name in clean],
+    ):
         if len(set(short)) == len(short) and all(short):
             return short
-    return [f"{name[: LONGEST_NAME - 5]}~{number}" for number, name in enumerate(clean, start=1)]
+    return [f"{name[: LONGEST_COLUMN_NAME - 5]}~{number}" for number, name in enumerate(clean, start=1)]
 
 
 # --- published figures beside a record ------------------------------------------------------------------------------

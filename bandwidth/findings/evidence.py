@@ -48,39 +48,39 @@ class Raised(NamedTuple):
     hint: str
 
 
-class Row(NamedTuple):
+class ResultRow(NamedTuple):
     """A result and its figures."""
 
     result: Result
     summary: Summary
 
 
-def gpu_conditions(record: Record, gpu: Mapping[str, Any], when: str) -> Mapping[str, Any]:
+def conditions_of_gpu(record: Record, gpu: Mapping[str, Any], when: str) -> Mapping[str, Any]:
     """Return a GPU's conditions `before` or `after`, empty where they were not read."""
     found = getattr(record.conditions, when).get("gpus")
     own = found.get(gpu.get("address")) if isinstance(found, Mapping) else None
     return own if isinstance(own, Mapping) else {}
 
 
-def measured(record: Record) -> Iterator[Row]:
+def measured(record: Record) -> Iterator[ResultRow]:
     """Yield the results that have a figure, a rate or a latency."""
     for result in record.results:
         summary = summarise(result)
         if summary.median_bytes_per_s is not None or summary.latency is not None:
-            yield Row(result, summary)
+            yield ResultRow(result, summary)
 
 
-def rated(record: Record) -> Iterator[Row]:
+def rated(record: Record) -> Iterator[ResultRow]:
     """Yield the results that have a rate."""
     return (row for row in measured(record) if row.summary.median_bytes_per_s is not None)
 
 
-def shown(record: Record) -> Iterator[Row]:
+def shown(record: Record) -> Iterator[ResultRow]:
     """Yield the results that are judged one by one: no points of a sweep, and no proofs of another's size."""
     return (row for row in measured(record) if SWEEP_POINT not in row.result.case.variant)
 
 
-def sweep_points(record: Record) -> list[Row]:
+def sweep_points(record: Record) -> list[ResultRow]:
     """Return the points of a sweep over sizes, which are judged together; proofs of a size are none."""
     points = [row for row in measured(record) if SWEEP_POINT in row.result.case.variant]
     if all(SWEEP_POINT in result.case.variant for result in record.results):
@@ -88,12 +88,12 @@ def sweep_points(record: Record) -> list[Row]:
     return [row for row in points if not is_size_check(record, row.result)]
 
 
-def plain(record: Record) -> list[Row]:
+def plain(record: Record) -> list[ResultRow]:
     """Return the results with a rate that differ by path, engine, threads and stores alone, as in the default table."""
     return [row for row in rated(record) if PLAIN_KEYS.issuperset(row.result.case.variant)]
 
 
-def in_memory(rows: Iterable[Row]) -> list[Row]:
+def in_memory(rows: Iterable[ResultRow]) -> list[ResultRow]:
     """Return the rows whose data lies in memory and not in caches."""
     return [row for row in rows if row.result.case.meets_dram_rule]
 
@@ -101,14 +101,14 @@ def in_memory(rows: Iterable[Row]) -> list[Row]:
 class Partners:
     """Some rows, found by what tells their cases apart."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows: dict[Hashable, Row] = {}
+    def __init__(self, rows: Iterable[ResultRow]) -> None:
+        self._rows: dict[Hashable, ResultRow] = {}
         for row in rows:
             self._rows.setdefault(_key(row.result.case), row)
 
     def of(
-        self, row: Row, *, engine: str | None = None, threads: int | None = None, **variant: str | None
-    ) -> Row | None:
+        self, row: ResultRow, *, engine: str | None = None, threads: int | None = None, **variant: str | None
+    ) -> ResultRow | None:
         """Return the row that is the same but for what is named; a key of the variant that is None is to be absent."""
         case = row.result.case
         wanted = {key: value for key, value in {**case.variant, **variant}.items() if value is not None}
@@ -120,27 +120,27 @@ def _key(case: Case) -> Hashable:
     return (case.target, case.path, case.engine, case.threads, frozenset(case.variant.items()))
 
 
-def rate(row: Row) -> float:
+def rate(row: ResultRow) -> float:
     """Return a row's median in bytes per second."""
     return row.summary.median_bytes_per_s or 0.0
 
 
-def rate_text(row: Row) -> str:
+def rate_text(row: ResultRow) -> str:
     """Return a row's median with its unit."""
     return f"{format_rate(rate(row))} GB/s"
 
 
-def ratio(one: Row, other: Row) -> float:
+def ratio(one: ResultRow, other: ResultRow) -> float:
     """Return one median over the other."""
     return rate(one) / (rate(other) or 1.0)
 
 
-def are_apart(one: Row, other: Row) -> bool:
+def are_apart(one: ResultRow, other: ResultRow) -> bool:
     """Return whether the intervals of two rates have no value in common."""
     return not interval(one).overlaps(interval(other))
 
 
-def interval(row: Row) -> Interval:
+def interval(row: ResultRow) -> Interval:
     """Return the interval of a rate, the median alone where there are too few samples for one."""
     return row.summary.ci95 or Interval(rate(row), rate(row))
 
@@ -192,7 +192,7 @@ def numbers(value: Any) -> list[int]:
     return [item for item in found if isinstance(item, int) and not isinstance(item, bool)]
 
 
-def cpus_of(value: Any) -> tuple[int, ...] | None:
+def listed_cpus(value: Any) -> tuple[int, ...] | None:
     """Return the CPUs of a list as the kernel writes it, None where it is none."""
     try:
         return parse_cpu_list(value) if isinstance(value, str) else None

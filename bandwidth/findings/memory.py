@@ -13,7 +13,7 @@ from typing import Any
 
 from bandwidth.analysis.groups import NODE_KEYS, PLACED_SHARE, NodeMatrix, node_matrices
 from bandwidth.ceilings.modules import modules_bytes_per_s
-from bandwidth.findings.evidence import Raised, Row, are_apart, measured, numbers, positive, rate_text, ratio
+from bandwidth.findings.evidence import Raised, ResultRow, are_apart, measured, numbers, positive, rate_text, ratio
 from bandwidth.findings.rules import MACHINE, THEORY, percent, rule
 from bandwidth.results import Record
 from bandwidth.units import format_percent, format_rate, format_size
@@ -272,12 +272,12 @@ _ALIKE = (
 )
 
 
-def _rate_row(matrix: NodeMatrix, cpu: int, memory: int) -> Row | None:
+def _rate_row(matrix: NodeMatrix, cpu: int, memory: int) -> ResultRow | None:
     cell = matrix.cells.get((cpu, memory))
-    return None if cell is None or cell.summary.median_bytes_per_s is None else Row(cell.result, cell.summary)
+    return None if cell is None or cell.summary.median_bytes_per_s is None else ResultRow(cell.result, cell.summary)
 
 
-def _rate_of(pair: tuple[Row, int]) -> float:
+def _rate_of(pair: tuple[ResultRow, int]) -> float:
     return pair[0].summary.median_bytes_per_s or 0.0
 
 

@@ -138,8 +138,8 @@ def machine_of(record: Record, source: str) -> Machine:
         label=plain_name(facts.get(LABEL_FACT)),
         source=source,
         taken_at=moment(record.taken_at),
-        group=group_of(record),
-        figures={measured(one.case): figure for one, figure in known if figure},
+        group=machine_group(record),
+        figures={measured_name(one.case): figure for one, figure in known if figure},
         failed=tuple((one.case.target, one.case.id) for one in record.results if not one.is_verified),
         setup={name: sys.intern(text) for name, text in {**setup_of(record), **_links(record)}.items()},
         findings=tuple(map(_same, examine_facts(facts))),
@@ -161,7 +161,7 @@ def _unfit(record: Record, result: Result) -> str:
     return "its blocks are too few or too far apart to be compared (BW003, BW008, BW045)"
 
 
-def measured(case: Case) -> Measured:
+def measured_name(case: Case) -> Measured:
     """Return a case's name; equal ones are one object, as thousands of records have the same."""
     rest = tuple(sorted((key, str(value)) for key, value in case.variant.items()))
     return _measured(case.id, case.target, case.path, case.engine, case.threads, rest)
@@ -181,14 +181,14 @@ def moment(taken_at: str) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def group_of(record: Record) -> Group:
+def machine_group(record: Record) -> Group:
     """Return the group of a record's machine."""
     processor, sockets = processor_of(record.machine), record.machine.get("sockets")
     return _group(
         processor.name,
         sockets if type(sockets) is int else None,
         tuple(sorted({_gpu_model(gpu) for gpu in record.listed_gpus})),
-        asked_words(record.options) if TARGET in record.options else options_of(record.command),
+        asked_words(record.options) if TARGET in record.options else options_of_command(record.command),
         processor.kind,
         processor.is_model_known,
     )
@@ -199,7 +199,7 @@ def _group(*fields: Any) -> Group:
     return Group(*fields)
 
 
-def options_of(command: Sequence[str]) -> str:
+def options_of_command(command: Sequence[str]) -> str:
     """Return the options of a command line that change what is measured, in one order: `host --kernel copy`.
 
     It is for records that did not keep them as data (planning/saved_options.py).
@@ -259,7 +259,7 @@ def _numbers(values: list[float]) -> str:
 # --- what model a processor is --------------------------------------------------------------------------------------
 
 
-class Processor(NamedTuple):
+class ProcessorModel(NamedTuple):
     """A processor's name, empty without one; what else tells its model where the name does not, in words.
 
     `is_model_known` is false where neither does: such machines may be of any kind.
@@ -270,20 +270,20 @@ class Processor(NamedTuple):
     is_model_known: bool
 
 
-def processor_of(facts: Mapping[str, Any]) -> Processor:
+def processor_of(facts: Mapping[str, Any]) -> ProcessorModel:
     """Return what model a machine's processor is, by its facts."""
     name = plain_name(facts.get("cpu_model"))
     chip, cores = plain_name(facts.get("soc")), _cores(facts)
     if name and not _CORE_DESIGN.search(name):
-        return Processor(name, "", is_model_known=True)
+        return ProcessorModel(name, "", is_model_known=True)
     if name:
-        return Processor(name, ", ".join(filter(None, (chip, cores))), is_model_known=True)
+        return ProcessorModel(name, ", ".join(filter(None, (chip, cores))), is_model_known=True)
     signature = [facts.get(key) for key in ("cpu_vendor", "cpu_family", "cpu_model_number")]
     numbers = _signature(signature)
     is_x86 = str(facts.get("architecture", "")).lower() in _X86
     is_known = bool(chip) or (is_x86 and None not in signature)
     parts = (chip, numbers, plain_name(facts.get("architecture")), cores, _cache(facts))
-    return Processor("", ", ".join(filter(None, parts)), is_known)
+    return ProcessorModel("", ", ".join(filter(None, parts)), is_known)
 
 
 def _signature(parts: list[Any]) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bandwidth.errors import BandwidthError, InterruptError
-from bandwidth.offload.model import Model, Work
-from bandwidth.offload.sources import KERNELS, Asked, Figures, Source
+from bandwidth.offload.model import Model, Workload
+from bandwidth.offload.sources import READING_KERNELS, Asked, Figures, Source
 from bandwidth.vocabulary import HOST, PCIE, PINNED
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Row:
+class Estimate:
     """One size and number of passes by the model; `timed` is the real thing where it was run."""
 
     size_bytes: int
@@ -86,12 +86,12 @@ class ByPasses:
 
 
 @dataclass(frozen=True)
-class Answer:
+class OffloadAnswer:
     """All that is to be said. The first of `by_size` and `by_passes` is the one that was asked for first."""
 
     figures: Figures
     model: Model
-    rows: tuple[Row, ...]
+    rows: tuple[Estimate, ...]
     by_size: tuple[BySize, ...]
     by_passes: tuple[ByPasses, ...]
     assumptions: tuple[str, ...]
@@ -115,27 +115,27 @@ class Line:
 
 def answer(
     figures: Figures,
-    work: Work,
+    work: Workload,
     sizes: Sequence[int],
     passes: Sequence[int],
     *,
     host_memory: str = PINNED,
     timed: Callable[[int, int], Timed] | None = None,
-) -> Answer:
+) -> OffloadAnswer:
     """Return the answer for some sizes in bytes and numbers of passes; `timed` runs one of each in earnest.
 
     Raises BandwidthError for a size or a number of passes below one.
     """
     model = figures.model(work)
 
-    def row(size: int, count: int) -> Row:
+    def row(size: int, count: int) -> Estimate:
         fits = figures.capacity_bytes is None or size <= figures.capacity_bytes * work.devices
         run = None if timed is None else timed(size, count)
-        return Row(size, count, model.host_s(size, count), model.device_s(size, count), fits, run)
+        return Estimate(size, count, model.host_s(size, count), model.device_s(size, count), fits, run)
 
     rows = tuple(row(size, count) for size in sizes for count in passes)
     by_passes = tuple(_by_passes(model, count) for count in passes)
-    return Answer(
+    return OffloadAnswer(
         figures,
         model,
         rows,
@@ -157,14 +157,14 @@ def line(model: Model, passes: int, low_bytes: int, high_bytes: int, points: int
     )
 
 
-def lines(found: Answer) -> list[Line]:
+def lines(found: OffloadAnswer) -> list[Line]:
     """Return a line for each number of passes over the same sizes, which hold all crossings; those first that cross."""
     low, high = _ends(found)
     ordered = sorted(found.by_passes, key=lambda one: one.break_even_bytes is None)
     return [line(found.model, one.passes, low, high) for one in ordered]
 
 
-def telling_line(found: Answer, points: int) -> Line:
+def telling_line(found: OffloadAnswer, points: int) -> Line:
     """Return the line that shows most: the one of the most passes that crosses, around its crossing; else the first."""
     crossing = [one for one in found.by_passes if one.break_even_bytes is not None]
     if not crossing:
@@ -174,7 +174,7 @@ def telling_line(found: Answer, points: int) -> Line:
     return line(found.model, shown.passes, max(centre // _AROUND, 1), centre * _AROUND, points)
 
 
-def _ends(found: Answer) -> tuple[int, int]:
+def _ends(found: OffloadAnswer) -> tuple[int, int]:
     sizes = [one.size_bytes for one in found.by_size]
     sizes += [one.break_even_bytes for one in found.by_passes if one.break_even_bytes is not None]
     return max(min(sizes) // _MARGIN, 1), max(sizes) * _MARGIN
@@ -198,7 +198,7 @@ def _assumptions(figures: Figures, model: Model, host_memory: str) -> tuple[str,
     )
 
 
-def _remarks(figures: Figures, model: Model, rows: Sequence[Row], by_passes: Sequence[ByPasses]) -> Iterator[str]:
+def _remarks(figures: Figures, model: Model, rows: Sequence[Estimate], by_passes: Sequence[ByPasses]) -> Iterator[str]:
     """Yield what the model leaves out and these figures touch."""
     work = model.work
     yield from figures.notes
@@ -215,7 +215,7 @@ def _remarks(figures: Figures, model: Model, rows: Sequence[Row], by_passes: Seq
             yield f"Passes: {one.passes:,}: the device is faster for small data only, as the host's calls take longer."
 
 
-def _moved(work: Work, host_memory: str) -> str:
+def _moved(work: Workload, host_memory: str) -> str:
     into = (
         "The data is on the device already"
         if work.resident
@@ -227,7 +227,7 @@ def _moved(work: Work, host_memory: str) -> str:
     return f"{into}; the result, {share}, comes back once."
 
 
-def _overlapped(work: Work) -> str:
+def _overlapped(work: Workload) -> str:
     if work.overlap:
         return (
             "The first pass works on what has arrived, and the result leaves during the last pass; both directions of"
@@ -236,7 +236,7 @@ def _overlapped(work: Work) -> str:
     return "Nothing overlaps: transfers and passes follow one another."
 
 
-def _divided(work: Work) -> str:
+def _divided(work: Workload) -> str:
     link = "share one link" if work.shared_link else "have a link each, which the host's memory can feed"
     return f"The data is divided evenly among {work.devices} devices that {link}; joining their results is not counted."
 
@@ -282,7 +282,7 @@ def _options(target: str, asked: Asked, budget_s: float) -> MeasureOptions:
         return MeasureOptions(
             target=target, kernels=("h2d", "d2h"), host_memory=(asked.host_memory,), budget_s=budget_s
         )
-    kernels = (asked.kernel or KERNELS[0],)
+    kernels = (asked.kernel or READING_KERNELS[0],)
     if target != HOST:
         return MeasureOptions(target=target, kernels=kernels, budget_s=budget_s)
     return MeasureOptions(
@@ -327,7 +327,7 @@ def expression() -> str:
     return EXPRESSION
 
 
-def with_way_back(work: Work) -> Work:
+def with_way_back(work: Workload) -> Workload:
     """Return the work with the result of the expression: one number, whose way back costs a transfer's latency."""
     from bandwidth.engines.cuda.end_to_end import RESULT_BYTES
 
