@@ -13,7 +13,7 @@ import bandwidth
 PACKAGE = Path(bandwidth.__file__).parent
 # Rooms on one line know nothing of those below. A module that stands alone (units.py) is a room by itself.
 ORDER = (
-    {"collector", "errors", "own_process", "plain_text", "version", "vocabulary"},
+    {"errors", "own_process", "plain_text", "version", "vocabulary"},
     {"units", "statistics", "streams"},
     {"text_files", "cpu_list"},
     {"kernels"},

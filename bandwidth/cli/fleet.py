@@ -15,7 +15,6 @@ from bandwidth.cli.interrupts import one_interrupt
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, UnitOption, option_value
 from bandwidth.cli.output import Output, deliver, emit
 from bandwidth.cli.printing import print_text, say
-from bandwidth.collector import without_collector
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_share
 
@@ -119,12 +118,11 @@ def _judged(
         raise InterruptError("interrupted", "no record had come yet")
     if gathered and not sources:
         raise BandwidthError("no host could be measured", f"{failed[0].host}: {failed[0].reason}")
-    with without_collector():
-        machines, not_read = read_machines(sources or _piped(), sys.stdin)
-        if not sources and not machines and not not_read:
-            raise _nothing_to_judge()
-        found = judge(machines, share, mads, not_read=not_read)
-        _print(found, options, gathered)
+    machines, not_read = read_machines(sources or _piped(), sys.stdin)
+    if not sources and not machines and not not_read:
+        raise _nothing_to_judge()
+    found = judge(machines, share, mads, not_read=not_read)
+    _print(found, options, gathered)
     if interrupted:
         raise InterruptError("interrupted", "the records that came are kept and judged")
     if failed:

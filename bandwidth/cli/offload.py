@@ -27,8 +27,8 @@ from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_percentage, parse_size_bytes
 
 if TYPE_CHECKING:
-    from bandwidth.offload.answer import Answer
-    from bandwidth.offload.model import Work
+    from bandwidth.offload.answer import OffloadAnswer
+    from bandwidth.offload.model import Workload
     from bandwidth.offload.sources import Asked, Figures, Source
 
 FIGURES, WORK, LATENCY = "Where the figures come from", "The work", "What a call costs"
@@ -173,11 +173,10 @@ def offload(
 
 
 def _answer(
-    asked: Asked, work: Work, sizes: list[int], passes: list[int], *, budget_s: float | None, measured: bool
-) -> Answer:
+    asked: Asked, work: Workload, sizes: list[int], passes: list[int], *, budget_s: float | None, measured: bool
+) -> OffloadAnswer:
     """Return the answer; what is missing is measured where there is a budget for it."""
-    from bandwidth.offload.answer import answer
-    from bandwidth.offload.now import check_gpu, end_to_end, with_way_back
+    from bandwidth.offload.answer import answer, check_gpu, end_to_end, with_way_back
 
     if measured:
         check_gpu()  # before seconds are spent on measuring the host
@@ -192,7 +191,7 @@ def _answer(
 
 
 def _figures(asked: Asked, budget_s: float | None) -> Figures:
-    from bandwidth.offload.now import measured_now
+    from bandwidth.offload.answer import measured_now
     from bandwidth.offload.sources import find_figures
 
     if budget_s is None:
@@ -201,9 +200,8 @@ def _figures(asked: Asked, budget_s: float | None) -> Figures:
     return find_figures(asked, partial(measured_now, asked=asked, command=command, budget_s=budget_s))
 
 
-def _print(found: Answer, options: Output, *, measured: bool) -> None:
-    from bandwidth.offload.answer import telling_line
-    from bandwidth.offload.now import expression
+def _print(found: OffloadAnswer, options: Output, *, measured: bool) -> None:
+    from bandwidth.offload.answer import expression, telling_line
     from bandwidth.report.offload import PLOT_COLUMNS, offload_document
 
     # A picture of characters is for a terminal: elsewhere its columns would not stand below each other.
@@ -213,7 +211,7 @@ def _print(found: Answer, options: Output, *, measured: bool) -> None:
     )
 
 
-def _draw(found: Answer, path: Path, unit: str) -> None:
+def _draw(found: OffloadAnswer, path: Path, unit: str) -> None:
     from bandwidth.offload.answer import lines
     from bandwidth.report.figures.drawing import draw
     from bandwidth.report.offload import offload_figure
@@ -239,7 +237,7 @@ def _check_figure(path: Path | None) -> None:
     check_writable(path)
 
 
-def _check_measured(measured: bool, work: Work) -> None:
+def _check_measured(measured: bool, work: Workload) -> None:
     """Raise UsageError for work that the expression does not do."""
     if measured and (work.overlap or work.devices > 1 or work.result_bytes or work.result_share):
         raise UsageError(
@@ -248,15 +246,15 @@ def _check_measured(measured: bool, work: Work) -> None:
         )
 
 
-def _work(result: str, *, overlap: bool, resident: bool, devices: int, shared_link: bool) -> Work:
-    from bandwidth.offload.model import Work
+def _work(result: str, *, overlap: bool, resident: bool, devices: int, shared_link: bool) -> Workload:
+    from bandwidth.offload.model import Workload
 
     if devices < 1:
         raise UsageError(f"--devices {devices} is not possible", "give 1 or more")
     if shared_link and devices == 1:
         raise UsageError("--shared-link is of several devices", "give --devices N too")
     size, share = _result(result)
-    return Work(size, share, overlap, resident, devices, shared_link)
+    return Workload(size, share, overlap, resident, devices, shared_link)
 
 
 def _result(text: str) -> tuple[int, float]:

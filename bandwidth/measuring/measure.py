@@ -11,7 +11,6 @@ from typing import Any
 
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.ceilings.link import with_link_theories
-from bandwidth.collector import without_collector
 from bandwidth.engines.host.workers import worker_threads
 from bandwidth.engines.interface import Engine, Telemetry
 from bandwidth.engines.registry import ENGINES, make_engines
@@ -24,6 +23,7 @@ from bandwidth.machine.nvml import NvmlLook, read_gpu_conditions
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.run import Measurement, Outcome, Progress
+from bandwidth.own_process import without_collector
 from bandwidth.planning.cases import Plan, Stage, Surroundings
 from bandwidth.planning.options import CallOptions, MeasureOptions, called_with, options_to_json
 from bandwidth.planning.preparation import Preparation, prepare

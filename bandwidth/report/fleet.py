@@ -8,8 +8,7 @@ from typing import Any
 
 from bandwidth.fleet.gathering import Gathered
 from bandwidth.fleet.judging import Deviation, Flagged, Fleet, GroupTarget, JudgedGroup, Verdict
-from bandwidth.fleet.machines import Group, Machine, Measured
-from bandwidth.fleet.processors import UNNAMED
+from bandwidth.fleet.machines import UNNAMED, Group, Machine, Measured
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures.data import Figure, Strip, StripRow
 from bandwidth.report.labels import UNKNOWN, format_ns, thread_words

@@ -14,7 +14,7 @@ from bandwidth.cli import app
 from bandwidth.engines.cuda import transfers
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
-from bandwidth.offload import now
+from bandwidth.offload import answer
 from bandwidth.offload.sources import Source
 from bandwidth.results.files import save
 
@@ -199,9 +199,9 @@ def test_what_is_missing_is_measured_with_measure(run, saved, monkeypatch):
 
     def measured_now(target, **_):
         targets.append(target)
-        return Source(now.THIS_MACHINE, saved.record, "measured")
+        return Source(answer.THIS_MACHINE, saved.record, "measured")
 
-    monkeypatch.setattr(now, "measured_now", measured_now)
+    monkeypatch.setattr(answer, "measured_now", measured_now)
     found = json.loads(run("--measure", "--host", "90GB/s", "--json").out)
     assert targets == ["device", "pcie"]
     assert found["sources"]["device"] == {"kind": "measured", "text": "this machine, now: read, device:0"}
@@ -232,7 +232,7 @@ def test_measured_times_stand_beside_the_models_with_its_error(run, monkeypatch)
             PinnedMemoryPointer=lambda memory, _: memory,
         ),
     )
-    monkeypatch.setattr(now, "check_gpu", lambda: None)
+    monkeypatch.setattr(answer, "check_gpu", lambda: None)
     monkeypatch.setattr(transfers, "load_cupy", lambda: module)
     monkeypatch.setattr(transfers, "devices", lambda *_, **__: ())
     arguments = (*GIVEN, "--measured", "--size", "1MB,2MB", "--passes", "2")

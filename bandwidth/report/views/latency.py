@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.curves import LoadCurve, LoadPoint, SizeCurve, SizePoint
-from bandwidth.analysis.plateaus import Plateau, plateaus
+from bandwidth.analysis.curves import LoadCurve, LoadPoint, Plateau, SizeCurve, SizePoint, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Curves, Figure, Series
 from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, line_figures

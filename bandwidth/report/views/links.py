@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bandwidth.analysis.curves import SizeCurve
+from bandwidth.analysis.curves import SizeCurve, transfer_fit
 from bandwidth.analysis.groups import grouped
-from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.ceilings.link import link_peak
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Figure

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.groups import NODE_KEYS, has_figure
-from bandwidth.analysis.matrices import NodeCell, NodeMatrix, placement
+from bandwidth.analysis.groups import NODE_KEYS, NodeCell, NodeMatrix, has_figure, placement
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Figure, Heatmap, file_name
 from bandwidth.report.figures.parts import caption, rate_value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bandwidth.analysis.matrices import PeerMatrix
+from bandwidth.analysis.groups import PeerMatrix
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Figure, Heatmap, file_name
 from bandwidth.report.figures.parts import caption, rate_value

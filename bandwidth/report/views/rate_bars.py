@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bandwidth.analysis.groups import grouped
-from bandwidth.analysis.matrices import is_between_gpus
+from bandwidth.analysis.groups import grouped, is_between_gpus
 from bandwidth.report.figures.data import Bar, Bars, Figure
 from bandwidth.report.figures.parts import INTERVALS, MOST_NAMED, caption
 from bandwidth.report.figures.thinning import first_bars

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.curves import MEMORY, SizeCurve, SizePoint
+from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, SizePoint, plateaus
 from bandwidth.analysis.groups import grouped
-from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import Curves, Figure, Mark, Series
 from bandwidth.report.figures.parts import INTERVALS, caption, line_figures, rate_point, theory_marks
