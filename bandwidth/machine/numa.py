@@ -119,7 +119,6 @@ def _numbers(numbers: Iterable[int]) -> Json | None:
 # --- sockets --------------------------------------------------------------------------------------------------------
 
 _PACKAGES = "/sys/devices/system"
-_NODES = "/sys/devices/system/node"
 _X86 = ("x86_64", "amd64", "i386", "i486", "i586", "i686")
 
 
@@ -158,7 +157,7 @@ def sockets_of(reader: Reader, packages: Mapping[int, int], nodes: Sequence[Numa
     if node_count > 1:
         taken = min(node_count, count)
         by_node = node_of if node_count == taken else None
-        return _assigned(taken, packages, by_node, f"{_NODES}: {node_count} nodes, {count} packages", DERIVED)
+        return _assigned(taken, packages, by_node, f"{_NODE_FOLDER}: {node_count} nodes, {count} packages", DERIVED)
     what = "a virtual machine" if is_virtual else "one NUMA node"
     return _assigned(1, packages, None, f"one socket for {what}; the kernel counts {count} packages", ASSUMED)
 
