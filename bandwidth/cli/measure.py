@@ -80,7 +80,7 @@ def measure(
     bandwidth measure device --device all
     """
     from bandwidth.measuring.measure import prepare
-    from bandwidth.report.plan import plan_document
+    from bandwidth.report.measurement import plan_document
     from bandwidth.text_files import check_writable
 
     options = Output.checked(format_name, as_json, output, unit, quiet)

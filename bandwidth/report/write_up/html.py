@@ -14,8 +14,7 @@ from bandwidth.report.document import Document, Table
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.figures.style import GRID, INK
 from bandwidth.report.formats import render
-from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
-from bandwidth.report.write_up.form import Form
+from bandwidth.report.write_up.content import Block, Form, Items, Section, WriteUp
 
 _STYLE = """\
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --paper: #ffffff; --grid: #d4d8dd; --band: #f6f8fa; }

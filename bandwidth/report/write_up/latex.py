@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from bandwidth.report.document import Document, Table
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.formats import render
-from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
-from bandwidth.report.write_up.form import Form
+from bandwidth.report.write_up.content import Block, Form, Items, Section, WriteUp
 
 _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage{iftex}
