@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
-from bandwidth.cli.output import FORMAT_NAMES
 from bandwidth.planning.option import option_list as option_list
 from bandwidth.planning.option import option_value as option_value
+from bandwidth.report.formats import FORMATS
 
 # The panels of --help that these options stand in.
 PRINTED = "What is printed and kept"
 MACHINE = "What the machine has"
 
 MEMORY_VARIABLE = "BANDWIDTH_MEMORY"
+_FORMATS = tuple(FORMATS)
 
 
 def expanded(path: Path | None) -> Path | None:
@@ -37,7 +38,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help=f"Print as {', '.join(FORMAT_NAMES[:-1])} or {FORMAT_NAMES[-1]}.",
+        help=f"Print as {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.",
         rich_help_panel=PRINTED,
     ),
 ]

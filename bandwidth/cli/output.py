@@ -11,13 +11,11 @@ from bandwidth.cli.printing import print_text, say
 from bandwidth.cli.terminal import shows_blocks, text_width
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.plain_text import visible
+from bandwidth.report.formats import FORMATS
 from bandwidth.units import DEFAULT_RATE_UNIT, canonical_rate_unit
 
 if TYPE_CHECKING:
     from bandwidth.report import Document
-
-# Named here too, so that `--help` and a check need not import the renderers; a test holds the two lists together.
-FORMAT_NAMES = ("table", "markdown", "csv", "json", "latex", "html")
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class Output:
     def checked(format_name: str, as_json: bool, path: Path | None, unit: str, quiet: bool) -> Output:
         """Return the options as given on the command line, or raise UsageError."""
         name = format_name.lower()
-        if name not in FORMAT_NAMES:
-            raise UsageError(f"--format {format_name!a} is not known", f"choose from {', '.join(FORMAT_NAMES)}")
+        if name not in FORMATS:
+            raise UsageError(f"--format {format_name!a} is not known", f"choose from {', '.join(FORMATS)}")
         if as_json and name not in ("table", "json"):
             raise UsageError(f"--json and --format {name} do not go together", "give one of the two")
         try:
