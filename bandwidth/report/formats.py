@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 from bandwidth.plain_text import one_line, visible
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.markup import as_html, as_latex, joined
+from bandwidth.report.markup import as_html, as_latex, paragraphs
 
 # Backslashes stand before what CommonMark and older readers alike take literally then; markup needs entities.
 _MARKDOWN_MARKS = str.maketrans(
@@ -74,7 +74,7 @@ def _as_table(document: Document, width: int = DEFAULT_WIDTH, *, blocks: bool = 
     texts = _text_tables(tables, width, blocks=blocks)
     parts = [texts.pop(0) if isinstance(part, Table) else _wrapped(part, width) for part in document.blocks]
     remarks = "\n".join(_wrapped(remark, width) for remark in document.remarks)
-    return joined([*parts, *([remarks] if remarks else [])])
+    return paragraphs([*parts, *([remarks] if remarks else [])])
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -189,7 +189,7 @@ def _wrapped_cell(cell: str, wrap_at: int | None) -> str:
 
 def _as_markdown(document: Document) -> str:
     blocks = [_markdown_table(block) if isinstance(block, Table) else _markdown(block) for block in document.blocks]
-    return joined([*blocks, *(f"- {_markdown(remark)}" for remark in document.remarks)])
+    return paragraphs([*blocks, *(f"- {_markdown(remark)}" for remark in document.remarks)])
 
 
 def _markdown_table(table: Table) -> str:

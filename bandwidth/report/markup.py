@@ -23,7 +23,7 @@ _IN_CELLS = str.maketrans({**_LATEX_SPECIALS, "^": r"\^{}"})
 AROUND_ROWS = {"html": ("<tbody>\n", "</tbody>"), "latex": ("\\midrule\n", "\\bottomrule")}
 
 
-def joined(blocks: Sequence[str]) -> str:
+def paragraphs(blocks: Sequence[str]) -> str:
     """Join blocks with an empty line between them."""
     return "\n\n".join(blocks) + "\n"
 
@@ -50,7 +50,7 @@ def _aligned(text: str, column: Column, width: int) -> str:
 def as_html(document: Document) -> str:
     """Return the tables and paragraphs of a document, without a page around them."""
     blocks = [html_table(block) if isinstance(block, Table) else _paragraph(block) for block in document.blocks]
-    return joined([*blocks, *map(_paragraph, document.remarks)])
+    return paragraphs([*blocks, *map(_paragraph, document.remarks)])
 
 
 def html_table(table: Table, *, in_page: bool = False) -> str:
@@ -90,7 +90,7 @@ def _paragraph(text: str) -> str:
 def as_latex(document: Document) -> str:
     """Return the tables and paragraphs of a document, without a preamble."""
     blocks = [latex_table(block) if isinstance(block, Table) else latex_escaped(block) for block in document.blocks]
-    return joined([*blocks, *map(latex_escaped, document.remarks)])
+    return paragraphs([*blocks, *map(latex_escaped, document.remarks)])
 
 
 def latex_escaped(text: str) -> str:

@@ -14,8 +14,8 @@ from bandwidth.report.labels import (
     format_ns,
     rate_cell,
     setting_words,
-    stores_of,
-    thread_words,
+    stores_in_words,
+    threads_in_words,
 )
 from bandwidth.report.views import VIEWS
 from bandwidth.report.views.gpus import counted_sizes
@@ -102,7 +102,7 @@ def _counted(shown: Shown) -> list[str]:
     for result in results:
         if "sweep_point" not in result.case.variant and result.case.target == HOST:
             by_size.setdefault(format_size(result.case.working_set_bytes), []).append(result.case.threads)
-    lines += [f"Working set: {size} with {thread_words(threads)}." for size, threads in by_size.items()]
+    lines += [f"Working set: {size} with {threads_in_words(threads)}." for size, threads in by_size.items()]
     return [*lines, *counted_sizes(shown), *_size_checks(shown)]
 
 
@@ -122,8 +122,8 @@ def _size_checks(shown: Shown) -> list[str]:
 
 def _short_words(result: Result) -> str:
     case = result.case
-    how = ", ".join([case.engine, *([stores_of(case)] if "stores" in case.variant else [])])
-    where = f"with {thread_words([case.threads])}" if case.target == HOST else f"on {setting_words([case])}"
+    how = ", ".join([case.engine, *([stores_in_words(case)] if "stores" in case.variant else [])])
+    where = f"with {threads_in_words([case.threads])}" if case.target == HOST else f"on {setting_words([case])}"
     return f"{case.path} ({how}) {where}"
 
 

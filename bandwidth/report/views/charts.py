@@ -26,7 +26,7 @@ from bandwidth.report.figures.data import (
     thinned,
     widest_rows,
 )
-from bandwidth.report.labels import case_words, place, rate_cells, setting_words, stores_of, variant_words
+from bandwidth.report.labels import case_words, place, rate_cells, setting_words, stores_in_words, variant_words
 from bandwidth.report.views.gpus import PCIE
 from bandwidth.report.views.matrices import matrix_words
 from bandwidth.report.views.shown import Shown
@@ -83,7 +83,7 @@ def _panel_words(case: Case) -> str:
 
 def _bar(result: Result, engines: Sequence[str], unit: str) -> Bar:
     case, summary, factor = result.case, summarise(result), rate_unit_factor(unit)
-    stores = [stores_of(case)] if "stores" in case.variant else []
+    stores = [stores_in_words(case)] if "stores" in case.variant else []
     interval, theory = summary.ci95, result.theory_bytes_per_s
     return Bar(
         label=", ".join([case.path, case.engine, *stores]),

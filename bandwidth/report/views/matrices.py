@@ -15,7 +15,7 @@ from bandwidth.report.labels import (
     path_of,
     place,
     rate_cell,
-    thread_words,
+    threads_in_words,
     variant_words,
 )
 from bandwidth.report.views.shown import Shown
@@ -40,7 +40,12 @@ def node_figures(shown: Shown) -> list[Figure]:
 def matrix_words(matrix: NodeMatrix) -> str:
     """Return what a matrix is of: `read, native, 4 threads`."""
     case = matrix.case
-    parts = [path_of(case), case.engine, *variant_words(case.variant, *NODE_KEYS), thread_words(matrix.thread_counts)]
+    parts = [
+        path_of(case),
+        case.engine,
+        *variant_words(case.variant, *NODE_KEYS),
+        threads_in_words(matrix.thread_counts),
+    ]
     return ", ".join(parts)
 
 

@@ -13,8 +13,8 @@ from bandwidth.report.labels import (
     rate_cell,
     rate_cells,
     rate_columns,
-    stores_of,
-    thread_words,
+    stores_in_words,
+    threads_in_words,
     variant_words,
 )
 from bandwidth.report.views.shown import Shown
@@ -75,7 +75,7 @@ def table_key(case: Case) -> Hashable:
 
 def table_words(case: Case) -> str:
     """Return what the cases of one table have in common in words: `2 threads, efficiency cores`."""
-    return ", ".join([thread_words([case.threads]), *variant_words(case.variant, "stores")])
+    return ", ".join([threads_in_words([case.threads]), *variant_words(case.variant, "stores")])
 
 
 def _of_the_host(shown: Shown) -> list[Result]:
@@ -98,7 +98,7 @@ def _rate_table(results: Sequence[Result], unit: str, *, with_stores: bool) -> T
         (
             result.case.path,
             result.case.engine,
-            *([stores_of(result.case)] if with_stores else []),
+            *([stores_in_words(result.case)] if with_stores else []),
             *rate_cells(result, unit),
         )
         for result in sorted(results, key=lambda result: place(result.case))
@@ -110,7 +110,7 @@ def _row_of_all(result: Result, unit: str) -> tuple[str, ...]:
     case = result.case
     median, interval, best, theory, share, count = rate_cells(result, unit)
     path = ", ".join([case.path, *variant_words(case.variant, "stores")])
-    return (str(case.threads), path, case.engine, stores_of(case), theory, median, interval, best, share, count)
+    return (str(case.threads), path, case.engine, stores_in_words(case), theory, median, interval, best, share, count)
 
 
 def _group_place(case: Case) -> tuple[int, int]:
@@ -136,7 +136,9 @@ def _mix_table(mixed: Sequence[Result], shown: Shown) -> Table:
         if result.case.engine in engines and table_key(result.case) == group and _ratio_of(result.case)
     ]
     ordered = sorted([*beside, *mixed], key=lambda result: _mix_place(result.case))
-    rows = tuple((_ratio_of(result.case), stores_of(result.case), *rate_cells(result, unit)) for result in ordered)
+    rows = tuple(
+        (_ratio_of(result.case), stores_in_words(result.case), *rate_cells(result, unit)) for result in ordered
+    )
     columns = (Column("reads:writes"), Column("stores"), *rate_columns(unit))
     return Table(columns, rows, f"Reads to writes, {table_words(mixed[0].case)}")
 
@@ -176,5 +178,5 @@ def _zeros_row(pair: ZerosPair, unit: str) -> tuple[str, ...]:
     case = pair.zeros.case
     other = UNKNOWN if pair.other is None else rate_cell(summarise(pair.other), unit)
     ratio = UNKNOWN if pair.ratio is None else f"{pair.ratio:.2f}"
-    start = (case.path, case.engine, stores_of(case), str(case.threads))
+    start = (case.path, case.engine, stores_in_words(case), str(case.threads))
     return (*start, rate_cell(summarise(pair.zeros), unit), other, ratio)

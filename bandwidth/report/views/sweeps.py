@@ -28,8 +28,8 @@ from bandwidth.report.labels import (
     rate_cell,
     rate_interval,
     setting_words,
-    stores_of,
-    thread_words,
+    stores_in_words,
+    threads_in_words,
     variant_words,
 )
 from bandwidth.report.views.shown import Shown
@@ -163,7 +163,7 @@ def _plateau_table(curves: Sequence[SizeCurve], unit: str) -> Table:
 
 def _start(case: Case) -> tuple[str, ...]:
     path = ", ".join([path_of(case), *variant_words(case.variant, *_IN_COLUMNS)])
-    return (path, case.engine, stores_of(case), str(case.threads))
+    return (path, case.engine, stores_in_words(case), str(case.threads))
 
 
 def _plateau_cell(plateau: Plateau | None, unit: str) -> str:
@@ -184,7 +184,7 @@ def _caches_line(curve: SizeCurve) -> str:
         if plateau.size_bytes is not None
     ]
     cores = variant_words({key: value for key, value in curve.case.variant.items() if key == "cores"})
-    whose = ", ".join([thread_words([curve.case.threads]), *cores])
+    whose = ", ".join([threads_in_words([curve.case.threads]), *cores])
     return f"Caches, {whose}: {', '.join(held)} in all." if held else ""
 
 
@@ -204,7 +204,7 @@ def thread_figures(shown: Shown) -> list[Figure]:
     ring = f"knee: the fewest threads that reach {format_percent(KNEE_SHARE)} of the curve's best"
     axes = Curves("threads", unit, (), levels=theory_marks(results, unit), ring_label=ring)
     text = caption(shown.record, results, "Median rate from memory by number of threads.", INTERVALS)
-    return line_figures(series, axes, "Rate by threads", text, lambda x: thread_words([int(x)]), "by-threads")
+    return line_figures(series, axes, "Rate by threads", text, lambda x: threads_in_words([int(x)]), "by-threads")
 
 
 def _thread_curves(shown: Shown) -> list[ThreadCurve]:
@@ -233,10 +233,10 @@ def _thread_cells(point: ThreadPoint, unit: str) -> tuple[str, ...]:
 def _knee_line(curve: ThreadCurve) -> str:
     count = _knee_before_the_end(curve)
     if count is None:
-        return f"No knee: the rate still rises at {thread_words([curve.case.threads])}, the most that ran."
+        return f"No knee: the rate still rises at {threads_in_words([curve.case.threads])}, the most that ran."
     share = next(point.share_of_best for point in curve.points if point.result.case.threads == count)
     limit, reached = format_percent(KNEE_SHARE), format_percent(share or 0.0)
-    return f"Knee: {thread_words([count])}, the fewest that reach {limit} of the best rate: {reached}."
+    return f"Knee: {threads_in_words([count])}, the fewest that reach {limit} of the best rate: {reached}."
 
 
 def _knee_before_the_end(curve: ThreadCurve) -> int | None:
