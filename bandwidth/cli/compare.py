@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
+from bandwidth.cli.options import PrintOptions, SpecsOption, with_groups
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.specs_option import use_specs
 from bandwidth.errors import UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
     from bandwidth.comparison.sides import Side
@@ -20,10 +19,12 @@ if TYPE_CHECKING:
 RECORD_SUFFIX = ".json"
 
 
+@with_groups
 def compare(
     sources: Annotated[
         list[str], typer.Argument(metavar="RECORD|SPEC", help="Saved records, and SPECs such as H200 beside them.")
     ],
+    *,
     reference: Annotated[
         str | None,
         typer.Option(metavar="RECORD|SPEC", help="What the others are divided by; default: the first."),
@@ -35,11 +36,7 @@ def compare(
         bool, typer.Option("--reference-set", help="Put records beside published figures of the same path.")
     ] = False,
     specs_folder: SpecsOption = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
+    printing: PrintOptions,
 ) -> None:
     """Records side by side, matched by id, each against a reference.
 
@@ -52,7 +49,7 @@ def compare(
     from bandwidth.comparison.sides import side_by_side
     from bandwidth.report.comparison.side_by_side import comparison_document
 
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     use_specs(specs_folder)
     if reference_set:
         if reference is not None or show_all:

@@ -20,8 +20,7 @@ from bandwidth.cli.options import (
     UnitOption,
     option_value,
 )
-from bandwidth.cli.output import Output, emit
-from bandwidth.cli.printing import say
+from bandwidth.cli.output import Output, emit, say
 from bandwidth.cli.specs_option import complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
@@ -132,7 +131,7 @@ class _Failures:
 
 def _print(peaks: Iterator[Peak], view: TheoryView, options: Output, failures: _Failures, *, keep_going: bool) -> None:
     """Print the peaks, a long list as it is read; without `keep_going` none from the first SPEC on that failed."""
-    from bandwidth.cli.streaming import emit_streamed, in_pieces
+    from bandwidth.cli.output import emit_streamed, in_pieces
     from bandwidth.report.theory import theory_document
 
     first, later = in_pieces(_row(peak, view) for peak in peaks)

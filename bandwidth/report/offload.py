@@ -9,8 +9,7 @@ from typing import Any
 from bandwidth.offload import sources
 from bandwidth.offload.answer import ByPasses, BySize, Estimate, Line, OffloadAnswer
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series
-from bandwidth.report.figures.parts import series_description
+from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series, series_description
 from bandwidth.units import (
     DEFAULT_RATE_UNIT,
     format_decimal,

@@ -14,12 +14,11 @@ from typing import Any
 
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.formats import render
+from bandwidth.report.markup import AROUND_ROWS
 
 _GAP = "  "
 _text = json.encoder.encode_basestring_ascii
 _RULE = re.compile(r"-+(?:  -+)*")
-# Between what of a rendered table the rows stand.
-_AROUND_ROWS = {"html": ("<tbody>\n", "</tbody>"), "latex": ("\\midrule\n", "\\bottomrule")}
 
 
 def streamed(pieces: Iterable[Document], format_name: str, width: int, *, blocks: bool = False) -> Iterator[str]:
@@ -55,8 +54,8 @@ class _Split:
 
     @classmethod
     def of(cls, text: str, format_name: str) -> _Split:
-        if format_name in _AROUND_ROWS:
-            above, below = _AROUND_ROWS[format_name]
+        if format_name in AROUND_ROWS:
+            above, below = AROUND_ROWS[format_name]
             start, end = text.index(above) + len(above), text.rindex(below)
             return cls(text[:start], text[start:end], text[end:])
         lines = text.splitlines(keepends=True)

@@ -17,8 +17,8 @@ import pytest
 
 from bandwidth import __version__
 from bandwidth.cli import app
-from bandwidth.cli.output import FORMAT_NAMES
 from bandwidth.findings import explanations
+from bandwidth.report import FORMATS
 
 FOUR_CHANNELS = """\
                       rate   width       units  peak GB/s
@@ -186,7 +186,7 @@ def _peaks(text, format_name):
     return [(row[0], row[4]) for row in rows if row[0] in SEVERAL]
 
 
-@pytest.mark.parametrize("format_name", FORMAT_NAMES)
+@pytest.mark.parametrize("format_name", FORMATS)
 def test_every_format_reads_back_to_the_same_numbers(run, format_name):
     ran = run("theory", *SEVERAL, "--format", format_name)
     assert (ran.code, ran.err) == (0, "")

@@ -21,7 +21,7 @@ from bandwidth.report.labels import (
     format_ns,
     path_of,
     place,
-    stores_of,
+    stores_in_words,
     target_words,
     variant_words,
 )
@@ -344,5 +344,5 @@ def _start(row: ComparedRow, *, with_stores: bool, with_threads: bool) -> tuple[
     words = variant_words(row.case.variant, "stores", "sweep_point")
     size = [format_size(row.case.working_set_bytes)] if row.is_detail else []
     path = ", ".join([path_of(row.case), *words, *size, *([row.level] if row.level else [])])
-    stores = [one_line(stores_of(row.case))] if with_stores else []
+    stores = [one_line(stores_in_words(row.case))] if with_stores else []
     return (one_line(path), one_line(row.case.engine), *stores, *([str(row.case.threads)] if with_threads else []))

@@ -12,8 +12,7 @@ import psutil
 import pytest
 
 from bandwidth.catalog import Catalog, use_catalog
-from bandwidth.cli.app import run
-from bandwidth.cli.surroundings import line_of
+from bandwidth.cli.app import line_of, run
 from bandwidth.machine.reader import SystemReader
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="paths and limits are other things there")

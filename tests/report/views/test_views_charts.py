@@ -8,7 +8,7 @@ import pytest
 
 from bandwidth.kernels import KERNELS
 from bandwidth.report.figures.data import STRIP_HIGH, Bars, Curves, Heatmap, Roofline, Strip
-from bandwidth.report.views.roofline import operations
+from bandwidth.report.views.charts import operations
 from bandwidth.report.write_up.content import make_write_up
 from bandwidth.results.files import load
 

@@ -12,7 +12,7 @@ import pytest
 from counted_calls import calls_of
 
 from bandwidth.cli import app
-from bandwidth.cli.streaming import FIRST_PIECE, LATER_PIECES, in_pieces
+from bandwidth.cli.output import FIRST_PIECE, LATER_PIECES, in_pieces
 
 LONG = FIRST_PIECE + 2 * LATER_PIECES + 10
 

@@ -1,14 +1,33 @@
-"""Rates of the host over the size of the data: tables with bars, the plateau of each level, and curves."""
+"""Rates over the size of the data and over the number of threads: tables with bars, plateaus and knees, and curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, SizePoint, plateaus
+from bandwidth.analysis.curves import (
+    KNEE_SHARE,
+    MEMORY,
+    Plateau,
+    SizeCurve,
+    SizePoint,
+    ThreadCurve,
+    ThreadPoint,
+    knee,
+    plateaus,
+)
 from bandwidth.analysis.groups import grouped
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Curves, Figure, Mark, Series
-from bandwidth.report.figures.parts import INTERVALS, caption, line_figures, rate_point, theory_marks
+from bandwidth.report.figures.data import (
+    INTERVALS,
+    Curves,
+    Figure,
+    Mark,
+    Series,
+    caption,
+    line_figures,
+    rate_point,
+    theory_marks,
+)
 from bandwidth.report.labels import (
     UNKNOWN,
     case_words,
@@ -18,20 +37,20 @@ from bandwidth.report.labels import (
     rate_cell,
     rate_interval,
     setting_words,
-    stores_of,
-    thread_words,
+    stores_in_words,
+    threads_in_words,
     variant_words,
 )
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case
-from bandwidth.units import format_size
+from bandwidth.units import format_percent, format_size
 from bandwidth.vocabulary import HOST
 
 # What a row of plateaus has a column for, or is made of.
 _IN_COLUMNS = ("stores", "sweep_point")
 
 
-def blocks(shown: Shown) -> list[Table | str]:
+def host_size_blocks(shown: Shown) -> list[Table | str]:
     """Return a table for each curve, the plateaus of all of them, and what the caches hold."""
     curves = _of_the_host(shown)
     if not curves:
@@ -40,7 +59,7 @@ def blocks(shown: Shown) -> list[Table | str]:
     return [*tables, _plateau_table(curves, shown.unit), *_caches(curves)]
 
 
-def figures(shown: Shown) -> list[Figure]:
+def host_size_figures(shown: Shown) -> list[Figure]:
     """Return the rate over the size, a figure for each number of threads: their caches differ."""
     return size_figures(_of_the_host(shown), shown)
 
@@ -48,25 +67,25 @@ def figures(shown: Shown) -> list[Figure]:
 def _of_the_host(shown: Shown) -> list[SizeCurve]:
     """Return the curves in the order of the tables."""
     curves = [curve for curve in shown.size_curves if not curve.case.is_latency and curve.case.target == HOST]
-    return in_order(curves)
+    return curves_in_order(curves)
 
 
 # --- for every curve over sizes -------------------------------------------------------------------------------------
 
 
-def in_order(curves: Sequence[SizeCurve]) -> list[SizeCurve]:
+def curves_in_order(curves: Sequence[SizeCurve]) -> list[SizeCurve]:
     """Return curves with the most threads first, then by path, engine and stores."""
     return sorted(curves, key=lambda curve: (-curve.case.threads, place(curve.case)))
 
 
 def size_figures(curves: Sequence[SizeCurve], shown: Shown) -> list[Figure]:
     """Return the rates of some curves over the size of all data, a figure for each target and number of threads."""
-    groups = grouped(in_order(curves), lambda curve: (curve.case.target, curve.case.threads))
+    groups = grouped(curves_in_order(curves), lambda curve: (curve.case.target, curve.case.threads))
     what = "Median rate by the size of all data together."
     return [
         figure
         for group in groups
-        for figure in curve_figures(group, shown, _title(group[0].case), what, "data", cache_marks(group[0]))
+        for figure in curve_figures(group, shown, _size_title(group[0].case), what, "data", cache_marks(group[0]))
     ]
 
 
@@ -74,7 +93,7 @@ def curve_figures(
     curves: Sequence[SizeCurve], shown: Shown, title: str, what: str, x_label: str, across: tuple[Mark, ...] = ()
 ) -> list[Figure]:
     """Return curves of rates in one figure, in several where they are more than one tells apart."""
-    series = [one for curve in curves if (one := _series(curve, shown.unit)).points]
+    series = [one for curve in curves if (one := _size_series(curve, shown.unit)).points]
     results = [point.result for curve in curves for point in curve.points]
     axes = Curves(x_label, shown.unit, (), across, theory_marks(results, shown.unit), x_sizes=True)
     return line_figures(series, axes, title, caption(shown.record, results, what, INTERVALS), format_size)
@@ -127,12 +146,12 @@ def level_words(point: SizePoint) -> str:
     return f"past {max(caches)}" if caches else UNKNOWN
 
 
-def _series(curve: SizeCurve, unit: str) -> Series:
+def _size_series(curve: SizeCurve, unit: str) -> Series:
     points = [point for one in curve.points if (point := rate_point(one.size_bytes, one.summary, unit)) is not None]
     return Series(case_words(curve.case, "sweep_point", threads=False), tuple(points))
 
 
-def _title(case: Case) -> str:
+def _size_title(case: Case) -> str:
     return f"Rate by size, {setting_words([case])}"
 
 
@@ -153,7 +172,7 @@ def _plateau_table(curves: Sequence[SizeCurve], unit: str) -> Table:
 
 def _start(case: Case) -> tuple[str, ...]:
     path = ", ".join([path_of(case), *variant_words(case.variant, *_IN_COLUMNS)])
-    return (path, case.engine, stores_of(case), str(case.threads))
+    return (path, case.engine, stores_in_words(case), str(case.threads))
 
 
 def _plateau_cell(plateau: Plateau | None, unit: str) -> str:
@@ -174,5 +193,71 @@ def _caches_line(curve: SizeCurve) -> str:
         if plateau.size_bytes is not None
     ]
     cores = variant_words({key: value for key, value in curve.case.variant.items() if key == "cores"})
-    whose = ", ".join([thread_words([curve.case.threads]), *cores])
+    whose = ", ".join([threads_in_words([curve.case.threads]), *cores])
     return f"Caches, {whose}: {', '.join(held)} in all." if held else ""
+
+
+# --- over the number of threads -------------------------------------------------------------------------------------
+
+
+def thread_blocks(shown: Shown) -> list[Table | str]:
+    """Return for each curve its table, and a line that names the knee."""
+    return [block for curve in _thread_curves(shown) for block in (_thread_table(curve, shown.unit), _knee_line(curve))]
+
+
+def thread_figures(shown: Shown) -> list[Figure]:
+    """Return the rate over the number of threads, with the knee of each curve ringed."""
+    curves, unit = _thread_curves(shown), shown.unit
+    results = [point.result for curve in curves for point in curve.points]
+    series = [one for curve in curves if (one := _thread_series(curve, unit)).points]
+    ring = f"knee: the fewest threads that reach {format_percent(KNEE_SHARE)} of the curve's best"
+    axes = Curves("threads", unit, (), levels=theory_marks(results, unit), ring_label=ring)
+    text = caption(shown.record, results, "Median rate from memory by number of threads.", INTERVALS)
+    return line_figures(series, axes, "Rate by threads", text, lambda x: threads_in_words([int(x)]), "by-threads")
+
+
+def _thread_curves(shown: Shown) -> list[ThreadCurve]:
+    return sorted(shown.thread_curves, key=lambda curve: place(curve.case))
+
+
+def _thread_table(curve: ThreadCurve, unit: str) -> Table:
+    headers = ("threads", unit, "of best", "per thread")
+    count = _knee_before_the_end(curve)
+    marks = () if count is None else (Column(""),)
+    rows = tuple(
+        (*_thread_cells(point, unit), *("knee" if point.result.case.threads == count else "" for _ in marks))
+        for point in curve.points
+    )
+    bars = tuple(point.summary.median_bytes_per_s for point in curve.points)
+    columns = (*(Column(header, "right") for header in headers), *marks)
+    return Table(columns, rows, f"By threads: {case_words(curve.case, threads=False)}", bars)
+
+
+def _thread_cells(point: ThreadPoint, unit: str) -> tuple[str, ...]:
+    share = UNKNOWN if point.share_of_best is None else format_percent(point.share_of_best)
+    per_thread = known_rate(point.bytes_per_s_per_thread, unit)
+    return (str(point.result.case.threads), rate_cell(point.summary, unit), share, per_thread)
+
+
+def _knee_line(curve: ThreadCurve) -> str:
+    count = _knee_before_the_end(curve)
+    if count is None:
+        return f"No knee: the rate still rises at {threads_in_words([curve.case.threads])}, the most that ran."
+    share = next(point.share_of_best for point in curve.points if point.result.case.threads == count)
+    limit, reached = format_percent(KNEE_SHARE), format_percent(share or 0.0)
+    return f"Knee: {threads_in_words([count])}, the fewest that reach {limit} of the best rate: {reached}."
+
+
+def _knee_before_the_end(curve: ThreadCurve) -> int | None:
+    """Return the knee, None where only the most threads reach it: more might be faster still."""
+    count = knee(curve)
+    return None if count == curve.case.threads else count
+
+
+def _thread_series(curve: ThreadCurve, unit: str) -> Series:
+    points = [
+        point for one in curve.points if (point := rate_point(one.result.case.threads, one.summary, unit)) is not None
+    ]
+    count = _knee_before_the_end(curve)
+    ringed = tuple(index for index, point in enumerate(points) if point.x == count)
+    return Series(case_words(curve.case, threads=False), tuple(points), ringed)
