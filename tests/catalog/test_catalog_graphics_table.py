@@ -125,6 +125,7 @@ OTHERWISE = {
     "RTX PRO 6000 Blackwell Server": "NVIDIA states 1,597 GB/s",
     "Radeon Pro Vega II": "AMD states 1 TB/s",
     "Quadro P1000": "CUDA reports 80.16 GB/s",
+    "Radeon PRO W7500": "10.8 Gbps, 172 GB/s",
 }
 
 
