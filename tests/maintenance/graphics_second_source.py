@@ -1,8 +1,8 @@
 """Holds specs/graphics.tsv against others: `python -m tests.maintenance.graphics_second_source GPU.JSON README.MD`.
 
 GPU.JSON is what the branch gpu-data of github.com/voidful/gpu-info-api holds (Wikipedia's tables, CC BY-SA 4.0: figures
-are compared, none is copied into the table), README.MD that of github.com/ProjectPhysX/FluidX3D. Rows that agree with none
-of the figures of their name are written to graphics_second_source.tsv beside this file, with what is to be made of it.
+are compared, none is copied into the table), README.MD that of github.com/ProjectPhysX/FluidX3D. Rows that agree with
+none of the figures of their name are written to graphics_second_source.tsv beside this file, with what to make of them.
 """
 
 from __future__ import annotations
