@@ -19,6 +19,7 @@ ROWS = [dict(zip(COLUMNS, cells, strict=True)) for cells in CELLS]
 CLASSES = {"desktop", "laptop", "professional", "data-center", "accelerator", "console"}
 # The audit's list of names with the right figures; not part of a checkout.
 SHARED_CARDS = Path(__file__).parents[2].parent / "shared" / "data" / "gpus.csv"
+PROCESSORS = specs_folder() / "processors.tsv"
 SCRIPT = Path(__file__).parents[1] / "maintenance" / "graphics.py"
 
 
@@ -87,6 +88,14 @@ def test_no_name_stands_twice_nor_for_an_entry_of_the_specs():
         for name in names(row):
             assert owners.setdefault(key(name), row["name"]) == row["name"], name
         assert len({key(name) for name in names(row)}) == len(names(row)), row
+
+
+@pytest.mark.skipif(not PROCESSORS.is_file(), reason="there is no table of processors to hold it against")
+def test_no_name_is_a_processor_s_too():
+    cells = [line.split("\t") for line in PROCESSORS.read_text("utf-8").splitlines() if not line.startswith("#")][1:]
+    owners = {key(name): name for name, aliases, *_ in cells for name in (name, *values(aliases))}
+    for row in ROWS:
+        assert not {key(name) for name in names(row)} & owners.keys(), row
 
 
 def test_no_pci_id_stands_twice_nor_for_an_entry_of_the_specs():
