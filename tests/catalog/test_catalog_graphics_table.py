@@ -17,7 +17,7 @@ HEAD = "\n".join(line for line in LINES if line.startswith("#"))
 COLUMNS, *CELLS = (line.split("\t") for line in LINES if not line.startswith("#"))
 ROWS = [dict(zip(COLUMNS, cells, strict=True)) for cells in CELLS]
 CLASSES = {"desktop", "laptop", "professional", "data-center", "accelerator", "console"}
-# The audit's list of names with the right figures; not part of a checkout.
+# Names as programs print them, with the right figures; not part of a checkout.
 SHARED_CARDS = Path(__file__).parents[2].parent / "shared" / "data" / "gpus.csv"
 PROCESSORS = specs_folder() / "processors.tsv"
 SCRIPT = Path(__file__).parents[1] / "maintenance" / "graphics.py"
@@ -128,7 +128,7 @@ def test_the_table_agrees_with_techpowerup_s_list_or_says_why_not(script):
     assert len(rows) > 2000
 
 
-# Names of the audit's list that are answered otherwise, and why.
+# Names of that list that are answered otherwise, and why.
 OTHERWISE = {
     "Radeon RX 9060": "AMD states 18 Gbps",
     "RTX PRO 6000 Blackwell Server": "NVIDIA states 1,597 GB/s",
@@ -138,7 +138,7 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.skipif(not SHARED_CARDS.is_file(), reason="the audit's list does not lie beside the checkout")
+@pytest.mark.skipif(not SHARED_CARDS.is_file(), reason="the list of names does not lie beside the checkout")
 def test_the_names_that_drivers_print_have_the_right_figure():
     memories = {key(name): row["memory"] for row in ROWS for name in names(row)}
     right, wrong = 0, {}
