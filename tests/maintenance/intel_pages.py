@@ -65,7 +65,7 @@ def intel_name(page: str) -> str:
     """Return the name on a page without marks and empty words: `Intel Core i5-14400F`."""
     bare = re.sub(r"[®™]|\(.*?\)", " ", page)
     bare = re.sub(r"\bwith (?:Radeon|Intel).*|\bincludes .*|\b[\d.]+ ?[GM]Hz.*|,.*", " ", bare)
-    bare = re.sub(r"\b(?:Processor|X-series|Extreme Edition|Series)\b", " ", bare, flags=re.IGNORECASE)
+    bare = re.sub(r"\b(?:Processor|X[- ]series|Extreme Edition|Series)\b", " ", bare, flags=re.IGNORECASE)
     bare = " ".join(bare.split())
     bare = bare if bare.startswith("Intel") else f"Intel {bare}"
     bare = re.sub(r"\b(i[3579]) (?=\d)", r"\1-", bare)

@@ -33,7 +33,9 @@ from tests.maintenance.intel_pages import intel_facts
 TABLE = Path(__file__).parents[2] / "specs" / "processors.tsv"
 DISAGREEMENTS = Path(__file__).with_name("disagreements.tsv")
 # Sources that this script reads itself; the rows of all others are written by hand.
-REBUILT = ("ark", "ark23", "ark25", "amd", "amd23", "rule", "shop", "printed")
+REBUILT = ("ark", "ark23", "amd", "amd23", "rule", "shop", "printed")
+# Read to check rows and not to make them: names that only this set has are slips of others (m3-6Y54 for m5-6Y54).
+_CHECKED_AGAINST = ("ark25",)
 # Core i3 to i7 of the first generation print the letters of the name before its number: "i7 CPU M 640" is i7-640M.
 _PRINTED_AFTER = r" (?:with|w/) .*| [\w-]+ ?-Core Processor.*| \d+-Cores.*"
 _FIRST_LETTERS = {"M": "M", "UM": "U", "LM": "L", "QM": "Q", "XM": "X", "X": "X", "K": "K", "S": "S", "E": "E"}
@@ -95,6 +97,8 @@ def merged(read: list[Fact], standing: Iterable[Fact], catalog: Catalog) -> list
     for fact in read:
         key = key_of(fact.name)
         aliases.setdefault(key, [printed_name(fact.name)]).append(fact.aliases)
+        if fact.source in _CHECKED_AGAINST:
+            continue
         row = completed(fact, proven)
         if key in entries or key in by_hand or not row.memory or (row.source == "shop" and "Intel" in row.name):
             continue
@@ -146,6 +150,8 @@ def printed_name(name: str) -> str:
     old = re.match(r"Intel Xeon E3-(12\d\d[LC]?)$", name)
     if old:
         return f"Intel Xeon E3{old[1]}"
+    if re.match(r"Intel Xeon E-24\d\d", name):
+        return name.replace("Xeon E-", "Xeon E E-")
     core_m = re.match(r"Intel Core M-(5Y\d\d[ac]?)$", name)
     if core_m:
         return f"Intel {core_m[1]}"
