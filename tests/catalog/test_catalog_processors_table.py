@@ -87,6 +87,17 @@ def test_every_memory_is_in_our_notation_and_the_fastest_is_first():
     assert [row.name for row in rows() if len({m.split("-")[0] for m in row.memory}) < len(row.memory)] == []
 
 
+def test_no_type_is_faster_than_it_is_made():
+    fastest = {"DDR2": 1066, "DDR3": 2133, "DDR4": 3200, "DDR5": 7200, "LPDDR3": 2133, "LPDDR4": 4267, "LPDDR4X": 4267}
+    types = [
+        (row.name, *re.match(r"([A-Z0-9]+)-(\d+)", m).groups())
+        for row in rows()
+        for m in row.memory
+        if re.match(r"[A-Z0-9]+-\d", m)
+    ]
+    assert [(name, kind, rate) for name, kind, rate in types if int(rate) > fastest.get(kind, 11_000)] == []
+
+
 def test_no_name_stands_for_two_rows_or_repeats_an_entry():
     keys = [key(name) for row in rows() for name in (row.name, *row.aliases)]
     assert [name for name, count in Counter(keys).items() if count > 1] == []

@@ -20,6 +20,7 @@ _STATED = ("Per Socket Mem BW",)
 _LAUNCH = ("Launch Date",)
 _FORM = ("Form Factor", "Platform")
 _SERIES = ("Series", "Line")
+_FASTEST_DDR3 = 2133
 _DESKTOP_DDR5 = "DDR5-5200 x2"
 _RENOIR = "LPDDR4X-4267 128-bit; DDR4-3200 x2"
 _PHOENIX = "LPDDR5X-7500 128-bit; DDR5-5600 x2"
@@ -235,7 +236,7 @@ def amd_name(page: str, series: str) -> str:
 def _memory(name: str, row: dict[str, str], catalog: Catalog) -> list[Memory]:
     types, speed = _cell(row, _TYPES), _cell(row, _SPEED)
     rates = [int(rate) for rate in re.findall(r"\d{4}", speed)]
-    kinds = re.findall(r"LPDDR\d[Xx]?|DDR\d", types) or ([_kind_by_page(row)] if rates else [])
+    kinds = re.findall(r"LPDDR\d[Xx]?|DDR\d", types) or ([_kind_by_page(row, rates)] if rates else [])
     family = catalog.processor_family(name)
     stated = re.match(r"\d", _cell(row, _CHANNELS))
     channels = family.channels if family and family.channels else int(stated[0]) if stated else None
@@ -251,10 +252,9 @@ def _memory(name: str, row: dict[str, str], catalog: Catalog) -> list[Memory]:
     return sorted(found.values(), key=Memory.rank, reverse=True)
 
 
-def _kind_by_page(row: dict[str, str]) -> str:
-    # Pages without a type are of Zen and of 7th Gen (Stoney Ridge): DDR4.
-    words = re.sub("[®™]", "", f"{_cell(row, _NAME)} {_cell(row, _SERIES)}")
-    return "DDR4" if re.search(r"Ryzen|Athlon (?:PRO )?[23]\d\d(?:GE|U)|7th Gen", words) else "DDR3"
+def _kind_by_page(row: dict[str, str], rates: list[int]) -> str:
+    # Pages without a type are of Zen and of 7th Gen (Stoney Ridge), with DDR4, or of Kabini.
+    return "DDR4" if max(rates) > _FASTEST_DDR3 or "7th Gen" in _cell(row, _NAME) else "DDR3"
 
 
 def _bin(rate: int) -> int:
