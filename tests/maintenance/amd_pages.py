@@ -39,6 +39,7 @@ class Rule:
 # product briefs of the series. The first line that matches a name from "AMD " to its end holds.
 _RULES: tuple[tuple[str, str], ...] = (
     # Ryzen and Athlon for laptops and handhelds
+    (r"Ryzen AI Max PRO 380", "LPDDR5X-8000 128-bit"),  # its page states half the width of the others
     (r"Ryzen AI Max\+? (?:PRO )?\d+", "LPDDR5X-8000 256-bit"),
     (r"Ryzen AI \d (?:HX )?(?:PRO )?\d+(?: HX)?", _STRIX),
     (r"Ryzen Z1(?: Extreme)?", "LPDDR5X-7500 128-bit; LPDDR5-6400 128-bit"),
@@ -153,6 +154,7 @@ _EMPTY_WORDS = re.compile(
     r"|[®™\u200b]|\(.*?\)| OEM ?/ ?Tray| APU\b.*|\bProcessor\b|\b[67]th Gen\b",
     re.IGNORECASE,
 )
+_CHANNELS_OF_CORE = {"Skylake-SP": "DDR4 x6", "Cascade Lake-SP": "DDR4 x6", "Ice Lake-SP": "DDR4 x8"}
 _SERIES_WORDS = {
     "Athlon II X2": "Athlon II X2",
     "Athlon II X3": "Athlon II X3",
@@ -192,6 +194,14 @@ def shop_facts(folder: Path, source: str) -> Iterator[Fact]:
         name = amd_name(name, "") if name.startswith("AMD") else name
         types = "; ".join(f"{kind} x{memory.get('channels')}" for kind in memory.get("types") or [])
         yield Fact(name, types, str(meta.get("releaseYear") or ""), _class(name, ""), "", source)
+
+
+def core_facts(path: Path, source: str) -> Iterator[Fact]:
+    """Yield types and channels by the core of each Xeon that CPU-World lists and Intel does not; no speeds."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines):
+            name = re.sub(r" - .*|\(.*?\)", "", row["CpuName"]).strip()
+            yield Fact(name, _CHANNELS_OF_CORE.get(row["Processor core"], ""), "", "server", "", source)
 
 
 def printed_facts(path: Path, source: str) -> Iterator[Fact]:

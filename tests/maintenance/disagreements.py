@@ -12,6 +12,7 @@ from tests.maintenance.facts import Fact, key_of
 
 _CUT = 0.016  # makers cut 21.33 to 21
 _BINARY = 1.024  # Intel divides by it once, for no stated reason
+_WITHOUT_SPEEDS = ("shop", "cores")
 HEAD = ("kind", "name", "ours", "other", "reason")
 # (kind, name, reason), the first that matches holds; THEORY.md's words for the kinds of fault.
 _REASONS: tuple[tuple[str, str, str], ...] = (
@@ -61,9 +62,9 @@ def _of_row(row: Fact, others: Iterable[Fact]) -> Iterator[tuple[str, ...]]:
 def _differences(row: Fact, ours: float, other: Fact) -> Iterator[tuple[str, str]]:
     if other.vendor_gb_s and not _agree(ours, float(other.vendor_gb_s)):
         yield "stated", f"{other.source}: {other.vendor_gb_s} GB/s"
-    if other.source == "shop":
+    if other.source in _WITHOUT_SPEEDS:
         if other.memory and "None" not in other.memory and not _same_channels(row.memory, other.memory):
-            yield "channels", f"shop: {other.memory}"
+            yield "channels", f"{other.source}: {other.memory}"
     elif other.memory and not _agree(ours, gb_s(first(other.memory))):
         yield "memory", f"{other.source}: {other.memory}"
 

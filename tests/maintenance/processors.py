@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bandwidth.catalog import Catalog, current_catalog
-from tests.maintenance.amd_pages import amd_facts, printed_facts, rule_of, shop_facts
+from tests.maintenance.amd_pages import amd_facts, core_facts, printed_facts, rule_of, shop_facts
 from tests.maintenance.disagreements import disagreements, is_consistent
 from tests.maintenance.facts import COLUMNS, Fact, fact_of_line, key_of, natural
 from tests.maintenance.intel_pages import intel_facts
@@ -35,7 +35,7 @@ DISAGREEMENTS = Path(__file__).with_name("disagreements.tsv")
 # Sources that this script reads itself; the rows of all others are written by hand.
 REBUILT = ("ark", "ark23", "amd", "amd23", "rule", "shop", "printed")
 # Read to check rows and not to make them: names that only this set has are slips of others (m3-6Y54 for m5-6Y54).
-_CHECKED_AGAINST = ("ark25",)
+_CHECKED_AGAINST = ("ark25", "cores")
 # Core i3 to i7 of the first generation print the letters of the name before its number: "i7 CPU M 640" is i7-640M.
 _PRINTED_AFTER = r" (?:with|w/) .*| [\w-]+ ?-Core Processor.*| \d+-Cores.*"
 _FIRST_LETTERS = {"M": "M", "UM": "U", "LM": "L", "QM": "Q", "XM": "X", "X": "X", "K": "K", "S": "S", "E": "E"}
@@ -78,6 +78,7 @@ def read_sets(folders: argparse.Namespace, catalog: Catalog) -> list[Fact]:
         amd_facts(folders.felixsteinke / "dataset" / "amd-cpus.csv", "amd23", catalog),
         shop_facts(folders.buildcores / "open-db" / "CPU", "shop"),
         printed_facts(folders.printed, "printed"),
+        core_facts(folders.josuacarl / "dataset" / "cpuworld-cpus.csv", "cores"),
     ]
     return [fact for facts in sets for fact in facts]
 
