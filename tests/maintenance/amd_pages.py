@@ -143,6 +143,19 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"Opteron [34]3\w\w(?: HE| EE)?|Opteron 32\w\w(?: HE| EE)?", "DDR3-1866 x2"),
 )
 RULES = tuple((re.compile(rf"AMD (?:{pattern})$"), Rule(pattern, memory)) for pattern, memory in _RULES)
+# Memory of single products as reports of AMD's announcements give it: golem.de 2022-01, voonze.com 2022-09,
+# xtremehardware.com 2013-03, istorya.net 2012-05, pcbrain.it 2009-06, windowscentral.com 2025-09,
+# sportskeeda.com 2024-06.
+REPORTED = (
+    ("AMD Ryzen 7 6800U", "LPDDR5-6400 128-bit"),
+    ("AMD Ryzen 5 7520U", "LPDDR5-5500 64-bit"),
+    ("AMD A10-5750M", "DDR3-1866 x2"),
+    ("AMD A8-4500M", "DDR3-1600 x2"),
+    ("AMD A10-4655M", "DDR3-1333 x2"),
+    ("AMD Athlon II X2 250", "DDR3-1066 x2"),
+    ("AMD Ryzen Z2 Extreme", "LPDDR5X-8000 128-bit"),
+    ("AMD Ryzen Z1 Extreme", "LPDDR5X-7500 128-bit"),
+)
 # Pages whose speed is not that of the memory, or whose channels are wrong: the rule holds.
 _WRONG_PAGES = re.compile(r"AMD (?:Opteron [346]\d{3}|EPYC 7\w{2}1|E2-9010)")
 _CORES = r"\b(?:Two|Dual|Triple|Quad|Six|Eight|Twelve|Sixteen|\d+)[- ]?Cores?\b|\bMobile AMD\b"

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bandwidth.catalog import Catalog, current_catalog
-from tests.maintenance.amd_pages import amd_facts, core_facts, printed_facts, rule_of, shop_facts
+from tests.maintenance.amd_pages import REPORTED, amd_facts, core_facts, printed_facts, rule_of, shop_facts
 from tests.maintenance.disagreements import disagreements, is_consistent
 from tests.maintenance.facts import COLUMNS, Fact, fact_of_line, key_of, natural
 from tests.maintenance.intel_pages import intel_facts
@@ -129,8 +129,9 @@ def completed(fact: Fact, proven: set[str]) -> Fact:
 
 
 def proven_rules(read: Iterable[Fact], catalog: Catalog) -> set[str]:
-    """Return the patterns of the rules that a page with a speed, or an entry of specs/devices, bears out."""
-    stated = [(fact.name, fact.memory) for fact in read if fact.memory and fact.source.startswith("amd")]
+    """Return the patterns of the rules that a page with a speed, an entry of specs/devices or a report bears out."""
+    stated = list(REPORTED)
+    stated += [(fact.name, fact.memory) for fact in read if fact.memory and fact.source.startswith("amd")]
     stated += [
         (re.sub(_PRINTED_AFTER, "", name), device.memory)
         for device in catalog.devices.all()
