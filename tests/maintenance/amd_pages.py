@@ -41,6 +41,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     # Ryzen and Athlon for laptops and handhelds
     (r"Ryzen AI Max PRO 380", "LPDDR5X-8000 128-bit"),  # its page states half the width of the others
     (r"Ryzen AI Max\+? (?:PRO )?\d+", "LPDDR5X-8000 256-bit"),
+    (r"Ryzen AI [57] (?:PRO )?3[345]0", _STRIX),
     (r"Ryzen AI \d (?:HX )?(?:PRO )?\d+(?: HX)?", _STRIX),
     (r"Ryzen Z1(?: Extreme)?", "LPDDR5X-7500 128-bit; LPDDR5-6400 128-bit"),
     (r"Ryzen Z2 Go", "LPDDR5-6400 128-bit"),
@@ -145,13 +146,17 @@ _RULES: tuple[tuple[str, str], ...] = (
 RULES = tuple((re.compile(rf"AMD (?:{pattern})$"), Rule(pattern, memory)) for pattern, memory in _RULES)
 # Memory of single products as reports of AMD's announcements give it: golem.de 2022-01, voonze.com 2022-09,
 # xtremehardware.com 2013-03, istorya.net 2012-05, pcbrain.it 2009-06, windowscentral.com 2025-09,
-# sportskeeda.com 2024-06.
+# sportskeeda.com 2024-06, purepc.pl 2025-03, channelpartner.de 2010, HP's paper on its 300-series G6 servers.
 REPORTED = (
     ("AMD Ryzen 7 6800U", "LPDDR5-6400 128-bit"),
     ("AMD Ryzen 5 7520U", "LPDDR5-5500 64-bit"),
     ("AMD A10-5750M", "DDR3-1866 x2"),
     ("AMD A8-4500M", "DDR3-1600 x2"),
     ("AMD A10-4655M", "DDR3-1333 x2"),
+    ("AMD Ryzen AI 7 350", "LPDDR5X-8000 128-bit"),
+    ("AMD Opteron 2435", "DDR2-800 x2"),
+    ("AMD Opteron 4170 HE", "DDR3-1333 x2"),
+    ("AMD Opteron 6174", "DDR3-1333 x4"),
     ("AMD Athlon II X2 250", "DDR3-1066 x2"),
     ("AMD Ryzen Z2 Extreme", "LPDDR5X-8000 128-bit"),
     ("AMD Ryzen Z1 Extreme", "LPDDR5X-7500 128-bit"),
