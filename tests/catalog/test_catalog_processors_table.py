@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import re
+import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.tables import read_table
 from bandwidth.theory import peak
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +33,12 @@ class Row:
     source: str
 
 
+def read_table(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
+    lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert tuple(lines[0].split("\t")) == columns
+    return [line.split("\t") for line in lines[1:]]
+
+
 def row_of(cells: list[str]) -> Row:
     name, aliases, memory, *rest = cells
     return Row(name, aliases.split("; ") if aliases != "-" else [], memory.split("; "), *rest)
@@ -40,7 +46,7 @@ def row_of(cells: list[str]) -> Row:
 
 @cache
 def rows() -> tuple[Row, ...]:
-    return read_table(TABLE, COLUMNS, "a processor", row_of)
+    return tuple(map(row_of, read_table(TABLE, COLUMNS)))
 
 
 @cache
@@ -61,9 +67,15 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part) if part.isdigit() else -1, part.casefold()) for part in re.split(r"(\d+)", name) if part]
 
 
-def entry_keys() -> set[str]:
-    devices = current_catalog().devices.all()
-    return {key(name) for d in devices for name in (d.name, f"{d.maker} {d.name}", *d.aliases, *d.model_names)}
+@cache
+def entries() -> dict[str, str]:
+    """The memory of every entry with a story by the keys of its names."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "specs" / "devices").glob("*.toml")):
+        for name, entry in tomllib.loads(path.read_text("utf-8")).items():
+            others = (f"{entry['maker']} {name}", *entry.get("aliases", ()), *entry.get("model_names", ()))
+            found |= {key(other): entry["memory"] for other in (name, *others)}
+    return found
 
 
 def test_every_row_is_well_formed():
@@ -101,7 +113,7 @@ def test_no_type_is_faster_than_it_is_made():
 def test_no_name_stands_for_two_rows_or_repeats_an_entry():
     keys = [key(name) for row in rows() for name in (row.name, *row.aliases)]
     assert [name for name, count in Counter(keys).items() if count > 1] == []
-    assert sorted(set(keys) & entry_keys()) == []
+    assert sorted(set(keys) & set(entries())) == []
 
 
 def test_channels_and_widths_are_those_of_the_family():
@@ -124,7 +136,7 @@ def test_channels_and_widths_are_those_of_the_family():
 
 def test_every_disagreement_of_two_sources_has_its_reason():
     path = ROOT / "tests" / "maintenance" / "disagreements.tsv"
-    found = read_table(path, ("kind", "name", "ours", "other", "reason"), "a disagreement", tuple)
+    found = read_table(path, ("kind", "name", "ours", "other", "reason"))
     assert {cells[4] for cells in found} & {"", "-", "unexplained"} == set()
     assert {cells[1] for cells in found} <= {row.name for row in rows()}
 
@@ -133,8 +145,7 @@ def test_processors_on_sale_have_a_row_with_the_right_figure():
     if not SHARED_PROCESSORS.is_file():
         pytest.skip("the names and figures are not part of a checkout")
     known = {key(name): row.memory for row in rows() for name in (row.name, *row.aliases)}
-    devices = current_catalog().devices.all()
-    known |= {key(n): [d.memory] for d in devices for n in (d.name, f"{d.maker} {d.name}", *d.model_names)}
+    known |= {name: [memory] for name, memory in entries().items()}
     with SHARED_PROCESSORS.open(encoding="utf-8", newline="") as lines:
         asked = list(csv.DictReader(lines))
     right = [line["name"] for line in asked if _is_right(known.get(key(line["name"])), line)]

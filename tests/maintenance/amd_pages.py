@@ -234,7 +234,7 @@ def other_name(page: str, name: str) -> str:
     """Return what a page or a processor calls a product besides its name here, empty where nothing else is left."""
     bare = re.sub(r"\((?:tm|R)\)|[®™\u200b]|\(.*?\)", "", page, flags=re.IGNORECASE)
     bare = re.sub(_GRAPHICS, "", bare, flags=re.IGNORECASE)
-    bare = " ".join(re.sub(r"\b(?:APU|SOC|Processor|[67]th Gen)\b|\+AMD|OEM ?/ ?Tray", " ", bare).split())
+    bare = " ".join(re.sub(r"\b(?:APU|Processor|[67]th Gen)\b|\+AMD|OEM ?/ ?Tray", " ", bare).split())
     bare = bare if "AMD" in bare else f"AMD {bare}"
     told = re.search(r"[A-Z]\d?[- ]|Phenom|Athlon|\d{3}K$", bare.replace("AMD ", ""))
     return bare if told and key_of(bare) != key_of(name) else ""
@@ -303,6 +303,8 @@ def _class(name: str, form: str) -> str:
         return "server"
     if "Threadripper" in name:
         return "workstation"
+    if re.search(r"AMD (?:GX|RX|G)-|Embedded", name):
+        return "embedded"
     if "Handheld" in form:
         return "console"
     if re.search(r"\d(?:U|H|HS|HX|HX3D|C|P|M|B)$|Ryzen AI|Micro-|Ryzen \d (?:PRO )?\d{3}$|7220|3[01][14]5B", name):

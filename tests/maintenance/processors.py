@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,7 @@ def main() -> None:
     catalog = current_catalog()
     head, standing = read_table(TABLE)
     read = read_sets(folders, catalog)
-    rows = merged(read, standing, catalog)
+    rows = merged(read, standing)
     lines = [*head, "\t".join(COLUMNS), *(row.line() for row in rows)]
     TABLE.write_text("\n".join(lines) + "\n", "utf-8")
     DISAGREEMENTS.write_text(disagreements(rows, read), "utf-8")
@@ -88,12 +89,12 @@ def newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob("*rocessors_v1_[89].csv"), key=lambda path: path.stem[-1], reverse=True)
 
 
-def merged(read: list[Fact], standing: Iterable[Fact], catalog: Catalog) -> list[Fact]:
+def merged(read: list[Fact], standing: Iterable[Fact]) -> list[Fact]:
     """Return the rows: those by hand, and for every other name the first fact that knows its memory."""
-    entries = {key_of(name) for name in entry_names(catalog)}
+    entries = {key_of(name) for name in entry_names()}
     rows = {key_of(row.name): row for row in standing if row.source.rstrip("?") not in REBUILT}
     by_hand = set(rows)
-    proven = proven_rules(read, catalog)
+    proven = proven_rules(read)
     aliases: dict[str, list[str]] = {key: row.aliases.split("; ") for key, row in rows.items()}
     for fact in read:
         key = key_of(fact.name)
@@ -128,17 +129,15 @@ def completed(fact: Fact, proven: set[str]) -> Fact:
     return replace(fact, memory=rule.memory, source=source if rule.pattern in proven else f"{source}?")
 
 
-def proven_rules(read: Iterable[Fact], catalog: Catalog) -> set[str]:
+def proven_rules(read: Iterable[Fact]) -> set[str]:
     """Return the patterns of the rules that a page with a speed, an entry of specs/devices or a report bears out."""
-    stated = list(REPORTED)
-    stated += [(fact.name, fact.memory) for fact in read if fact.memory and fact.source.startswith("amd")]
-    stated += [
-        (re.sub(_PRINTED_AFTER, "", name), device.memory)
-        for device in catalog.devices.all()
-        if device.maker == "AMD" and not device.unverified
-        for name in (f"AMD {device.name}", *device.model_names)
-    ]
-    found = ((rule_of(name), memory) for name, memory in stated)
+    stated = [*REPORTED, *((fact.name, fact.memory) for fact in read if fact.source.startswith("amd"))]
+    for path in sorted((TABLE.parent / "devices").glob("*.toml")):
+        for name, entry in tomllib.loads(path.read_text("utf-8")).items():
+            if entry["maker"] == "AMD" and not entry.get("unverified"):
+                printed = [re.sub(_PRINTED_AFTER, "", other) for other in entry.get("model_names", ())]
+                stated += [(other, entry["memory"]) for other in (f"AMD {name}", *printed)]
+    found = ((rule_of(name), memory) for name, memory in stated if memory)
     return {rule.pattern for rule, memory in found if rule and memory.split("; ")[0] in rule.memory.split("; ")}
 
 
@@ -167,12 +166,17 @@ def printed_name(name: str) -> str:
     return f"Intel Pentium {gold[1]}" if gold else ""
 
 
-def entry_names(catalog: Catalog) -> list[str]:
+def entry_names() -> list[str]:
     """Return every name that an entry of specs/devices answers to."""
+    entries = [
+        (name, entry)
+        for path in sorted((TABLE.parent / "devices").glob("*.toml"))
+        for name, entry in tomllib.loads(path.read_text("utf-8")).items()
+    ]
     return [
-        name
-        for device in catalog.devices.all()
-        for name in (device.name, f"{device.maker} {device.name}", *device.aliases, *device.model_names)
+        other
+        for name, entry in entries
+        for other in (name, f"{entry['maker']} {name}", *entry.get("aliases", ()), *entry.get("model_names", ()))
     ]
 
 
