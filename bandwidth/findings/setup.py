@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bandwidth.ceilings.modules import modules_bytes_per_s
+from bandwidth.ceilings.memory import modules_bytes_per_s
 from bandwidth.findings.reading import Raised, positive
 from bandwidth.findings.rules import MACHINE, THEORY, rule
 from bandwidth.units import format_percent, format_rate, format_size

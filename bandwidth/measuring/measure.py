@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bandwidth.ceilings.link import with_link_theories
+from bandwidth.ceilings.of_results import Machine
 from bandwidth.collector import without_collector
 from bandwidth.engines.host.workers import worker_threads
 from bandwidth.engines.interface import Engine, Telemetry
@@ -75,10 +76,11 @@ def _recorder(
     taken_at, here = datetime.now(UTC).isoformat(timespec="seconds"), preparation.surroundings
     before = {**_conditions(preparation), "lock": [*lock.paths]}
     lock_notes = (lock.note,) if lock.note else ()
+    machine = Machine.read(here.facts, here.topology, preparation.plans[0].theory)
 
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
         gpus = [gpu for plan in plans for gpu in plan.gpus]
-        results = with_link_theories(outcome.results, gpus)
+        results = machine.with_ceilings(with_link_theories(outcome.results, gpus), gpus)
         return Record(
             tool_version=__version__,
             taken_at=taken_at,

@@ -27,7 +27,7 @@ from bandwidth.units import format_size
 from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, PCIE, STORES
 
 if TYPE_CHECKING:
-    from bandwidth.ceilings.host import GivenMemory
+    from bandwidth.ceilings.memory import GivenMemory
 
 ALL_TARGETS = "all"
 ALL_DEVICES = "all"
@@ -216,7 +216,7 @@ class MeasureOptions:
     @property
     def given_memory(self) -> GivenMemory:
         """The memory that the user names."""
-        from bandwidth.ceilings.host import GivenMemory  # with the catalog, which the command line starts without
+        from bandwidth.ceilings.memory import GivenMemory  # with the catalog, which the command line starts without
 
         return GivenMemory(self.memory, self.memory_source, self.sockets)
 

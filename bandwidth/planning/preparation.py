@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.ceilings.modules import with_saved_modules
+from bandwidth.ceilings.memory import with_saved_modules
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.nvml import Nvml, SystemNvml

@@ -14,7 +14,7 @@ import pytest
 from bandwidth import BandwidthError, text_files
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
-from bandwidth.results import NotRun, Observed, summarise
+from bandwidth.results import Ceiling, NotRun, Observed, summarise
 from bandwidth.results import files as results_files
 from bandwidth.results.files import SCHEMA_VERSION, load, parse, record_to_json, save
 from bandwidth.text_files import check_writable, write_atomically
@@ -40,6 +40,10 @@ def record(make_case, make_result, make_record):
         theory_source="--memory DDR4-2933 x4",
         vendor_bytes_per_s=90e9,
         tuning={"block": 64},
+        ceilings=(
+            Ceiling("core", 45e9, "16 lines x 64 B / 22.8 ns", "a test", "low"),
+            Ceiling("memory", 93866666666.66667, "2933.33 MT/s x 8 B x 4 = 93.87 GB/s", "--memory", "high"),
+        ),
         observed={"clock_hz": Observed(3.5e9, 3.4e9, 3.6e9), "huge_page_share": Observed(1.0, 1.0, 1.0)},
     )
     half = make_result(make_case(variant={"sweep_point": 128 * MIB}, working_set_bytes=128 * MIB), pinned=False)

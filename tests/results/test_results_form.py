@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from annotated_types import Ge, Le
@@ -52,6 +52,8 @@ def values_of(hint):
         if arguments[0] is int:
             return st.integers(least, GREATEST if most is None else most)
         return st.floats(least, most)
+    if get_origin(hint) is Literal:
+        return st.sampled_from(arguments)
     if get_origin(hint) is tuple:
         return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
     if get_origin(hint) is Mapping:

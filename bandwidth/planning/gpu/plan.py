@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bandwidth.ceilings.gpu import GpuTheory, gpu_theories, gpu_theory
-from bandwidth.ceilings.host import HostTheory
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.engines.interface import DeviceMaker, EngineEntry
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.kernels import KERNELS, LEAST_DRAM_BYTES
