@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from bandwidth.catalog import Catalog
-from bandwidth.catalog.limits import Microarchitecture, Processor
+from bandwidth.catalog.device import Device
+from bandwidth.catalog.limits import CloudInstance, Microarchitecture, Processor
 from bandwidth.kernels import KERNELS, kernel_of, stores_of
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.processor import NO_VIRTUALIZATION
@@ -16,6 +19,15 @@ from bandwidth.machine.topology import Core, Topology
 from bandwidth.results import Case
 from bandwidth.vocabulary import GIGA, HIGH, LOW, MEDIUM, ORDINARY, STREAMING, ZEROS, Confidence
 
+# What QEMU calls the processors that it makes up (model_id in its target/i386/cpu.c): the numbers beside such a name
+# are made up too, and the real processor may be any later one, of another maker even.
+_MADE_UP = re.compile(
+    r"(?:QEMU|Common (?:32-bit )?KVM)\b.*"
+    r"|(?:Intel (?:Core|Xeon|Atom|Celeron)|Westmere|AMD Opteron)\b.*\([A-Z][a-z]+.*\)"
+    r"|AMD EPYC(?:-[A-Z][a-z]+(?:-v[0-9]+)?)? Processor(?: \(with IBPB\))?"
+    r"|Hygon Dhyana Processor",
+    re.ASCII,
+)
 _CONFIDENCES = (HIGH, MEDIUM, LOW)
 
 
@@ -85,6 +97,11 @@ def is_of_zeros(case: Case) -> bool:
     return case.variant.get("data") == ZEROS
 
 
+def is_made_up(name: str) -> bool:
+    """Return whether a processor's name is one that QEMU gives, which tells nothing of the real one."""
+    return _MADE_UP.fullmatch(name.strip()) is not None
+
+
 def lower(one: Confidence, other: Confidence) -> Confidence:
     """Return the lower one of two confidences."""
     return max(one, other, key=_CONFIDENCES.index)
@@ -93,6 +110,20 @@ def lower(one: Confidence, other: Confidence) -> Confidence:
 def gb_s(bytes_per_s: float) -> str:
     """Return a rate in GB/s as a working has it."""
     return f"{bytes_per_s / GIGA:.4g} GB/s"
+
+
+def device_of(facts: Facts, catalog: Catalog) -> Device | None:
+    """Return the catalog's entry of a machine's processor, None where it has none or the processor is made up.
+
+    Raises BandwidthError for an entry that is not as it should be.
+    """
+    family, model = facts.integer("cpu_family"), facts.integer("cpu_model_number")
+    name = facts.text("cpu_model") or ""
+    if is_made_up(name):
+        return None
+    return catalog.devices.processor(
+        facts.text("cpu_vendor") or "", -1 if family is None else family, -1 if model is None else model, name
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +140,9 @@ class Host:
         return (self.facts.text("virtualization") or NO_VIRTUALIZATION) != NO_VIRTUALIZATION
 
     def processor(self, kind: str = "") -> Processor:
-        """Return what tells its processor from others, for cores of one kind."""
+        """Return what tells its processor from others, for cores of one kind; nothing where QEMU made it up."""
+        if is_made_up(self.facts.text("cpu_model") or ""):
+            return Processor("", None, None, "", kind)
         return Processor(
             self.facts.text("cpu_vendor") or "",
             self.facts.integer("cpu_family"),
@@ -117,6 +150,17 @@ class Host:
             self.facts.text("cpu_model") or "",
             kind,
         )
+
+    @cached_property
+    def device(self) -> Device | None:
+        """The catalog's entry of its processor. Raises BandwidthError for one that is not as it should be."""
+        return device_of(self.facts, self.catalog)
+
+    @cached_property
+    def instance(self) -> CloudInstance | None:
+        """The family of a cloud's instances that the firmware names, None for what no table has."""
+        vendor, product = (self.facts.text(name) or "" for name in ("system_vendor", "product_name"))
+        return self.catalog.limits.cloud_instance(vendor, product)
 
     @cached_property
     def designs(self) -> dict[str, Microarchitecture]:
@@ -136,13 +180,13 @@ class Host:
 
     def designs_of(self, case: Case) -> dict[Microarchitecture, int]:
         """Return how many cores of each design a case works on; nothing where one of them is not known."""
-        cores = self.cores_of(case)
-        if any(core.kind not in self.designs for core in cores):
+        kinds = Counter(core.kind for core in self.cores_of(case))
+        if not kinds.keys() <= self.designs.keys():
             return {}
         counts: dict[Microarchitecture, int] = {}
-        for core in cores:
-            design = self.designs[core.kind]
-            counts[design] = counts.get(design, 0) + 1
+        for kind, count in kinds.items():
+            design = self.designs[kind]
+            counts[design] = counts.get(design, 0) + count
         return counts
 
     def allocates(self, case: Case) -> bool:

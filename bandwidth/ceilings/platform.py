@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.device import Device
-from bandwidth.catalog.limits import CloudInstance
-from bandwidth.ceilings.bounds import Host, gb_s, lower
+from bandwidth.ceilings.bounds import Host, device_of, gb_s, lower
 from bandwidth.ceilings.memory import HostTheory, memory_of
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import ASSUMED, Facts
@@ -17,6 +15,8 @@ from bandwidth.vocabulary import HIGH, MEDIUM, Confidence
 
 # Of these the memory runs at most as documented; elsewhere users clock it higher (XMP, EXPO).
 _SERVERS = re.compile(r"\b(?:EPYC|Xeon|Graviton|Neoverse|Altra|POWER)", re.IGNORECASE)
+# More than any core of a server draws from memory: a chiplet's link to the rest of an EPYC 9005 carries as much.
+_MOST_OF_A_CORE = 64e9
 _WHOLE_MACHINE = re.compile(r"\.metal(?:-|$)")
 
 
@@ -25,15 +25,16 @@ def platform_peak(facts: Facts) -> Peak | None:
 
     None where the processor is not in the catalog. Raises BandwidthError for an entry that is not as it should be.
     """
-    device = _device(facts)
+    device = device_of(facts, current_catalog())
     return None if device is None else peak(device.name)
 
 
 def platform_ceiling(case: Case, host: Host, theory: HostTheory) -> Ceiling | None:
     """Return the most that the processors whose memory a case uses are documented to take: "up to".
 
-    None where the processor is not known, or the memory is and is faster than documented (XMP). In a virtual machine
-    the sockets may be more than it shows.
+    None where the processor is not known, or the memory is and is faster than documented (XMP). Of high confidence for
+    a server whose sockets are known. A virtual machine may have the memory of sockets that it does not show: there only
+    where its cores could not draw more than one socket gives.
     """
     found = _documented(host)
     if found is None or not case.meets_dram_rule:
@@ -43,10 +44,7 @@ def platform_ceiling(case: Case, host: Host, theory: HostTheory) -> Ceiling | No
     expected = theory.expected(case, host.topology).bytes_per_s
     if whole is None or (expected is not None and expected > whole[0]):
         return None
-    taken = host.topology.sockets_taken
-    is_sure = (host.is_virtual or _SERVERS.search(name) is not None) and (
-        taken is None or taken.confidence != ASSUMED or host.topology.sockets > 1
-    )
+    is_sure = _SERVERS.search(name) is not None and _is_of_shown_sockets(case, host, whole[0])
     return _ceiling("platform", case, host, whole, source, HIGH if is_sure else MEDIUM)
 
 
@@ -55,7 +53,7 @@ def instance_ceiling(case: Case, host: Host) -> Ceiling | None:
 
     None where the firmware does not name an instance that the catalog knows.
     """
-    instance = _instance(host.facts)
+    instance = host.instance
     if instance is None or not case.meets_dram_rule or _WHOLE_MACHINE.search(_product(host.facts)):
         return None
     try:
@@ -67,6 +65,13 @@ def instance_ceiling(case: Case, host: Host) -> Ceiling | None:
     source = f"{instance.name} by the firmware's {_product(host.facts)}; {instance.source}"
     confidence = lower(instance.confidence, MEDIUM)
     return None if whole is None else _ceiling("instance", case, host, whole, source, confidence)
+
+
+def _is_of_shown_sockets(case: Case, host: Host, bytes_per_s: float) -> bool:
+    taken = host.topology.sockets_taken
+    if host.is_virtual or (taken is not None and taken.confidence == ASSUMED):
+        return len(host.cores_of(case)) * _MOST_OF_A_CORE <= bytes_per_s
+    return True
 
 
 def _of_sockets(case: Case, host: Host, socket_bytes_per_s: float, text: str) -> tuple[float, str] | None:
@@ -93,7 +98,7 @@ def _ceiling(
 def _documented(host: Host) -> tuple[float, str, str] | None:
     """Return what one socket takes at most, whose it is, and where that stands; None where it is not known."""
     try:
-        device = _device(host.facts)
+        device = host.device
         if device is not None:
             found = peak(device.name)
             vendor = found.vendor_bytes_per_s
@@ -101,7 +106,7 @@ def _documented(host: Host) -> tuple[float, str, str] | None:
             figure = vendor if is_vendors and vendor is not None else found.bytes_per_s
             working = "the maker's figure" if is_vendors else found.short_working
             return figure, f"{device.name} ({working})", f"specs/devices: {device.source}"
-        instance = _instance(host.facts)
+        instance = host.instance
         is_whole = instance is not None and _WHOLE_MACHINE.search(_product(host.facts))
         memory = peak(instance.memory) if instance is not None and is_whole else None
     except BandwidthError:
@@ -109,18 +114,6 @@ def _documented(host: Host) -> tuple[float, str, str] | None:
     if instance is None or memory is None:
         return None
     return memory.bytes_per_s, f"{instance.host} ({memory.short_working})", instance.source
-
-
-def _device(facts: Facts) -> Device | None:
-    family, model = facts.integer("cpu_family"), facts.integer("cpu_model_number")
-    name = facts.text("cpu_model") or ""
-    return current_catalog().devices.processor(
-        facts.text("cpu_vendor") or "", -1 if family is None else family, -1 if model is None else model, name
-    )
-
-
-def _instance(facts: Facts) -> CloudInstance | None:
-    return current_catalog().limits.cloud_instance(facts.text("system_vendor") or "", _product(facts))
 
 
 def _product(facts: Facts) -> str:
