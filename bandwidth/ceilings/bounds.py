@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from bandwidth.catalog import Catalog
@@ -126,7 +126,7 @@ def device_of(facts: Facts, catalog: Catalog) -> Device | None:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself: what was found for it is kept under it
 class Host:
     """The machine that the host's cases run on: its facts and layout, and the catalog that knows its processor."""
 
@@ -175,8 +175,7 @@ class Host:
 
     def cores_of(self, case: Case) -> tuple[Core, ...]:
         """Return the cores that a case works on."""
-        cpus = set(case.cpus)
-        return tuple(core for core in self.topology.cores if not cpus.isdisjoint(core.cpus))
+        return _cores_of(self, case.cpus)
 
     def designs_of(self, case: Case) -> dict[Microarchitecture, int]:
         """Return how many cores of each design a case works on; nothing where one of them is not known."""
@@ -197,6 +196,13 @@ class Host:
     def traffic(self, case: Case) -> Traffic | None:
         """Return what a case moves between the caches and the memory; None for what moves none."""
         return traffic_of(case, allocates=self.allocates(case))
+
+
+# All cases of a run work on a few sets of CPUs.
+@lru_cache(maxsize=256)
+def _cores_of(host: Host, cpus: tuple[int, ...]) -> tuple[Core, ...]:
+    wanted = set(cpus)
+    return tuple(core for core in host.topology.cores if not wanted.isdisjoint(core.cpus))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from bandwidth.catalog.limits import ChipletLink
 from bandwidth.ceilings.bounds import Host, gb_s, is_of_zeros, lower
 from bandwidth.errors import BandwidthError
@@ -66,13 +68,14 @@ def socket_link_ceiling(case: Case, host: Host) -> Ceiling | None:
     return Ceiling("socket_link", rate, working, f"{link.name}: {link.source}", lower(link.confidence, MEDIUM))
 
 
-def chiplets_of(case: Case, host: Host, l3_caches: int) -> frozenset[tuple[int, int]] | None:
+@lru_cache(maxsize=256)  # all cases of a run work on a few sets of CPUs
+def chiplets_of(cpus_used: tuple[int, ...], host: Host, l3_caches: int) -> frozenset[tuple[int, int]] | None:
     """Return the chiplets of a case's CPUs, by socket and number in it; None where an L3 cache is not known.
 
     `l3_caches` is how many a chiplet has; those of one have CPUs with neighbouring numbers.
     """
     touched = set()
-    cpus = set(case.cpus)
+    cpus = set(cpus_used)
     for chiplet, caches in _chiplets(host, l3_caches).items():
         own = {cpu for cache in caches for cpu in cache.cpus}
         if cpus & own:
@@ -92,11 +95,12 @@ def _links_of(case: Case, host: Host) -> tuple[ChipletLink, int] | None:
         return (usual, cores) if cores else None
     chiplets = _chiplets(host, usual.l3_caches)
     in_socket = max((number + 1 for _, number in chiplets), default=0)
-    used = chiplets_of(case, host, usual.l3_caches)
+    used = chiplets_of(case.cpus, host, usual.l3_caches)
     link = limits.chiplet_link(processor, in_socket)
     return None if used is None or link is None else (link, len(used))
 
 
+@lru_cache(maxsize=16)
 def _chiplets(host: Host, l3_caches: int) -> dict[tuple[int, int], list[Cache]]:
     """Return the L3 caches of each chiplet, by socket and number in it."""
     socket_of = {cpu: core.socket for core in host.topology.cores for cpu in core.cpus}

@@ -202,8 +202,8 @@ def test_two_l3_caches_of_a_chiplet_share_its_link():
     host = host_of(
         layout(cores=64, l3_cores=4), facts_of_host("AuthenticAMD", 23, 49, "AMD EPYC 7742 64-Core Processor")
     )
-    assert chiplets_of(case_on(host, "read", range(8)), host, 2) == {(0, 0)}
-    assert chiplets_of(case_on(host, "read", (0, 63)), host, 2) == {(0, 0), (0, 7)}
+    assert chiplets_of(tuple(range(8)), host, 2) == {(0, 0)}
+    assert chiplets_of((0, 63), host, 2) == {(0, 0), (0, 7)}
     assert rate(fabric_ceiling(case_on(host, "read", range(8)), host), 2) == 46.94
 
 
