@@ -26,18 +26,13 @@ _HUGE_ENOUGH = 0.9
 
 
 def ceilings_of(
-    case: Case,
-    facts: Facts,
-    topology: Topology,
-    theory: HostTheory,
-    catalog: Catalog | None = None,
-    seen: Seen = NOTHING_SEEN,
+    case: Case, facts: Facts, catalog: Catalog, topology: Topology, theory: HostTheory, seen: Seen = NOTHING_SEEN
 ) -> tuple[Ceiling, ...]:
     """Return every ceiling of a case of the host that is known, lowest first; none for a latency.
 
     `seen` is what the run saw: without its clock the caches have no ceiling.
     """
-    return _ceilings_of(case, Host(facts, topology, catalog or current_catalog()), theory, seen)
+    return _ceilings_of(case, Host(facts, topology, catalog), theory, seen)
 
 
 @dataclass(frozen=True)

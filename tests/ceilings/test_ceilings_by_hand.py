@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 from ceiling_hosts import DRAM_BYTES, KIB, MIB, case_on, facts_of_host, host_of, layout, theory_of
+from gpu_machine import facts as facts_of_card
+from gpu_machine import gpu
 
 from bandwidth.ceilings.bounds import Seen, SeenLatency, Traffic, is_made_up, traffic_of
 from bandwidth.ceilings.caches import cache_ceiling
@@ -141,7 +143,7 @@ def test_sockets_that_were_only_taken_leave_the_maximum_less_sure():
 def test_a_processor_that_qemu_made_up_says_nothing_of_the_real_one(name, is_one):
     host = host_of(layout(), facts_of_host("AuthenticAMD", 25, 1, name, virtualization="KVM"))
     assert is_made_up(name) is is_one
-    found = ceilings_of(case_on(host, "read"), host.facts, host.topology, theory_of(host), seen=Seen(4e9))
+    found = ceilings_of(case_on(host, "read"), host.facts, host.catalog, host.topology, theory_of(host), seen=Seen(4e9))
     assert bool(found) is (name.startswith("AMD EPYC") and not is_one)
 
 
@@ -303,7 +305,7 @@ def test_no_ceiling_of_caches_in_memory_without_a_clock_or_for_an_unknown_design
     assert cache_ceiling(case_on(GENOA_HOST, "read", size=KIB), GENOA_HOST, None) is None
     unknown = host_of(layout(), facts_of_host("AuthenticAMD", 99, 1, "AMD Zenith"))
     case = case_on(unknown, "read", size=16 * KIB)
-    assert ceilings_of(case, unknown.facts, unknown.topology, theory_of(unknown), seen=Seen(4e9)) == ()
+    assert ceilings_of(case, unknown.facts, unknown.catalog, unknown.topology, theory_of(unknown), seen=Seen(4e9)) == ()
 
 
 def test_a_hybrids_cores_count_each_as_its_own_kind():
@@ -319,7 +321,9 @@ def test_a_hybrids_cores_count_each_as_its_own_kind():
 
 def test_the_lowest_stands_first_and_the_first_that_is_not_low_binds(make_result):
     case = case_on(GENOA_HOST, "read")
-    all_of_it = ceilings_of(case, GENOA, GENOA_HOST.topology, theory_of(GENOA_HOST, "DDR5-4800 x12"))
+    all_of_it = ceilings_of(
+        case, GENOA, GENOA_HOST.catalog, GENOA_HOST.topology, theory_of(GENOA_HOST, "DDR5-4800 x12")
+    )
     assert [(one.kind, rate(one)) for one in all_of_it] == [
         ("core", 50.0), ("fabric", 57.6), ("memory", 460.8), ("platform", 460.8),
     ]  # fmt: skip
@@ -361,3 +365,17 @@ def test_links_and_devices_have_what_stands_beside_them_already(make_case, make_
     assert found[0].ceilings == (Ceiling("link", 63e9, "PCIe 5.0 x16 as negotiated", "the link under load", "high"),)
     assert [(one.kind, one.bytes_per_s, one.confidence) for one in found[1].ceilings] == [("device", 4.8e12, "high")]
     assert found[2].ceilings == ()
+
+
+def test_a_makers_figure_that_is_the_real_ceiling_stands_beside_the_attributes(user_specs, make_case, make_result):
+    (user_specs / "cards.toml").write_text(
+        '["NVIDIA H200"]\nmaker = "NVIDIA"\nkind = "gpu"\nmemory = "HBM3e 6.4Gbps 6144-bit"\nvendor_gb_s = 4500\n'
+        'ceiling = "vendor"\nsource = "a test"\n',
+        "utf-8",
+    )
+    host = host_of(layout(), facts_of_card(gpu()))
+    beside = {"theory_bytes_per_s": 4.8e12, "theory_source": "attributes", "vendor_bytes_per_s": 4.5e12}
+    result = make_result(make_case(target="device:0"), **beside)
+    (found,) = Machine.read(host.facts, host.topology, theory_of(host)).with_ceilings((result,), (gpu(),))
+    assert [(one.kind, one.bytes_per_s) for one in found.ceilings] == [("device", 4.5e12), ("device", 4.8e12)]
+    assert found.binding.working == "the maker's figure for NVIDIA H200"

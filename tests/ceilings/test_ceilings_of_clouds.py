@@ -44,7 +44,7 @@ def facts_of(row, **others):
 
 def ceilings(row, host, memory=None):
     case = case_on(host, "read", host.topology.cpus_allowed)
-    found = ceilings_of(case, host.facts, host.topology, theory_of(host, memory))
+    found = ceilings_of(case, host.facts, host.catalog, host.topology, theory_of(host, memory))
     return [ceiling for ceiling in found if ceiling.confidence != "low"]
 
 

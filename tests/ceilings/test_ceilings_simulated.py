@@ -14,6 +14,7 @@ import pytest
 from captured_tables import facts_of
 from ceiling_hosts import KIB, MIB, layout
 
+from bandwidth.catalog import current_catalog
 from bandwidth.ceilings.bounds import Seen, SeenLatency
 from bandwidth.ceilings.of_results import ceilings_of
 from bandwidth.machine.facts import Fact, Facts
@@ -193,7 +194,7 @@ def told(machine: Simulated) -> str:
     facts, lines = machine.facts(), [f"# {machine.name}: {machine.cpu}"]
     for planned in cases(machine, facts):
         theory = make_plan(MeasureOptions(target="host", kernels=("read",)), facts, machine.topology).theory
-        found = ceilings_of(planned.case, facts, machine.topology, theory, seen=SEEN)
+        found = ceilings_of(planned.case, facts, current_catalog(), machine.topology, theory, seen=SEEN)
         assert [one.bytes_per_s for one in found] == sorted(one.bytes_per_s for one in found)
         memory = [one for one in found if one.kind == "memory"]
         assert bool(memory) == (planned.theory_bytes_per_s is not None)
