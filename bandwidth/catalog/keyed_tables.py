@@ -136,6 +136,13 @@ def optional_number_cell(cell: str) -> float | None:
     return number
 
 
+def whole_cell(cell: str) -> int:
+    """Return a whole number above zero. Raises ValueError."""
+    if not (cell.isascii() and cell.isdigit() and int(cell[:9]) > 0):
+        raise ValueError(f"{cell[:_LONGEST_SHOWN]!a} is no whole number above zero")
+    return int(cell[:9])
+
+
 def choice_cell(*choices: str) -> Callable[[str], str]:
     """Return what reads one of some words. It raises ValueError for another."""
 

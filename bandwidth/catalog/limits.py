@@ -7,7 +7,7 @@ sockets, and the memory behind a cloud's instances. What no table has is not gue
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,58 +21,24 @@ from bandwidth.catalog.keyed_tables import (
     number_cell,
     optional_number_cell,
     text_cell,
+    whole_cell,
 )
-from bandwidth.catalog.processor_families import plain_processor_name
+from bandwidth.catalog.recognition import (
+    CpuId,
+    Name,
+    Processor,
+    arm_part_cell,
+    cpuid_cell,
+    name_cell,
+    optional_pattern_cell,
+    pattern_cell,
+    several_cells,
+)
 from bandwidth.vocabulary import Confidence
 
 CORE_CLOCK, OTHER_CLOCK = "core", "other"
-_CPUID = re.compile(r"([A-Za-z]+) ([0-9]{1,4}) ([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*)(?: @([a-z ]+))?", re.ASCII)
-_ARM = re.compile(r"0x([0-9a-f]{1,2}) 0x([0-9a-f]{1,3})", re.ASCII)
 _COUPLED = re.compile(r"memory<=([0-9]{3,5})", re.ASCII)
 _MOST_CHIPLETS = re.compile(r"<=([0-9]{1,3})", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Processor:
-    """What tells processors apart: vendor, family and model as facts have them (an Arm core's part), the name.
-
-    `kind` is that of one of its cores, "" where all are alike or it is not told.
-    """
-
-    vendor: str
-    family: int | None
-    model: int | None
-    name: str
-    kind: str = ""
-
-    @property
-    def plain_name(self) -> str:
-        """The name without marks, clock and graphics."""
-        return plain_processor_name(self.name)
-
-
-@dataclass(frozen=True)
-class CpuId:
-    """Processors by vendor, family and ranges of models, and the kind of core that is meant, "" for those of one."""
-
-    vendor: str
-    family: int
-    models: tuple[tuple[int, int], ...]
-    kind: str = ""
-
-    def fits(self, processor: Processor) -> bool:
-        """Return whether a processor is one of these, whatever its kind of core."""
-        model = processor.model
-        is_of_family = (self.vendor, self.family) == (processor.vendor, processor.family)
-        return is_of_family and model is not None and any(low <= model <= high for low, high in self.models)
-
-
-@dataclass(frozen=True)
-class Name:
-    """Processors by a pattern of their names, and the kind of core that is meant."""
-
-    pattern: re.Pattern[str]
-    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -244,52 +210,6 @@ def _is_of_line(link: ChipletLink | SocketLink, processor: Processor) -> bool:
 # --- cells ----------------------------------------------------------------------------------------------------------
 
 
-def _several(read: Callable[[str], object]) -> Callable[[str], tuple[object, ...]]:
-    """Return what reads values that are parted by `; `, none for `-`."""
-    return lambda cell: () if cell == UNKNOWN else tuple(read(part) for part in cell.split("; "))
-
-
-def _cpuid(text: str) -> CpuId:
-    match = _CPUID.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text[:60]!a} is not as `AuthenticAMD 25 16-31,96`")
-    ends = [part.partition("-") for part in match[3].split(",")]
-    models = tuple((int(low), int(high or low)) for low, _, high in ends)
-    if wrong := next((part for part in models if part[0] > part[1]), None):
-        raise ValueError(f"{wrong[0]}-{wrong[1]} is no range")
-    return CpuId(match[1], int(match[2]), models, match[4] or "")
-
-
-def _arm_part(text: str) -> tuple[int, int]:
-    match = _ARM.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text[:60]!a} is not as `0x41 0xd40`")
-    return int(match[1], 16), int(match[2], 16)
-
-
-def _name(text: str) -> Name:
-    pattern, _, kind = text.partition(" @")
-    return Name(_pattern(pattern), kind)
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """Return a pattern that ends where a word of the name does: "EPYC 9124" is not the start of "EPYC 9124P"."""
-    try:
-        return re.compile(rf"(?:{text})(?![\w+])", re.IGNORECASE | re.ASCII)
-    except re.error as error:
-        raise ValueError(f"{text[:60]!a} is no pattern: {error}") from None
-
-
-def _optional_pattern(cell: str) -> re.Pattern[str] | None:
-    return None if cell == UNKNOWN else _pattern(cell)
-
-
-def _whole(cell: str) -> int:
-    if not (cell.isascii() and cell.isdigit() and int(cell[:9]) > 0):
-        raise ValueError(f"{cell[:60]!a} is no whole number above zero")
-    return int(cell[:9])
-
-
 def _most_chiplets(cell: str) -> int | None:
     if cell == UNKNOWN:
         return None
@@ -309,7 +229,7 @@ def _allocates(cell: str) -> bool | None:
 
 
 def _fault_of_microarchitecture(one: Microarchitecture) -> str:
-    return "" if one.cpuids or one.arm_parts or one.names else "cpuid: nothing tells how it is recognised"
+    return "" if one.cpuids or one.arm_parts or one.names else "cpuids: nothing tells how it is recognised"
 
 
 def _fault_of_width(one: CacheWidth) -> str:
@@ -321,7 +241,7 @@ def _fault_of_lines(one: LinesInFlight) -> str:
 
 
 def _fault_of_line(one: ChipletLink | SocketLink) -> str:
-    return "" if one.cpuids else "cpuid: it is empty"
+    return "" if one.cpuids else "cpuids: it is empty"
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -330,16 +250,14 @@ _MICROARCHITECTURES = KeyedTable(
     "microarchitectures.tsv",
     {
         "name": text_cell,
-        "cpuid": _several(_cpuid),
-        "arm": _several(_arm_part),
-        "names": _several(_name),
-        "line": _whole,
+        "cpuids": several_cells(cpuid_cell),
+        "arm_parts": several_cells(arm_part_cell),
+        "names": several_cells(name_cell),
+        "line_bytes": whole_cell,
         "allocates": _allocates,
         "source": text_cell,
     },
-    lambda name, cpuid, arm, names, line, allocates, source: Microarchitecture(
-        name, cpuid, arm, names, line, allocates, source
-    ),
+    Microarchitecture,
     fault_of=_fault_of_microarchitecture,
 )
 _CACHE_WIDTHS = KeyedTable(
@@ -375,32 +293,30 @@ _CHIPLET_LINKS = KeyedTable(
     "chiplet_links.tsv",
     {
         "name": text_cell,
-        "cpuid": _several(_cpuid),
-        "names": _optional_pattern,
-        "chiplets": _most_chiplets,
-        "l3": _whole,
+        "cpuids": several_cells(cpuid_cell),
+        "names": optional_pattern_cell,
+        "most_chiplets": _most_chiplets,
+        "l3_caches": whole_cell,
         "read": number_cell,
         "write": number_cell,
-        "clock_mhz": _fabric_clock,
+        "clock": _fabric_clock,
         "source": text_cell,
         "confidence": confidence_cell,
     },
-    lambda name, cpuid, names, chiplets, l3, read, write, clock_mhz, source, confidence: ChipletLink(
-        name, cpuid, names, chiplets, l3, read, write, clock_mhz, source, confidence
-    ),
+    ChipletLink,
     fault_of=_fault_of_line,
 )
 _SOCKET_LINKS = KeyedTable(
     "socket_links.tsv",
     {
         "name": text_cell,
-        "cpuid": _several(_cpuid),
-        "names": _optional_pattern,
+        "cpuids": several_cells(cpuid_cell),
+        "names": optional_pattern_cell,
         "link": text_cell,
         "source": text_cell,
         "confidence": confidence_cell,
     },
-    lambda name, cpuid, names, link, source, confidence: SocketLink(name, cpuid, names, link, source, confidence),
+    SocketLink,
     fault_of=_fault_of_line,
 )
 _CLOUD_INSTANCES = KeyedTable(
@@ -408,7 +324,7 @@ _CLOUD_INSTANCES = KeyedTable(
     {
         "name": text_cell,
         "vendor": text_cell,
-        "product": _pattern,
+        "product": pattern_cell,
         "host": text_cell,
         "memory": text_cell,
         "source": text_cell,

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from bandwidth.catalog import Catalog
 from bandwidth.catalog.device import Device
-from bandwidth.catalog.limits import CloudInstance, Microarchitecture, Processor
+from bandwidth.catalog.limits import CloudInstance, Microarchitecture
+from bandwidth.catalog.recognition import Processor
 from bandwidth.kernels import KERNELS, kernel_of, stores_of
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.processor import NO_VIRTUALIZATION

@@ -15,7 +15,7 @@ from ceiling_hosts import KIB, MIB, case_on, facts_of_host, host_of, layout
 
 from bandwidth.catalog import Catalog, current_catalog
 from bandwidth.catalog.files import specs_folder
-from bandwidth.catalog.limits import Processor
+from bandwidth.catalog.recognition import Processor
 from bandwidth.ceilings.fabric import fabric_ceiling
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
@@ -133,11 +133,15 @@ def test_a_wrong_width_is_found(tmp_path, entry, way, width, found):
 @pytest.mark.parametrize(
     ("entry", "cells", "found"),
     [
-        ("EPYC 9004, GMI3\t", {"clock_mhz": "900"}, "AMD EPYC 9654 96-Core Processor"),
-        ("EPYC 9005, GMI wide", {"clock_mhz": "1000"}, "AMD EPYC 9355P 32-Core Processor"),
-        ("Ryzen 7000", {"clock_mhz": "4000"}, "AMD Ryzen 9 7950X"),
-        ("EPYC 9004, GMI3\t", {"l3": "2"}, "AMD EPYC 9354 32-Core Processor"),  # half as many chiplets
-        ("EPYC 9005, GMI wide", {"chiplets": "<=4"}, "AMD EPYC 9355P 32-Core Processor"),  # one link, where it has two
+        ("EPYC 9004, GMI3\t", {"clock": "900"}, "AMD EPYC 9654 96-Core Processor"),
+        ("EPYC 9005, GMI wide", {"clock": "1000"}, "AMD EPYC 9355P 32-Core Processor"),
+        ("Ryzen 7000", {"clock": "4000"}, "AMD Ryzen 9 7950X"),
+        ("EPYC 9004, GMI3\t", {"l3_caches": "2"}, "AMD EPYC 9354 32-Core Processor"),  # half as many chiplets
+        (
+            "EPYC 9005, GMI wide",
+            {"most_chiplets": "<=4"},
+            "AMD EPYC 9355P 32-Core Processor",
+        ),  # one link, where it has two
         ("Ryzen 9000", {"read": "64"}, "AMD Ryzen 9 9900X"),
     ],
 )
@@ -200,12 +204,12 @@ def test_a_microarchitecture_is_recognised_or_there_is_none(processor, expected)
         ("cache_widths.tsv", "Zen 4\tL1", {"confidence": "sure"}, "[Zen 4 L1]: confidence: 'sure' is none of high"),
         ("lines_in_flight.tsv", "Zen 4", {"l2": "-3"}, "[Zen 4]: l2: -3 is not above zero"),
         ("lines_in_flight.tsv", "Zen 4", {"latency_ns": "nan"}, "[Zen 4]: latency_ns: nan is not above zero"),
-        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"clock_mhz": "-"}, "[EPYC 9004, GMI3]: clock_mhz: it is empty"),
-        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"clock_mhz": "fast"}, "clock_mhz: 'fast' is no number"),
-        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"cpuid": "-"}, "[EPYC 9004, GMI3]: cpuid: it is empty"),
+        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"clock": "-"}, "[EPYC 9004, GMI3]: clock: it is empty"),
+        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"clock": "fast"}, "clock: 'fast' is no number"),
+        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"cpuids": "-"}, "[EPYC 9004, GMI3]: cpuids: it is empty"),
         ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"names": "("}, "[EPYC 9004, GMI3]: names: '(' is no pattern"),
-        ("microarchitectures.tsv", "Zen 4", {"cpuid": "AMD"}, "[Zen 4]: cpuid: 'AMD' is not as"),
-        ("microarchitectures.tsv", "Zen 4", {"cpuid": "-"}, "[Zen 4]: cpuid: nothing tells"),
+        ("microarchitectures.tsv", "Zen 4", {"cpuids": "AMD"}, "[Zen 4]: cpuids: 'AMD' is not as"),
+        ("microarchitectures.tsv", "Zen 4", {"cpuids": "-"}, "[Zen 4]: cpuids: nothing tells"),
         ("socket_links.tsv", "EPYC 9004", {"source": ""}, "[EPYC 9004, xGMI]: source: it is empty"),
     ],
 )
@@ -245,7 +249,7 @@ def test_a_users_table_overrides_one_entry_and_adds_another(tmp_path):
     catalog = planted(tmp_path, "cache_widths.tsv", "Zen 4\tL2", load="48")
     assert catalog.limits.cache_widths["Zen 4", "L2"].load == 48
     assert catalog.limits.cache_widths["Zen 4", "L1"].load == 64
-    new = planted(tmp_path, "microarchitectures.tsv", "Zen 4", name="Zen 9", cpuid="AuthenticAMD 99 1")
+    new = planted(tmp_path, "microarchitectures.tsv", "Zen 4", name="Zen 9", cpuids="AuthenticAMD 99 1")
     assert new.limits.microarchitecture(Processor("AuthenticAMD", 99, 1, ""), ()).name == "Zen 9"
     assert new.limits.microarchitecture(Processor("AuthenticAMD", 25, 97, ""), ()).name == "Zen 4"
 
