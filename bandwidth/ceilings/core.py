@@ -11,11 +11,11 @@ _NS_PER_S = 1e9
 
 
 def core_ceiling(case: Case, host: Host, seen: Seen) -> Ceiling | None:
-    """Return the lines that a case's cores keep in flight, over the memory's latency.
+    """Return the lines that a case's cores keep in flight behind their L2, over the memory's latency.
 
     The latency is the run's where it was measured, else the typical one of the line. Of medium confidence is only what
-    rests on the lines behind the L2 and a latency without page walks: where only the L1's lines are known the L2's
-    prefetches come on top. None where lines or latency are not known, or the case reads nothing.
+    rests on a latency without page walks. None where lines or latency are not known, or the case reads nothing: the
+    lines of the L1 alone are no ceiling, as the L2's prefetches come on top.
     """
     traffic, designs = host.traffic(case), host.designs_of(case)
     if traffic is None or not case.meets_dram_rule or not designs:
@@ -39,15 +39,13 @@ def _part(
 ) -> tuple[float, str, LinesInFlight, Confidence] | None:
     """Return what some cores of one design read, its working, the table's line and how sure it is."""
     lines = host.catalog.limits.lines_in_flight.get(design.name)
-    if lines is None:
+    if lines is None or lines.l2 is None:
         return None
     ns = lines.latency_ns if latency is None else latency.ns
-    number = lines.l2 or lines.l1
-    if ns is None or number is None:
+    if ns is None:
         return None
     which = "measured" if latency is not None else "typical"
-    behind = "behind the L2" if lines.l2 else "behind the L1, prefetches not counted"
     cores = "1 core" if count == 1 else f"{count} cores"
-    text = f"{number:g} lines {behind} x {design.line_bytes} B / {ns:.4g} ns ({which}) x {cores}"
-    is_known = bool(lines.l2) and latency is not None and latency.is_pure
-    return number * design.line_bytes * count / ns * _NS_PER_S, text, lines, lines.confidence if is_known else LOW
+    text = f"{lines.l2:g} lines x {design.line_bytes} B / {ns:.4g} ns ({which}) x {cores}"
+    confidence = lines.confidence if latency is not None and latency.is_pure else LOW
+    return lines.l2 * design.line_bytes * count / ns * _NS_PER_S, text, lines, confidence
