@@ -13,11 +13,13 @@ from bandwidth.catalog import Catalog
 from bandwidth.catalog.device import Device
 from bandwidth.catalog.limits import CloudInstance, Microarchitecture
 from bandwidth.catalog.recognition import Processor
+from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS, kernel_of, stores_of
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.processor import NO_VIRTUALIZATION
 from bandwidth.machine.topology import Core, Topology
 from bandwidth.results import Case
+from bandwidth.theory import Peak, peak
 from bandwidth.vocabulary import GIGA, HIGH, LOW, MEDIUM, ORDINARY, STREAMING, ZEROS, Confidence
 
 # What QEMU calls the processors that it makes up (model_id in its target/i386/cpu.c): the numbers beside such a name
@@ -172,6 +174,19 @@ class Host:
             design = self.catalog.limits.microarchitecture(self.processor(kind), cores)
             if design is not None:
                 found[kind] = design
+        return found
+
+    def peak_of(self, place: str, spec: str, kind: str) -> Peak | None:
+        """Return the peak of a table's SPEC; one that is none of its kind is noted with its place, and None."""
+        try:
+            found = peak(spec)
+        except BandwidthError as error:
+            self.catalog.folders.note_broken(BandwidthError(f"{place}: {error.message}", error.hint))
+            return None
+        if found.kind != kind:
+            wrong = BandwidthError(f"{place}: {spec!a} is no {kind}", f"name a {kind}")
+            self.catalog.folders.note_broken(wrong)
+            return None
         return found
 
     def cores_of(self, case: Case) -> tuple[Core, ...]:

@@ -85,9 +85,7 @@ def _passing_share(case: Case, level: str) -> tuple[float, str]:
     """Return the share of the data that has to come from a level or beyond, and how that stands in a working."""
     inside = max((size for name, size in _levels(case) if name < level), default=0)
     size = case.working_set_bytes
-    if inside == 0 or size >= CACHE_MULTIPLE * inside:
-        return 1.0, ""
-    if size <= inside:
+    if not inside < size < CACHE_MULTIPLE * inside:
         return 1.0, ""
     return 1 - inside / size, f"; {format_size(inside)} of {format_size(size)} may stay in the level before"
 

@@ -6,10 +6,8 @@ from functools import lru_cache
 
 from bandwidth.catalog.limits import ChipletLink
 from bandwidth.ceilings.bounds import Host, gb_s, is_of_zeros, lower
-from bandwidth.errors import BandwidthError
 from bandwidth.machine.topology import Cache
 from bandwidth.results import Case, Ceiling
-from bandwidth.theory import peak
 from bandwidth.vocabulary import MEDIUM
 
 _HZ_PER_MHZ = 1e6
@@ -57,10 +55,9 @@ def socket_link_ceiling(case: Case, host: Host) -> Ceiling | None:
     link = host.catalog.limits.socket_link(host.processor())
     if link is None:
         return None
-    try:
-        each_way = peak(link.link)
-    except BandwidthError:
-        return None  # a user's table names no link: told where the table is validated, and no reason to stop
+    each_way = host.peak_of(f"socket_links.tsv: [{link.name}]: link", link.link, "link")
+    if each_way is None:
+        return None
     rate = traffic.most(read=each_way.bytes_per_s, write=each_way.bytes_per_s)
     if rate is None:
         return None

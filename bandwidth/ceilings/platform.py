@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bandwidth.catalog import current_catalog
+from bandwidth.catalog.limits import CloudInstance
 from bandwidth.ceilings.bounds import Host, device_of, gb_s, lower
 from bandwidth.ceilings.memory import HostTheory, memory_of
 from bandwidth.errors import BandwidthError
@@ -56,10 +57,9 @@ def instance_ceiling(case: Case, host: Host) -> Ceiling | None:
     instance = host.instance
     if instance is None or not case.meets_dram_rule or _WHOLE_MACHINE.search(_product(host.facts)):
         return None
-    try:
-        memory = peak(instance.memory)
-    except BandwidthError:
-        return None  # a user's table names no memory, and a measurement must not fail by it
+    memory = _memory_of_instance(host, instance)
+    if memory is None:
+        return None
     text = f"{memory.short_working} behind {instance.host}, shared with whoever else is on the host"
     whole = _of_sockets(case, host, memory.bytes_per_s, text)
     source = f"{instance.name} by the firmware's {_product(host.facts)}; {instance.source}"
@@ -106,14 +106,20 @@ def _documented(host: Host) -> tuple[float, str, str] | None:
             figure = vendor if is_vendors and vendor is not None else found.bytes_per_s
             working = "the maker's figure" if is_vendors else found.short_working
             return figure, f"{device.name} ({working})", f"specs/devices: {device.source}"
-        instance = host.instance
-        is_whole = instance is not None and _WHOLE_MACHINE.search(_product(host.facts))
-        memory = peak(instance.memory) if instance is not None and is_whole else None
-    except BandwidthError:
-        return None  # a user's broken entry, which is told where it is read: a measurement must not fail by it
-    if instance is None or memory is None:
+    except BandwidthError as error:  # a user's broken entry: a measurement must not fail by it
+        host.catalog.folders.note_broken(error)
+        return None
+    instance = host.instance
+    if instance is None or not _WHOLE_MACHINE.search(_product(host.facts)):
+        return None
+    memory = _memory_of_instance(host, instance)
+    if memory is None:
         return None
     return memory.bytes_per_s, f"{instance.host} ({memory.short_working})", instance.source
+
+
+def _memory_of_instance(host: Host, instance: CloudInstance) -> Peak | None:
+    return host.peak_of(f"cloud_instances.tsv: [{instance.name}]: memory", instance.memory, "memory")
 
 
 def _product(facts: Facts) -> str:

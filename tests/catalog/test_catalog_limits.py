@@ -16,7 +16,8 @@ from ceiling_hosts import KIB, MIB, case_on, facts_of_host, host_of, layout
 from bandwidth.catalog import Catalog, current_catalog
 from bandwidth.catalog.files import specs_folder
 from bandwidth.catalog.recognition import Processor
-from bandwidth.ceilings.fabric import fabric_ceiling
+from bandwidth.ceilings.fabric import fabric_ceiling, socket_link_ceiling
+from bandwidth.ceilings.platform import instance_ceiling
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
 
@@ -222,6 +223,19 @@ def test_a_bad_entry_of_the_users_is_named_with_file_entry_and_field_and_passed_
     assert line.startswith(f"{tmp_path / file_name}: ")
     assert fault in line
     assert "\n" not in line
+
+
+def test_a_link_or_a_memory_that_the_notation_does_not_read_is_named_where_it_is_needed(tmp_path):
+    planted(tmp_path, "socket_links.tsv", "EPYC 9004", link="DDR5-4800 x12")
+    catalog = planted(tmp_path, "cloud_instances.tsv", "EC2, Graviton3", memory="Gravitas 3")
+    named = {"system_vendor": "Amazon EC2", "product_name": "m7g.large", "virtualization": "Amazon EC2"}
+    facts = facts_of_host("AuthenticAMD", 25, 17, "AMD EPYC 9654 96-Core Processor", **named)
+    host = host_of(layout(sockets=2), facts, catalog)
+    assert socket_link_ceiling(case_on(host, "read", cpu_node=0, memory_node=1), host) is None
+    assert instance_ceiling(case_on(host, "read"), host) is None
+    link, memory = catalog.folders.broken
+    assert link.startswith("socket_links.tsv: [EPYC 9004, xGMI]: link: 'DDR5-4800 x12' is no link")
+    assert memory.startswith("cloud_instances.tsv: [EC2, Graviton3]: memory: ")
 
 
 def test_an_entry_twice_and_a_line_that_is_short_are_named(tmp_path):
