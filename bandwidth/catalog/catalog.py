@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bandwidth.catalog.arm_cores import ArmCore
     from bandwidth.catalog.device import Device
+    from bandwidth.catalog.limits import Limits
     from bandwidth.catalog.link import LinkGeneration
     from bandwidth.catalog.normal import NormalBand
     from bandwidth.catalog.processor_families import ProcessorFamily
@@ -83,6 +84,13 @@ class Catalog:
         from bandwidth.catalog.arm_cores import read_arm_cores
 
         return read_arm_cores(self.folders.own / ARM_CORES_FILE)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What processors can move at most beside their memory: caches, lines in flight, links, a cloud's hosts."""
+        from bandwidth.catalog.limits import Limits
+
+        return Limits(self.folders)
 
     @cached_property
     def _cards(self) -> Mapping[str, GPUSpecification]:

@@ -12,7 +12,7 @@ from bandwidth.cli.output import emit, say
 from bandwidth.errors import UsageError
 
 if TYPE_CHECKING:
-    from bandwidth.ceilings.host import HostTheory
+    from bandwidth.ceilings.memory import HostTheory
     from bandwidth.machine.facts import Facts
     from bandwidth.planning.options import MeasureOptions
 
@@ -50,7 +50,8 @@ def system(
 
     ssh node7 sudo dmidecode | bandwidth system --dmi -
     """
-    from bandwidth.ceilings.host import host_theory, platform_peak
+    from bandwidth.ceilings.memory import host_theory
+    from bandwidth.ceilings.platform import platform_peak
     from bandwidth.report.system.facts import system_document, system_json
     from bandwidth.text_files import check_writable, write_atomically
 
@@ -76,7 +77,7 @@ def system(
 
 def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
     """Return the facts of this machine and its number of sockets."""
-    from bandwidth.ceilings.modules import with_saved_modules
+    from bandwidth.ceilings.memory import with_saved_modules
     from bandwidth.machine.probe import collect
     from bandwidth.machine.reader import SystemReader
     from bandwidth.machine.topology import read_topology

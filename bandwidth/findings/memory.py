@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bandwidth.analysis.groups import NODE_KEYS, PLACED_SHARE, NodeMatrix, node_matrices
-from bandwidth.ceilings.modules import modules_bytes_per_s
+from bandwidth.ceilings.memory import modules_bytes_per_s
 from bandwidth.findings.evidence import Raised, ResultRow, are_apart, measured, numbers, positive, rate_text, ratio
 from bandwidth.findings.rules import MACHINE, THEORY, percent, rule
 from bandwidth.results import Record

@@ -11,6 +11,7 @@ from typing import Any
 
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.ceilings.link import with_link_theories
+from bandwidth.ceilings.of_results import Machine
 from bandwidth.engines.host.workers import worker_threads
 from bandwidth.engines.interface import Engine, Telemetry
 from bandwidth.engines.registry import ENGINES, make_engines
@@ -74,10 +75,11 @@ def _recorder(
     taken_at, here = datetime.now(UTC).isoformat(timespec="seconds"), preparation.surroundings
     before = {**_conditions(preparation), "lock": [*lock.paths]}
     lock_notes = (lock.note,) if lock.note else ()
+    machine = Machine.read(here.facts, here.topology, preparation.plans[0].theory)
 
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
         gpus = [gpu for plan in plans for gpu in plan.gpus]
-        results = with_link_theories(outcome.results, gpus)
+        results = machine.with_ceilings(with_link_theories(outcome.results, gpus), gpus)
         return Record(
             tool_version=__version__,
             taken_at=taken_at,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from bandwidth.ceilings.host import HostTheory
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.engines.interface import EngineEntry
 from bandwidth.errors import UsageError
 from bandwidth.kernels import Kernel

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bandwidth.ceilings.gpu import GpuTheory, gpu_theories, gpu_theory
-from bandwidth.ceilings.host import HostTheory, host_theory
+from bandwidth.ceilings.memory import HostTheory, host_theory
 from bandwidth.engines.interface import EngineEntry
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import BandwidthError, HardwareError, UsageError

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.ceilings.host import HostTheory, host_theory
+from bandwidth.ceilings.memory import HostTheory, host_theory
 from bandwidth.engines.interface import EngineEntry
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.facts import Facts

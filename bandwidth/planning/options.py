@@ -41,7 +41,7 @@ from bandwidth.units import format_size, size_option
 from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, PCIE, STORES
 
 if TYPE_CHECKING:
-    from bandwidth.ceilings.host import GivenMemory
+    from bandwidth.ceilings.memory import GivenMemory
 
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
@@ -239,7 +239,7 @@ class MeasureOptions(CallOptions):
     @property
     def given_memory(self) -> GivenMemory:
         """The memory that the user names."""
-        from bandwidth.ceilings.host import GivenMemory  # with the catalog, which the command line starts without
+        from bandwidth.ceilings.memory import GivenMemory  # with the catalog, which the command line starts without
 
         return GivenMemory(self.memory, self.memory_source, self.sockets)
 

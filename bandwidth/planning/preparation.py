@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from bandwidth.analysis.groups import SIZE_SLACK
 from bandwidth.analysis.plain_results import plain_results
-from bandwidth.ceilings.modules import with_saved_modules
+from bandwidth.ceilings.memory import with_saved_modules
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.facts import Facts

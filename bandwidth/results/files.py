@@ -76,7 +76,8 @@ _RESULT_ORDER = (
     "working_set_bytes", "dram_rule_bytes", "bytes_per_call", "payload_bytes_per_call", "traffic_bytes_per_call",
     "samples_s", "calls_per_sample", "start_skew_s", "stopped_by", "verified", "last_block_checked", "failure",
     "median_bytes_per_s", "best_bytes_per_s", "ci95_bytes_per_s", "theory_bytes_per_s", "theory_source",
-    "vendor_bytes_per_s", "efficiency", "vendor_efficiency", "median_ns", "best_ns", "ci95_ns", "median_cycles",
+    "vendor_bytes_per_s", "efficiency", "vendor_efficiency", "ceilings", "bound_by", "share",
+    "median_ns", "best_ns", "ci95_ns", "median_cycles",
     "tuning", "observed",
 )  # fmt: skip
 _ALWAYS = {Record: _RECORD_ORDER, Result: _RESULT_ORDER, Case: _RESULT_ORDER, Samples: _RESULT_ORDER}

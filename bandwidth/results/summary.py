@@ -54,7 +54,8 @@ class Summary:
     """The figures of one result, in bytes per second; all are None where it is not verified or has no sample.
 
     `ci95` is None below six samples. `efficiency` is the median over the theory, `vendor_efficiency` over the maker's
-    figure, None where that is not known. A latency has no rates, and its figures in `latency`.
+    figure, `share` over the lowest ceiling that is not of low confidence, None where that is not known. A latency has
+    no rates, and its figures in `latency`.
     """
 
     median_bytes_per_s: float | None
@@ -64,6 +65,7 @@ class Summary:
     vendor_efficiency: float | None
     count: int
     latency: Latency | None = None
+    share: float | None = None
 
     @property
     def is_impossible(self) -> bool:
@@ -100,6 +102,7 @@ def summarise(result: Result) -> Summary:
         efficiency=_share(centre, result.theory_bytes_per_s),
         vendor_efficiency=_share(centre, result.vendor_bytes_per_s),
         count=len(rates),
+        share=_share(centre, None if result.binding is None else result.binding.bytes_per_s),
     )
 
 
@@ -117,6 +120,8 @@ def derived(result: Result) -> dict[str, Any]:
         "ci95_bytes_per_s": _ends(summary.ci95),
         "efficiency": summary.efficiency,
         "vendor_efficiency": summary.vendor_efficiency,
+        "bound_by": None if result.binding is None else result.binding.kind,
+        "share": summary.share,
         **_derived_times(summary.latency),
     }
 

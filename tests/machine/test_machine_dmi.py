@@ -13,7 +13,7 @@ from dmidecode_text import NEW, OLD, machine_text, structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandwidth.ceilings.host import GivenMemory, host_theory
+from bandwidth.ceilings.memory import GivenMemory, host_theory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.dmi.facts import facts_of_content
 from bandwidth.machine.dmi.file import dmi_of, dmi_of_text, text_of

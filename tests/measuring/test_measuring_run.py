@@ -10,7 +10,7 @@ from gpu_machine import facts as gpu_facts
 from measuring_support import ScriptedEngine, small_topology, two_socket_topology
 from simulated_machine import Machine
 
-from bandwidth.ceilings.host import HostTheory
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.run import Measurement, guessed_call_s

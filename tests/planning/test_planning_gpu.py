@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from gpu_machine import GIB, KIB, MIB, cuda_entry, facts, gpu, gtx
 
-from bandwidth.ceilings.host import HostTheory
 from bandwidth.ceilings.link import with_link_theories
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.engines.cuda.device import KEPT_FREE_BYTES
 from bandwidth.engines.cuda.requirements import needed_bytes, refusal
 from bandwidth.errors import BandwidthError, UsageError

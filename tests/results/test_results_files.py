@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from annotated_types import Ge, Le
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from bandwidth import BandwidthError, text_files
 from bandwidth.errors import UsageError
 from bandwidth.findings import examine
-from bandwidth.results import Case, Examination, NotRun, Observed, Record, Result, Samples, summarise
+from bandwidth.results import Case, Ceiling, Examination, NotRun, Observed, Record, Result, Samples, summarise
 from bandwidth.results import files as results_files
 from bandwidth.results.files import (
     _DERIVED_AND_REQUIRED,
@@ -58,6 +58,10 @@ def record(make_case, make_result, make_record):
         theory_source="--memory DDR4-2933 x4",
         vendor_bytes_per_s=90e9,
         tuning={"block": 64},
+        ceilings=(
+            Ceiling("core", 45e9, "16 lines x 64 B / 22.8 ns", "a test", "low"),
+            Ceiling("memory", 93866666666.66667, "2933.33 MT/s x 8 B x 4 = 93.87 GB/s", "--memory", "high"),
+        ),
         observed={"clock_hz": Observed(3.5e9, 3.4e9, 3.6e9), "huge_page_share": Observed(1.0, 1.0, 1.0)},
     )
     half = make_result(make_case(variant={"sweep_point": 128 * MIB}, working_set_bytes=128 * MIB), pinned=False)
@@ -467,6 +471,8 @@ def values_of(hint):
         if arguments[0] is int:
             return st.integers(least, GREATEST if most is None else most)
         return st.floats(least, most)
+    if get_origin(hint) is Literal:
+        return st.sampled_from(arguments)
     if get_origin(hint) is tuple:
         return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
     if get_origin(hint) is Mapping:
