@@ -62,12 +62,12 @@ def theory_document(
 def _table(rows: Sequence[TheoryRow], view: TheoryView, title: str = "") -> Table:
     columns = _columns(rows, view)
     cells = tuple(tuple(row) for row in zip(*columns.values(), strict=True))
-    return Table(tuple(map(_column, columns)), cells, title)
+    return Table(tuple(_column(header, view) for header in columns), cells, title)
 
 
-def _column(header: str) -> Column:
+def _column(header: str, view: TheoryView) -> Column:
     if not header:
-        return Column(header, wrap_at=WIDEST_NAME)
+        return Column(header, wrap_at=None if view.with_mb_s else WIDEST_NAME)
     return Column(header, "left" if header == MEMORY_OR_LINK else "right", two_lines=True)
 
 
@@ -79,7 +79,9 @@ def _columns(rows: Sequence[TheoryRow], view: TheoryView) -> dict[str, list[str]
     """
     peaks = [row.peak for row in rows]
     columns = {"": [_name(peak) for peak in peaks]}
-    if view.move_bytes is None:
+    if view.with_mb_s:  # the plain formula's name is its width and units
+        columns["rate"] = [peak.rate_text for peak in peaks]
+    elif view.move_bytes is None:
         columns[MEMORY_OR_LINK] = [_shape(peak) for peak in peaks]
     columns[f"peak {view.unit}"] = [format_rate(peak.bytes_per_s, view.unit) for peak in peaks]
     if view.with_mb_s and view.unit != "MB/s":
