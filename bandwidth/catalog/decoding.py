@@ -34,7 +34,8 @@ class DeviceFit:
 class HostEnd:
     """One end of the share of its read rate that a processor decodes with: a sum whose exponential is the share.
 
-    Doublings are of threads, of sockets, of the bytes that a step reads over 4 GB, and of the read rate a thread over 8 GB/s.
+    Doublings are of threads, of sockets, of the bytes that a step reads over 4 GB, and of the read rate a thread over
+    8 GB/s.
     """
 
     name: str

@@ -146,7 +146,7 @@ def offload(
 
     options = Output.checked(format_name, as_json, output, unit, quiet)
     use_specs(specs_folder)
-    _check_figure(figure)
+    check_figure(figure)
     work = _work(result, overlap=overlap, resident=resident, devices=devices, shared_link=shared_link)
     _check_measured(measured, work)
     sizes = _sizes(size if size is not None else MEASURED_SIZES if measured else SIZES)
@@ -225,7 +225,7 @@ def _draw(found: Answer, path: Path, unit: str) -> None:
 # --- options --------------------------------------------------------------------------------------------------------
 
 
-def _check_figure(path: Path | None) -> None:
+def check_figure(path: Path | None) -> None:
     """Raise UsageError for a figure that could not be drawn or written, before anything is measured."""
     if path is None:
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,11 +26,40 @@ MOST_TENSORS, MOST_KEYS, MOST_DIMENSIONS, MOST_PARTS = 1_000_000, 65_536, 8, 100
 LONGEST_KEPT_ARRAY, LONGEST_NAME = 4096, 1024
 # Elements and bytes of a block, by the number of the type (GGML_QUANT_SIZES).
 BLOCKS: dict[int, tuple[int, int]] = {
-    **{0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 40)},
-    **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292)},
-    **{16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82)},
-    **{23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2)},
-    **{34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36), 41: (128, 18)},
+    0: (1, 4),
+    1: (1, 2),
+    2: (32, 18),
+    3: (32, 20),
+    6: (32, 22),
+    7: (32, 24),
+    8: (32, 34),
+    9: (32, 40),
+    10: (256, 84),
+    11: (256, 110),
+    12: (256, 144),
+    13: (256, 176),
+    14: (256, 210),
+    15: (256, 292),
+    16: (256, 66),
+    17: (256, 74),
+    18: (256, 98),
+    19: (256, 50),
+    20: (32, 18),
+    21: (256, 110),
+    22: (256, 82),
+    23: (256, 136),
+    24: (1, 1),
+    25: (1, 2),
+    26: (1, 4),
+    27: (1, 8),
+    28: (1, 8),
+    29: (256, 56),
+    30: (1, 2),
+    34: (256, 54),
+    35: (256, 66),
+    39: (32, 17),
+    40: (64, 36),
+    41: (128, 18),
 }
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -42,7 +71,15 @@ _EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
 _SPECULATIVE = re.compile(r"\.nextn\.")
 # How many layers make a turn in which the last attends to all positions and the others to a window, where a file names
 # the window and not the turn (set_swa_pattern in llama.cpp's src/models/*.cpp). Others attend as if there were none.
-TURNS = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "cohere2": 4, "exaone4": 4, "olmo2": 4, "plamo3": 8, "afmoe": 4}  # fmt: skip
+TURNS = {
+    **dict.fromkeys(("gemma2", "gpt-oss"), 2),
+    **dict.fromkeys(("cohere2", "exaone4", "olmo2", "afmoe", "llama4"), 4),
+    "gemma3n": 5,
+    "gemma3": 6,
+    "plamo3": 8,
+}
+# Of these the window is fixed and stands in no key.
+WINDOWS = {"llama4": 8192}
 
 Value = int | float | bool | str | list[int | float | bool]
 
@@ -281,7 +318,7 @@ def _elements(keys: _Keys, layers: int) -> list[int]:
 
 def _windows(keys: _Keys, layers: int) -> list[int | None]:
     """Return the window of each layer, None for those that attend to all positions."""
-    window = keys.number("attention.sliding_window", 0)
+    window = keys.number("attention.sliding_window", WINDOWS.get(keys.architecture, 0))
     stated = keys.values.get(f"{keys.architecture}.attention.sliding_window_pattern")
     if not window:
         return [None] * layers

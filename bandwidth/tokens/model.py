@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from bandwidth.errors import BandwidthError, UsageError
 
-# Bytes of one element of the cache, by the name that llama.cpp's --cache-type-k takes: blocks of 32 with a 16-bit scale.
+# Bytes of an element of the cache, by the name that llama.cpp's --cache-type-k takes: blocks of 32 with a 16-bit scale.
 CACHE_BYTES: dict[str, Fraction] = {
     "f32": Fraction(4),
     "f16": Fraction(2),

@@ -180,14 +180,18 @@ def _of_record(path: Path, record: Record, asked: AskedHost, around: Surrounding
 def _measured_host(name: str, record: Record, result: Result, asked: AskedHost) -> Place:
     facts = record.machine
     rate = _median(result)
-    host = asked.known(_integer(facts, "physical_cores"), _integer(facts, "sockets"), _maker(str(facts.get("cpu_model"))))
+    host = asked.known(
+        _integer(facts, "physical_cores"),
+        _integer(facts, "sockets"),
+        _maker(f"{facts.get('cpu_vendor')} {facts.get('cpu_model')}"),
+    )
     return Place(
         f"{name}, host",
         rate,
         rate,
         rate,
         f"{result.case.path} measured with {result.case.threads} threads",
-        capacity_bytes=_integer(facts, "memory_bytes"),
+        capacity_bytes=_integer(facts, "memory_total_bytes"),
         host=host,
     )
 
@@ -215,8 +219,12 @@ def _measured_device(name: str, record: Record, result: Result, around: Surround
 
 def _here(asked: AskedHost, around: Surroundings) -> Place:
     facts, peak, reason = around.look()
-    host = asked.known(facts.integer("physical_cores"), facts.integer("sockets"), _maker(facts.text("cpu_model") or ""))
-    capacity = facts.integer("memory_bytes")
+    host = asked.known(
+        facts.integer("physical_cores"),
+        facts.integer("sockets"),
+        _maker(f"{facts.text('cpu_vendor')} {facts.text('cpu_model')}"),
+    )
+    capacity = facts.integer("memory_total_bytes")
     if around.measure is not None:
         found = best_result(Asked(), (Source("this machine", around.measure(), "measured"),), HOST)
         if found is None:
