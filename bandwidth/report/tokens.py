@@ -28,7 +28,7 @@ def tokens_document(found: Answer, unit: str) -> Document:
             Column("tokens/s at most", "right", two_lines=True),
             Column("expected", "right"),
         ),
-        tuple(_cells(found, row, unit) for row in found.rows),
+        tuple(_cells(row, unit) for row in found.rows),
     )
     advice = "\n".join(found.advice)
     assumed = "\n".join(["Assumptions:", *(f"  {text}" for text in found.assumptions)])
@@ -54,21 +54,21 @@ def headline(model: LanguageModel, decoding: Decoding) -> str:
     )
 
 
-def _cells(found: Answer, row: Row, unit: str) -> tuple[str, ...]:
+def _cells(row: Row, unit: str) -> tuple[str, ...]:
     rates = " + ".join(format_rate(load.place.bytes_per_s, unit) for load in row.loads)
     if row.rate is None:
-        return (row.name, rates, _fits(found, row), "-", "-")
+        return (row.name, rates, _fits(row), "-", "-")
     low, high = row.rate.expected
     return (
         row.name,
         rates,
-        _fits(found, row),
+        _fits(row),
         shown_rate(row.rate.ceiling),
         f"{shown_rate(low)} to {shown_rate(high)}",
     )
 
 
-def _fits(found: Answer, row: Row) -> str:
+def _fits(row: Row) -> str:
     sizes = [load.place.all_capacity_bytes for load in row.loads]
     whole = "/".join(format_decimal_size(size) for size in sizes if size)
     return {True: f"yes, of {whole}", False: f"NO, of {whole}", None: "-"}[row.fits] if whole else "-"

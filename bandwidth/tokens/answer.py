@@ -56,7 +56,7 @@ class GpuLayers:
 
     def __post_init__(self) -> None:
         if not 0 <= self.on_gpu <= self.layers or not self.layers >= 1:
-            raise UsageError(f"--gpu-layers {self.on_gpu}/{self.layers} is not possible", "give them as 20/80")
+            raise UsageError(f"{self.on_gpu} of {self.layers} layers are not possible", "give them as 20/80")
 
     @property
     def share(self) -> float:
@@ -120,7 +120,7 @@ def _advice_on_model(model: LanguageModel, decoding: Decoding) -> Iterator[str]:
     if turning is not None and turning <= (model.longest_context or LONGEST_FIGURE):
         yield (
             f"From a context of {turning:,} tokens on, the cache takes longer to read than the weights; at "
-            f"{decoding.context:,} it is {model.cache_bytes(decoding) / model.step_bytes(decoding):.0%} of what is read."
+            f"{decoding.context:,} it is {_cache_share(model, decoding):.0%} of what a token reads."
         )
     if model.is_mixture and decoding.batch == 1:
         share = model.read_weight_bytes() / model.weight_bytes
@@ -146,8 +146,8 @@ def _advice_on_rows(
             yield from _on_host(model, decoding, row, fit)
         elif row.loads[0].place.count > 1 and row.loads[0].place.split == "layers":
             yield (
-                f"{row.name}: layers on several GPUs take turns, so a token takes as long as on one that holds them all; "
-                f"tensor parallelism (--split tensor) reads them at once."
+                f"{row.name}: layers on several GPUs take turns, so a token takes as long as on one that holds them "
+                "all; tensor parallelism (--split tensor) reads them at once."
             )
 
 
@@ -177,22 +177,20 @@ def _mix_that_fits(model: LanguageModel, room_bytes: float, bits: dict[str, floa
 
 
 def _split_times(model: LanguageModel, decoding: Decoding, row: Row, fit: HostFit) -> Iterator[str]:
-    device, host = row.loads
     times = [step_s(model, decoding, load) for load in row.loads]
     sizes = [format_decimal_size(round(model.step_bytes(decoding) * load.share)) for load in row.loads]
-    alone = rate_of(model, decoding, (Load(host.place),), fit)
+    alone = rate_of(model, decoding, (Load(row.loads[1].place),), fit)
     yield (
         f"{row.name}: {sizes[0]} on the GPU take {format_duration(times[0])}, {sizes[1]} on the host "
         f"{format_duration(times[1])}; without the GPU {shown_rate(alone.ceiling)} tokens/s at most."
     )
-    del device
 
 
 def _on_host(model: LanguageModel, decoding: Decoding, row: Row, fit: HostFit) -> Iterator[str]:
     place = row.loads[0].place
     size = model.step_bytes(decoding)
     if place.host.sockets > 1:
-        yield f"{row.name}: a second socket adds nothing to one stream: half of what is read lies behind the socket link."
+        yield f"{row.name}: a second socket adds nothing to one stream: half of it is read over the link between them."
     best = best_threads(place, size, fit)
     if place.host.threads is not None and place.host.threads > best:
         fewer = replace(place, host=replace(place.host, threads=best))

@@ -17,7 +17,7 @@ from bandwidth.catalog.decoding import DeviceFit, HostFit
 from bandwidth.tokens.model import Decoding, LanguageModel
 
 Split = Literal["layers", "tensor"]
-# Of a mixed range an end is never above the ceiling, nor below a hundredth of it: beyond what was fitted it says little.
+# An end of the range is never above the ceiling, nor below a hundredth of it: beyond what was fitted it says little.
 LEAST_SHARE = 0.01
 
 
@@ -35,8 +35,8 @@ class Place:
     """A memory that holds weights, with all that is to be known of it.
 
     `bytes_per_s` is the ceiling's, of one of `count` devices; `slowest` and `fastest_bytes_per_s` what it is known to
-    reach (the same where it was measured). `device_fit` says how a GPU decodes, None for a processor. `part` is the share
-    of it that is this machine's, of a virtual GPU.
+    reach (the same where it was measured). `device_fit` says how a GPU decodes, None for a processor. `part` is the
+    share of it that is this machine's, of a virtual GPU.
     """
 
     name: str

@@ -93,7 +93,8 @@ def _of_spec(text: str, asked: AskedHost, split: Split, around: Surroundings) ->
         return _one(text, asked, around)
     except BandwidthError as error:
         if several is None:
-            raise BandwidthError(error.message, error.hint or EXAMPLES) from error
+            error.hint = error.hint or EXAMPLES
+            raise
     count = int(several["count"])
     if not 1 <= count <= MOST_DEVICES:
         raise UsageError(f"{text[:60]!a}: {count} devices are not possible", f"give 1 to {MOST_DEVICES:,}")

@@ -142,9 +142,10 @@ def main() -> None:
     checked = cross_checked(runs)
     _print_coverage("half fitted, other half asked", runs, checked)
     share = sum(checked) / len(checked)
+    families = len({run.family for run in runs})
     source = (
-        f"fitted on {len(runs)} runs of llama-bench (models of 1.5 to 43 GB, {len({r.family for r in runs})} families of "
-        f"cloud machines, SpareCores/sc-inspector-data); {share:.0%} of those of families not fitted on lie between"
+        f"fitted on {len(runs)} runs of llama-bench (models of 1.5 to 43 GB, {families} families of cloud machines, "
+        f"SpareCores/sc-inspector-data); {share:.0%} of those of families not fitted on lie between"
     )
     fit = host_fit(runs, source)
     _print_coverage("all fitted, all asked", runs, [holds(run, fit) for run in runs])
@@ -158,15 +159,18 @@ def main() -> None:
 
 def _print_coverage(what: str, runs: list[Run], inside: list[bool]) -> None:
     print(f"{what}: {sum(inside)} of {len(runs)} = {sum(inside) / len(runs):.1%}")
-    groups = {run.model: f"model {run.model[:24]}" for run in runs}
-    for key, of in (
-        ("model", lambda run: groups[run.model]),
-        ("threads", _bucket),
-        ("sockets", lambda run: f"sockets {run.sockets}"),
-    ):
+    for of in (_model, _bucket, _sockets):
         for name in sorted({of(run) for run in runs}):
             got = [ok for run, ok in zip(runs, inside, strict=True) if of(run) == name]
             print(f"  {name:<34} {sum(got):>5} of {len(got):>5}  {sum(got) / len(got):.1%}")
+
+
+def _model(run: Run) -> str:
+    return f"model {run.model[:24]}"
+
+
+def _sockets(run: Run) -> str:
+    return f"sockets {run.sockets:>3}"
 
 
 def _bucket(run: Run) -> str:
