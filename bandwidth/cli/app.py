@@ -26,7 +26,19 @@ _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT}
 
 # Each command by its name, in the order in which --help lists them: the module of bandwidth.cli with a function of
 # that name. Only the one that is called is imported, so that a new command costs the others nothing.
-COMMANDS = ("theory", "measure", "compare", "check", "report", "offload", "fleet", "system", "specs", "explain")
+COMMANDS = (
+    "theory",
+    "measure",
+    "compare",
+    "check",
+    "report",
+    "offload",
+    "tokens",
+    "fleet",
+    "system",
+    "specs",
+    "explain",
+)
 
 
 def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:

@@ -153,7 +153,7 @@ def offload(
     """
     options = printing.checked()
     use_specs(specs_folder)
-    _check_figure(figure)
+    check_figure(figure)
     work = _work(amount)
     _check_measured(measured, work)
     sizes = _sizes(amount.size if amount.size is not None else MEASURED_SIZES if measured else SIZES)
@@ -218,7 +218,7 @@ def _draw(found: OffloadAnswer, path: Path, unit: str) -> None:
 # --- options --------------------------------------------------------------------------------------------------------
 
 
-def _check_figure(path: Path | None) -> None:
+def check_figure(path: Path | None) -> None:
     """Raise UsageError for a figure that could not be drawn or written, before anything is measured."""
     if path is None:
         return

@@ -145,9 +145,9 @@ def _host_result(asked: Asked, measure: Measure | None) -> tuple[Source | None, 
     """Return the record's result that stands for the host, None where the host was given."""
     if asked.host is not None:
         return None, None
-    found = _best(asked, asked.sources, HOST)
+    found = best_result(asked, asked.sources, HOST)
     if found is None and measure is not None:
-        found = _best(asked, (measure(HOST),), HOST)
+        found = best_result(asked, (measure(HOST),), HOST)
     if found is None:
         what, option = "the bandwidth of the host's memory", '--host "DDR4-2933 x4"'
         raise _missing(asked, what, "host", option, "90GB/s", measured=measure is not None)
@@ -190,9 +190,9 @@ def _device(asked: Asked, host: Result | None, measure: Measure | None) -> tuple
         figure, found = _memory("--device", asked.device)
         return figure, None if found is None else found.capacity_bytes
     kernel = None if host is None else host.case.path
-    found_result = _best(asked, asked.sources, DEVICE, kernel)
+    found_result = best_result(asked, asked.sources, DEVICE, kernel)
     if found_result is None and measure is not None:
-        found_result = _best(asked, (measure(DEVICE),), DEVICE, kernel)
+        found_result = best_result(asked, (measure(DEVICE),), DEVICE, kernel)
     if found_result is None:
         what = "the bandwidth of the device's memory"
         raise _missing(asked, what, "device", "--device H200", "900GB/s", measured=measure is not None)
@@ -312,7 +312,7 @@ def _no_link(asked: Asked, *, measured: bool) -> BandwidthError:
 # --- records --------------------------------------------------------------------------------------------------------
 
 
-def _best(
+def best_result(
     asked: Asked, sources: Iterable[Source], target: str, first: str | None = None
 ) -> tuple[Source, Result] | None:
     """Return the fastest result from memory of a target, in the first source that has one; kernels in their order."""

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bandwidth.report.document import Column, Document, Table
@@ -31,7 +32,10 @@ def streamed(pieces: Iterable[Document], format_name: str, width: int, *, blocks
         yield from _json(pieces)
         return
     split: _Split | None = None
-    for piece in pieces:
+    remarks: dict[str, None] = {}
+    for whole in pieces:
+        piece = replace(whole, remarks=())  # they stand below the last row, each once
+        remarks |= dict.fromkeys(whole.remarks)
         text = render(piece, format_name, width, blocks=blocks)
         if format_name != "csv" and len(piece.blocks) > 1:
             yield text if split is None else f"\n{text}"
@@ -44,6 +48,8 @@ def streamed(pieces: Iterable[Document], format_name: str, width: int, *, blocks
             yield _repadded(rows, split, piece) if format_name == "table" else rows.rows
     if split is not None and split.tail:
         yield split.tail
+    if remarks and format_name != "csv":
+        yield f"\n{render(Document((), {}, (), tuple(remarks)), format_name, width)}"
 
 
 class _Split:

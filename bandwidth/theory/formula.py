@@ -31,8 +31,9 @@ class Peak:
 
     `width_bits` is of one unit, `units` how many there are (channels, stacks, lanes; all sockets together).
     `vendor_bytes_per_s` is the maker's own figure where there is one, `bidirectional_bytes_per_s` a link's both ways,
-    `payload` what packets leave of a direction where that is known.
-    `working` and `notes` are for people.
+    `payload` what packets leave of a direction where that is known. `device` is the catalog's name of the device that
+    it belongs to, "" for a notation. `working`, `notes` and `warnings`, those of the notes that a reader of the figure
+    must not miss, are for people.
     """
 
     query: str
@@ -55,6 +56,8 @@ class Peak:
     bidirectional_bytes_per_s: float | None = None
     payload: PayloadRange | None = None
     rate_text: str = ""
+    device: str = ""
+    warnings: tuple[str, ...] = ()
 
     def seconds_to_move(self, size_bytes: int) -> float:
         """Return the time in seconds to move `size_bytes` once at the peak."""
