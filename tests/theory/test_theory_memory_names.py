@@ -69,7 +69,7 @@ def test_the_reading_of_a_name_is_said(module, note):
         ("PC300", "PC-300 fits no speed of DDR; write it as DDR-SPEED, in MT/s"),
         ("PC266", "PC-266 fits no speed of DDR; write it as DDR-SPEED, in MT/s"),
         ("PC4-66", None),
-        ("PC4-23400 2933", "'PC4-23400 2933' states two rates; the module's name is one already"),
+        ("PC4-23400 3200", "'PC4-23400 3200' states two rates; the module's name is one already"),
         ("PC4-1Y", None),
         ("PC4-", None),
         ("PC4-23400000", None),
