@@ -68,12 +68,25 @@ def memory_from_words(text: str, words: Iterable[Word], counts: Counts, catalog:
 
 
 def _configured(text: str, family: MemoryFamily, nominal: Fraction, parts: Parts, counts: Counts, said: _Said) -> Peak:
-    rate = exact_bin_mt_s(nominal) if family.exact_bins else nominal
-    width_bits, units, unit = _width_and_units(text, family, rate, parts, counts, said)
-    sockets = _sockets(text, parts, counts)
+    shape = _width_and_units(text, family, nominal, parts, counts, said)
+    return _peak(text, family, nominal, shape, said, sockets=_sockets(text, parts, counts), dropped=parts.dropped)
+
+
+def _peak(
+    text: str,
+    family: MemoryFamily,
+    nominal: Fraction,
+    shape: tuple[int, int, str],
+    said: _Said,
+    *,
+    sockets: int = 1,
+    dropped: Iterable[str] = (),
+) -> Peak:
+    """Return the peak of a family at a rate, of so many units of so many bits in each of some sockets (`shape`)."""
+    width_bits, units, unit = shape
     memory = Memory(
         family=family.name,
-        rate_mt_s=rate,
+        rate_mt_s=_exact(family, nominal),
         width_bits=width_bits,
         units=units * sockets,
         unit=unit,
@@ -83,15 +96,19 @@ def _configured(text: str, family: MemoryFamily, nominal: Fraction, parts: Parts
         rate_unit=family.rate_unit,
         source=family.source,
     )
-    if rate != nominal and nominal.denominator == 1:
-        by_name = peak_bytes_per_s(nominal, width_bits, units * sockets, Fraction(family.coding))
+    if memory.rate_mt_s != nominal and nominal.denominator == 1:
+        by_name = peak_bytes_per_s(nominal, width_bits, memory.units, Fraction(family.coding))
         said.note(f"with the nominal {format_decimal(nominal)} MT/s it is {format_rate(by_name, 'MB/s')} MB/s")
     if family.note:
         said.note(family.note)
-    if parts.dropped:
-        said.note(f"without a bearing on the bandwidth: {', '.join(parts.dropped)}")
+    if words := ", ".join(dropped):
+        said.note(f"without a bearing on the bandwidth: {words}")
     name = _memory_name(memory, nominal)
     return memory_peak(memory, text, name, tuple(said.notes), warnings=tuple(said.warnings))
+
+
+def _exact(family: MemoryFamily, nominal: Fraction) -> Fraction:
+    return exact_bin_mt_s(nominal) if family.exact_bins else nominal
 
 
 def _family_and_rate(
@@ -243,10 +260,10 @@ def _sockets(text: str, parts: Parts, counts: Counts) -> int:
 
 
 def _width_and_units(
-    text: str, family: MemoryFamily, rate: Fraction, parts: Parts, counts: Counts, said: _Said
+    text: str, family: MemoryFamily, nominal: Fraction, parts: Parts, counts: Counts, said: _Said
 ) -> tuple[int, int, str]:
     """Return the bits of one unit, the number of units of one socket, and the unit's name."""
-    total_bits = _total_width(text, family, rate, parts, counts, said)
+    total_bits = _total_width(text, family, nominal, parts, counts, said)
     if total_bits is not None:
         return _split_width(family, total_bits)
     is_narrow = not family.unit and parts.unit == "channel"  # LPDDR's channels have 16 bits, or what a maker calls one
@@ -256,17 +273,18 @@ def _width_and_units(
         return unit_bits, units or 1, family.unit or "channel"
     if not family.unit:
         if parts.units is not None and parts.unit == "channel":
-            each = _widths(family, rate, (parts.units * bits for bits in (family.width_bits, *MODULE_WIDTHS_BITS)))
+            each = _widths(family, nominal, (parts.units * bits for bits in (family.width_bits, *MODULE_WIDTHS_BITS)))
             raise BandwidthError(f"{text!r} does not say how wide a channel is", f"write the width of the bus: {each}")
         raise BandwidthError(
-            f"{text!r} does not say how wide the bus is", f"add it: {_widths(family, rate, family.widths_bits)}"
+            f"{text!r} does not say how wide the bus is", f"add it: {_widths(family, nominal, family.widths_bits)}"
         )
     if units is None and parts.modules is not None and family.unit == "channel":
-        units = _channels_of_modules(text, family, rate, parts, said)
+        units = _channels_of_modules(text, family, nominal, parts, said)
     return family.width_bits, units or 1, family.unit
 
 
-def _widths(family: MemoryFamily, rate: Fraction, widths_bits: Iterable[int]) -> str:
+def _widths(family: MemoryFamily, nominal: Fraction, widths_bits: Iterable[int]) -> str:
+    rate = _exact(family, nominal)
     return ", ".join(
         f"{bits}-bit {format_rate(peak_bytes_per_s(rate, bits, 1, Fraction(family.coding)))} GB/s"
         for bits in widths_bits
@@ -274,24 +292,26 @@ def _widths(family: MemoryFamily, rate: Fraction, widths_bits: Iterable[int]) ->
 
 
 def _total_width(
-    text: str, family: MemoryFamily, rate: Fraction, parts: Parts, counts: Counts, said: _Said
+    text: str, family: MemoryFamily, nominal: Fraction, parts: Parts, counts: Counts, said: _Said
 ) -> int | None:
     """Return the bits of the whole bus where the text states them, by themselves or as so many of each unit."""
     bits, units = parts.width_bits, parts.units
+    states_options = counts.channels is not None or counts.width_bits is not None
+    if states_options and (parts.part_bits is not None or bits is not None):
+        raise BandwidthError(f"{text!r}: the bus width counts all units already", "leave out the other figure")
     if parts.part_bits is not None:
         _refuse_check_bits(text, family, parts.part_bits)
         return parts.part_bits * (units or 1)
     if bits is None:
-        return None if family.unit or counts.width_bits is not None else _width_of_count(family, parts, said)
+        return None if family.unit or states_options else _width_of_count(family, parts, said)
     _refuse_check_bits(text, family, bits)
-    if counts.channels is not None or counts.width_bits is not None:
-        raise BandwidthError(f"{text!r}: the bus width counts all units already", "leave out the other figure")
     if units is None:
         return bits
     in_all, of_each = _may_be_total(family, parts, bits, units), _may_be_each(family, parts, bits)
     if in_all and of_each:
-        both = _widths(family, rate, (bits, bits * units))
-        raise BandwidthError(f"{text!r}: {bits} bits in all or each?", f"write the width of the bus: {both}")
+        shapes = (_split_width(family, bits), _split_width(family, bits * units))
+        both = (_peak(text, family, nominal, shape, _Said()) for shape in shapes)
+        raise ambiguous(text, f"{bits} bits may be of the whole bus or of each channel", both)
     if not in_all and not of_each:
         raise BandwidthError(f"{text!r}: the bus width counts all units already", "leave out the other figure")
     return bits if in_all else bits * units
@@ -315,15 +335,12 @@ def _width_of_count(family: MemoryFamily, parts: Parts, said: _Said) -> int | No
     if units is None:
         return None
     if not parts.unit and units in family.widths_bits and units > max(family.width_bits, MODULE_WIDTHS_BITS[0] - 1):
-        parts.units = None
         said.warn(f"x{units} is taken as the width of the bus in bits")
         return units
     if not parts.unit and family.rate_unit == "Gbps" and units <= _MOST_CHIPS:
-        parts.units = None
         said.warn(f"x{units} is taken as {units} chips of {family.width_bits} bits")
         return units * family.width_bits
     if parts.unit == "channel" and family.rate_unit == "MT/s" and parts.is_dual:
-        parts.units = None
         said.warn("dual channel is taken as two channels of 64 bits, as computers have them")
         return 2 * max(MODULE_WIDTHS_BITS)
     return None
@@ -334,7 +351,7 @@ def _refuse_check_bits(text: str, family: MemoryFamily, bits: int) -> None:
         raise BandwidthError(f"{text!r}: {bits} bits count ECC", "its bits carry no data: write 64-bit")
 
 
-def _channels_of_modules(text: str, family: MemoryFamily, rate: Fraction, parts: Parts, said: _Said) -> int:
+def _channels_of_modules(text: str, family: MemoryFamily, nominal: Fraction, parts: Parts, said: _Said) -> int:
     """Return the channels that a number of modules fills: one each, two at most where nothing says there are more."""
     modules = parts.modules or 1
     channels = max(modules // (parts.modules_per_channel or 1), 1)
@@ -349,11 +366,10 @@ def _channels_of_modules(text: str, family: MemoryFamily, rate: Fraction, parts:
         if channels > 1:
             said.warn(f"{modules} modules are taken as {channels} channels")
         return channels
-    readings = " or ".join(
-        f"x{count} {format_rate(peak_bytes_per_s(rate, family.width_bits, count))} GB/s"
-        for count in sorted({_DESKTOP_CHANNELS if parts.may_be_channels else modules // 2, channels, modules})
-    )
-    raise BandwidthError(f"{text!r}: {modules} modules do not say how many channels", f"write {readings}")
+    counted = sorted({_DESKTOP_CHANNELS if parts.may_be_channels else modules // 2, channels, modules})
+    shapes = ((family.width_bits, count, family.unit) for count in counted)
+    readings = (_peak(text, family, nominal, shape, _Said()) for shape in shapes)
+    raise ambiguous(text, f"{modules} modules do not say how many channels", readings)
 
 
 def _split_width(family: MemoryFamily, total_bits: int) -> tuple[int, int, str]:

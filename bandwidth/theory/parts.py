@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
 from bandwidth.theory.formula import Peak
 from bandwidth.theory.words import MODULES, Word
 from bandwidth.units import format_rate
@@ -140,10 +140,11 @@ def _take_units(parts: Parts, word: Word, text: str) -> None:
         parts.part_bits = _bounded(word.each, MAX_WIDTH_BITS, "bits wide", text)
 
 
-def ambiguous(text: str, why: str, readings: Iterable[Peak]) -> BandwidthError:
+def ambiguous(text: str, why: str, readings: Iterable[Peak]) -> AmbiguousName:
     """Return the refusal of a text with several readings, each with its figure."""
-    listed = " or ".join(f"{one.name} ({format_rate(one.bytes_per_s)} GB/s)" for one in readings)
-    return BandwidthError(f"{text!r}: {why}", f"write {listed}")
+    peaks = tuple(readings)
+    listed = "; ".join(f"{peak.name} {format_rate(peak.bytes_per_s)} GB/s" for peak in peaks)
+    return AmbiguousName(f"{text!r}: {why}", f"choose one: {listed}", readings=peaks)
 
 
 def not_understood(text: str, word: Word) -> BandwidthError:

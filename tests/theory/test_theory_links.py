@@ -282,7 +282,7 @@ NAMES = st.sampled_from([name for entry in CATALOG.links for name in _stated_nam
 @given(NAMES, st.text("0123456789. xXMGTbitps/s-", max_size=20))
 @example("PCIe 4.0", " " * 150)
 @example("PCIe", "-1" * 90)
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)  # the first look-up reads the catalog; LIMIT_S is held below
 def test_any_rest_behind_a_link_is_answered_or_refused_in_bounded_time(name, rest):
     start = time.perf_counter()
     try:
