@@ -41,7 +41,7 @@ _PCIE = "PCIe"
 # lspci prints the state of a link, and what it is capable of, without the name of it.
 _LSPCI = re.compile(r"\bLnk(?:Sta|Cap)2?:.*?Speed\s+([0-9.]+\s*GT/s).*?Width\s+x([0-9]{1,2})", re.IGNORECASE | re.ASCII)
 # Sockets of drives, which have four lanes.
-_FOUR_LANES = frozenset({"m.2", "m2", "u.2", "u2", "nvme", "oculink"})
+_FOUR_LANES = re.compile(r"[mu]\.?2|nvme|oculink", re.IGNORECASE)
 _DRIVE_LANES = 4
 _OCULINK = "OCuLink"
 
@@ -161,6 +161,8 @@ def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: C
         word for word in listed if word not in names and not (word in lanes[1:] and word.number == lanes[0].number)
     ]
     parts = read_parts(others, text, names[0].start if names else len(text))
+    if len({word.number for word in lanes}) > 1:
+        raise BandwidthError(f"{text!r} states two numbers of units", "give one")
     if parts.modules is not None or parts.sockets is not None:
         raise BandwidthError(f"{text!r}: a link has no modules and no sockets", "leave them out")
     generation = _generation(text, names, parts, catalog)
@@ -282,7 +284,7 @@ def _units(text: str, generation: LinkGeneration, parts: Parts, counts: Counts) 
     if units is None and generation.unit != "lane" and parts.times is not None:
         return parts.times, 1
     if units is None and parts.times is None:
-        is_drive = generation.family == _PCIE and _FOUR_LANES.intersection(word.lower() for word in parts.dropped)
+        is_drive = generation.family == _PCIE and any(_FOUR_LANES.match(word) for word in parts.dropped)
         units = _DRIVE_LANES if is_drive else generation.default_units
     if units is None:
         raise BandwidthError(f"{text!r} does not say how many {generation.unit}s", f"add them: {_readings(generation)}")

@@ -28,6 +28,7 @@ _CAMM_FAMILY = "LPDDR5X"
 _SERVER_MODULES = frozenset({"rdimm", "rdimms", "lrdimm", "registered", "reg"})
 _DESKTOP_CHANNELS, _MOST_ON_TWO_CHANNELS = 2, 4
 _SERVER_CHANNELS = defaultdict(lambda: 8, {"DDR5": 12, "MRDIMM": 12})  # a socket's, with one module each
+_MOST_CHANNELS = 12  # of a socket
 _MOST_CHIPS = 16  # of GDDR on a card: 512 bits
 
 
@@ -68,8 +69,13 @@ def memory_from_words(text: str, words: Iterable[Word], counts: Counts, catalog:
 
 
 def _configured(text: str, family: MemoryFamily, nominal: Fraction, parts: Parts, counts: Counts, said: _Said) -> Peak:
-    shape = _width_and_units(text, family, nominal, parts, counts, said)
-    return _peak(text, family, nominal, shape, said, sockets=_sockets(text, parts, counts), dropped=parts.dropped)
+    width_bits, units, unit = _width_and_units(text, family, nominal, parts, counts, said)
+    sockets = _sockets(text, parts, counts)
+    if parts.sockets is not None and family.unit == "channel" and units > _MOST_CHANNELS and units % sockets == 0:
+        shapes = ((width_bits, count, unit) for count in (units // sockets, units))
+        readings = (_peak(text, family, nominal, shape, _Said(), sockets=sockets) for shape in shapes)
+        raise ambiguous(text, f"{units} channels may be of one socket or of all {sockets}", readings)
+    return _peak(text, family, nominal, (width_bits, units, unit), said, sockets=sockets, dropped=parts.dropped)
 
 
 def _peak(
@@ -305,7 +311,7 @@ def _total_width(
     if bits is None:
         return None if family.unit or states_options else _width_of_count(family, parts, said)
     _refuse_check_bits(text, family, bits)
-    if units is None:
+    if units in (None, 1):
         return bits
     in_all, of_each = _may_be_total(family, parts, bits, units), _may_be_each(family, parts, bits)
     if in_all and of_each:
@@ -326,7 +332,7 @@ def _may_be_total(family: MemoryFamily, parts: Parts, bits: int, units: int) -> 
 def _may_be_each(family: MemoryFamily, parts: Parts, bits: int) -> bool:
     if family.unit:
         return bits == family.width_bits or (family.unit == "channel" and bits in MODULE_WIDTHS_BITS)
-    return bool(parts.unit) and bits <= max(MODULE_WIDTHS_BITS)
+    return bits == family.width_bits or (bool(parts.unit) and bits <= max(MODULE_WIDTHS_BITS))
 
 
 def _width_of_count(family: MemoryFamily, parts: Parts, said: _Said) -> int | None:
@@ -355,7 +361,9 @@ def _channels_of_modules(text: str, family: MemoryFamily, nominal: Fraction, par
     """Return the channels that a number of modules fills: one each, two at most where nothing says there are more."""
     modules = parts.modules or 1
     channels = max(modules // (parts.modules_per_channel or 1), 1)
-    is_server = family.name == "MRDIMM" or any(word.lower() in _SERVER_MODULES for word in parts.dropped)
+    is_server = family.name == "MRDIMM" or any(
+        word.lower().replace("-", "") in _SERVER_MODULES for word in parts.dropped
+    )
     is_desktop = not is_server and modules <= _MOST_ON_TWO_CHANNELS and not parts.may_be_channels
     is_shop = parts.is_kit_of_shop and family.name != "MRDIMM"
     if channels > _DESKTOP_CHANNELS and parts.modules_per_channel is None and (is_shop or is_desktop):

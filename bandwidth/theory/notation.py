@@ -73,6 +73,8 @@ def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, 
     unknown_of_link = first_unknown(words_of_link)
     if any(map(names_link, words_of_link)) and unknown_of_link is None:
         return (link_from_words(line, words_of_link, counts, catalog),)
+    if all(word.kind == "dropped" for word in words_of_link):  # "NVMe", "M.2" and "slot" say of what, not how fast
+        raise _alone(text)
     if unknown is not None and names_memory(words[0]):
         raise not_understood(text, unknown)
     if unknown_of_link is not None and words_of_link[0].kind in ("link", "link family"):

@@ -32,13 +32,14 @@ _MODULE_WORDS = """
 _SENTENCE_WORDS = """
     at of with in on the a an and or is as to for from per each total all running runs run rated speed speeds clock
     clocked frequency data rate transfer effective bandwidth peak theoretical bus interface wide width organization
-    latency cas timing timings voltage type version edition series model
+    latency cas timing timings voltage type version edition series model up max maximum configured supported supports
+    revision rev w using
 """
 _PORT_WORDS = """
     slot slots socket connector connection link links port card adapter controller device gpu nic ssd drive disk storage
     cable edge electrical mechanical express capable mode signaling signalling generation lnksta lnkcap lnkcap2 lnksta2
-    downgraded ok current max active aic addin add sfp sfp28 sfp+ qsfp qsfp28 osfp m.2 m2 u.2 u2 nvme oculink e1.s e1s
-    e3.s e3s
+    downgraded ok current active aic addin add sfp sfp28 sfp+ qsfp qsfp28 osfp m.2 u.2 nvme oculink e1.s e1s
+    e3.s e3s typea typec
 """
 MEMORY_WORDS = frozenset(f"{_MODULE_WORDS} {_SENTENCE_WORDS}".split())
 LINK_WORDS = frozenset(f"{_PORT_WORDS} {_SENTENCE_WORDS}".split())
@@ -76,7 +77,7 @@ _WORDS = rf"""
     | (?P<alternative>\(\s*or\s[^()]*\))
     | (?P<separator>[\s,;:@|()\[\]{{}}=_-]+)
     | (?P<sum>{_SIZE}(?:\s*\+\s*{_SIZE}){{1,11}})
-    | (?P<kit>(?P<of_kit>[0-9]{{1,3}}|two|four)\s*[x*]\s*{_SIZE})
+    | (?P<kit>(?P<of_kit>[0-9]{{1,3}}|two|four)\s*[x*]\s*(?:{_SIZE}|[1248]R{_END}))
     | (?P<pieces>{_SIZED}\s*[x*]\s*(?P<of_pieces>[0-9]{{1,3}})(?![a-z0-9.]))
     | (?P<kit_of>kit\s+of\s+(?P<of_kit_of>{_COUNT}){_END}
         |(?P<sticks>{_COUNT})\s*-?\s*(?:pack|pcs|sticks?|modules?|dimms?){_END})
@@ -86,11 +87,11 @@ _WORDS = rf"""
     | (?P<dropped>[1-8]s?[1-8]?d?s?Rx?[0-9]{{0,2}}{_END}|{_COUNT}[\s-]*ranks?(?:ed)?{_END}
         |(?:CL|C|CAS(?:\s*latency)?)\s*[=:-]?\s*[0-9]{{1,3}}(?:-[0-9]{{1,3}}){{0,4}}{_END}
         |[0-9]{{1,3}}(?:-[0-9]{{1,3}}){{2,4}}(?![a-z0-9-])
-        |[0-9]{{1,2}}\s*-?\s*(?:Hi|H|high){_END}|[12]T{_END}|(?:XMP|EXPO)\s*[0-9](?:\.[0-9])?{_END}
+        |[0-9]{{1,2}}\s*-?\s*(?:Hi|H|high){_END}|[12]T{_END}|3DS{_END}|M\.?2[\s(-]*(?:22|30|32)[0-9]{{2,3}}{_END}|(?:XMP|EXPO)\s*[0-9](?:\.[0-9])?{_END}
         |[0-9]{{1,3}}(?:\.[0-9]{{1,3}})?\s*-?\s*(?:v|volts?|pins?|nm){_END})
     | (?P<dpc>(?P<of_dpc>[1-4])\s*DPC{_END})
     | (?P<per_socket>(?:per|a|each|/)[\s-]*(?:sockets?|cpus?|processors?){_END}|/S{_END})
-    | (?P<sockets>(?P<of_sockets>{_COUNT})(?:[\s-]*(?:sockets?|cpus?|processors?)|[SP]){_END})
+    | (?P<sockets>(?:[x*]\s*)?(?P<of_sockets>{_COUNT})(?:[\s-]*(?:sockets?|cpus?|processors?)|[SP]){_END})
     | (?P<count>(?:(?P<sets>[1-9])?\s*[x*]\s*)?(?P<of_count>{_COUNT})[\s-]*(?:memory[\s-]*)?
         (?P<unit>channel|chan|ch|stack|lane|link|port)(?:s|ed)?(?![a-z]))
     | (?P<named_count>(?P<of_named_count>{_WORD_ALONE}){_END})
@@ -210,7 +211,8 @@ def first_unknown(words: Iterable[Word]) -> Word | None:
 
 def is_figure(word: Word) -> bool:
     """Return whether a word is a figure, with its unit or without, and no name that has digits ("5600G")."""
-    is_plain = word.kind != "rate" or bool(word.unit) or word.text.replace(".", "").isdigit()
+    ends_plain = word.text[-1].isdigit() or word.text[-1] in "bB"
+    is_plain = word.kind not in ("rate", "capacity") or bool(word.unit) or ends_plain
     return is_plain and word.kind in (*MODULES, "width", "count", "units", "times", "capacity", "rate", "parts")
 
 
