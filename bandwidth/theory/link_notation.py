@@ -161,11 +161,12 @@ def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: C
         word for word in listed if word not in names and not (word in lanes[1:] and word.number == lanes[0].number)
     ]
     parts = read_parts(others, text, names[0].start if names else len(text))
+    is_behind = any(word.kind == "rate" and word.start > names[0].start for word in others) if names else False
     if len({word.number for word in lanes}) > 1:
         raise BandwidthError(f"{text!r} states two numbers of units", "give one")
     if parts.modules is not None or parts.sockets is not None:
         raise BandwidthError(f"{text!r}: a link has no modules and no sockets", "leave them out")
-    generation = _generation(text, names, parts, catalog)
+    generation = _generation(text, names, parts, catalog, is_behind=is_behind)
     rate, (units, copies) = _rate_mt_s(text, generation, parts), _units(text, generation, parts, counts)
     if units not in generation.units:
         raise BandwidthError(
@@ -177,8 +178,11 @@ def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: C
     return link_peak(link, text, name, _notes(generation, payload, parts), payload)
 
 
-def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog) -> LinkGeneration:
-    """Return the one generation that is named, or that goes with the family named. Raises BandwidthError."""
+def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog, *, is_behind: bool) -> LinkGeneration:
+    """Return the one generation that is named, or that goes with the family named. Raises BandwidthError.
+
+    A bare figure says a generation where it stands behind the family (`is_behind`): "1 TB" is not Thunderbolt 1.
+    """
     named = {word.entry.name: word.entry for word in names if isinstance(word.entry, LinkGeneration)}
     families = {word.entry for word in names if isinstance(word.entry, str)}
     if len(named) > 1 or any(family != _PCIE for family in families):
@@ -189,7 +193,8 @@ def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog) ->
     if named:
         return _confirmed(text, next(iter(named.values())), parts, catalog)
     family = next(iter(families), _PCIE)
-    found = _of_family(family, parts, catalog)
+    is_stated = is_behind or bool(parts.generation or parts.rate_unit)
+    found = _of_family(family, parts, catalog) if is_stated else None
     if found is not None:
         return found
     end = names[0].end if names else len(text)

@@ -70,7 +70,7 @@ def memory_from_words(text: str, words: Iterable[Word], counts: Counts, catalog:
 
 def _configured(text: str, family: MemoryFamily, nominal: Fraction, parts: Parts, counts: Counts, said: _Said) -> Peak:
     width_bits, units, unit = _width_and_units(text, family, nominal, parts, counts, said)
-    sockets = _sockets(text, parts, counts)
+    sockets = _sockets(text, parts, counts, said)
     if parts.sockets is not None and family.unit == "channel" and units > _MOST_CHANNELS and units % sockets == 0:
         shapes = ((width_bits, count, unit) for count in (units // sockets, units))
         readings = (_peak(text, family, nominal, shape, _Said(), sockets=sockets) for shape in shapes)
@@ -256,10 +256,12 @@ def _rate_words(rate_mt_s: Fraction) -> str:
     return f"{format_decimal(rate_mt_s)} MT/s"
 
 
-def _sockets(text: str, parts: Parts, counts: Counts) -> int:
+def _sockets(text: str, parts: Parts, counts: Counts, said: _Said) -> int:
     if parts.sockets is not None and counts.sockets is not None:
         raise UsageError(f"{text!r} states the number of sockets, and so does --sockets", "give one of the two")
     sockets = parts.sockets or counts.sockets or 1
+    if parts.is_socket_guessed:
+        said.warn(f"x{parts.units} x{sockets} is taken as {parts.units} units in each of {sockets} sockets")
     if sockets > 1 and parts.modules is not None and parts.units is None and counts.channels is None:
         raise BandwidthError(f"{text!r} does not say how many channels a socket has", "add them, such as x8")
     return sockets

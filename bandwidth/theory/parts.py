@@ -16,7 +16,7 @@ MAX_UNITS = 65_536
 MAX_WIDTH_BITS = 1_048_576
 MAX_RATE_MT_S = 1_000_000
 MAX_TRANSFERS_PER_CLOCK = 64
-_MT_S_BY_LETTER = {"": 1, "m": 1, "g": 1000}
+_MT_S_BY_LETTER = {"": 1, "m": 1, "g": 1000, "t": 1_000_000}
 EXAMPLES = "write it as DDR4-2933 x4, GDDR6 14Gbps 256-bit, HBM3 6.4Gbps x5 or PCIe 4.0 x16"
 
 
@@ -41,6 +41,7 @@ class Counts:
 class Parts:
     """What the words beside the name state; None where they do not.
 
+    `units_end` is where in the text the number of units ends.
     `times` stands before the name (`12x DDR5`), `part_bits` are of each of `units` where they were written together
     (`4 x 16 bit`), `modules` are a kit's (a shop's, where its capacity stands beside it), which `16GB x4` leaves open;
     `dropped` is what says nothing of bandwidth.
@@ -52,12 +53,14 @@ class Parts:
     part_bits: int | None = None
     units: int | None = None
     unit: str = ""
+    units_end: int = 0
     times: int | None = None
     sockets: int | None = None
     modules: int | None = None
     modules_per_channel: int | None = None
     generation: str = ""
     is_dual: bool = False
+    is_socket_guessed: bool = False
     is_kit_of_shop: bool = False
     may_be_channels: bool = False
     rate_text: str = ""
@@ -130,9 +133,11 @@ def _take_units(parts: Parts, word: Word, text: str) -> None:
     unit = "channel" if word.kind == "named_count" else word.unit
     parts.is_dual = word.text.lower().startswith("dual")
     number = _bounded(int(word.number), MAX_UNITS, "units", text)
-    if word.kind == "units" and parts.units not in (None, number) and not parts.unit and parts.sockets is None:
-        parts.sockets = number  # "x12 x2": twelve channels, two of them
+    is_next = not text[parts.units_end : word.start].strip()  # "x4 / x8" and "x4 or x8" are alternatives
+    if word.kind == "units" and not parts.unit and is_next and parts.sockets is None and number < (parts.units or 0):
+        parts.sockets, parts.is_socket_guessed = number, True  # "x12 x2": twelve channels, on each of two sockets
         return
+    parts.units_end = word.end
     _refuse_twice(parts.units, "numbers of units", text)
     parts.units, parts.unit = number, unit
     if word.kind == "parts":

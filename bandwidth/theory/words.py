@@ -62,7 +62,7 @@ _SIZED = r"[0-9]{1,6}(?:\.[0-9]{1,3})?\s*-?\s*(?:[GTM]i?B|G|Gigs?)"
 _SIZE = rf"{_SIZED}(?![a-z0-9/])"
 _END = r"(?![a-z0-9])"
 _RATE_UNIT = (
-    r"(?:[MG]T/s(?:ec)?|[MG]Tp?s|[MG]T(?![a-z])|[MG]bp?s(?![a-z])|[MG]b(?:its?)?/s(?:ec)?|[MG]bits?(?![a-z/])|[MG]Hz)"
+    r"(?:[MG]T/s(?:ec)?|[MG]Tp?s|[MG]T(?![a-z])|[MGT]bp?s(?![a-z])|[MGT]b(?:its?)?/s(?:ec)?|[MG]bits?(?![a-z/])|[MG]Hz)"
     r"(?:\s*/?\s*(?:per\s*)?pin(?![a-z]))?"
 )
 # What most notations are made of; the rest is compiled only for a text that needs it.
@@ -90,7 +90,7 @@ _WORDS = rf"""
         |[0-9]{{1,2}}\s*-?\s*(?:Hi|H|high){_END}|[12]T{_END}|3DS{_END}|M\.?2[\s(-]*(?:22|30|32)[0-9]{{2,3}}{_END}|(?:XMP|EXPO)\s*[0-9](?:\.[0-9])?{_END}
         |[0-9]{{1,3}}(?:\.[0-9]{{1,3}})?\s*-?\s*(?:v|volts?|pins?|nm){_END})
     | (?P<dpc>(?P<of_dpc>[1-4])\s*DPC{_END})
-    | (?P<per_socket>(?:per|a|each|/)[\s-]*(?:sockets?|cpus?|processors?){_END}|/S{_END})
+    | (?P<per_socket>(?:per|a|each|/)[\s-]*(?:sockets?|cpus?|processors?){_END}|(?<=[0-9])/S{_END})
     | (?P<sockets>(?:[x*]\s*)?(?P<of_sockets>{_COUNT})(?:[\s-]*(?:sockets?|cpus?|processors?)|[SP]){_END})
     | (?P<count>(?:(?P<sets>[1-9])?\s*[x*]\s*)?(?P<of_count>{_COUNT})[\s-]*(?:memory[\s-]*)?
         (?P<unit>channel|chan|ch|stack|lane|link|port)(?:s|ed)?(?![a-z]))
