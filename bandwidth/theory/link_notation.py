@@ -167,7 +167,8 @@ def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: C
     if parts.modules is not None or parts.sockets is not None:
         raise BandwidthError(f"{text!r}: a link has no modules and no sockets", "leave them out")
     generation = _generation(text, names, parts, catalog, is_behind=is_behind)
-    rate, (units, copies) = _rate_mt_s(text, generation, parts), _units(text, generation, parts, counts)
+    rate = _rate_mt_s(text, generation, parts)
+    units, copies = _units(text, generation, parts, counts)
     if units not in generation.units:
         raise BandwidthError(
             f"{generation.name} has no x{units}", f"it comes as {', '.join(f'x{count}' for count in generation.units)}"
@@ -175,7 +176,10 @@ def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: C
     link = _link(generation, rate, units * copies)
     payload = _payload(generation, link)
     name = (f"{copies} x " if copies > 1 else "") + _name(generation, rate, units)
-    return link_peak(link, text, name, _notes(generation, payload, parts), payload)
+    warnings: tuple[str, ...] = () if names else (f"a generation alone is taken as {_PCIE}'s",)
+    if _is_drive(generation, parts) and counts.channels is None:
+        warnings += (f"taken as x{units}, as drives have",)
+    return link_peak(link, text, name, _notes(generation, payload, parts), payload, warnings)
 
 
 def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog, *, is_behind: bool) -> LinkGeneration:
@@ -185,8 +189,9 @@ def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog, *,
     """
     named = {word.entry.name: word.entry for word in names if isinstance(word.entry, LinkGeneration)}
     families = {word.entry for word in names if isinstance(word.entry, str)}
-    if len(named) > 1 or any(family != _PCIE for family in families):
-        named.pop(_OCULINK, None)  # a plug of PCIe's: "OCuLink PCIe 3.0 x4"
+    if _OCULINK in named and (len(named) > 1 or families or parts.generation):  # PCIe's plug: "OCuLink PCIe 3.0"
+        del named[_OCULINK]
+        parts.dropped.append(_OCULINK)
     families -= {entry.family for entry in named.values()}
     if len(named) + len(families) > 1:
         raise BandwidthError(f"{text!r} names {' and '.join([*named, *families])}", "give one link")
@@ -289,11 +294,18 @@ def _units(text: str, generation: LinkGeneration, parts: Parts, counts: Counts) 
     if units is None and generation.unit != "lane" and parts.times is not None:
         return parts.times, 1
     if units is None and parts.times is None:
-        is_drive = generation.family == _PCIE and any(_FOUR_LANES.match(word) for word in parts.dropped)
-        units = _DRIVE_LANES if is_drive else generation.default_units
+        units = generation.default_units
+        if _is_drive(generation, parts) and counts.channels is None:
+            units = _DRIVE_LANES
     if units is None:
         raise BandwidthError(f"{text!r} does not say how many {generation.unit}s", f"add them: {_readings(generation)}")
     return units, copies
+
+
+def _is_drive(generation: LinkGeneration, parts: Parts) -> bool:
+    """Return whether PCIe's lanes are not stated, but that they go to a drive's socket or through its plug."""
+    states_lanes = parts.units is not None or parts.width_bits is not None or parts.times is not None
+    return generation.family == _PCIE and not states_lanes and any(map(_FOUR_LANES.match, parts.dropped))
 
 
 def _refused(text: str, generation: LinkGeneration) -> BandwidthError:

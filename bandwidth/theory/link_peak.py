@@ -42,7 +42,12 @@ class PayloadRange:
 
 
 def link_peak(
-    link: Link, query: str, name: str, notes: tuple[str, ...] = (), payload: PayloadRange | None = None
+    link: Link,
+    query: str,
+    name: str,
+    notes: tuple[str, ...] = (),
+    payload: PayloadRange | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> Peak:
     """Return the peak of a configured link: per direction, and both beside it where they run at the same time."""
     exact = link_bytes_per_s(link)
@@ -62,7 +67,8 @@ def link_peak(
         working=f"{rate} x {_link_working(link)} / 8 bits = {result_working(exact)} {shared}",
         short_working=f"{rate} x {_link_short_working(link)} / 8 = {format_rate(exact)} GB/s",
         source=link.source,
-        notes=notes,
+        notes=(*warnings, *notes),
+        warnings=warnings,
         direction=link.direction,
         bidirectional_bytes_per_s=_both_directions(link),
         payload=payload,

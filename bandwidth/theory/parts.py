@@ -41,10 +41,9 @@ class Counts:
 class Parts:
     """What the words beside the name state; None where they do not.
 
-    `units_end` is where in the text the number of units ends.
     `times` stands before the name (`12x DDR5`), `part_bits` are of each of `units` where they were written together
     (`4 x 16 bit`), `modules` are a kit's (a shop's, where its capacity stands beside it), which `16GB x4` leaves open;
-    `dropped` is what says nothing of bandwidth.
+    `units_end` is where in the text the number of units ends, `dropped` what says nothing of bandwidth.
     """
 
     rate: Fraction | None = None

@@ -59,7 +59,7 @@ NEAR = 0.016  # DATA.md: makers cut 21.33 to 21
         ("\t\tLnkSta:\tSpeed 8GT/s (downgraded), Width x4 (ok)", "PCIe 3.0 x4"),
         ("LnkCap: Port #0, Speed 16GT/s, Width x16, ASPM L1, Exit Latency L1 <64us", "PCIe 4.0 x16"),
         ("x16 PCI Express 4 x16", "PCIe 4.0 x16"), ("M.2 2280 NVMe Gen4", "PCIe 4.0 x4"), ("OCuLink", "OCuLink"),
-        ("OCuLink PCIe 3.0 x4", "PCIe 3.0 x4"), ("2x PCIe 4.0 x16", "2 x PCIe 4.0 x16"), ("2x 100GbE", "100GbE x2"),
+        ("OCuLink PCIe 3.0", "PCIe 3.0 x4"), ("2x PCIe 4.0 x16", "2 x PCIe 4.0 x16"), ("2x 100GbE", "100GbE x2"),
         ("dual 25GbE", "25GbE x2"), ("100 Gbps Ethernet", "100GbE"), ("HDR InfiniBand", "InfiniBand HDR"),
         ("18x NVLink 4", "NVLink 4 x18"), ("Thunderbolt 3 (40Gbps)", "Thunderbolt 3"),
         ("SATA III 6Gb/s SSD", "SATA III"),
@@ -160,6 +160,8 @@ def test_several_readings_are_listed_with_their_figures(spec, readings):
         ("GDDR6 1750 MHz 256-bit", "1750 MHz is taken as the clock of 8 transfers: 14 Gbps a pin"),
         ("GDDR6 18Gbps x12", "x12 is taken as 12 chips of 32 bits"),
         ("DDR5-4800 x12 x2", "x12 x2 is taken as 12 units in each of 2 sockets"),
+        ("Gen4 x4", "a generation alone is taken as PCIe's"),
+        ("NVMe PCIe 4.0", "taken as x4, as drives have"),
         ("KVR32N22S8/16", "KVR32N22S8/16 is read by Kingston's part numbers: DDR4-3200, 1 a kit"),
     ],
 )
