@@ -23,7 +23,7 @@ from bandwidth.cli.options import (
 from bandwidth.cli.output import Output, emit, say
 from bandwidth.cli.specs_option import complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
+from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_moved_bytes, parse_rate_mt_s
 
 if TYPE_CHECKING:
     from bandwidth.report.theory import TheoryRow, TheoryView
@@ -100,7 +100,7 @@ def theory(
         raise UsageError("a SPEC and the plain formula do not go together", "give a SPEC, or --clock or --rate")
     if not is_formula and not specs:
         raise UsageError("nothing to compute", "name a SPEC such as DDR4-2933, or give --clock or --rate; see --help")
-    move_bytes = None if move is None else option_value("--move", move, parse_size_bytes)
+    move_bytes = None if move is None else option_value("--move", move, parse_moved_bytes)
     reference_peak = None if reference is None else _one_peak(reference)
     view = TheoryView(options.unit, explain, is_formula, move_bytes, (move or "").strip(), reference_peak)
     failures = _Failures()

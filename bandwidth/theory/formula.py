@@ -13,7 +13,7 @@ from bandwidth.catalog import Memory
 from bandwidth.units import format_decimal, format_rate
 
 if TYPE_CHECKING:
-    from bandwidth.theory.payload import PayloadRange  # of links; a memory's peak does without
+    from bandwidth.theory.link_peak import PayloadRange  # of links; a memory's peak does without
 
 BITS_PER_BYTE = 8
 MODULE_BITS = 64
@@ -82,7 +82,14 @@ def exact_bin_mt_s(nominal_mt_s: Fraction) -> Fraction:
     return nearest if abs(nearest - nominal_mt_s) < _BIN_TOLERANCE_MT_S else nominal_mt_s
 
 
-def memory_peak(memory: Memory, query: str, name: str, notes: tuple[str, ...] = (), clock: str = "") -> Peak:
+def memory_peak(
+    memory: Memory,
+    query: str,
+    name: str,
+    notes: tuple[str, ...] = (),
+    clock: str = "",
+    warnings: tuple[str, ...] = (),
+) -> Peak:
     """Return the peak of a configured memory. `clock` is the rate as the user wrote it, where it was a clock."""
     exact = peak_bytes_per_s(memory.rate_mt_s, memory.width_bits, memory.units, Fraction(memory.coding))
     factors = f"{_rate_working(memory, clock)} x {_width_working(memory)}{_count_working(memory)}"
@@ -102,6 +109,7 @@ def memory_peak(memory: Memory, query: str, name: str, notes: tuple[str, ...] = 
         source=memory.source,
         notes=notes,
         rate_text=_rate_text(memory.rate_mt_s, memory.rate_unit),
+        warnings=warnings,
     )
 
 

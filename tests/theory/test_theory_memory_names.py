@@ -69,7 +69,7 @@ def test_the_reading_of_a_name_is_said(module, note):
         ("PC300", "PC-300 fits no speed of DDR; write it as DDR-SPEED, in MT/s"),
         ("PC266", "PC-266 fits no speed of DDR; write it as DDR-SPEED, in MT/s"),
         ("PC4-66", None),
-        ("PC4-23400 2933", "'PC4-23400 2933' states two rates; the module's name is one already"),
+        ("PC4-23400 3200", "'PC4-23400 3200' states two rates; the module's name is one already"),
         ("PC4-1Y", None),
         ("PC4-", None),
         ("PC4-23400000", None),
@@ -82,3 +82,39 @@ def test_a_name_that_fits_nothing_is_refused(module, message):
         message = f"'{module}' is no memory, link or device that is known here"
     assert str(caught.value).startswith(message)
     assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("part_number", "name"),
+    # Part numbers, speeds and numbers of modules as in buildcores-open-db (ODC-By 1.0); two channels at most.
+    [
+        ("CMK32GX5M2B5600C36", "DDR5-5600 x2"), ("CMSX16GX5M2A4800C40", "DDR5-4800 x2"),
+        ("CMV32GX4M1A2666C18", "DDR4-2666"), ("CMD32GX3M4A2400C10", "DDR3-2400 x2"),
+        ("CMA256GX5M8B5600Z40", "DDR5-5600 x2"), ("F5-6000J3038F16GX2-TZ5NR", "DDR5-6000 x2"),
+        ("F4-4200C19Q2-64GTZSW", "DDR4-4200 x2"), ("F3-12800CL10D-16GBXL", "DDR3-1600 x2"),
+        ("KVR32N22S8/16", "DDR4-3200"), ("KVR16N11S8", "DDR3-1600"), ("KVR1333D3N9/4G", "DDR3-1333"),
+        ("KF556C40BBK2-32", "DDR5-5600 x2"), ("KF432C16BBAK2", "DDR4-3200 x2"), ("HX434C16PB3K2/16", "DDR4-3466 x2"),
+        ("KSM48E40BD8KM-32HM", "DDR5-4800"), ("KSM32ED8/16HD", "DDR4-3200"),
+        ("CT2K16G56C46U5", "DDR5-5600 x2"), ("BL2K16G36C16U4B", "DDR4-3600 x2"), ("CT8G4DFS8213", "DDR4-2133"),
+        ("CT16G4DFRA266", "DDR4-2666"), ("CT2K16G4SFRA32A", "DDR4-3200 x2"), ("BLS8G4D240FSA", "DDR4-2400"),
+        ("CT51264BD160B", "DDR3-1600"), ("Corsair CMK32GX5M2B5600C36", "DDR5-5600 x2"),
+    ],
+)  # fmt: skip
+def test_a_part_number_is_read_by_its_makers_scheme(part_number, name):
+    assert peak(part_number).name == name
+    assert "'s part numbers: " in peak(part_number).warnings[0]
+
+
+@pytest.mark.parametrize(
+    "part_number",
+    # Of other schemes, of none, and run together so that the number of modules cannot be told.
+    ["M393A4K40DB3-CWE", "HMA81GU6DJR8N-XN", "KF432C16BB1AK232", "KF499C16BB", "CT9029050", "HX370"],
+)
+def test_a_part_number_that_is_not_settled_is_refused(part_number):
+    with pytest.raises(BandwidthError):
+        peak(part_number)
+
+
+def test_a_part_number_beside_another_rate_is_refused():
+    with pytest.raises(BandwidthError, match="states two rates"):
+        peak("CMK32GX5M2B5600C36 DDR5-6000")
