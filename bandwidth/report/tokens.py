@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Point, Series
-from bandwidth.report.figures.parts import series_description
+from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Point, Series, series_description
 from bandwidth.tokens.answer import PlaceRow, TokensAnswer, over_context, shown_rate
 from bandwidth.tokens.decode import Load, fits, needed_bytes
 from bandwidth.tokens.model import Decoding, LanguageModel
