@@ -29,6 +29,7 @@ ORDER = (
     {"findings"},
     {"comparison"},
     {"offload", "fleet"},
+    {"tokens"},
     {"report"},
     {"cli"},
 )
