@@ -240,8 +240,8 @@ def other_name(page: str, name: str) -> str:
     bare = re.sub(_GRAPHICS, "", bare, flags=re.IGNORECASE)
     bare = " ".join(re.sub(r"\b(?:APU|Processor|[67]th Gen)\b|\+AMD|OEM ?/ ?Tray", " ", bare).split())
     bare = bare if "AMD" in bare else f"AMD {bare}"
-    told = re.search(r"[A-Z]\d?[- ]|Phenom|Athlon|\d{3}K$", bare.replace("AMD ", ""))
-    return bare if told and key_of(bare) != key_of(name) else ""
+    told = re.search(r"[A-Z]\d?[- ]|Phenom|\d{3}K$", bare.replace("AMD ", ""))
+    return bare if told and key_of(bare) != key_of(name) else ""  # a number alone ("Athlon 750") may be another's
 
 
 def rule_of(name: str) -> Rule | None:
