@@ -173,6 +173,10 @@ _EMPTY_WORDS = re.compile(
     re.IGNORECASE,
 )
 _CHANNELS_OF_CORE = {"Skylake-SP": "DDR4 x6", "Cascade Lake-SP": "DDR4 x6", "Ice Lake-SP": "DDR4 x8"}
+_MOBILE = re.compile(
+    r"\d(?:U|H|HS|HX|HX3D|C|P|M|MX|Z)$|AI|Micro-|Ryzen \d (?:PRO )?\d{3}$|7220|3[01][14]5B"
+    r"|AMD [CEZV]\d?-?\d|II (?:Neo )?[MNPKVX]\d{3}|A\d-1\d"
+)
 _SERIES_WORDS = {
     "Athlon II X2": "Athlon II X2",
     "Athlon II X3": "Athlon II X3",
@@ -236,8 +240,8 @@ def other_name(page: str, name: str) -> str:
     bare = re.sub(_GRAPHICS, "", bare, flags=re.IGNORECASE)
     bare = " ".join(re.sub(r"\b(?:APU|Processor|[67]th Gen)\b|\+AMD|OEM ?/ ?Tray", " ", bare).split())
     bare = bare if "AMD" in bare else f"AMD {bare}"
-    told = re.search(r"[A-Z]\d?[- ]|Phenom|Athlon|\d{3}K$", bare.replace("AMD ", ""))
-    return bare if told and key_of(bare) != key_of(name) else ""
+    told = re.search(r"[A-Z]\d?[- ]|Phenom|\d{3}K$", bare.replace("AMD ", ""))
+    return bare if told and key_of(bare) != key_of(name) else ""  # a number alone ("Athlon 750") may be another's
 
 
 def rule_of(name: str) -> Rule | None:
@@ -307,6 +311,8 @@ def _class(name: str, form: str) -> str:
         return "embedded"
     if "Handheld" in form:
         return "console"
-    if re.search(r"\d(?:U|H|HS|HX|HX3D|C|P|M|B)$|Ryzen AI|Micro-|Ryzen \d (?:PRO )?\d{3}$|7220|3[01][14]5B", name):
+    if form.startswith("Desktops"):
+        return "desktop"
+    if form == "Laptops" or form == "Laptop":
         return "laptop"
-    return "laptop" if form.startswith("Laptop") and "Desktop" not in form else "desktop"
+    return "laptop" if _MOBILE.search(name) else "desktop"
