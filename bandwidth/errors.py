@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class BandwidthError(Exception):
     """Something a user can put right: a SPEC, a record or a spec file that cannot be read, a check that failed.
@@ -25,6 +27,21 @@ class UsageError(BandwidthError):
     """An option's value, or options that do not go together."""
 
     exit_code = 2
+
+
+class AmbiguousName(BandwidthError):  # noqa: N818 - a name that can be listed is hardly an error
+    """A name that stands for several products of the catalog, or says too little to stand for one.
+
+    `candidates` are their entries; `readings` the peak of each one's memory, where `theory` was asked. The message
+    lists them.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, candidates: tuple[Any, ...] = (), readings: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(message, hint)
+        self.candidates = candidates
+        self.readings = readings
 
 
 class HardwareError(BandwidthError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
+from bandwidth.catalog.published import Kin, PublishedFigure, nearest_figures
 from bandwidth.errors import BandwidthError
 from bandwidth.results import Record, Result, Summary, summarise
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from bandwidth.catalog import Catalog
-from bandwidth.catalog.link import Link, LinkGeneration
+from bandwidth.catalog.model import Link, LinkGeneration
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import MT_PER_GT, Peak
 from bandwidth.theory.link_peak import link_bytes_per_s, link_peak, link_rate_text

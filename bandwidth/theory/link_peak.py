@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from bandwidth.catalog.link import Link
+from bandwidth.catalog.model import Link
 from bandwidth.theory.formula import MT_PER_GT, Peak, coding_working, peak_bytes_per_s, plural, result_working
 from bandwidth.theory.payload import PayloadRange
 from bandwidth.units import format_decimal, format_rate

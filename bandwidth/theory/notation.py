@@ -76,12 +76,12 @@ def _link_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]
 
 
 def _device_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
-    from bandwidth.theory.device_notation import device_peaks
+    from bandwidth.theory.device_notation import named_peaks
 
-    device = catalog.device(text)
-    if device is None:
+    found = named_peaks(text, counts, catalog, partial(notation_peak, catalog=catalog))
+    if not found:
         raise BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
-    return device_peaks(device, text, counts, partial(notation_peak, catalog=catalog))
+    return found
 
 
 def plain_peak(

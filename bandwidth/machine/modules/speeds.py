@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.processor_families import ProcessorFamily
+from bandwidth.catalog.processors import ProcessorFamily
 from bandwidth.machine.smbios import Module
 
 _ROUNDING_MT_S = 2  # 933 MHz is written for 933.33: twice that is 1866, 1867 and 1866.67

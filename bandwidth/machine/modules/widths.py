@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bandwidth.catalog.processor_families import ProcessorFamily
+from bandwidth.catalog.processors import ProcessorFamily
 from bandwidth.machine.modules.channels import CAMM_FORMS
 from bandwidth.machine.smbios import Module
 
