@@ -145,9 +145,14 @@ class Name:
         return all(is_size(atoms[0]) or _MEMORY.fullmatch("".join(atoms)) for atoms in self.chunks)
 
     @property
-    def is_bare_number(self) -> bool:
+    def begins_with_number(self) -> bool:
         """Whether it begins with a number although no maker is stated: "7600", "6800 XT", "9800X3D"."""
         return bool(self.chunks) and not self.makers and self.chunks[0][0][0].isdigit()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is no more than a number, its maker apart: "7600", "AMD 750"."""
+        return len(self.atoms) == 1 == len(self.numbers)
 
 
 def unmarked(text: str) -> str:

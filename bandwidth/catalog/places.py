@@ -50,8 +50,13 @@ class Place:
     line: tuple[ProductTable, int] | None = field(default=None, repr=False)
 
     @cached_property
+    def written(self) -> str:
+        """Its names as they are written, in lower case: what has not the words of a query in it needs no reading."""
+        return " ".join((self.name, *self.aliases)).lower()
+
+    @cached_property
     def names(self) -> tuple[Name, ...]:
-        """The names that it answers to: its own, its aliases, and those that /proc/cpuinfo prints."""
+        """The names that it answers to, its own first."""
         return tuple(dict.fromkeys(read_name(name) for name in (self.name, *self.aliases)))
 
     @cached_property
@@ -78,22 +83,24 @@ class Place:
         return frozenset({family, *("".join(atoms) for atoms in sizes)})
 
 
-def entries_by_key(folders: Folders) -> dict[str, tuple[Place, ...]]:
-    """Return the entries by the key of each of their names; a user's takes the place of all that share a name.
+def own_places(folders: Folders) -> tuple[Place, ...]:
+    """Return the entries of the package's own files, in their order."""
+    return tuple(place for path in folders.own_device_files() for place in scanned(path))
 
-    Several makers may have a product of one name. Those of the package's tables of products are not among them.
+
+def users_by_key(folders: Folders) -> dict[str, Place]:
+    """Return the user's entries and lines by the key of each of their names; a later one takes an earlier's place.
+
+    Raises BandwidthError for a folder that is named and not there.
     """
-    found: dict[str, tuple[Place, ...]] = {}
-    for path in folders.own_device_files():
-        for place in scanned(path):
-            for key in place.keys:
-                found[key] = (*found.get(key, ()), place)
+    found: dict[str, Place] = {}
     for place in _of_users(folders):
-        for replaced in {place for key in place.keys for place in found.get(key, ())}:
+        for replaced in {found[key] for key in place.keys if key in found}:
             for key in replaced.keys:
-                found[key] = tuple(other for other in found[key] if other is not replaced)
-        found |= dict.fromkeys(place.keys, (place,))
-    return {key: places for key, places in found.items() if places}
+                if found.get(key) is replaced:
+                    del found[key]
+        found |= dict.fromkeys(place.keys, place)
+    return found
 
 
 def _of_users(folders: Folders) -> Iterator[Place]:

@@ -43,10 +43,11 @@ EMPTY = "-"
 # Who asks more than a few questions gets an index; so many lines a question go into it, that none waits for it.
 _QUESTIONS_BEFORE_INDEX = 4
 _LINES_A_QUESTION = 300
-_WORD = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?")
+WORD = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?")
 _YEAR = re.compile(r"(?:19[6-9]|20[0-9])[0-9]")
 _PCI_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
-_CODE = re.compile(r"#\s+(\S+)\s{2,}(\S.*)")
+_CODE = re.compile(r"([a-z][a-z0-9_-]*)\s{2,}([^;]+).*")
+_CODES = re.compile(r"(?:; |source +|by hand: )((?:[a-z][a-z0-9]*, )*[a-z][a-z0-9]*): ([^;]+?)(?=;| by hand:|$)")
 
 
 class ProductTable:
@@ -77,8 +78,14 @@ class ProductTable:
 
     @cached_property
     def sources(self) -> dict[str, str]:
-        """What each code of a source stands for, as the comments of the file's head say."""
-        return {match[1]: match[2].strip() for line in self._comments if (match := _CODE.fullmatch(line))}
+        """What each code of a source stands for, as the comments of the file's head say.
+
+        A code has a line of its own, or several stand behind the column's name: `ark, ark23: Intel's pages; amd: ...`.
+        """
+        lines = [line.removeprefix("#").strip() for line in self._comments]
+        own = {match[1]: match[2] for line in lines if (match := _CODE.fullmatch(line))}
+        codes = {code: text for match in _CODES.finditer(" ".join(lines)) for code, text in _each(match)}
+        return codes | own
 
     def lines_with(self, words: Sequence[str]) -> list[int]:
         """Return the places of the lines that have words in their names, and some that have them within others."""
@@ -96,7 +103,7 @@ class ProductTable:
         """Put the next lines into the index of words."""
         end = min(self._indexed + _LINES_A_QUESTION, len(self.lines))
         for place in range(self._indexed, end):
-            for word in set(_WORD.findall(self._names[place])):
+            for word in set(WORD.findall(self._names[place])):
                 self._index.setdefault(word, []).append(place)
         self._indexed = end
 
@@ -143,6 +150,11 @@ class ProductTable:
             pci_ids=tuple(values(cells.get("pci_ids", EMPTY))),
             unverified=cells["source"].endswith("?"),
         )
+
+
+def _each(match: re.Match[str]) -> Iterator[tuple[str, str]]:
+    """Yield each of the codes that share an explanation, with it."""
+    yield from ((code, match[2]) for code in match[1].split(", "))
 
 
 def values(cell: str) -> list[str]:

@@ -15,7 +15,8 @@ from functools import cached_property
 from bandwidth.catalog.folders import Folders
 from bandwidth.catalog.model import Device
 from bandwidth.catalog.names import MAKERS, Name, bare_name, chunks_beside, products_of, read_name
-from bandwidth.catalog.places import Place, entries_by_key, place_of_line, read_device
+from bandwidth.catalog.places import Place, own_places, place_of_line, read_device, users_by_key
+from bandwidth.catalog.products import WORD
 from bandwidth.errors import AmbiguousName, BandwidthError
 
 # Lines of products that people leave out: the number behind them tells the product.
@@ -41,6 +42,7 @@ LONGEST_SLIP = 3
 LARGEST_POOL = 60
 MOST_NEAR = 3
 _NEAR = 0.75
+_QUESTIONS_BEFORE_INDEX = 8
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,18 @@ class Devices:
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
-
-    @cached_property
-    def by_key(self) -> dict[str, tuple[Place, ...]]:
-        """The entries by the key of each name, without the package's tables of products.
-
-        Raises BandwidthError for a folder that is not there.
-        """
-        return entries_by_key(self._folders)
+        self._asked = 0
 
     @cached_property
     def entries(self) -> tuple[Place, ...]:
-        """Every entry once, in the order of the files, without the package's tables of products. Raises as `by_key`."""
-        return tuple(dict.fromkeys(place for places in self.by_key.values() for place in places))
+        """The entries of the package's files that none of the user's overrides, then the user's entries and lines.
+
+        Raises BandwidthError for a folder that is not there.
+        """
+        own = own_places(self._folders)
+        users = self._users
+        kept = (place for place in own if users.keys().isdisjoint(place.keys)) if users else own
+        return (*kept, *dict.fromkeys(users.values()))
 
     @property
     def places(self) -> Iterator[Place]:
@@ -110,7 +111,7 @@ class Devices:
         if name.names_no_product:
             return None
         matches = self._sorted(name)
-        if name.is_bare_number:
+        if name.begins_with_number or name.is_number:
             return self._answer(query, matches, decides=False)
         products = [match for match in matches if match.is_the_product]
         if products:
@@ -219,11 +220,13 @@ class Devices:
         """Return the products that have a name as it stands, of the maker that it states."""
         if not name.atoms or name.names_no_product:
             return []
-        entries = self.by_key.get(name.key, ())
-        lines = (place for place in self._lines_with(name.words[:1]) if name.key in place.keys)
-        found = [place for place in (*entries, *lines) if _is_of_makers(place, name)]
-        if len(name.atoms) == 1 and name.numbers:  # a number is a product where it is its whole name: "Intel 300"
-            found = [place for place in found if place.keys[0] == name.key and name.makers]
+        alike = (*self._entries_with(name.words[:1]), *self._lines_with(name.words[:1]))
+        found = [place for place in alike if name.key in place.keys and _is_of_makers(place, name)]
+        own = [place for place in found if place.keys[0] == name.key]
+        if name.is_number:  # a product where it is the whole name of one, its maker apart: "Intel 300"
+            found = own if name.makers else []
+        elif not name.makers:  # "A10" is whose name it is, before what is called so beside its name: Apple's A10 Fusion
+            found = own or found
         return [Match(place, ()) for place in found]
 
     def _printed(self, model_name: str) -> list[Match]:
@@ -235,7 +238,9 @@ class Devices:
         """Return the products that have a name as /proc/cpuinfo prints it, its marks and the like aside."""
         name = read_name(bare_name(model_name))
         products = self._printed(model_name) or self._named(name)
-        return products or [match for match in self._sorted(name) if match.is_the_product and not name.is_bare_number]
+        return products or [
+            match for match in self._sorted(name) if match.is_the_product and not name.begins_with_number
+        ]
 
     def _sorted(self, name: Name) -> list[Match]:
         found = self._matching(name)
@@ -243,7 +248,7 @@ class Devices:
 
     def _matching(self, name: Name) -> Iterator[Match]:
         """Yield the devices that have every chunk of a name in one of theirs."""
-        for place in (*self._entries_with(name), *self._lines_with(name.words)):
+        for place in (*self._entries_with(name.words), *self._lines_with(name.words)):
             if not _is_of_makers(place, name):
                 continue
             others = [chunks_beside(name, has, place.optional) for has in place.names]
@@ -251,9 +256,25 @@ class Devices:
             if best is not None:
                 yield Match(place, best)
 
-    def _entries_with(self, name: Name) -> Sequence[Place]:
-        """Return the entries that have the most telling word of a name."""
-        return self._by_word.get(name.words[0], ()) if name.words else ()
+    def _entries_with(self, words: Sequence[str]) -> list[Place]:
+        """Return the entries that have words in their names, and some that have them within others.
+
+        The first questions look through all of the names' text; then an index of their words pays.
+        """
+        if not words:
+            return []
+        self._asked += 1
+        pool = self.entries if self._asked <= _QUESTIONS_BEFORE_INDEX else self._by_word.get(words[0], ())
+        return [place for place in pool if all(word in place.written for word in words)]
+
+    @cached_property
+    def _by_word(self) -> dict[str, list[Place]]:
+        """The entries by each word of their names, in the catalog's order."""
+        found: dict[str, list[Place]] = {}
+        for place in self.entries:
+            for word in dict.fromkeys(WORD.findall(place.written)):
+                found.setdefault(word, []).append(place)
+        return found
 
     def _lines_with(self, words: Sequence[str]) -> Iterator[Place]:
         """Yield the lines of the package's tables that have words in their names, and that no entry overrides."""
@@ -265,7 +286,8 @@ class Devices:
 
     def _with_numbers(self, name: Name) -> Iterator[Place]:
         """Yield the devices of a name's makers that may have its numbers; of the entries, where it has none."""
-        found = (*self._entries_with(name), *self._lines_with(name.numbers)) if name.numbers else self._without_number
+        numbers = name.numbers
+        found = (*self._entries_with(numbers), *self._lines_with(numbers)) if numbers else self._without_number
         yield from (place for place in found if _is_of_makers(place, name))
 
     def _with_pci_id(self, identity: str) -> Iterator[Place]:
@@ -278,12 +300,15 @@ class Devices:
         """Return whether an entry takes the place of a line: a user's by any of its names, ours by its maker's too."""
         known = self._overridden.get(place)
         if known is None:
-            others = [other for key in place.keys for other in self.by_key.get(key, ())]
-            known = self._overridden[place] = any(
-                other.is_users or (place.keys[0] in other.keys and not other.makers.isdisjoint(place.makers))
-                for other in others
-            )
+            key, makers = place.keys[0], place.makers
+            ours = (other for other in self._entries_with(place.names[0].words) if not makers.isdisjoint(other.makers))
+            by_users = not self._users.keys().isdisjoint(place.keys)
+            known = self._overridden[place] = by_users or any(key in other.keys for other in ours)
         return known
+
+    @cached_property
+    def _users(self) -> dict[str, Place]:
+        return users_by_key(self._folders)
 
     @cached_property
     def _overridden(self) -> dict[Place, bool]:
@@ -293,15 +318,6 @@ class Devices:
     def _without_number(self) -> list[Place]:
         """The entries of which a name has no number."""
         return [place for place in self.entries if any(not name.numbers for name in place.names)]
-
-    @cached_property
-    def _by_word(self) -> dict[str, list[Place]]:
-        """Return the entries by each atom of their names, in the catalog's order."""
-        found: dict[str, list[Place]] = {}
-        for place in self.entries:
-            for atom in dict.fromkeys(atom for name in place.names for atom in name.atoms):
-                found.setdefault(atom.removesuffix("gb").removesuffix("mb"), []).append(place)
-        return found
 
 
 def _begins_with(name: str, start: str) -> bool:
