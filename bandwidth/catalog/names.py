@@ -75,7 +75,7 @@ _GENERATION = re.compile(r"\b[0-9]{1,2}(?:st|nd|rd|th) gen(?:eration)?\b(?! \()"
 _EMPTY_PHRASES = re.compile(
     r"\b(?:extreme edition|x-series|developer kit|dev(?:elopment)? kit|lite hash rate|lhr|oem only|oem/tray|oam|vf"
     r"|microsoft surface edition|cpu|processor|graphics card|genuine|engineering sample|eng sample|boxed|tray)\b"
-    r"|\bseries\s*$"
+    r"|\bseries\s*$|\brev [0-9]+\.[0-9]+\s*$"
 )
 # A computer of Apple's is named for its chip.
 _MAC = re.compile(
@@ -128,8 +128,9 @@ class Name:
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
-        """Its numbers in their order, without capacities."""
-        return tuple(sorted(atom for atom in self.atoms if atom[0].isdigit() and not is_size(atom)))
+        """Its numbers without capacities, the longest first: that is the one that the fewest products have."""
+        found = (atom for atom in self.atoms if atom[0].isdigit() and not is_size(atom))
+        return tuple(sorted(found, key=lambda number: (-len(number), number)))
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -199,7 +200,7 @@ def bare_name(text: str) -> str:
     plain = " ".join(_MARKS.sub("", unmarked(text[:LONGEST_NAME].lower())).split())
     plain = _of_tool(plain)
     plain = _MAC.sub("apple", plain)
-    plain = _LETTER_FIRST.sub(r"\1-\3\2", plain)
+    plain = _LETTER_FIRST.sub(_letter_last, plain)
     plain = _STEPPING.sub(" ", plain)
     plain = _CLOCK.sub(" ", plain)
     plain = _WITH_GRAPHICS.sub("", plain)
@@ -228,6 +229,13 @@ def _bracket(match: re.Match[str]) -> str:
     inside = match[1].strip()
     is_name = _CODE_NAME.fullmatch(inside) and not _TELLING.intersection(re.split(r"[ -]", inside))
     return " " if is_name or _DRIVER_WORD.search(inside) else match[0]
+
+
+def _letter_last(match: re.Match[str]) -> str:
+    """Return a name of the first Core processors as they are sold: those of one letter but M, K and S are mobile."""
+    line, letter, number = match.groups()
+    is_mobile = letter in ("l", "q", "u") or (letter, number) in (("x", "920"), ("x", "940"))
+    return f"{line}-{number}{letter}{'m' if is_mobile else ''}"
 
 
 def _without_graphics(plain: str) -> str:

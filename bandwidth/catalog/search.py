@@ -31,9 +31,9 @@ _VARIANT = re.compile(
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 # Graphics that have no memory of their own.
 _SHARED = re.compile(
-    r"\b(?:iris|uhd|hd [0-9]{3,4}$|gma|adreno|mali|immortalis|powervr|videocore|vega [0-9]{1,2}$|radeon(?: graphics)?$"
-    r"|radeon (?:[0-9]{3}m|80[4-6]0s|r[2-7])$|radeon (?:rx )?vega(?: [0-9]{1,2}| mobile)?\b"
-    r"|arc (?:1[0-9]{2}[tv]|graphics)\b|arc$|graphics [0-9]{3,4}$|xclipse|intel graphics$)"
+    r"\b(?:iris(?: (?:xe|plus|pro))?|uhd|hd graphics|intel hd|intel graphics|gma|adreno|mali|immortalis|powervr)\b"
+    r"|\b(?:videocore|xclipse)\b|\barc (?:1[0-9]{2}[tv]|graphics)\b|\bradeon graphics$"
+    r"|\bradeon (?:[0-9]{3}m|80[4-6]0s|r[2-7]|(?:rx )?vega(?: (?:[0-9]|1[01]|mobile))?)(?: graphics)?$"
 )
 _SLICE = re.compile(r"-[0-9]{1,3}[abcq]\b|\bmig\b")
 MOST_CANDIDATES = 8
@@ -120,8 +120,8 @@ class Devices:
             raise BandwidthError(
                 f"{query[:60]!a} shares the memory of its processor", "ask for the processor, such as Ryzen 7 7840U"
             )
-        decides = bool(name.numbers) and any(match.is_variant for match in matches)
-        return self._answer(query, matches, decides=decides)
+        variants = [match for match in matches if match.is_variant]
+        return self._answer(query, matches, decides=bool(variants if name.numbers else variants == matches))
 
     def search(self, query: str) -> list[str]:
         """Return the names of all devices that have every word of a query, the shortest first."""
@@ -156,8 +156,9 @@ class Devices:
         for key_of in (lambda name: name.key, _short_key):
             key = key_of(name)
             alike = {other: place.name for has, place in pool if _is_near(other := key_of(has), key)}
-            near = difflib.get_close_matches(key, list(alike)[:LARGEST_POOL], n=MOST_NEAR, cutoff=_NEAR)
-            found += [alike[other] for other in near]
+            if alike:
+                near = difflib.get_close_matches(key, list(alike)[:LARGEST_POOL], n=MOST_NEAR, cutoff=_NEAR)
+                found += [alike[other] for other in near]
         return tuple(dict.fromkeys(found))[:MOST_NEAR]
 
     def processor(self, vendor: str, family: int, model: int, model_name: str) -> Device | None:
@@ -220,7 +221,8 @@ class Devices:
         """Return the products that have a name as it stands, of the maker that it states."""
         if not name.atoms or name.names_no_product:
             return []
-        alike = (*self._entries_with(name.words[:1]), *self._lines_with(name.words[:1]))
+        told_by = name.numbers or name.words[:1]  # its letters may be run together: "GTX1080TI"
+        alike = (*self._entries_with(told_by), *self._lines_with(told_by))
         found = [place for place in alike if name.key in place.keys and _is_of_makers(place, name)]
         own = [place for place in found if place.keys[0] == name.key]
         if name.is_number:  # a product where it is the whole name of one, its maker apart: "Intel 300"

@@ -17,6 +17,8 @@ from bandwidth.catalog.names import bare_name, chunks_beside, products_of, read_
         ("Intel(R) Xeon(R) CPU E5-2407 0 @ 2.20GHz", "Intel Xeon E5-2407"),
         ("Intel(R) Core(TM) i7 CPU         920  @ 2.67GHz", "Intel Core i7-920"),
         ("Intel(R) Core(TM) i7 CPU       M 620  @ 2.67GHz", "Intel Core i7-620M"),
+        ("Intel(R) Core(TM) i7 CPU       Q 820  @ 1.73GHz", "Intel Core i7-820QM"),
+        ("Intel(R) Core(TM) i7 CPU       X 980  @ 3.33GHz", "Intel Core i7-980X"),
         ("Intel® Core™ i9-10980XE Extreme Edition Processor", "Intel Core i9-10980XE"),
         ("Intel Core i9-10900X X-series Processor", "Intel Core i9-10900X"),
         ("AMD Ryzen 7 7840HS w/ Radeon 780M Graphics", "AMD Ryzen 7 7840HS"),

@@ -1,13 +1,19 @@
 """Devices are found by what people call them, and never by what another product is called."""
 
+import csv
 import time
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from bandwidth.catalog import Catalog, current_catalog, folders, places
 from bandwidth.catalog.folders import Folders
 from bandwidth.errors import BandwidthError
+from bandwidth.theory import peak
+
+# Real names with their numbers, from dumps and makers' pages; not part of a checkout.
+CPUID = Path(__file__).parents[2].parent / "shared" / "data" / "cpuid.csv"
 
 CARDS = """
 ["GeForce RTX 5090"]
@@ -344,3 +350,25 @@ def test_an_id_that_several_cards_share_is_decided_by_the_name(user_specs):
     (user_specs / "devices" / "mine.toml").write_text(cards)
     found = [Catalog().devices.by_pci_id("1002", "fff1", name) for name in ("AMD My Card 16GB", "My Card", "")]
     assert [device and device.name for device in found] == ["My Card 16GB", None, None]
+
+
+@pytest.mark.skipif(not CPUID.is_file(), reason="the processors with their numbers do not lie beside the checkout")
+def test_numbers_of_cpuid_tell_what_all_of_their_products_have_else_a_range():
+    """A name decides; without one the numbers answer where all products have one memory, and tell the most else."""
+    devices, figures = current_catalog().devices, {}
+    with CPUID.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            is_slip = row["vendor"] == "AuthenticAMD" and row["family"] == "6"  # Xeons under AMD's vendor
+            accepted = [float(figure) for figure in f"{row['right_gbps']};{row['accepted_gbps']}".split(";") if figure]
+            if not is_slip:
+                figures.setdefault((row["vendor"], int(row["family"]), int(row["model"])), []).append(accepted)
+    settled = 0
+    for numbers, accepted in figures.items():
+        known = [peak(device.memory).bytes_per_s / 1e9 for device in devices.processors_of_numbers(*numbers)]
+        if known:
+            assert max(known) > 0.98 * max(max(one) for one in accepted), numbers
+        if (device := devices.processor(*numbers, "")) is not None:
+            settled += 1
+            rate = peak(device.memory).bytes_per_s / 1e9
+            assert all(any(rate == pytest.approx(figure, rel=0.016) for figure in one) for one in accepted), numbers
+    assert settled > 10

@@ -133,12 +133,9 @@ def test_so_little_of_a_name_is_listed_although_one_product_has_it(user_specs):
     "graphics",
     [
         *("Radeon 780M", "Iris Xe", "Intel(R) Iris(R) Xe Graphics (TGL GT2)", "UHD Graphics 770", "Adreno 740"),
-        *(
-            "Intel(R) UHD Graphics 630",
-            "Arc 140V",
-            "AMD Radeon Graphics (RADV RENOIR)",
-            "AMD Radeon 780M (RADV PHOENIX)",
-        ),
+        *("Intel(R) UHD Graphics 630", "Arc 140V", "AMD Radeon Graphics (RADV RENOIR)", "Mali-G610 (Panfrost)"),
+        *("AMD Radeon 780M (RADV PHOENIX)", "Mesa Intel(R) HD Graphics 4000 (IVB GT2)", "AMD Radeon(TM) Graphics"),
+        *("Intel(R) Arc(TM) Graphics", "AMD Radeon(TM) Vega 8 Graphics"),
     ],
 )
 def test_graphics_without_memory_of_their_own_ask_for_the_processor(graphics):
