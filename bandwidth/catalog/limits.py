@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from bandwidth.catalog.arm_cores import ArmCore
 from bandwidth.catalog.folders import Folders
 from bandwidth.catalog.keyed_tables import (
     UNKNOWN,
@@ -23,6 +22,7 @@ from bandwidth.catalog.keyed_tables import (
     text_cell,
     whole_cell,
 )
+from bandwidth.catalog.processors import ArmCore
 from bandwidth.catalog.recognition import (
     CpuId,
     Name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bandwidth.catalog.keyed_tables import UNKNOWN
-from bandwidth.catalog.processor_families import plain_processor_name
+from bandwidth.catalog.names import bare_name
 
 Cell = TypeVar("Cell")
 _CPUID = re.compile(r"([A-Za-z]+) ([0-9]{1,4}) ([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*)(?: @([a-z ]+))?", re.ASCII)
@@ -31,7 +31,7 @@ class Processor:
     @property
     def plain_name(self) -> str:
         """The name without marks, clock and graphics."""
-        return plain_processor_name(self.name)
+        return bare_name(self.name)
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,66 @@
-"""Finds a device by what people call it.
+"""Finds a device by what people, boxes and tools call it, and never another product.
 
-Letters are split from digits, every word asked for must stand in the name, and the shortest such name wins; where
-several are meant the candidates are listed. A name never answers for another product: not for one with a word that
-makes another part of it (Laptop, Ti, SUPER), nor for one whose number has other letters on it (M5000 for 5000M).
+A name is asked for as it stands, then without what is not the product (`names.bare_name`). It is answered where one
+product has that name, or a longer one by no more than its line ("Core", "GeForce"); where it tells less, or several
+products with different memory have it, they are listed (`AmbiguousName`).
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-from bandwidth.catalog.device import Device
 from bandwidth.catalog.folders import Folders
-from bandwidth.catalog.places import Place, key_of, places_by_key, read_device, words_of
-from bandwidth.errors import BandwidthError
+from bandwidth.catalog.model import Device
+from bandwidth.catalog.names import MAKERS, Name, bare_name, chunks_beside, products_of, read_name
+from bandwidth.catalog.places import Place, own_places, place_of_line, read_device, users_by_key
+from bandwidth.catalog.products import WORD
+from bandwidth.errors import AmbiguousName, BandwidthError
 
-# Words that make another product of a name: they are never added to what was asked for.
-_DISTINGUISHING = frozenset(
-    "laptop mobile notebook max q ti super xt xtx gre pro ultra plus oled ada passive ai".split()  # noqa: SIM905
+# Lines of products that people leave out: the number behind them tells the product.
+_LINES = frozenset(
+    "geforce radeon instinct tesla arc jetson card core xeon celeron pentium atom".split()  # noqa: SIM905
+    + "ryzen epyc athlon opteron phenom".split()  # noqa: SIM905
 )
-# Words that tell variants of one product apart: where only these differ, none of the variants is the one that is meant.
-_VARIANT = frozenset("gb pcie sxm nvl fhhl hbm".split())  # noqa: SIM905 - a list of words reads best as words
-# The brands of processors, as a processor's own name states them.
-_BRANDS = frozenset("xeon core atom pentium celeron epyc ryzen threadripper athlon opteron".split())  # noqa: SIM905
-_GLUED = re.compile(r"([a-z]*)([0-9]+(?:\.[0-9]+)?)([a-z]*)")
-_UNITS = frozenset({"gb", "g"})
+# Words by which the variants of one product differ: where all that have them have one memory, that is the answer.
+_VARIANT = re.compile(
+    r"[0-9.]+[gm]b|pcie|sxm[0-9]?|fhhl|(?:lp|g)?ddr[0-9]x?|hbm[0-9]?e?|quadro|ada|generation|blackwell|edition|workstation"
+)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+# Graphics that have no memory of their own.
+_SHARED = re.compile(
+    r"\b(?:iris(?: (?:xe|plus|pro))?|uhd|hd graphics|intel hd|intel graphics|gma|adreno|mali|immortalis|powervr)\b"
+    r"|\b(?:videocore|xclipse)\b|\barc (?:1[0-9]{2}[tv]|graphics)\b|\bradeon graphics$"
+    r"|\bradeon (?:[0-9]{3}m|80[4-6]0s|r[2-7]|(?:rx )?vega(?: (?:[0-9]|1[01]|mobile))?)(?: graphics)?$"
+)
+_SLICE = re.compile(r"-[0-9]{1,3}[abcq]\b|\bmig\b")
 MOST_CANDIDATES = 8
+MOST_READINGS = 24
 LONGEST_SLIP = 3
+LARGEST_POOL = 60
+MOST_NEAR = 3
+_NEAR = 0.75
+_QUESTIONS_BEFORE_INDEX = 8
 
 
 @dataclass(frozen=True)
 class Match:
-    """A device that has every word of a query, and the words that it has beside them in the name that matched best."""
+    """A device that has every chunk of a query, and the chunks that it has beside them in the name that fits best."""
 
     place: Place
-    others: tuple[str, ...]
+    beside: tuple[str, ...]
+
+    @property
+    def is_the_product(self) -> bool:
+        """Whether nothing but the line of products was left out."""
+        return _LINES.issuperset(self.beside)
 
     @property
     def is_variant(self) -> bool:
-        """Whether it is one variant of a product, by a word that was not asked for."""
-        return any(_tells_variants_apart(word) for word in self.others)
+        """Whether it is the product or a variant of it."""
+        return all(chunk in _LINES or _VARIANT.fullmatch(chunk) for chunk in self.beside)
 
 
 class Devices:
@@ -51,41 +68,71 @@ class Devices:
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
+        self._asked = 0
 
     @cached_property
-    def by_key(self) -> dict[str, Place]:
-        """Every device by the key of each of its names. Raises BandwidthError for a folder that is not there."""
-        return places_by_key(self._folders)
+    def entries(self) -> tuple[Place, ...]:
+        """The entries of the package's files that none of the user's overrides, then the user's entries and lines.
 
-    @cached_property
-    def places(self) -> tuple[Place, ...]:
-        """Every device's place once, in the order of the files. Raises as `by_key`."""
-        return tuple(dict.fromkeys(self.by_key.values()))
+        Raises BandwidthError for a folder that is not there.
+        """
+        own = own_places(self._folders)
+        users = self._users
+        kept = (place for place in own if users.keys().isdisjoint(place.keys)) if users else own
+        return (*kept, *dict.fromkeys(users.values()))
+
+    @property
+    def places(self) -> Iterator[Place]:
+        """Every device's place: the entries, then those lines of the package's tables that no entry overrides."""
+        yield from self.entries
+        for table in self._folders.own_tables:
+            for line in range(len(table.lines)):
+                place = place_of_line(table, line)
+                if not self._is_overridden(place):
+                    yield place
 
     def find(self, query: str) -> Device | None:
-        """Return the device that a query names, None where no name has its words.
+        """Return the device that a query names, None where no product has that name.
 
-        A name is tried whole, then as /proc/cpuinfo prints a processor's, then by its words.
-        Raises BandwidthError where several are meant, or the entry is not as it should be.
+        Raises AmbiguousName where several are meant, or the query says too little; BandwidthError for graphics that
+        share the memory of their processor, a slice of a GPU, and an entry that is not as it should be.
         """
-        exact = self.by_key.get(key_of(query)) or self._processor_of_name(query)
-        if exact is not None:
-            return read_device(exact)
-        # A family's name alone ("GeForce") means none of its members, so all of them are candidates.
-        names_a_model = any(character.isdigit() for character in query)
-        found = self._matching(query, strictly=names_a_model)
-        matches = sorted(found, key=lambda match: (len(match.others), match.place.name))
-        meant = _meant(matches) if names_a_model else matches
-        if len(meant) > 1:
-            names = ", ".join(match.place.name for match in matches[:MOST_CANDIDATES])
-            more = f" and {len(matches) - MOST_CANDIDATES} more" if len(matches) > MOST_CANDIDATES else ""
-            raise BandwidthError(f"{query[:60]!a} may be several devices", f"choose one: {names}{more}")
-        return read_device(meant[0].place) if meant else None
+        if found := self._named(read_name(query)) or self._printed(query):
+            return self._answer(query, found)
+        plain = bare_name(query)
+        if _SLICE.search(plain):
+            raise BandwidthError(f"{query[:60]!a} is a slice of a GPU", "its tenants share the memory: ask for the GPU")
+        listed = products_of(plain)
+        if len(listed) > 1:
+            return self._one_of_a_list(query, listed)
+        if found := self._named(read_name(plain)):
+            return self._answer(query, found)
+        name = read_name(plain)
+        if name.names_no_product:
+            return None
+        matches = self._sorted(name)
+        if name.begins_with_number or name.is_number:
+            return self._answer(query, matches, decides=False)
+        products = [match for match in matches if match.is_the_product]
+        if products:
+            return self._answer(query, products)
+        if _SHARED.search(plain):
+            raise BandwidthError(
+                f"{query[:60]!a} shares the memory of its processor", "ask for the processor, such as Ryzen 7 7840U"
+            )
+        variants = [match for match in matches if match.is_variant]
+        return self._answer(query, matches, decides=bool(variants if name.numbers else variants == matches))
 
     def search(self, query: str) -> list[str]:
         """Return the names of all devices that have every word of a query, the shortest first."""
-        found = [match.place.name for match in self._matching(query, strictly=False)]
-        return sorted(found, key=lambda name: (len(words_of(name)), name))
+        return [match.place.name for match in self._sorted(read_name(query))]
+
+    def names_from(self, start: str) -> list[str]:
+        """Return the names of all devices that begin with a text, their maker's name left out or not."""
+        wanted = start.lower()
+        names = [place.name for place in self.entries]
+        names += [name for table in self._folders.own_tables for name in table.names()]
+        return list(dict.fromkeys(name for name in names if _begins_with(name.lower(), wanted)))
 
     def all(self) -> list[Device]:
         """Return every device that can be read, a user's in the place of the same name; a broken entry is noted."""
@@ -98,23 +145,45 @@ class Devices:
         return devices
 
     def near_names(self, query: str) -> tuple[str, ...]:
-        """Return up to three names of devices that are written much like a query."""
-        return _near_names(self, query)
+        """Return up to three names of devices that are written much like a query and have its numbers."""
+        import difflib  # needed for a slip only, and not free to import
+
+        name = read_name(bare_name(query))
+        pool = [
+            (has, place) for place in self._with_numbers(name) for has in place.names if has.numbers == name.numbers
+        ]
+        found: list[str] = []
+        for key_of in (lambda name: name.key, _short_key):
+            key = key_of(name)
+            alike = {other: place.name for has, place in pool if _is_near(other := key_of(has), key)}
+            if alike:
+                near = difflib.get_close_matches(key, list(alike)[:LARGEST_POOL], n=MOST_NEAR, cutoff=_NEAR)
+                found += [alike[other] for other in near]
+        return tuple(dict.fromkeys(found))[:MOST_NEAR]
 
     def processor(self, vendor: str, family: int, model: int, model_name: str) -> Device | None:
-        """Return a processor's entry: by its exact name as /proc/cpuinfo prints it, else its generation's by numbers.
+        """Return a processor's entry: by its name as /proc/cpuinfo prints it, else by its numbers.
 
-        A brand in the name must be the entry's: "AMD EPYC" tells Naples from the Ryzen of the same numbers, and a
-        virtual machine's "Intel(R) Xeon(R) Processor" with a Core's numbers is neither. None where the catalog has
-        none, or where several generations share the numbers (Skylake-SP and Cascade Lake differ in their stepping
-        alone).
+        A name that states a product which the catalog lacks is none of its neighbours. Without one ("AMD EPYC
+        Processor" of a virtual machine) the numbers tell, where the catalog has one entry of them: several share none.
         Raises BandwidthError for an entry that is not as it should be.
         """
-        by_name = self._processor_of_name(model_name)
+        named = self._by_model_name(model_name)
+        if named:
+            devices = {read_device(match.place) for match in named}
+            return devices.pop() if len(devices) == 1 else None
+        if _NUMBER.search(re.sub(r"\([^)]*\)", "", bare_name(model_name))):
+            return None
+        alike = [one for one in self.processors_of_numbers(vendor, family, model) if _is_of_brand(one.name, model_name)]
+        return alike[0] if len(alike) == 1 else None
+
+    def processors_of_numbers(self, vendor: str, family: int, model: int) -> tuple[Device, ...]:
+        """Return what the catalog knows of the products that have these numbers of CPUID, generations among them.
+
+        Raises BandwidthError for an entry that is not as it should be.
+        """
         numbers = f"{vendor} {family} {model}"
-        alike = [place for place in self.places if numbers in place.cpuid and _is_of_brand(place.name, model_name)]
-        place = by_name or (alike[0] if len(alike) == 1 else None)
-        return None if place is None else read_device(place)
+        return tuple(read_device(place) for place in self.entries if numbers in place.cpuid)
 
     def by_pci_id(self, vendor_id: str, device_id: str, name: str) -> Device | None:
         """Return the entry of a GPU: by its PCI ID (`10de`, `2335`), else by its exact name as its driver prints it.
@@ -122,106 +191,170 @@ class Devices:
         Several cards may share an ID (one with more memory, one for another market): then the name decides, and
         where it does not, None. Raises BandwidthError for an entry that is not as it should be.
         """
-        exact = self.by_key.get(key_of(name)) if name else None
         wanted = f"{vendor_id}:{device_id}".lower()
-        alike = [place for place in self.places if wanted in place.pci_ids] if vendor_id and device_id else []
-        place = exact if exact in alike or not alike else (alike[0] if len(alike) == 1 else None)
-        return None if place is None else read_device(place)
+        alike = list(self._with_pci_id(wanted)) if vendor_id and device_id else []
+        exact = [match.place for match in self._named(read_name(bare_name(name)))] if name else []
+        fitting = [place for place in exact if place in alike] or alike or exact
+        return read_device(fitting[0]) if len(fitting) == 1 else None
 
-    def _processor_of_name(self, model_name: str) -> Place | None:
-        named = [place for place in self.places if model_name in place.model_names] if model_name else []
-        return named[-1] if named else None  # a user's file comes last and wins
+    # --- names ------------------------------------------------------------------------------------------------------
 
-    def _matching(self, query: str, *, strictly: bool) -> Iterator[Match]:
-        """Yield the devices that have every word of a query; `strictly`, those that are not another product by it."""
-        wanted = words_of(query)
-        if not wanted:
-            return
-        # Only the devices that have the rarest of the words need to be looked at.
-        by_word = self._by_word
-        for place in min((by_word.get(word, ()) for word in wanted), key=len):
-            others = [_others(wanted, name, strictly=strictly) for name in place.names]
+    def _answer(self, query: str, matches: Sequence[Match], *, decides: bool = True) -> Device | None:
+        """Return the device of matches that have one memory; else raise what lists them, and None where there are none.
+
+        `decides` is whether the query says enough to be answered at all.
+        """
+        if not matches:
+            return None
+        if decides and len({_memories(match.place) for match in matches}) == 1:
+            return read_device(matches[0].place)
+        raise _ambiguous(query, [match.place for match in matches])
+
+    def _one_of_a_list(self, query: str, names: Sequence[str]) -> Device | None:
+        """Raise what lists the products of a name that lists several; None where one of them is not known."""
+        found = [match.place for name in names for match in self._named(read_name(name))]
+        if not found:
+            return None
+        raise _ambiguous(query, list(dict.fromkeys(found)))
+
+    def _named(self, name: Name) -> list[Match]:
+        """Return the products that have a name as it stands, of the maker that it states."""
+        if not name.atoms or name.names_no_product:
+            return []
+        told_by = name.numbers or name.words[:1]  # its letters may be run together: "GTX1080TI"
+        alike = (*self._entries_with(told_by), *self._lines_with(told_by))
+        found = [place for place in alike if name.key in place.keys and _is_of_makers(place, name)]
+        own = [place for place in found if place.keys[0] == name.key]
+        if name.is_number:  # a product where it is the whole name of one, its maker apart: "Intel 300"
+            found = own if name.makers else []
+        elif not name.makers:  # "A10" is whose name it is, before what is called so beside its name: Apple's A10 Fusion
+            found = own or found
+        return [Match(place, ()) for place in found]
+
+    def _printed(self, model_name: str) -> list[Match]:
+        """Return the processor whose entry has a name as /proc/cpuinfo prints it."""
+        found = [place for place in self.entries if model_name in place.model_names] if model_name else []
+        return [Match(place, ()) for place in found[-1:]]  # a user's file comes last and wins
+
+    def _by_model_name(self, model_name: str) -> list[Match]:
+        """Return the products that have a name as /proc/cpuinfo prints it, its marks and the like aside."""
+        name = read_name(bare_name(model_name))
+        products = self._printed(model_name) or self._named(name)
+        return products or [
+            match for match in self._sorted(name) if match.is_the_product and not name.begins_with_number
+        ]
+
+    def _sorted(self, name: Name) -> list[Match]:
+        found = self._matching(name)
+        return sorted(found, key=lambda match: (len(match.beside), len(match.place.name), match.place.name))
+
+    def _matching(self, name: Name) -> Iterator[Match]:
+        """Yield the devices that have every chunk of a name in one of theirs."""
+        for place in (*self._entries_with(name.words), *self._lines_with(name.words)):
+            if not _is_of_makers(place, name):
+                continue
+            others = [chunks_beside(name, has, place.optional) for has in place.names]
             best = min((found for found in others if found is not None), key=len, default=None)
             if best is not None:
                 yield Match(place, best)
 
+    def _entries_with(self, words: Sequence[str]) -> list[Place]:
+        """Return the entries that have words in their names, and some that have them within others.
+
+        The first questions look through all of the names' text; then an index of their words pays.
+        """
+        if not words:
+            return []
+        self._asked += 1
+        pool = self.entries if self._asked <= _QUESTIONS_BEFORE_INDEX else self._by_word.get(words[0], ())
+        return [place for place in pool if all(word in place.written for word in words)]
+
     @cached_property
     def _by_word(self) -> dict[str, list[Place]]:
-        """Return the devices by each word of their names, in the catalog's order."""
+        """The entries by each word of their names, in the catalog's order."""
         found: dict[str, list[Place]] = {}
-        for place in self.places:
-            for word in dict.fromkeys(word for name in place.names for word in words_of(name)):
+        for place in self.entries:
+            for word in dict.fromkeys(WORD.findall(place.written)):
                 found.setdefault(word, []).append(place)
         return found
 
+    def _lines_with(self, words: Sequence[str]) -> Iterator[Place]:
+        """Yield the lines of the package's tables that have words in their names, and that no entry overrides."""
+        for table in self._folders.own_tables if words else ():
+            for line in table.lines_with(words):
+                place = place_of_line(table, line)
+                if not self._is_overridden(place):
+                    yield place
 
-@lru_cache(maxsize=1024)
-def _near_names(devices: Devices, query: str) -> tuple[str, ...]:
-    key = key_of(query)
-    # A slip changes a letter or two: names of another length are not near, and most names need no comparison.
-    alike = {
-        other: place.name
-        for other, place in devices.by_key.items()
-        if abs(len(other) - len(key)) <= LONGEST_SLIP and (other[:3] == key[:3] or other[-3:] == key[-3:])
-    }
-    near = difflib.get_close_matches(key, alike, n=3, cutoff=0.75)
-    return tuple(dict.fromkeys(alike[other] for other in near))
+    def _with_numbers(self, name: Name) -> Iterator[Place]:
+        """Yield the devices of a name's makers that may have its numbers; of the entries, where it has none."""
+        numbers = name.numbers
+        found = (*self._entries_with(numbers), *self._lines_with(numbers)) if numbers else self._without_number
+        yield from (place for place in found if _is_of_makers(place, name))
+
+    def _with_pci_id(self, identity: str) -> Iterator[Place]:
+        yield from (place for place in self.entries if identity in place.pci_ids)
+        for table in self._folders.own_tables:
+            places = (place_of_line(table, line) for line in table.lines_with_pci_id(identity))
+            yield from (place for place in places if identity in place.pci_ids and not self._is_overridden(place))
+
+    def _is_overridden(self, place: Place) -> bool:
+        """Return whether an entry takes the place of a line: a user's by any of its names, ours by its maker's too."""
+        known = self._overridden.get(place)
+        if known is None:
+            key, makers = place.keys[0], place.makers
+            ours = (other for other in self._entries_with(place.names[0].words) if not makers.isdisjoint(other.makers))
+            by_users = not self._users.keys().isdisjoint(place.keys)
+            known = self._overridden[place] = by_users or any(key in other.keys for other in ours)
+        return known
+
+    @cached_property
+    def _users(self) -> dict[str, Place]:
+        return users_by_key(self._folders)
+
+    @cached_property
+    def _overridden(self) -> dict[Place, bool]:
+        return {}
+
+    @cached_property
+    def _without_number(self) -> list[Place]:
+        """The entries of which a name has no number."""
+        return [place for place in self.entries if any(not name.numbers for name in place.names)]
+
+
+def _begins_with(name: str, start: str) -> bool:
+    maker, _, rest = name.partition(" ")
+    return name.startswith(start) or (maker in MAKERS and rest.startswith(start))
+
+
+def _is_of_makers(place: Place, name: Name) -> bool:
+    """Return whether a device is of the makers that a name states; a maker that is not known here may be any."""
+    return not name.makers or not place.makers or name.makers <= place.makers
 
 
 def _is_of_brand(entry: str, model_name: str) -> bool:
     """Return whether an entry's name has a brand that the processor's name states; true where it states none."""
-    stated = _BRANDS.intersection(words_of(model_name))
-    return not stated or bool(stated.intersection(words_of(entry)))
+    stated = _LINES.intersection(read_name(bare_name(model_name)).atoms)
+    return not stated or not stated.isdisjoint(read_name(entry).atoms)
 
 
-def _meant(matches: Sequence[Match]) -> list[Match]:
-    """Return the match that a model's name means, or all of those between which it does not decide."""
-    if not matches:
-        return []
-    shortest = [match for match in matches if len(match.others) == len(matches[0].others)]
-    if shortest[0].is_variant:  # "A100" is none of its variants, although one of them has the shortest name
-        return [match for match in matches if _product(match) == _product(shortest[0])]
-    return shortest
+def _memories(place: Place) -> str:
+    """Return the memory that decides whether two products have one figure: the fastest that each takes."""
+    return place.memory.split(";", 1)[0].strip().lower()
 
 
-def _product(match: Match) -> tuple[str, ...]:
-    return tuple(word for word in match.others if not _tells_variants_apart(word))
+def _ambiguous(query: str, places: Sequence[Place]) -> AmbiguousName:
+    names = ", ".join(place.name for place in places[:MOST_CANDIDATES])
+    more = f" and {len(places) - MOST_CANDIDATES} more" if len(places) > MOST_CANDIDATES else ""
+    devices = tuple(read_device(place) for place in places[:MOST_READINGS])
+    says = "may be several devices" if len(places) > 1 else "alone names no device"
+    return AmbiguousName(f"{query[:60]!a} {says}", f"choose one: {names}{more}", candidates=devices)
 
 
-def _tells_variants_apart(word: str) -> bool:
-    return word in _VARIANT or word[0].isdigit()
+def _is_near(key: str, other: str) -> bool:
+    """Return whether two keys may differ by a slip: a letter or two. Most need no closer look."""
+    return abs(len(other) - len(key)) <= LONGEST_SLIP and (other[:2] == key[:2] or other[-3:] == key[-3:])
 
 
-def _others(wanted: Sequence[str], name: str, *, strictly: bool) -> tuple[str, ...] | None:
-    """Return the words of a name beside those wanted, None where it lacks one or is another product."""
-    words = _counted(name)
-    needed = Counter(wanted)
-    if any(words[word] < count for word, count in needed.items()):
-        return None
-    others = tuple((words - needed).elements())
-    if strictly and (_DISTINGUISHING.intersection(others) or not _letters_fit(wanted, name)):
-        return None
-    return others
-
-
-@lru_cache(maxsize=16384)
-def _counted(name: str) -> Counter[str]:
-    return Counter(words_of(name))
-
-
-def _letters_fit(wanted: Sequence[str], name: str) -> bool:
-    """Return whether the letters that stand on each number of a name stand beside it in the query too."""
-    for before, number, after in _glued(name):
-        if number not in wanted:
-            continue
-        index = list(wanted).index(number)
-        if before and (index == 0 or wanted[index - 1] != before):
-            return False
-        if after and after not in _UNITS and (index + 1 == len(wanted) or wanted[index + 1] != after):
-            return False
-    return True
-
-
-@lru_cache(maxsize=16384)
-def _glued(name: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple((match[1], match[2], match[3]) for match in _GLUED.finditer(name.lower()))
+def _short_key(name: Name) -> str:
+    return "".join(atom for atom in name.atoms if atom not in _LINES)

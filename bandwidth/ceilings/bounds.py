@@ -10,8 +10,8 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from bandwidth.catalog import Catalog
-from bandwidth.catalog.device import Device
 from bandwidth.catalog.limits import CloudInstance, Microarchitecture
+from bandwidth.catalog.model import Device
 from bandwidth.catalog.recognition import Processor
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS, kernel_of, stores_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.device import Device
+from bandwidth.catalog.model import Device
 from bandwidth.ceilings.bounds import NOT_KNOWN, Expected
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts

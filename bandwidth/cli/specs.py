@@ -103,7 +103,8 @@ def _validate(paths: list[Path]) -> None:
     from bandwidth.theory.validation import KINDS, faults
 
     folders = current_catalog().folders
-    own = [*(folders.own / name for name in KINDS), *folders.own_device_files()]
+    tables = [table.path for table in folders.own_tables]
+    own = [*(folders.own / name for name in KINDS), *folders.own_device_files(), *tables]
     checked = paths or [*own, *folders.users]
     found = faults(checked)
     if found:
@@ -116,7 +117,7 @@ def _schema() -> None:
     """Print the JSON Schema of each kind of tables."""
     from pydantic import TypeAdapter
 
-    from bandwidth.catalog.device import Device
+    from bandwidth.catalog.model import Device
     from bandwidth.theory.validation import KINDS
 
     schemas = {name: TypeAdapter(kind).json_schema() for name, kind in {"devices/*.toml": Device, **KINDS}.items()}

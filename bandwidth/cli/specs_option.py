@@ -11,7 +11,7 @@ def use_specs(folder: Path | None) -> None:
     if folder is None:
         return
     from bandwidth.catalog import Catalog, use_catalog
-    from bandwidth.catalog.files import shown_path, why_unreadable
+    from bandwidth.catalog.entries import shown_path, why_unreadable
     from bandwidth.errors import UsageError
 
     reason = why_unreadable(folder)
@@ -34,6 +34,4 @@ def complete_device(incomplete: str) -> list[str]:
     from bandwidth.catalog import current_catalog
 
     devices = current_catalog().devices
-    names = [place.name for place in devices.places]
-    started = [name for name in names if name.lower().startswith(incomplete.lower())]
-    return started or (devices.search(incomplete) if incomplete else [])
+    return devices.names_from(incomplete) or (devices.search(incomplete) if incomplete else [])

@@ -140,7 +140,7 @@ def _shared(where: WhereOptions) -> GpuLayers | None:
 
 def _model(text: str, active: str | None, layers: int | None) -> LanguageModel:
     """Return the model of a file, of an index, or of a text that is no file."""
-    from bandwidth.catalog.files import specs_folder
+    from bandwidth.catalog.entries import specs_folder
     from bandwidth.catalog.language_models import read_language_models, read_quantisations
     from bandwidth.tokens.files import read_model
     from bandwidth.tokens.named import Known, named_model
@@ -163,7 +163,7 @@ def _path(text: str) -> Path | None:
 
 def _surroundings(budget_s: float | None) -> Surroundings:
     from bandwidth.catalog.decoding import read_device_fits
-    from bandwidth.catalog.files import specs_folder
+    from bandwidth.catalog.entries import specs_folder
     from bandwidth.results.files import load
     from bandwidth.tokens.places import Surroundings
 
@@ -207,7 +207,7 @@ def _answer(
     shared: GpuLayers | None,
 ) -> TokensAnswer:
     from bandwidth.catalog.decoding import read_host_fit
-    from bandwidth.catalog.files import specs_folder
+    from bandwidth.catalog.entries import specs_folder
     from bandwidth.catalog.language_models import read_quantisations
     from bandwidth.tokens.answer import tokens_answer
     from bandwidth.tokens.places import find_places

@@ -14,7 +14,7 @@ from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, plateaus, size
 from bandwidth.analysis.groups import divided, is_size_check
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.reference import Kin, PublishedFigure, nearest_figures
+from bandwidth.catalog.published import Kin, PublishedFigure, nearest_figures
 from bandwidth.ceilings.link import spec_bytes_per_s
 from bandwidth.comparison.pairs import (
     Difference,

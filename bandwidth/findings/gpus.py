@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.normal import NormalBand, gpu_bands
+from bandwidth.catalog.published import NormalBand, gpu_bands
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.evidence import (
     Partners,

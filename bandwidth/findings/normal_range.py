@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.normal import NormalBand, host_bands
+from bandwidth.catalog.published import NormalBand, host_bands
 from bandwidth.findings.evidence import (
     Raised,
     ResultRow,

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.arm_cores import ArmCore
+from bandwidth.catalog.processors import ArmCore
 from bandwidth.machine.facts import DERIVED, READ, Fact, known
 from bandwidth.machine.reader import whole_number
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.catalog.device import Device
+from bandwidth.catalog.model import Device
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.theory import Peak
 from bandwidth.units import DEFAULT_RATE_UNIT, format_rate

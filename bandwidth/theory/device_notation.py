@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bandwidth.catalog.device import Device
-from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.catalog import Catalog
+from bandwidth.catalog.model import Device
+from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
 from bandwidth.theory.formula import Peak
 from bandwidth.theory.parts import Counts
 from bandwidth.units import format_rate, parse_size_bytes
@@ -15,6 +16,26 @@ BYTES_PER_GB = 10**9
 # What a maker prints is rounded; within this share of the formula's figure it is the same figure.
 SAME_FIGURE = 0.01
 VENDOR_IS_CEILING = "; the maker's figure is the ceiling"
+MOST_LISTED = 8
+
+
+def named_peaks(
+    query: str, counts: Counts, catalog: Catalog, resolve: Callable[[str, Counts], Peak]
+) -> tuple[Peak, ...]:
+    """Return the peaks of the device that a query names, nothing where none has that name.
+
+    Raises AmbiguousName with the peak of each reading where several have it, and as `device_peaks`.
+    """
+    try:
+        device = catalog.device(query)
+    except AmbiguousName as error:
+        readings = tuple(device_peaks(one, query, counts, resolve)[0] for one in error.candidates)
+        listed = "; ".join(f"{peak.name} {format_rate(peak.bytes_per_s)} GB/s" for peak in readings[:MOST_LISTED])
+        more = f"; and {len(readings) - MOST_LISTED} more" if len(readings) > MOST_LISTED else ""
+        raise AmbiguousName(
+            error.message, f"choose one: {listed}{more}", candidates=error.candidates, readings=readings
+        ) from error
+    return () if device is None else device_peaks(device, query, counts, resolve)
 
 
 def device_peaks(
@@ -29,7 +50,9 @@ def device_peaks(
     if counts.sockets is not None and device.kind != "cpu":
         raise UsageError(f"{query!r} is no processor", "leave out --sockets")
     memory = _resolved(device, "memory", device.memory, counts, resolve)
-    peaks = [_with_vendor(device, replace(memory, query=query, name=_shown_name(device, counts)), counts.sockets or 1)]
+    notes = (*memory.notes, *_other_memories(device, counts, resolve))
+    memory = replace(memory, query=query, name=_shown_name(device, counts), notes=notes)
+    peaks = [_with_vendor(device, memory, counts.sockets or 1)]
     if device.link is not None:
         link = _resolved(device, "link", device.link, Counts(), resolve)
         peaks.append(
@@ -42,6 +65,13 @@ def device_peaks(
             )
         )
     return tuple(peaks)
+
+
+def _other_memories(device: Device, counts: Counts, resolve: Callable[[str, Counts], Peak]) -> Iterator[str]:
+    """Yield what the device reaches with each of the other memories that it takes."""
+    for notation in device.other_memories:
+        rate = _resolved(device, "memory", notation, counts, resolve).bytes_per_s
+        yield f"with {notation}: {format_rate(rate)} GB/s"
 
 
 def _resolved(

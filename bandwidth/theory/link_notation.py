@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from bandwidth.catalog import Catalog
-from bandwidth.catalog.link import Link, LinkGeneration
+from bandwidth.catalog.model import Link, LinkGeneration
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import MT_PER_GT, Peak
 from bandwidth.theory.link_peak import (

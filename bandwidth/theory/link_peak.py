@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from bandwidth.catalog.link import Link
+from bandwidth.catalog.model import Link
 from bandwidth.theory.formula import MT_PER_GT, Peak, coding_working, peak_bytes_per_s, plural, result_working
 from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal, format_rate
 

@@ -83,12 +83,12 @@ def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, 
 
 
 def _device_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
-    from bandwidth.theory.device_notation import device_peaks
+    from bandwidth.theory.device_notation import named_peaks
 
-    device = catalog.device(text)
-    if device is None:
+    found = named_peaks(text, counts, catalog, partial(notation_peak, catalog=catalog))
+    if not found:
         raise _unknown(text, catalog)
-    return device_peaks(device, text, counts, partial(notation_peak, catalog=catalog))
+    return found
 
 
 def _unknown(text: str, catalog: Catalog) -> BandwidthError:

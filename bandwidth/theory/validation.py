@@ -6,14 +6,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bandwidth.catalog import MemoryFamily
-from bandwidth.catalog.device import Device
-from bandwidth.catalog.entries import Named, parse_entries, parsed_file
-from bandwidth.catalog.files import LINKS_FILE, MEMORY_FILE, NORMAL_FILE, REFERENCE_FILE, why_unreadable
-from bandwidth.catalog.link import LinkGeneration
-from bandwidth.catalog.normal import NormalBand
-from bandwidth.catalog.places import key_of
-from bandwidth.catalog.ranges import fault_of_range, fault_of_source
-from bandwidth.catalog.reference import PublishedFigure, fault_of_figure
+from bandwidth.catalog.entries import (
+    LINKS_FILE,
+    MEMORY_FILE,
+    NORMAL_FILE,
+    REFERENCE_FILE,
+    Named,
+    parse_entries,
+    parsed_file,
+    why_unreadable,
+)
+from bandwidth.catalog.model import Device, LinkGeneration
+from bandwidth.catalog.names import read_name
+from bandwidth.catalog.products import COLUMNS, ProductTable
+from bandwidth.catalog.published import NormalBand, PublishedFigure, fault_of_figure, fault_of_range, fault_of_source
 from bandwidth.errors import BandwidthError
 from bandwidth.text_files import check_plain
 from bandwidth.theory.device_notation import SAME_FIGURE, device_peaks
@@ -31,7 +37,7 @@ KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration] | type[NormalBand] | 
 def faults(paths: Sequence[Path]) -> list[str]:
     """Return one line for each fault in some spec files, naming file, entry and field; none where they are whole.
 
-    A folder stands for its `.toml` files, those of its folder `devices` among them.
+    A folder stands for its `.toml` files, those of its folder `devices` among them, and its tables of products.
     """
     found: list[str] = []
     owners: dict[str, str] = {}
@@ -40,18 +46,27 @@ def faults(paths: Sequence[Path]) -> list[str]:
             found.append(f"{path} cannot be read: {reason}")
             continue
         is_folder = reason == ""
-        files = sorted((*path.glob("*.toml"), *path.glob("devices/*.toml"))) if is_folder else [path]
+        files = _files_of(path) if is_folder else [path]
         if not files:
-            found.append(f"{path}: holds no .toml file")
+            found.append(f"{path}: holds no .toml file and no table of products")
         for file in files:
             found += _faults_of_file(file, owners, is_named=not is_folder)
     return found
+
+
+def _files_of(folder: Path) -> list[Path]:
+    tables = (folder / name for name in COLUMNS)
+    entries = sorted((*folder.glob("*.toml"), *folder.glob("devices/*.toml")))
+    return [*entries, *(table for table in tables if table.exists())]
 
 
 def _faults_of_file(path: Path, owners: dict[str, str], *, is_named: bool) -> Iterator[str]:
     try:
         if not is_named:  # one that is named may be a pipe
             check_plain(path)
+        if path.name in COLUMNS:
+            yield from _faults_of_table(ProductTable(path, path.name), owners)
+            return
         tables = parsed_file(path)
     except BandwidthError as error:
         yield str(error)
@@ -67,6 +82,29 @@ def _faults_of_file(path: Path, owners: dict[str, str], *, is_named: bool) -> It
             yield f"{path.name}: [{name}]: {wrong}"
 
 
+def _faults_of_table(table: ProductTable, owners: dict[str, str]) -> Iterator[str]:
+    """Yield what is wrong with the lines of a table of products, with each line's number and the field."""
+    for number in range(len(table.lines)):
+        try:
+            device = table.device(number)
+        except BandwidthError as error:
+            yield str(error)
+            continue
+        place = f"{table.shown}: line {table.numbers[number]}"
+        yield from _twice(place, "name", (device.name, *device.aliases), owners, device.maker)
+        yield from _unreachable(place, device)
+        yield from _not_fastest_first(place, device)
+
+
+def _not_fastest_first(place: str, device: Device) -> Iterator[str]:
+    try:
+        rates = [notation_peak(one, Counts()).bytes_per_s for one in (device.memory, *device.other_memories)]
+    except BandwidthError:
+        return  # told already
+    if rates[0] < max(rates):
+        yield f"{place}: memory: the fastest stands first, and {device.memory!r} is not"
+
+
 def _fault_of_entry(entry: Named) -> str:
     if isinstance(entry, PublishedFigure):
         return fault_of_figure(entry)
@@ -77,8 +115,8 @@ def _faults_of_device(path: Path, device: Device, owners: dict[str, str]) -> Ite
     place = f"{path.name}: [{device.name}]"
     if not device.source.strip():
         yield f"{place}: source: it is empty"
-    for what, names in (("name", (device.name, *device.aliases)), ("PCI ID", device.pci_ids)):
-        yield from _twice(place, what, names, owners)
+    yield from _twice(place, "name", (device.name, *device.aliases), owners, device.maker)
+    yield from _twice(place, "PCI ID", device.pci_ids, owners)
     yield from _twice(place, "model name", device.model_names, owners)
     yield from _unreachable(place, device)
     if (device.vendor_gb_s is None) != (device.vendor_text is None):
@@ -86,10 +124,14 @@ def _faults_of_device(path: Path, device: Device, owners: dict[str, str]) -> Ite
     yield from _unexplained(place, device)
 
 
-def _twice(place: str, what: str, names: Sequence[str], owners: dict[str, str]) -> Iterator[str]:
-    """Yield the names that stand in another entry already, and remember whose these are."""
+def _twice(place: str, what: str, names: Sequence[str], owners: dict[str, str], maker: str = "") -> Iterator[str]:
+    """Yield the names that stand in another entry already, and remember whose these are.
+
+    Two spellings of one maker's product are the same; two makers may each have an A10.
+    """
+    makers = " ".join(read_name(maker).makers) or maker
     for name in names:
-        key = f"{what}: {key_of(name) if what == 'name' else name}"
+        key = f"{what}: {f'{makers} {read_name(name).key}' if maker else name}"
         if owners.get(key, place) != place:
             yield f"{place}: the {what} {name!r} stands in {owners[key]} already"
         owners[key] = place

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bandwidth.catalog import Catalog, current_catalog
 from bandwidth.catalog.decoding import DeviceFit
-from bandwidth.catalog.normal import host_bands
+from bandwidth.catalog.published import host_bands
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.offload.sources import Asked, Source, best_result

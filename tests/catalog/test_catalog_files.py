@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bandwidth.catalog import MemoryFamily, current_catalog, files, specs_folder
+from bandwidth.catalog import MemoryFamily, current_catalog, entries, specs_folder
 from bandwidth.catalog.entries import read_entries
-from bandwidth.catalog.link import LinkGeneration
+from bandwidth.catalog.model import LinkGeneration
 from bandwidth.errors import BandwidthError
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -39,9 +39,9 @@ def test_the_specs_of_a_checkout_lie_beside_the_package():
 
 
 def test_a_missing_folder_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "bandwidth" / "catalog" / "files.py"))
+    monkeypatch.setattr(entries, "__file__", str(tmp_path / "bandwidth" / "catalog" / "entries.py"))
     with pytest.raises(BandwidthError) as caught:
-        files.specs_folder.__wrapped__()
+        entries.specs_folder.__wrapped__()
     assert str(caught.value) == "the specs of memories and links are missing; install membandwidth again"
 
 
@@ -49,8 +49,8 @@ def test_in_a_wheel_the_specs_lie_inside_the_package(monkeypatch, tmp_path):
     for folder in (tmp_path / "bandwidth" / "specs", tmp_path / "specs"):
         folder.mkdir(parents=True)
         (folder / "memory.toml").touch()
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "bandwidth" / "catalog" / "files.py"))
-    assert files.specs_folder.__wrapped__() == tmp_path / "bandwidth" / "specs"
+    monkeypatch.setattr(entries, "__file__", str(tmp_path / "bandwidth" / "catalog" / "entries.py"))
+    assert entries.specs_folder.__wrapped__() == tmp_path / "bandwidth" / "specs"
 
 
 def test_every_family_and_generation_that_is_promised_is_there():

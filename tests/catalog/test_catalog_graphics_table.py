@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bandwidth.catalog.files import specs_folder
+from bandwidth.catalog.entries import specs_folder
 from bandwidth.theory import peak, peaks
 
 LINES = (specs_folder() / "graphics.tsv").read_text("utf-8").splitlines()

@@ -14,7 +14,7 @@ import pytest
 from ceiling_hosts import KIB, MIB, case_on, facts_of_host, host_of, layout
 
 from bandwidth.catalog import Catalog, current_catalog
-from bandwidth.catalog.files import specs_folder
+from bandwidth.catalog.entries import specs_folder
 from bandwidth.catalog.recognition import Processor
 from bandwidth.ceilings.fabric import fabric_ceiling, socket_link_ceiling
 from bandwidth.ceilings.platform import instance_ceiling

@@ -8,8 +8,7 @@ import pytest
 
 from bandwidth.catalog import Catalog, current_catalog
 from bandwidth.catalog.entries import read_entries
-from bandwidth.catalog.normal import NormalBand, host_bands
-from bandwidth.catalog.ranges import fault_of_range
+from bandwidth.catalog.published import NormalBand, fault_of_range, host_bands
 from bandwidth.errors import BandwidthError
 
 BANDS = current_catalog().normal_bands

@@ -23,12 +23,12 @@ def with_devices(tmp_path):
     return write
 
 
-def by_key(catalog):
-    return catalog.devices.by_key
+def entries(catalog):
+    return catalog.devices.entries
 
 
 def test_the_work_of_a_folder_of_devices_grows_as_it_does(with_devices):
     """Each device of the user's made a new table of all: 20,000 of them took half a minute."""
-    none, few, twice = (calls_of(partial(by_key, with_devices(count))) for count in (0, 600, 1200))
+    none, few, twice = (calls_of(partial(entries, with_devices(count))) for count in (0, 600, 1200))
     assert (twice - none) / (few - none) < 2.2
     assert len([place for place in with_devices(1200).devices.places if place.name.startswith("Acme")]) == 1200

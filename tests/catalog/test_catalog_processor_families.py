@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from bandwidth.catalog import Catalog, current_catalog
-from bandwidth.catalog.processor_families import plain_processor_name
 from bandwidth.errors import BandwidthError
 
 # Intel's and AMD's pages by way of public data sets; not part of a checkout.
@@ -14,21 +13,6 @@ SHARED_PROCESSORS = Path(__file__).parents[2].parent / "shared" / "data" / "cpus
 # Where the pages count otherwise than in channels of 64 bits, or are wrong.
 COUNTED_IN_32_BITS = ("Atom x6", "E3940", "E3950", "J6412", "N6210")
 PLAIN_ERRORS = ("A10-9700E",)  # three channels
-
-
-@pytest.mark.parametrize(
-    ("name", "plain"),
-    [
-        ("11th Gen Intel(R) Core(TM) i5-1135G7 @ 2.40GHz", "Intel Core i5-1135G7"),
-        ("Intel(R) Xeon(R) CPU E5-2620 v4 @ 2.10GHz", "Intel Xeon E5-2620 v4"),
-        ("Intel(R) Core(TM)2 Duo CPU     E8400  @ 3.00GHz", "Intel Core2 Duo E8400"),
-        ("AMD Ryzen 7 7840HS w/ Radeon 780M Graphics", "AMD Ryzen 7 7840HS"),
-        ("AMD E1-1200 APU with Radeon(tm) HD Graphics", "AMD E1-1200"),
-        ("AMD FX(tm)-8350 Eight-Core Processor", "AMD FX-8350 Eight-Core"),
-    ],
-)
-def test_a_name_without_what_says_nothing(name, plain):
-    assert plain_processor_name(name) == plain
 
 
 @pytest.mark.parametrize(

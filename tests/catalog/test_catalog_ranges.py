@@ -8,9 +8,7 @@ import pytest
 
 from bandwidth.catalog.entries import read_entries
 from bandwidth.catalog.folders import Folders
-from bandwidth.catalog.normal import NormalBand
-from bandwidth.catalog.ranges import fault_of_range
-from bandwidth.catalog.reference import PublishedFigure, fault_of_figure
+from bandwidth.catalog.published import NormalBand, PublishedFigure, fault_of_figure, fault_of_range
 from bandwidth.errors import BandwidthError
 
 KINDS = {

@@ -8,7 +8,7 @@ import pytest
 
 from bandwidth.catalog import Catalog, current_catalog
 from bandwidth.catalog.entries import read_entries
-from bandwidth.catalog.reference import PublishedFigure, fault_of_figure, nearest_figures
+from bandwidth.catalog.published import PublishedFigure, fault_of_figure, nearest_figures
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
 

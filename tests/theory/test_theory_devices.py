@@ -2,9 +2,9 @@
 
 import pytest
 
-from bandwidth.catalog.device import Device
-from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.theory import Counts
+from bandwidth.catalog.model import Device
+from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
+from bandwidth.theory import Counts, peaks
 from bandwidth.theory.device_notation import device_peaks
 from bandwidth.theory.notation import notation_peak
 
@@ -82,3 +82,75 @@ def test_entry_that_names_a_device_or_a_link_as_its_memory_is_refused(memory):
 def test_capacity_that_is_no_size_is_named():
     with pytest.raises(BandwidthError, match="the entry of Card 1: capacity: 'lots' is not a size"):
         peaks_of(capacity="lots")
+
+
+def test_the_other_memories_of_a_processor_stand_in_its_notes():
+    (memory,) = peaks_of(kind="cpu", memory="DDR5-5600 x2", other_memories=("DDR4-3200 x2",))
+    assert memory.bytes_per_s == 89.6e9
+    assert "with DDR4-3200 x2: 51.20 GB/s" in memory.notes
+
+
+CARDS = """
+["GeForce RTX 9999 12GB"]
+maker = "NVIDIA"
+kind = "gpu"
+memory = "GDDR6 14Gbps 256-bit"
+source = "a test"
+
+["GeForce RTX 9999 24GB"]
+maker = "NVIDIA"
+kind = "gpu"
+memory = "GDDR6 16Gbps 256-bit"
+source = "a test"
+"""
+
+
+def test_a_name_of_several_products_lists_its_readings_with_figures(user_specs):
+    (user_specs / "cards.toml").write_text(CARDS, "utf-8")
+    with pytest.raises(AmbiguousName) as caught:
+        peaks("RTX 9999")
+    assert [reading.bytes_per_s for reading in caught.value.readings] == [448e9, 512e9]
+    assert [device.name for device in caught.value.candidates] == ["GeForce RTX 9999 12GB", "GeForce RTX 9999 24GB"]
+    assert str(caught.value) == (
+        "'RTX 9999' may be several devices; choose one: "
+        "GeForce RTX 9999 12GB 448.00 GB/s; GeForce RTX 9999 24GB 512.00 GB/s"
+    )
+    assert peaks("RTX 9999 24GB")[0].bytes_per_s == 512e9
+
+
+def test_a_name_whose_readings_have_one_figure_is_answered(user_specs):
+    (user_specs / "cards.toml").write_text(CARDS.replace("16Gbps", "14Gbps"), "utf-8")
+    assert peaks("RTX 9999")[0].bytes_per_s == 448e9
+
+
+def test_so_little_of_a_name_is_listed_although_one_product_has_it(user_specs):
+    (user_specs / "cards.toml").write_text(CARDS.replace(" 24GB", " SUPER"), "utf-8")
+    with pytest.raises(AmbiguousName, match="alone names no device; choose one: GeForce RTX 9999 SUPER 512"):
+        peaks("9999 SUPER")
+
+
+@pytest.mark.parametrize(
+    "graphics",
+    [
+        *("Radeon 780M", "Iris Xe", "Intel(R) Iris(R) Xe Graphics (TGL GT2)", "UHD Graphics 770", "Adreno 740"),
+        *("Intel(R) UHD Graphics 630", "Arc 140V", "AMD Radeon Graphics (RADV RENOIR)", "Mali-G610 (Panfrost)"),
+        *("AMD Radeon 780M (RADV PHOENIX)", "Mesa Intel(R) HD Graphics 4000 (IVB GT2)", "AMD Radeon(TM) Graphics"),
+        *("Intel(R) Arc(TM) Graphics", "AMD Radeon(TM) Vega 8 Graphics"),
+    ],
+)
+def test_graphics_without_memory_of_their_own_ask_for_the_processor(graphics):
+    with pytest.raises(BandwidthError, match="shares the memory of its processor; ask for the processor"):
+        peaks(graphics)
+
+
+@pytest.mark.parametrize(
+    "printed", ["AMD Ryzen 7 7840U w/ Radeon 780M Graphics", "AMD Ryzen 7 7840U w/ Radeon 780M Graphics (RADV PHOENIX)"]
+)
+def test_a_processor_named_with_its_graphics_is_the_processor(printed):
+    assert peaks(printed)[0].name.startswith("Ryzen 7 7840U")
+
+
+@pytest.mark.parametrize("slice_", ["GRID A100-10C", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", "MIG 1g.10gb"])
+def test_a_slice_of_a_gpu_has_no_peak_of_its_own(slice_):
+    with pytest.raises(BandwidthError, match="is a slice of a GPU; its tenants share the memory"):
+        peaks(slice_)

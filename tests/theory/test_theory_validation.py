@@ -62,7 +62,7 @@ def test_one_bad_entry_leaves_the_others(tmp_path):
 
 
 def test_folder_stands_for_its_files_and_an_empty_one_is_a_fault(tmp_path):
-    assert faults([tmp_path]) == [f"{tmp_path}: holds no .toml file"]
+    assert faults([tmp_path]) == [f"{tmp_path}: holds no .toml file and no table of products"]
     (tmp_path / "devices").mkdir()
     (tmp_path / "devices" / "cards.toml").write_text(GOOD)
     assert faults([tmp_path]) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bandwidth.catalog.decoding import read_device_fits, read_host_fit
-from bandwidth.catalog.files import specs_folder
+from bandwidth.catalog.entries import specs_folder
 from bandwidth.tokens.decode import Host, Load, Place, best_threads, fits, needed_bytes, rate_of, step_s
 from bandwidth.tokens.model import CacheLayer, Decoding, LanguageModel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.catalog.files import specs_folder
+from bandwidth.catalog.entries import specs_folder
 from bandwidth.catalog.language_models import read_language_models, read_quantisations
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.tokens.model import Decoding

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.processor_families import ProcessorFamily
+from bandwidth.catalog.processors import ProcessorFamily
 from bandwidth.machine.modules.channels import CAMM_FORMS
 from bandwidth.machine.smbios import Module
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.files import FAMILIES_FILE
-from bandwidth.catalog.processor_families import ProcessorFamily
+from bandwidth.catalog.entries import FAMILIES_FILE
+from bandwidth.catalog.processors import ProcessorFamily
 from bandwidth.machine.facts import DERIVED, READ, Fact, Facts, Json, known
 from bandwidth.machine.modules.by_command import (
     PHYSICAL_MEMORY,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 
 from bandwidth.catalog import current_catalog
-from bandwidth.catalog.device import Device
+from bandwidth.catalog.model import Device
 from bandwidth.ceilings.gpu import attribute_peak_bytes_per_s, attribute_peak_working
 from bandwidth.ceilings.link import named_link_peak
 from bandwidth.errors import BandwidthError

@@ -1,14 +1,104 @@
-"""Published figures of known machines, as specs/reference.toml states them: what to put one's own record beside."""
+"""What others measured: bands of what is normal (normal.toml), and published figures of machines (reference.toml)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from bandwidth.catalog.ranges import fault_of_range
+from bandwidth.catalog.entries import Named
+
+
+class Range(Named, Protocol):
+    """What every entry of these files has: NormalBand, PublishedFigure."""
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+
+    @property
+    def high(self) -> float:
+        """The upper end, in the unit of the lower one."""
+
+
+def fault_of_range(entry: Range) -> str:
+    """Return what no entry of these files may have: ends in the wrong order, or no source; "" where it has neither."""
+    if entry.low > entry.high:
+        return "low is above high"
+    return fault_of_source(entry)
+
+
+def fault_of_source(entry: Named) -> str:
+    """Return what is wrong with an entry's source, "" where it states one."""
+    return "" if entry.source.strip() else "source: it is empty"
+
+
+@dataclass(frozen=True)
+class NormalBand:
+    """One band of a sound machine's rates: `low` to `high` in what `denominator` says. See specs/normal.toml.
+
+    `unverified` marks a band of which an end could not be read in a source.
+    """
+
+    name: str
+    target: Literal["host", "device", "pcie"]
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    low: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    high: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    denominator: Literal["peak", "vendor", "GB/s"]
+    source: str
+    processors: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+    last_level_caches: Annotated[int, Field(gt=0)] | None = None
+    devices: tuple[str, ...] = ()
+    host_memory: Literal["", "pinned", "pageable"] = ""
+    why: str = ""
+    unverified: bool = False
+
+    @property
+    def is_general(self) -> bool:
+        """Whether it holds for everything that has no band of its own."""
+        return not self.processors and not self.devices
+
+
+def gpu_bands(bands: Iterable[NormalBand], target: str, path: str, names: Iterable[str]) -> tuple[NormalBand, ...]:
+    """Return the bands of a path of a GPU's memory (`device`) or of pinned copies (`pcie`): a card's own first.
+
+    `names` is every name that the card goes by.
+    """
+    known = set(names)
+    found = [
+        band
+        for band in bands
+        if band.target == target
+        and path in band.paths
+        and band.host_memory in ("", "pinned")
+        and (not band.devices or not known.isdisjoint(band.devices))
+    ]
+    return tuple(sorted(found, key=lambda band: band.is_general))
+
+
+def host_bands(
+    bands: Iterable[NormalBand], path: str, processor: Iterable[str], memory: str, last_level_caches: int | None
+) -> tuple[NormalBand, ...]:
+    """Return the bands of a path of host memory that hold for a processor: its own first, the general ones after.
+
+    `processor` is every name it goes by: vendor, family and model number as one text, and its printed name.
+    """
+    names = set(processor)
+    found = [
+        band
+        for band in bands
+        if band.target == "host"
+        and path in band.paths
+        and (not band.processors or not names.isdisjoint(band.processors))
+        and (not band.memories or memory.startswith(band.memories))
+        and band.last_level_caches in (None, last_level_caches)
+    ]
+    return tuple(sorted(found, key=lambda band: band.is_general))
+
 
 BYTES_PER_GB = 1e9
 # A link's generation is told by its coded rate: within this share it is the same.
