@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bandwidth.catalog.entries import read_table
+from bandwidth.catalog.processors import read_table
 
 MODELS_FILE = "language_models.tsv"
 QUANTISATIONS_FILE = "quantisations.tsv"
