@@ -138,6 +138,10 @@ def _checked_text(spec: str) -> str:
         raise BandwidthError(f"a SPEC of {len(spec)} characters", f"at most {MAX_SPEC_LENGTH} are read; {EXAMPLES}")
     if not text:
         raise BandwidthError("an empty SPEC", EXAMPLES)
+    if not text.isascii():  # a name as it is pasted from a page
+        from bandwidth.catalog.names import unmarked
+
+        text = unmarked(text)
     if not text.isascii() or not text.isprintable():
         raise BandwidthError(f"{text!a} has characters outside of ASCII", "write digits and letters in ASCII")
     return text
