@@ -89,6 +89,15 @@ def parse_size_bytes(text: str) -> int:
     return int(size)
 
 
+def parse_moved_bytes(text: str) -> int:
+    """Return the bytes of a size that is to be moved. Raises as `parse_size_bytes`, and for `70B`: a slip for 70GB."""
+    size = parse_size_bytes(text)
+    if size < BYTES_PER_SIZE_UNIT["kB"] and text.rstrip()[-1:] in "bB":
+        number = text.strip().rstrip("bB ")
+        raise BandwidthError(f"{_shown(text)} is {size} bytes", f"{number}GB? write {size} without a unit for bytes")
+    return size
+
+
 def parse_duration_s(text: str) -> float:
     """Return the seconds of a duration such as `15s`, `500ms` or `2min`. Raises BandwidthError, also for zero."""
     return float(_positive(text, _parse(text, _SECONDS_PER_UNIT, "a duration", "write it as 15s, 500ms or 2min")))

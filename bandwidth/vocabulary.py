@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 # What can be measured: the host's memory, a device's (a GPU's) memory, and the link between the two.
 HOST: Final = "host"
@@ -24,6 +24,11 @@ SWEEP_POINT, ZEROS = "sweep_point", "zeros"
 PAGE_BYTES = 4096
 LINE_BYTES = 64
 GIGA = 1e9
+# How sure a ceiling is: the maker's document, others' measurement, and what is shown but never concluded from.
+Confidence = Literal["high", "medium", "low"]
+HIGH: Confidence = "high"
+MEDIUM: Confidence = "medium"
+LOW: Confidence = "low"
 
 
 class Target(NamedTuple):

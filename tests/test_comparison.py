@@ -6,9 +6,8 @@ import pytest
 
 from bandwidth import BandwidthError, compare, summarise
 from bandwidth.comparison.baseline import check, merged, other_hardware
-from bandwidth.comparison.references import placed
-from bandwidth.comparison.setups import differences, setup_of
-from bandwidth.comparison.sides import Column, short_names, side_by_side
+from bandwidth.comparison.pairs import differences, setup_of
+from bandwidth.comparison.sides import Side, placed, short_names, side_by_side
 from bandwidth.statistics import Interval
 from bandwidth.theory import peaks
 
@@ -126,11 +125,11 @@ def test_latencies_are_compared_by_their_times(make_record, make_case, make_resu
 
 
 def columns(*records, specs=()):
-    found = [Column(name, f"{name}.json", record) for name, record in zip("abcdef", records, strict=False)]
+    found = [Side(name, f"{name}.json", record) for name, record in zip("abcdef", records, strict=False)]
     for spec in specs:
         memory = next((one for one in peaks(spec) if one.kind == "memory"), None)
         link = next((one for one in peaks(spec) if one.kind == "link"), None)
-        found.append(Column(spec, spec, memory=memory, link=link))
+        found.append(Side(spec, spec, memory=memory, link=link))
     return found
 
 

@@ -11,7 +11,7 @@ def shared():
 before = shared()
 import importlib, pkgutil, bandwidth
 for module in pkgutil.walk_packages(bandwidth.__path__, "bandwidth."):
-    if module.name.rpartition(".")[2] not in ("__main__", "watchdog"):
+    if module.name.rpartition(".")[2] not in ("__main__",):
         importlib.import_module(module.name)
 from bandwidth.report import Document, render
 from bandwidth.report.document import Column, Table

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bandwidth.engines.host.numpy_runner import OPERATIONS
+from bandwidth.engines.host.runners import OPERATIONS
 from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import KERNELS, MIXES, kernel_of, stores_of
 from bandwidth.vocabulary import ORDINARY, STREAMING

@@ -12,15 +12,23 @@ from cupy_stand_in import CUDARuntimeError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bandwidth.engines.cuda import end_to_end as end_to_end_module
-from bandwidth.engines.cuda.end_to_end import EndToEnd
+from bandwidth.engines.cuda import transfers
+from bandwidth.engines.cuda.transfers import EndToEnd
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.measuring.lock import machine_lock
-from bandwidth.offload.answer import Timed, answer, lines, telling_line
-from bandwidth.offload.model import Cache, Model, Work
-from bandwidth.offload.now import check_gpu, end_to_end, measured_now, with_way_back
-from bandwidth.offload.sources import LINK_LATENCY, Asked, Figure, Figures, Source, find_figures
+from bandwidth.offload.answer import (
+    Timed,
+    answer,
+    check_gpu,
+    end_to_end,
+    lines,
+    measured_now,
+    telling_line,
+    with_way_back,
+)
+from bandwidth.offload.model import CacheRate, Model, Workload
+from bandwidth.offload.sources import LINK_LATENCY, Asked, Figures, Source, SourcedFigure, find_figures
 from bandwidth.vocabulary import PAGEABLE
 
 GB, MB = 10**9, 10**6
@@ -35,7 +43,7 @@ def build_model(work=None, **overrides):
         "device_bytes_per_s": 1000e9,
         "link_back_bytes_per_s": 10e9,
     }
-    return Model(**(values | overrides), work=work or Work())
+    return Model(**(values | overrides), work=work or Workload())
 
 
 # --- by hand --------------------------------------------------------------------------------------------------------
@@ -44,20 +52,20 @@ def build_model(work=None, **overrides):
 @pytest.mark.parametrize(
     ("work", "passes", "device_s"),
     [
-        (Work(), 1, 0.1 + 0.001),
-        (Work(), 10, 0.1 + 0.010),
-        (Work(resident=True), 10, 0.010),
-        (Work(result_share=1.0), 10, 0.1 + 0.010 + 0.1),
-        (Work(result_bytes=GB // 2), 10, 0.1 + 0.010 + 0.05),
-        (Work(overlap=True), 1, 0.1),
-        (Work(overlap=True), 10, 0.1 + 0.009),
-        (Work(overlap=True, result_share=1.0), 1, 0.1),
-        (Work(overlap=True, result_share=0.5), 10, 0.1 + 8 * 0.001 + 0.05),
-        (Work(devices=4), 10, 0.025 + 0.0025),
-        (Work(devices=4, shared_link=True), 10, 0.1 + 0.0025),
-        (Work(devices=4, result_share=1.0), 10, 0.025 + 0.0025 + 0.025),
-        (Work(devices=4, shared_link=True, result_share=1.0), 10, 0.1 + 0.0025 + 0.1),
-        (Work(devices=2, resident=True), 10, 0.005),
+        (Workload(), 1, 0.1 + 0.001),
+        (Workload(), 10, 0.1 + 0.010),
+        (Workload(resident=True), 10, 0.010),
+        (Workload(result_share=1.0), 10, 0.1 + 0.010 + 0.1),
+        (Workload(result_bytes=GB // 2), 10, 0.1 + 0.010 + 0.05),
+        (Workload(overlap=True), 1, 0.1),
+        (Workload(overlap=True), 10, 0.1 + 0.009),
+        (Workload(overlap=True, result_share=1.0), 1, 0.1),
+        (Workload(overlap=True, result_share=0.5), 10, 0.1 + 8 * 0.001 + 0.05),
+        (Workload(devices=4), 10, 0.025 + 0.0025),
+        (Workload(devices=4, shared_link=True), 10, 0.1 + 0.0025),
+        (Workload(devices=4, result_share=1.0), 10, 0.025 + 0.0025 + 0.025),
+        (Workload(devices=4, shared_link=True, result_share=1.0), 10, 0.1 + 0.0025 + 0.1),
+        (Workload(devices=2, resident=True), 10, 0.005),
     ],
 )
 def test_time_of_a_gigabyte_on_the_device(work, passes, device_s):
@@ -71,9 +79,9 @@ def test_every_latency_is_counted_where_it_occurs():
     model = build_model(**latencies)
     assert model.host_s(MB, 3) == pytest.approx(3 * (1e-6 + 1e-5), rel=1e-12)
     assert model.device_s(MB, 3) == pytest.approx(1e-5 + 1e-4 + 3 * (5e-6 + 1e-6), rel=1e-12)
-    both = build_model(Work(result_bytes=8), **latencies)
+    both = build_model(Workload(result_bytes=8), **latencies)
     assert both.device_s(MB, 3) == pytest.approx(2e-5 + 1e-4 + 3 * 6e-6 + 8 / 10e9, rel=1e-12)
-    resident = build_model(Work(resident=True), **latencies)
+    resident = build_model(Workload(resident=True), **latencies)
     assert resident.device_s(MB, 3) == pytest.approx(3 * 6e-6, rel=1e-12)
 
 
@@ -93,13 +101,13 @@ def test_speedups_far_beyond():
     assert model.large_speedup(100) == pytest.approx(1.0 / 0.2)
     assert model.long_speedup(GB) == pytest.approx((1e-6 + 0.01) / (5e-6 + 0.001))
     assert model.ratio == 10
-    assert build_model(Work(devices=3)).ratio == 30
+    assert build_model(Workload(devices=3)).ratio == 30
 
 
 def test_the_tutorial_s_image_set_does_not_pay_in_one_pass():
     """47,040,000 bytes: 0.501 ms at 93.87 GB/s; 2.986 ms over 15.754 GB/s and 0.105 ms at 448 GB/s."""
     found = find_figures(Asked("DDR4-2933 x4", "Quadro RTX 5000", "PCIe 3.0 x16"))
-    model = found.model(Work())
+    model = found.model(Workload())
     assert model.host_s(47_040_000, 1) == pytest.approx(1e-6 + 47.04e6 / 93.866667e9)
     assert model.device_s(47_040_000, 1) == pytest.approx(1.5e-5 + 47.04e6 / (128e9 * 128 / 130 / 8) + 47.04e6 / 448e9)
     assert model.break_even_bytes(1) is None
@@ -110,19 +118,19 @@ def test_the_tutorial_s_image_set_does_not_pay_in_one_pass():
 
 
 def test_data_in_a_cache_is_read_at_its_rate():
-    caches = (Cache("L3", 8 * MB, 200e9), Cache("L2", MB, 800e9))
+    caches = (CacheRate("L3", 8 * MB, 200e9), CacheRate("L2", MB, 800e9))
     model = build_model(caches=caches)
     assert [model.host_rate(size) for size in (MB, MB + 1, 8 * MB, 8 * MB + 1)] == [800e9, 200e9, 200e9, 100e9]
 
 
 def test_a_cache_that_noise_makes_slower_than_what_is_behind_it_is_left_out():
-    caches = (Cache("L1", 1000, 90e9), Cache("L2", MB, 300e9), Cache("L3", 8 * MB, 250e9))
+    caches = (CacheRate("L1", 1000, 90e9), CacheRate("L2", MB, 300e9), CacheRate("L3", 8 * MB, 250e9))
     assert [cache.name for cache in build_model(caches=caches).caches] == ["L2", "L3"]
 
 
 def test_break_even_moves_to_the_end_of_the_cache_that_hides_it():
     # In the cache 20 passes over N take 20 N / 400 GB/s = N / 20 GB/s, less than the way there: N / 10 GB/s.
-    cached = build_model(caches=(Cache("L3", 8 * MB, 400e9),), link_latency_s=1e-6)
+    cached = build_model(caches=(CacheRate("L3", 8 * MB, 400e9),), link_latency_s=1e-6)
     assert build_model(link_latency_s=1e-6).break_even_bytes(20) < 8 * MB
     assert cached.break_even_bytes(20) == 8 * MB + 1
 
@@ -134,7 +142,7 @@ LATENCIES = st.floats(0, 1e-3)
 SIZES = st.integers(1, 10**13)
 PASSES = st.integers(1, 10**6)
 WORKS = st.builds(
-    Work,
+    Workload,
     result_bytes=st.integers(0, 10**9),
     result_share=st.sampled_from([0.0, 0.25, 1.0, 3.0]),
     overlap=st.booleans(),
@@ -142,7 +150,7 @@ WORKS = st.builds(
     devices=st.integers(1, 8),
     shared_link=st.booleans(),
 )
-CACHES = st.lists(st.builds(Cache, st.just("L"), st.integers(1, 10**9), RATES), max_size=3).map(tuple)
+CACHES = st.lists(st.builds(CacheRate, st.just("L"), st.integers(1, 10**9), RATES), max_size=3).map(tuple)
 MODELS = st.builds(Model, RATES, RATES, RATES, RATES, LATENCIES, LATENCIES, LATENCIES, CACHES, WORKS)
 
 
@@ -234,7 +242,7 @@ def test_rates_and_latencies_that_are_none_are_refused(overrides):
 @pytest.mark.parametrize("values", [{"devices": 0}, {"result_bytes": -1}, {"result_share": -0.5}])
 def test_work_that_is_none_is_refused(values):
     with pytest.raises(BandwidthError):
-        Work(**values)
+        Workload(**values)
 
 
 # --- figures --------------------------------------------------------------------------------------------------------
@@ -287,7 +295,7 @@ def test_theory_a_record_and_what_is_given_mix_and_say_which_they_are(record_of)
     found = find_figures(Asked(device="H200", link="25GB/s", sources=(source,), link_latency_s=2e-6))
     assert [one.kind for one in (found.host, found.link, found.device)] == ["record", "given", "theory"]
     assert found.link.value == 25e9
-    assert found.link_latency == Figure(2e-6, "given", "--link-latency")
+    assert found.link_latency == SourcedFigure(2e-6, "given", "--link-latency")
 
 
 def test_the_devices_own_link_is_taken_and_never_another_records(record_of):
@@ -456,44 +464,44 @@ def test_the_makers_figure_is_taken_where_it_is_the_real_ceiling():
 
 def build_figures(**overrides):
     figures = {
-        "host": Figure(100e9, "given", "--host"),
-        "link": Figure(10e9, "given", "--link"),
-        "device": Figure(1000e9, "given", "--device"),
-        "link_back": Figure(10e9, "given", "--link"),
+        "host": SourcedFigure(100e9, "given", "--host"),
+        "link": SourcedFigure(10e9, "given", "--link"),
+        "device": SourcedFigure(1000e9, "given", "--device"),
+        "link_back": SourcedFigure(10e9, "given", "--link"),
     }
     return Figures(**(figures | overrides))
 
 
 def test_the_answer_has_a_row_for_each_size_and_number_of_passes():
-    found = answer(build_figures(), Work(), [MB, GB], [1, 20], timed=lambda size, passes: Timed(1e-3, 2e-3))
+    found = answer(build_figures(), Workload(), [MB, GB], [1, 20], timed=lambda size, passes: Timed(1e-3, 2e-3))
     assert [(row.size_bytes, row.passes) for row in found.rows] == [(MB, 1), (MB, 20), (GB, 1), (GB, 20)]
     first = found.rows[0]
     assert first.speedup == first.host_s / first.device_s
     assert first.host_error == pytest.approx(first.host_s / 1e-3 - 1)
     assert found.worst_error == max(abs(e) for row in found.rows for e in (row.host_error, row.device_error))
-    assert answer(build_figures(), Work(), [MB], [1]).worst_error is None
+    assert answer(build_figures(), Workload(), [MB], [1]).worst_error is None
 
 
 def test_what_the_model_leaves_out_is_remarked():
-    figures = build_figures(capacity_bytes=GB, link=Figure(200e9, "given", "--link"))
-    found = answer(figures, Work(devices=2), [GB, 3 * GB], [1])
+    figures = build_figures(capacity_bytes=GB, link=SourcedFigure(200e9, "given", "--link"))
+    found = answer(figures, Workload(devices=2), [GB, 3 * GB], [1])
     assert [row.fits for row in found.rows] == [True, False]
     assert any("do not fit the 2 GB" in remark for remark in found.remarks)
     assert any("faster than the host's memory" in remark for remark in found.remarks)
-    slow_calls = build_figures(host_latency=Figure(1e-3, "given", "--host-latency"))
-    assert any("small data only" in remark for remark in answer(slow_calls, Work(), [GB], [1]).remarks)
+    slow_calls = build_figures(host_latency=SourcedFigure(1e-3, "given", "--host-latency"))
+    assert any("small data only" in remark for remark in answer(slow_calls, Workload(), [GB], [1]).remarks)
 
 
 @pytest.mark.parametrize(
     ("work", "word"),
     [
-        (Work(), "Nothing overlaps"),
-        (Work(overlap=True), "The first pass works on what has arrived"),
-        (Work(resident=True), "on the device already"),
-        (Work(result_share=0.5), "0.5 times the data"),
-        (Work(result_bytes=8), "8 bytes, comes back once"),
-        (Work(devices=2), "a link each"),
-        (Work(devices=2, shared_link=True), "share one link"),
+        (Workload(), "Nothing overlaps"),
+        (Workload(overlap=True), "The first pass works on what has arrived"),
+        (Workload(resident=True), "on the device already"),
+        (Workload(result_share=0.5), "0.5 times the data"),
+        (Workload(result_bytes=8), "8 bytes, comes back once"),
+        (Workload(devices=2), "a link each"),
+        (Workload(devices=2, shared_link=True), "share one link"),
     ],
 )
 def test_the_assumptions_say_what_is_modelled(work, word):
@@ -502,15 +510,15 @@ def test_the_assumptions_say_what_is_modelled(work, word):
 
 def test_the_assumptions_tell_of_the_cache():
     def told(**overrides):
-        return answer(build_figures(**overrides), Work(), [MB], [1]).assumptions[-1]
+        return answer(build_figures(**overrides), Workload(), [MB], [1]).assumptions[-1]
 
     assert "no sweep over size is in a record" in told()
     assert "up to 8,000,000 bytes" in told(cache_bytes=8 * MB)
-    assert "measured in the sweep (L2)" in told(caches=(Cache("L2", MB, 800e9),))
+    assert "measured in the sweep (L2)" in told(caches=(CacheRate("L2", MB, 800e9),))
 
 
 def test_lines_hold_the_sizes_and_the_crossings():
-    found = answer(build_figures(), Work(), [100 * MB], [1, 20, 100])
+    found = answer(build_figures(), Workload(), [100 * MB], [1, 20, 100])
     drawn = lines(found)
     assert [line.passes for line in drawn] == [20, 100, 1]  # those that cross first
     for line in drawn:
@@ -519,7 +527,7 @@ def test_lines_hold_the_sizes_and_the_crossings():
         assert line.break_even_bytes is None or low <= line.break_even_bytes <= high
     telling = telling_line(found, 61)
     assert (telling.passes, len(telling.points)) == (100, 61)
-    assert telling_line(answer(build_figures(), Work(), [MB], [1]), 61).break_even_bytes is None
+    assert telling_line(answer(build_figures(), Workload(), [MB], [1]), 61).break_even_bytes is None
 
 
 # --- timed in earnest -----------------------------------------------------------------------------------------------
@@ -635,15 +643,15 @@ def test_page_locked_memory_that_is_refused_is_the_hosts():
 
 
 def test_the_result_of_the_expression_is_one_number():
-    assert with_way_back(Work()).result_bytes == 8
+    assert with_way_back(Workload()).result_bytes == 8
 
 
 def test_without_a_gpu_it_says_what_is_missing(monkeypatch):
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install")
 
-    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lacks)
-    monkeypatch.setattr(end_to_end_module, "load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.engines.cuda.device.load_cupy", lacks)
+    monkeypatch.setattr(transfers, "load_cupy", lacks)
     with pytest.raises(HardwareError, match="CuPy"):
         check_gpu()
     with pytest.raises(HardwareError, match="CuPy"), end_to_end(MIB):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from fractions import Fraction
 
@@ -103,6 +104,14 @@ def test_what_is_no_size_is_refused(text):
 def test_a_size_is_a_whole_positive_number_of_bytes(text):
     with pytest.raises(BandwidthError, match=r"is not a whole, positive number of bytes"):
         units.parse_size_bytes(text)
+
+
+@pytest.mark.parametrize(("text", "asked"), [("70B", "70GB?"), (" 1.5e2 b", "1.5e2GB?"), ("999B", "999GB?")])
+def test_bytes_that_are_hardly_meant_are_asked_about(text, asked):
+    with pytest.raises(BandwidthError, match=rf"bytes; {re.escape(asked)} write [0-9]+ without a unit"):
+        units.parse_moved_bytes(text)
+    assert units.parse_moved_bytes("70") == 70
+    assert units.parse_moved_bytes("1000B") == units.parse_moved_bytes("1kB") == 1000
 
 
 @pytest.mark.parametrize(

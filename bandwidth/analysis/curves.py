@@ -1,19 +1,19 @@
-"""Results of one case over its sizes, its numbers of threads or its loads, as curves.
+"""Results of one case over its sizes, its numbers of threads or its loads, as curves; and what such a curve says.
 
-All is worked out from the results each time; nothing here is stored. A result that failed its check stays in its curve
-with no figure, so that a table can say so, and takes no part in any statistic.
+Of a curve over sizes that is what each cache and the memory give (plateaus), and of a link's copies a latency and a
+rate; of one over threads its knee. All is worked out from the results each time; nothing here is stored. A result that
+failed its check stays in its curve with no figure, so that a table can say so, and takes no part in any statistic.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bandwidth.analysis.groups import NODE_KEYS, SIZE_SLACK, divided, group_key, grouped, is_size_check
+from bandwidth.analysis.groups import NODE_KEYS, SIZE_SLACK, divided, group_key, grouped, has_figure, is_size_check
 from bandwidth.results.model import Case, Observed, Record, Result
-from bandwidth.results.once import once_each
-from bandwidth.results.summary import Summary, summarise
+from bandwidth.results.summary import Summary, once_each, summarise
 from bandwidth.statistics import median
 
 # Two points make a line through anything.
@@ -23,6 +23,16 @@ KNEE_SHARE = 0.95
 MEMORY = "memory"
 # A result with one of these has a view of its own; `mix` and zeros are told apart by the caller.
 CURVE_KEYS = ("sweep_point", "load", *NODE_KEYS)
+# Well inside a cache: the stack, the page tables and other data take a part of it, and replacement is not perfect.
+INSIDE_SHARE = 0.8
+# Well outside the one before: until the data is half as large again, a part of it is still served from there.
+OUTSIDE_MULTIPLE = 1.5
+# The first cache's lower end: with less data, what a pass costs to begin is a good part of the time.
+LEAST_SHARE_OF_FIRST = 1 / 8
+# The fit settles within a few steps; distances within this are noise.
+MOST_FITTING_STEPS = 20
+HUBER_MULTIPLE = 1.5
+LEAST_DISTANCE = 0.005
 
 
 # --- by size --------------------------------------------------------------------------------------------------------
@@ -220,3 +230,122 @@ def _load_point(result: Result) -> LoadPoint:
 def _load_share(case: Case) -> float | None:
     found = re.fullmatch(r"([0-9]{1,3})%", str(case.variant.get("load", "")), re.ASCII)
     return None if found is None else int(found[1]) / 100
+
+
+# --- a curve's plateaus ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """What one level gives: the median over `points` points well inside it, all None where there is none.
+
+    `size_bytes` is what the level holds for the curve's CPUs in all, None for the memory. A curve of rates has
+    `bytes_per_s`, one of latencies `ns` and, where the clock was seen, `cycles`.
+    """
+
+    level: str
+    size_bytes: int | None
+    points: int
+    bytes_per_s: float | None
+    ns: float | None
+    cycles: float | None
+
+
+def plateaus(curve: SizeCurve) -> tuple[Plateau, ...]:
+    """Return the plateau of each cache that the curve's CPUs reach, and of the memory.
+
+    A point counts for a cache where its working set is at most 0.8 of it and more than 1.5 times the largest cache
+    before it; for the first, more than an eighth of it. So the shoulders, where two levels serve, are left out. A cache
+    that is hardly larger than the one before has no such size, and so no plateau. For the memory a point has to meet
+    the DRAM rule (4 times the last-level caches). The median of the points is robust to one that was disturbed.
+    """
+    found, before = [], 0
+    for level, size in caches_of(curve.case):
+        least = OUTSIDE_MULTIPLE * before if before else LEAST_SHARE_OF_FIRST * size
+        inside = [point for point in curve.points if least < point.result.case.working_set_bytes <= INSIDE_SHARE * size]
+        found.append(_plateau(level, size, inside))
+        before = max(before, size)
+    in_memory = [point for point in curve.points if point.result.case.meets_dram_rule]
+    return (*found, _plateau(MEMORY, None, in_memory))
+
+
+def _plateau(level: str, size_bytes: int | None, points: Iterable[SizePoint]) -> Plateau:
+    rated = [point.summary for point in points if has_figure(point.summary)]
+    latencies = [summary.latency for summary in rated if summary.latency is not None]
+    return Plateau(
+        level,
+        size_bytes,
+        len(rated),
+        _median_of(summary.median_bytes_per_s for summary in rated),
+        _median_of(latency.median_ns for latency in latencies),
+        _median_of(latency.median_cycles for latency in latencies),
+    )
+
+
+def _median_of(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+# --- the line through a link's copies -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TransferFit:
+    """What a copy takes: `latency_s` before its first byte and then `bytes_per_s`.
+
+    `worst` is the largest distance of a point from that, as a share of the point's time.
+    """
+
+    latency_s: float
+    bytes_per_s: float
+    worst: float
+
+
+def transfer_fit(curve: SizeCurve) -> TransferFit | None:
+    """Return the line through the times of a curve's copies, None where the points make none."""
+    times = [
+        (point.result.case.bytes_per_call, point.result.case.bytes_per_call / point.summary.median_bytes_per_s)
+        for point in curve.points
+        if point.summary.median_bytes_per_s
+    ]
+    return fit_transfer(times)
+
+
+def fit_transfer(times: Sequence[tuple[float, float]]) -> TransferFit | None:
+    """Return the line time = latency + bytes / rate through pairs of bytes and seconds; None where there is none.
+
+    The squares of relative distances are made least, so that 4 KiB count as much as 1 GiB, and points that lie far
+    off count less (Huber's weights, by the median distance): a size at which a driver changes its way moves nothing.
+    """
+    if len({size for size, _ in times}) < FEWEST_POINTS:
+        return None
+    weights = [1.0] * len(times)
+    latency = slope = 0.0
+    for _ in range(MOST_FITTING_STEPS):
+        found = _line(times, weights)
+        if found is None:
+            return None
+        latency, slope = found
+        off = [abs(latency + slope * size - seconds) / seconds for size, seconds in times]
+        limit = max(HUBER_MULTIPLE * median(off), LEAST_DISTANCE)
+        weights = [1.0 if distance <= limit else limit / distance for distance in off]
+    if slope <= 0 or latency < -LEAST_DISTANCE * min(seconds for _, seconds in times):
+        return None
+    latency = max(latency, 0.0)
+    worst = max(abs(latency + slope * size - seconds) / seconds for size, seconds in times)
+    return TransferFit(latency, 1 / slope, worst)
+
+
+def _line(times: Sequence[tuple[float, float]], weights: Sequence[float]) -> tuple[float, float] | None:
+    """Return latency and seconds a byte of the line with the least weighted squares of relative distances."""
+    # Each distance is divided by its time: 1 = latency x (1 / t) + slope x (n / t).
+    rows = [(weight, 1 / seconds, size / seconds) for weight, (size, seconds) in zip(weights, times, strict=True)]
+    uu = sum(w * u * u for w, u, _ in rows)
+    uv = sum(w * u * v for w, u, v in rows)
+    vv = sum(w * v * v for w, _, v in rows)
+    u1, v1 = sum(w * u for w, u, _ in rows), sum(w * v for w, _, v in rows)
+    determinant = uu * vv - uv * uv
+    if determinant <= 1e-12 * uu * vv:
+        return None
+    return (u1 * vv - v1 * uv) / determinant, (v1 * uu - u1 * uv) / determinant

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bandwidth.analysis.curves import CURVE_KEYS, loaded_latency, size_curves, thread_curves
-from bandwidth.analysis.groups import is_size_check, zeros_pairs
-from bandwidth.analysis.matrices import node_matrices
+from bandwidth.analysis.groups import is_size_check, node_matrices, zeros_pairs
 from bandwidth.results.model import Record, Result
-from bandwidth.results.once import once_each
+from bandwidth.results.summary import once_each
 
 
 @once_each

@@ -19,6 +19,7 @@ from bandwidth.catalog.folders import Folders
 from bandwidth.catalog.model import MemoryFamily
 
 if TYPE_CHECKING:
+    from bandwidth.catalog.limits import Limits
     from bandwidth.catalog.model import Device, LinkGeneration
     from bandwidth.catalog.processors import ArmCore, ProcessorFamily
     from bandwidth.catalog.published import NormalBand, PublishedFigure
@@ -84,6 +85,13 @@ class Catalog:
         from bandwidth.catalog.processors import read_arm_cores
 
         return read_arm_cores(self.folders.own / ARM_CORES_FILE)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What processors can move at most beside their memory: caches, lines in flight, links, a cloud's hosts."""
+        from bandwidth.catalog.limits import Limits
+
+        return Limits(self.folders)
 
     def device(self, name: str) -> Device | None:
         """Return the device of a name, None where no product has it. Raises as `Devices.find`."""

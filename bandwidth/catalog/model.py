@@ -27,6 +27,7 @@ class MemoryFamily:
     widths_bits: tuple[int, ...] = ()
     exact_bins: bool = False
     clock_transfers: int | None = None
+    mhz_transfers: tuple[int, ...] = ()
     speeds_mt_s: tuple[int, ...] = ()
     slowest_sold_mt_s: int | None = None
     fastest_sold_mt_s: int | None = None

@@ -1,1 +1,1 @@
-"""What should be reached: the peaks of memory modules, of a GPU's memory and of links, beside each case."""
+"""What a case can reach at most, of each kind with its working, source and confidence; and the theory beside it."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.model import Device
-from bandwidth.ceilings.expected import NOT_KNOWN, Expected
+from bandwidth.ceilings.bounds import NOT_KNOWN, Expected
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
-from bandwidth.results import Case
+from bandwidth.results import Case, Ceiling, Result
 from bandwidth.units import format_percent, format_rate
-from bandwidth.vocabulary import GIGA
+from bandwidth.vocabulary import GIGA, HIGH
 
 _TRANSFERS_PER_CLOCK = 2  # the driver's clock counts as if all memory moved data twice a clock
 
@@ -40,6 +40,18 @@ def gpu_theory(case: Case, theories: Mapping[int, GpuTheory]) -> Expected:
     own = [theories[number] for number in case.devices]
     whole = _sum(one.bytes_per_s for one in own)
     return Expected(whole, own[0].source if whole is not None else None, _sum(one.vendor_bytes_per_s for one in own))
+
+
+def device_ceilings(result: Result, gpus: Iterable[GpuFacts], facts: Facts) -> tuple[Ceiling, ...]:
+    """Return the theory of a result of GPUs' memory, and the maker's figure where that is the real ceiling."""
+    source, theory, vendor = result.theory_source or "", result.theory_bytes_per_s, result.vendor_bytes_per_s
+    found = [] if theory is None else [Ceiling("device", theory, source, "the driver's attributes", HIGH)]
+    numbers = set(result.case.devices)
+    entries = [_entry(gpu, facts) for gpu in gpus if gpu.number in numbers]
+    if vendor is not None and entries and all(entry and entry.ceiling == "vendor" for entry in entries):
+        names = ", ".join(dict.fromkeys(entry.name for entry in entries if entry is not None))
+        found.append(Ceiling("device", vendor, f"the maker's figure for {names}", "specs/devices", HIGH))
+    return tuple(found)
 
 
 def gpu_peak_bytes_per_s(gpu: GpuFacts) -> float | None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.gpu_attributes import GpuFacts
-from bandwidth.results import Case, Result
+from bandwidth.results import Case, Ceiling, Result
 from bandwidth.theory import Counts, Peak
 from bandwidth.theory.notation import notation_peak
-from bandwidth.vocabulary import BIDIRECTIONAL, PCIE
+from bandwidth.vocabulary import BIDIRECTIONAL, HIGH, PCIE
 
 
 def link_peak(generation: int, width: int) -> Peak | None:
@@ -48,6 +48,13 @@ def with_link_theories(results: Sequence[Result], gpus: Sequence[GpuFacts]) -> t
     """Return the results, those of links with the coded rate of what was negotiated under load where that was seen."""
     links = _links_seen(results, gpus)
     return tuple(_with_link_theory(result, links) for result in results)
+
+
+def link_ceiling(result: Result) -> Ceiling | None:
+    """Return the coded rate of the link that a result has as its theory, None where it has none."""
+    if result.theory_bytes_per_s is None:
+        return None
+    return Ceiling("link", result.theory_bytes_per_s, result.theory_source or "", "the link under load", HIGH)
 
 
 def _links_seen(results: Iterable[Result], gpus: Sequence[GpuFacts]) -> dict[int, tuple[Peak, str]]:

@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.interrupts import one_interrupt
-from bandwidth.cli.keeping import RecordKeeper, joined
-from bandwidth.cli.options import (
-    PRINTED,
-    FormatOption,
-    JsonOption,
-    OutputOption,
-    QuietOption,
-    UnitOption,
-    expanded,
-    option_value,
-)
-from bandwidth.cli.output import Output, deliver, emit
-from bandwidth.cli.printing import say
+from bandwidth.cli.keeping import RecordKeeper, joined_errors, one_interrupt
+from bandwidth.cli.options import PRINTED, PrintOptions, expanded, option_value, with_groups
+from bandwidth.cli.output import Output, deliver, emit, say
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_share
+from bandwidth.units import parse_share
 
 if TYPE_CHECKING:
     from bandwidth.comparison.baseline import Check
@@ -32,10 +21,12 @@ if TYPE_CHECKING:
 DEFAULT_LEAST = "95%"
 
 
+@with_groups
 def check(
     record: Annotated[
         Path | None, typer.Argument(metavar="RECORD", help="The record to check; not with --measure.")
     ] = None,
+    *,
     baseline: Annotated[
         Path | None, typer.Option(metavar="RECORD", help="A record of the same machine when it was sound.")
     ] = None,
@@ -56,11 +47,7 @@ def check(
         Path | None,
         typer.Option(metavar="PATH", help="Save what --measure measured.", rich_help_panel=PRINTED, callback=expanded),
     ] = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
+    printing: PrintOptions,
 ) -> None:
     """Whether a machine is as fast as it was: one line, and exit code 0, 1, or 4 where noise keeps it undecided.
 
@@ -75,7 +62,7 @@ def check(
     from bandwidth.results.files import load
     from bandwidth.text_files import check_writable
 
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     share = option_value("--min", least, parse_share)
     _check_usage(record, baseline, measure, save)
     assert baseline is not None  # noqa: S101 - the line above saw to it
@@ -143,7 +130,7 @@ def _checked_now(
         except BandwidthError as error:
             shown = error
         keeper.rescue()
-    return found, joined(keeper.trouble, shown)
+    return found, joined_errors(keeper.trouble, shown)
 
 
 def _broken_off(error: BaseException, keeper: RecordKeeper) -> BandwidthError:
@@ -154,7 +141,7 @@ def _broken_off(error: BaseException, keeper: RecordKeeper) -> BandwidthError:
     told: BandwidthError = InterruptError("interrupted", f"{kept}nothing was checked")
     if isinstance(error, BandwidthError) and not isinstance(error, InterruptError):
         told = error
-    return joined(told, keeper.trouble) or told
+    return joined_errors(told, keeper.trouble) or told
 
 
 def _measured(target: str, rules: Rules, keeper: RecordKeeper, *, quiet: bool) -> tuple[str, Check]:

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
+from bandwidth.cli.options import PrintOptions, SpecsOption, with_groups
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.specs_option import use_specs
-from bandwidth.collector import without_collector
 from bandwidth.errors import UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
-    from bandwidth.comparison.sides import Column
+    from bandwidth.comparison.sides import Side
 
 RECORD_SUFFIX = ".json"
 
 
+@with_groups
 def compare(
     sources: Annotated[
         list[str], typer.Argument(metavar="RECORD|SPEC", help="Saved records, and SPECs such as H200 beside them.")
     ],
+    *,
     reference: Annotated[
         str | None,
         typer.Option(metavar="RECORD|SPEC", help="What the others are divided by; default: the first."),
@@ -36,11 +36,7 @@ def compare(
         bool, typer.Option("--reference-set", help="Put records beside published figures of the same path.")
     ] = False,
     specs_folder: SpecsOption = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
+    printing: PrintOptions,
 ) -> None:
     """Records side by side, matched by id, each against a reference.
 
@@ -53,7 +49,7 @@ def compare(
     from bandwidth.comparison.sides import side_by_side
     from bandwidth.report.comparison.side_by_side import comparison_document
 
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     use_specs(specs_folder)
     if reference_set:
         if reference is not None or show_all:
@@ -62,10 +58,9 @@ def compare(
     else:
         named, index = _with_reference(sources, reference)
         _refuse_twice(named)
-        with without_collector():
-            sides = side_by_side(_columns(named), index)
-            document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
-            emit(document, options)
+        sides = side_by_side(_columns(named), index)
+        document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
+        emit(document, options)
 
 
 def is_record(source: str) -> bool:
@@ -77,7 +72,7 @@ def is_record(source: str) -> bool:
 
 
 def _beside_references(sources: Sequence[str], options: Output) -> None:
-    from bandwidth.comparison.references import placed
+    from bandwidth.comparison.sides import placed
     from bandwidth.report.comparison.references import reference_document
 
     for source in sources:
@@ -117,31 +112,29 @@ def _key(source: str) -> str:
         return source
 
 
-def _columns(sources: Sequence[str]) -> list[Column]:
+def _columns(sources: Sequence[str]) -> list[Side]:
     """Return a column for each source, with a short name. Raises BandwidthError for one that cannot be read."""
 
-    from bandwidth.comparison.sides import Column, short_names, usable
+    from bandwidth.comparison.sides import Side, short_names, usable
     from bandwidth.results.files import load
     from bandwidth.theory import peaks
 
-    columns: list[Column] = []
+    columns: list[Side] = []
     for source in sources:
         if source == "-":
             raise UsageError("- is no record", "name the file that was saved")
         if is_record(source):
-            columns.append(Column("", source, record=usable(load(source), source)))
+            columns.append(Side("", source, record=usable(load(source), source)))
         else:
             found = peaks(source)
             memory = next((peak for peak in found if peak.kind == "memory"), None)
             link = next((peak for peak in found if peak.kind == "link"), None)
-            columns.append(Column("", source, memory=memory, link=link))
+            columns.append(Side("", source, memory=memory, link=link))
     names = short_names(_full_names(columns))
-    return [
-        Column(name, one.source, one.record, one.memory, one.link) for name, one in zip(names, columns, strict=True)
-    ]
+    return [Side(name, one.source, one.record, one.memory, one.link) for name, one in zip(names, columns, strict=True)]
 
 
-def _full_names(columns: Sequence[Column]) -> list[str]:
+def _full_names(columns: Sequence[Side]) -> list[str]:
     """Return the host's name of each record where no two are alike, else its file's name; a SPEC as it was written."""
     hosts = [_host(column) for column in columns if column.record is not None]
     use_hosts = all(hosts) and len(set(hosts)) == len(hosts)
@@ -151,7 +144,7 @@ def _full_names(columns: Sequence[Column]) -> list[str]:
     ]
 
 
-def _host(column: Column) -> str:
+def _host(column: Side) -> str:
     """Return the host's name without its domain, empty where the record does not tell it."""
     name = "" if column.record is None else column.record.machine.get("hostname")
     return str(name or "").partition(".")[0]

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption
-from bandwidth.cli.output import Output, emit
-from bandwidth.cli.terminal import text_width
+from bandwidth.cli.output import Output, emit, text_width
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 

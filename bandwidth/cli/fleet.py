@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.interrupts import one_interrupt
-from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, UnitOption, option_value
-from bandwidth.cli.output import Output, deliver, emit
-from bandwidth.cli.printing import print_text, say
-from bandwidth.collector import without_collector
+from bandwidth.cli.keeping import one_interrupt
+from bandwidth.cli.options import PrintOptions, option_value, with_groups
+from bandwidth.cli.output import Output, deliver, emit, print_text, say
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_share
+from bandwidth.units import parse_duration_s, parse_share
 
 if TYPE_CHECKING:
     from bandwidth.fleet.gathering import Cluster, Gathered
@@ -29,27 +27,17 @@ MEASURING = "fleet measure"
 MOST_LOCAL = 64
 
 
-def fleet(
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="RECORD|FOLDER...|measure",
-            help="Records, folders of records, - for their names on standard input; or measure, to take them now.",
-        ),
-    ] = None,
-    least: Annotated[
-        str, typer.Option("--min", metavar="SHARE", help="Flag below this share of the group's median.")
-    ] = "95%",
-    mads: Annotated[
-        float, typer.Option(metavar="N", help="And more than N scaled MADs below it.", min=0.0, max=1000.0)
-    ] = 3.0,
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Where `fleet measure` measures, what a host may take, and where the records go."""
+
     scheduler: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Dask's scheduler: tcp://host:8786, tls://.", rich_help_panel=MEASURING),
-    ] = None,
+    ] = None
     scheduler_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file that it wrote.", rich_help_panel=MEASURING)
-    ] = None,
+    ] = None
     local: Annotated[
         int | None,
         typer.Option(
@@ -59,23 +47,61 @@ def fleet(
             max=MOST_LOCAL,
             rich_help_panel=MEASURING,
         ),
-    ] = None,
+    ] = None
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="One host after the other.", rich_help_panel=MEASURING)
-    ] = False,
+    ] = False
     limit: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="What a host may take; default: 300s.", rich_help_panel=MEASURING),
-    ] = None,
+    ] = None
     save: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the records go; default: runs.", rich_help_panel=MEASURING),
+    ] = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether any of these was given."""
+        return self != ClusterOptions()
+
+    @property
+    def folder(self) -> Path:
+        """Where the records go."""
+        return self.save or Path("runs")
+
+    def checked_limit_s(self, asked: Sequence[str]) -> float:
+        """Return the limit of a host in seconds. Raises UsageError for what cannot be done with these or `asked`."""
+        from bandwidth.fleet.gathering import DEFAULT_LIMIT_S, check_options
+        from bandwidth.fleet.on_dask import check_installed
+
+        if sum(one is not None for one in (self.scheduler, self.scheduler_file, self.local)) != 1:
+            raise UsageError(
+                "fleet measure runs on one cluster", "give --scheduler ADDRESS, --scheduler-file FILE or --local N"
+            )
+        check_options(asked)
+        check_installed()
+        return DEFAULT_LIMIT_S if self.limit is None else option_value("--limit", self.limit, parse_duration_s)
+
+
+@with_groups
+def fleet(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RECORD|FOLDER...|measure",
+            help="Records, folders of records, - for their names on standard input; or measure, to take them now.",
+        ),
     ] = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
+    *,
+    least: Annotated[
+        str, typer.Option("--min", metavar="SHARE", help="Flag below this share of the group's median.")
+    ] = "95%",
+    mads: Annotated[
+        float, typer.Option(metavar="N", help="And more than N scaled MADs below it.", min=0.0, max=1000.0)
+    ] = 3.0,
+    cluster: ClusterOptions,
+    printing: PrintOptions,
 ) -> None:
     """Many machines, the same measurement, and the odd one found: exit code 1 if there is one, 4 if none can be judged.
 
@@ -85,17 +111,15 @@ def fleet(
 
     bandwidth fleet measure --scheduler tcp://login:8786 -- host --budget 15s
     """
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     share = option_value("--min", least, parse_share)
     words = sources or []
-    on_dask = (scheduler, scheduler_file, local)
     if words[:1] == [MEASURE]:
-        wish = _Wish(words[1:], scheduler, scheduler_file, local, one_at_a_time, limit, save or Path("runs"))
         with one_interrupt():
-            gathered, interrupted = _measured(wish, options)
+            gathered, interrupted = _measured(words[1:], cluster, options)
         words = [str(one.path) for one in gathered if one.path is not None]
     else:
-        if any(on_dask) or one_at_a_time or limit is not None or save is not None:
+        if cluster.is_asked:
             raise UsageError("these options are for `bandwidth fleet measure`", "write measure after fleet")
         gathered, interrupted = [], False
     _judged(words, share, mads, options, gathered, interrupted=interrupted)
@@ -119,12 +143,11 @@ def _judged(
         raise InterruptError("interrupted", "no record had come yet")
     if gathered and not sources:
         raise BandwidthError("no host could be measured", f"{failed[0].host}: {failed[0].reason}")
-    with without_collector():
-        machines, not_read = read_machines(sources or _piped(), sys.stdin)
-        if not sources and not machines and not not_read:
-            raise _nothing_to_judge()
-        found = judge(machines, share, mads, not_read=not_read)
-        _print(found, options, gathered)
+    machines, not_read = read_machines(sources or _piped(), sys.stdin)
+    if not sources and not machines and not not_read:
+        raise _nothing_to_judge()
+    found = judge(machines, share, mads, not_read=not_read)
+    _print(found, options, gathered)
     if interrupted:
         raise InterruptError("interrupted", "the records that came are kept and judged")
     if failed:
@@ -175,79 +198,47 @@ def _drawings(found: Fleet, options: Output) -> dict[str, str]:
 # --- measuring ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """What `fleet measure` was asked for."""
-
-    options: Sequence[str]
-    scheduler: str | None
-    scheduler_file: Path | None
-    local: int | None
-    one_at_a_time: bool
-    limit: str | None
-    folder: Path
-
-    def checked_limit_s(self) -> float:
-        """Return the limit of a host in seconds. Raises UsageError for what cannot be done."""
-        from bandwidth.fleet.gathering import DEFAULT_LIMIT_S, check_options
-        from bandwidth.fleet.on_dask import check_installed
-
-        if sum(one is not None for one in (self.scheduler, self.scheduler_file, self.local)) != 1:
-            raise UsageError(
-                "fleet measure runs on one cluster", "give --scheduler ADDRESS, --scheduler-file FILE or --local N"
-            )
-        check_options(self.options)
-        check_installed()
-        return DEFAULT_LIMIT_S if self.limit is None else option_value("--limit", self.limit, parse_duration_s)
-
-
-def _measured(wish: _Wish, options: Output) -> tuple[list[Gathered], bool]:
-    """Measure on each host; return what came, and whether Ctrl-C ended it."""
+def _measured(asked: Sequence[str], where: ClusterOptions, options: Output) -> tuple[list[Gathered], bool]:
+    """Measure on each host what `measure` is asked for; return what came, and whether Ctrl-C ended it."""
     from bandwidth.fleet.gathering import Gathered
     from bandwidth.fleet.on_dask import dask_cluster, local_cluster
 
-    limit_s = wish.checked_limit_s()
-    _make_folder(wish.folder)
+    limit_s = where.checked_limit_s(asked)
+    _make_folder(where.folder)
     found: list[Gathered] = []
-    place = dask_cluster(wish.scheduler, wish.scheduler_file) if wish.local is None else local_cluster(wish.local)
+    place = dask_cluster(where.scheduler, where.scheduler_file) if where.local is None else local_cluster(where.local)
     hosts: list[str] = []
     try:
         with place as cluster:
             hosts += cluster.hosts()
-            _gather(cluster, wish, limit_s, found, options)
+            for one in _gathered(cluster, asked, where, limit_s):
+                found.append(one)
+                _tell(one, len(found), len(hosts), options)
     except KeyboardInterrupt:
         ended = {one.host for one in found}
         return [*found, *(Gathered(host, None, "interrupted") for host in hosts if host not in ended)], True
     return found, False
 
 
-def _gather(cluster: Cluster, wish: _Wish, limit_s: float, found: list[Gathered], options: Output) -> None:
+def _gathered(cluster: Cluster, asked: Sequence[str], where: ClusterOptions, limit_s: float) -> Iterator[Gathered]:
+    """Yield what each host gave, as it ends. Raises BandwidthError for a cluster without workers."""
     from bandwidth.fleet.gathering import gather
 
-    count = len(cluster.hosts())
-    if not count:
+    hosts = cluster.hosts()
+    if not hosts:
         raise BandwidthError("the cluster has no workers", "start one on each node, then measure")
     # Workers of one machine are told apart by their names alone.
-    labels = {name: name for name in cluster.hosts()} if wish.local is not None else None
-    for one in gather(
-        cluster,
-        wish.options,
-        wish.folder,
-        one_at_a_time=wish.one_at_a_time,
-        limit_s=limit_s,
-        labels=labels,
-    ):
-        found.append(one)
-        if one.record_text:  # on one line, as `bandwidth fleet -` reads it
-            print_text(json.dumps(json.loads(one.record_text)) + "\n")
-        if not options.quiet:
-            _tell(one, len(found), count)
+    labels = {name: name for name in hosts} if where.local is not None else None
+    yield from gather(cluster, asked, where.folder, one_at_a_time=where.one_at_a_time, limit_s=limit_s, labels=labels)
 
 
-def _tell(one: Gathered, number: int, count: int) -> None:
-    """Say how a host ended, as it ends."""
-    kept = f"saved {one.path}" if one.path is not None else "NOT MEASURED"
-    say(": ".join(part for part in (f"[{number}/{count}] {one.host}", kept, one.reason, one.note) if part))
+def _tell(one: Gathered, number: int, count: int, options: Output) -> None:
+    """Print a host's record, on one line as `bandwidth fleet -` reads it, and say how the host ended."""
+    if one.record_text:
+        print_text(json.dumps(json.loads(one.record_text)) + "\n")
+    if not options.quiet:
+        kept = f"saved {one.path}" if one.path is not None else "NOT MEASURED"
+        say(": ".join(part for part in (f"[{number}/{count}] {one.host}", kept, one.reason, one.note) if part))
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,81 +1,23 @@
-"""What was measured is never lost: where its file takes it no more, it goes to the next place that does."""
+"""What was measured is never lost: a record is saved as it grows, and the first signal ends the measuring only."""
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bandwidth.cli.printing import print_text
+from bandwidth.cli.output import STANDARD_OUTPUT, kept_elsewhere
 from bandwidth.errors import BandwidthError
 
 if TYPE_CHECKING:
     from bandwidth.results import Record
 
-STANDARD_OUTPUT = "standard output"
-
-
-def kept_elsewhere(text: str, error: BandwidthError, *, is_printed: bool = False) -> BandwidthError:
-    """Keep what could not be written where it should, and return the error that says what was wrong and where it is.
-
-    It goes to standard output, unless that is what failed (`is_printed`), else to a file in the first folder that takes
-    one, else to standard error.
-    """
-    place = "" if is_printed else _printed(text)
-    place = place or _in_a_file(text) or _said(text)
-    hint = f"it is {'on' if place.startswith('standard') else 'in'} {place}" if place else "no other place took it"
-    return type(error)(error.message, hint)
-
-
-def _printed(text: str) -> str:
-    try:
-        print_text(text)
-    except (BandwidthError, BrokenPipeError):
-        return ""
-    return STANDARD_OUTPUT
-
-
-def _in_a_file(text: str) -> str:
-    suffix = ".json" if text.startswith("{") else ".txt"
-    for folder in _folders():
-        path: Path | None = None
-        try:
-            descriptor, name = tempfile.mkstemp(prefix="bandwidth-", suffix=suffix, dir=folder)
-            path = Path(name)
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            if path is not None:
-                with suppress(OSError):
-                    path.unlink()
-        else:
-            return name
-    return ""
-
-
-def _folders() -> Iterator[Path]:
-    """Yield the folders where something might be kept: for temporary files, this one, the user's own."""
-    with suppress(OSError):
-        yield Path(tempfile.gettempdir())
-    with suppress(OSError):
-        yield Path.cwd()
-    with suppress(OSError, RuntimeError):  # RuntimeError: a user without a home
-        yield Path.home()
-
-
-def _said(text: str) -> str:
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except OSError:
-        return ""
-    return "standard error"
+# Ctrl-C, a batch system's end of time, a terminal that was closed, the end of the CPU time that a shell allows.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
 
 
 class RecordKeeper:
@@ -152,9 +94,56 @@ def _text(record: Record) -> str:
     return record_text(record, examine(record))
 
 
-def joined(*errors: BandwidthError | None) -> BandwidthError | None:
+def joined_errors(*errors: BandwidthError | None) -> BandwidthError | None:
     """Return several troubles as one, of the first one's kind; None for none."""
     known = [error for error in errors if error is not None]
     if len(known) < 2:
         return known[0] if known else None
     return type(known[0])("; ".join(map(str, known)))
+
+
+# --- what signals mean while something is measured: the first one ends that, and none costs its result ----------------
+
+
+@dataclass
+class Interrupt:
+    """The signals that ask for the end, and whether one has."""
+
+    numbers: tuple[int, ...] = ()
+    is_asked: bool = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where the end was asked for and the place swallowed it, such as a destructor."""
+        if self.is_asked:
+            raise KeyboardInterrupt
+
+    def hold(self) -> None:
+        """Ignore such signals from here on: what was measured is being written."""
+        for number in self.numbers:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def one_interrupt() -> Iterator[Interrupt]:
+    """Take the first signal that asks for the end as KeyboardInterrupt; later ones must not cost the result."""
+    if threading.current_thread() is not threading.main_thread():
+        yield Interrupt()  # only the main thread may say what signals do
+        return
+    found = Interrupt(tuple(filter(_is_ours, (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)))))
+
+    def interrupt(*_: object) -> None:
+        found.hold()
+        found.is_asked = True
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in found.numbers}
+    try:
+        yield found
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _is_ours(number: int) -> bool:
+    """Return whether a signal is to be taken: `nohup` has asked that a closed terminal end nothing."""
+    return number != getattr(signal, "SIGHUP", None) or signal.getsignal(number) is not signal.SIG_IGN

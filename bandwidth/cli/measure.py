@@ -3,32 +3,17 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.interrupts import Interrupt, one_interrupt
-from bandwidth.cli.keeping import RecordKeeper, joined
-from bandwidth.cli.machine_options import machine_options
-from bandwidth.cli.measure_options import parsed, with_measure_options
-from bandwidth.cli.options import (
-    PRINTED,
-    FactsOption,
-    FormatOption,
-    JsonOption,
-    MemoryOption,
-    OutputOption,
-    QuietOption,
-    SocketsOption,
-    UnitOption,
-    expanded,
-)
-from bandwidth.cli.output import Output, emit
-from bandwidth.cli.terminal import is_lively
+from bandwidth.cli.keeping import Interrupt, RecordKeeper, joined_errors, one_interrupt
+from bandwidth.cli.options import PRINTED, Given, MachineOptions, PrintOptions, expanded, with_groups
+from bandwidth.cli.output import Output, emit, is_lively
 from bandwidth.errors import BandwidthError, HardwareError, InterruptError, UnstableError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT
+from bandwidth.planning.options import MeasureOptions
 
 if TYPE_CHECKING:
     from bandwidth.measuring.run import Progress
@@ -39,15 +24,15 @@ if TYPE_CHECKING:
 UNSTABLE_CODES = frozenset({"BW003", "BW008", "BW045"})
 
 
-@with_measure_options
+@with_groups
 def measure(
     target: Annotated[
         str, typer.Argument(metavar="host|device|pcie|all", help="What to measure; all: what this machine has.")
     ] = "all",
+    *,
+    asked: Given[MeasureOptions],
     plan: Annotated[bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.")] = False,
-    memory: MemoryOption = None,
-    sockets: SocketsOption = None,
-    facts_path: FactsOption = None,
+    machine: MachineOptions,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 4 where a result is unstable.", rich_help_panel=PRINTED)
     ] = False,
@@ -60,12 +45,7 @@ def measure(
             callback=expanded,
         ),
     ] = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
-    **asked: Any,
+    printing: PrintOptions,
 ) -> None:
     """What this machine's memory, and that of its GPUs and the link to them, really reach beside what they should.
 
@@ -80,10 +60,10 @@ def measure(
     bandwidth measure device --device all
     """
     from bandwidth.measuring.measure import prepare
-    from bandwidth.report.plan import plan_document
+    from bandwidth.report.measurement import plan_document
     from bandwidth.text_files import check_writable
 
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     if plan and save is not None:
         raise UsageError("--plan measures nothing that --save could keep", "leave one out; -o FILE writes a plan")
     for path in filter(None, (save, options.path)):
@@ -91,8 +71,7 @@ def measure(
     is_record_the_output = options.format_name == "json" and options.path is not None and save is None and not plan
     if is_record_the_output:
         save = options.path  # -o x.json --json is the same as --save x.json
-    given = replace(machine_options(memory, sockets, facts_path), target=target.lower(), **parsed(asked))
-    preparation = prepare(given)
+    preparation = prepare(asked.over(machine.options(), target=target.lower()))
     if plan:
         emit(plan_document(preparation.plans, options.unit), options)
         return
@@ -154,7 +133,7 @@ def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the
     keeper.rescue(is_printed=is_printed)
     if closed is not None and keeper.trouble is None:
         raise closed
-    ended.trouble = joined(keeper.trouble, ended.trouble)
+    ended.trouble = joined_errors(keeper.trouble, ended.trouble)
     return examination
 
 
@@ -188,8 +167,8 @@ def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, opti
 
 def _lacks_gpu(record: "Record") -> bool:
     """Return whether a GPU was asked for beside the host, and none of it could be measured when its turn came."""
-    from bandwidth.planning.gpu.planner import NOT_MEASURED
-    from bandwidth.planning.saved_options import options_from_json
+    from bandwidth.planning.gpu import NOT_MEASURED
+    from bandwidth.planning.options import options_from_json
 
     if not options_from_json(record.options).asks_for_gpu or any(result.case.devices for result in record.results):
         return False

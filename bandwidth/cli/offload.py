@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import (
-    PRINTED,
-    FormatOption,
-    JsonOption,
-    OutputOption,
-    QuietOption,
-    SpecsOption,
-    UnitOption,
-    option_list,
-    option_value,
-)
+from bandwidth.cli.options import PRINTED, PrintOptions, SpecsOption, option_list, option_value, with_groups
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.specs_option import complete_device, use_specs
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_duration_s, parse_percentage, parse_size_bytes
+from bandwidth.units import parse_duration_s, parse_percentage, parse_size_bytes
 
 if TYPE_CHECKING:
-    from bandwidth.offload.answer import Answer
-    from bandwidth.offload.model import Work
+    from bandwidth.offload.answer import OffloadAnswer
+    from bandwidth.offload.model import Workload
     from bandwidth.offload.sources import Asked, Figures, Source
 
 FIGURES, WORK, LATENCY = "Where the figures come from", "The work", "What a call costs"
@@ -42,7 +33,10 @@ MOST_PASSES = 10**12
 FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 
 
-def offload(
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where the figures come from."""
+
     host: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +45,7 @@ def offload(
             help="The host's memory: DDR4-2933 x4, EPYC 9755, 90GB/s.",
             rich_help_panel=FIGURES,
         ),
-    ] = None,
+    ] = None
     device: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +54,7 @@ def offload(
             help="The device: H200, or its memory, or 900GB/s.",
             rich_help_panel=FIGURES,
         ),
-    ] = None,
+    ] = None
     link: Annotated[
         str | None,
         typer.Option(
@@ -68,56 +62,76 @@ def offload(
             help="The link between them: PCIe 4.0 x16, 25GB/s; default: the device's own.",
             rich_help_panel=FIGURES,
         ),
-    ] = None,
+    ] = None
     record: Annotated[
         list[Path] | None,
         typer.Option(metavar="RECORD", help="Take what is not given from saved records.", rich_help_panel=FIGURES),
-    ] = None,
+    ] = None
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure now what is still missing.", rich_help_panel=FIGURES)
-    ] = False,
+    ] = False
     kernel: Annotated[
         str | None,
         typer.Option(metavar="K", help="The kernel that stands for the work; default: read.", rich_help_panel=FIGURES),
-    ] = None,
+    ] = None
     budget: Annotated[
         str, typer.Option(metavar="TIME", help="Time for each target of --measure.", rich_help_panel=FIGURES)
-    ] = DEFAULT_BUDGET,
+    ] = DEFAULT_BUDGET
+
+
+@dataclass(frozen=True)
+class WorkOptions:
+    """What is worked on, and how often."""
+
     size: Annotated[
         str | None, typer.Option(metavar="S,..", help=f"Sizes of the data; default: {SIZES}.", rich_help_panel=WORK)
-    ] = None,
+    ] = None
     passes: Annotated[
         str | None,
         typer.Option(metavar="N,..", help=f"Passes over the data; default: {PASSES}.", rich_help_panel=WORK),
-    ] = None,
+    ] = None
     result: Annotated[
         str,
         typer.Option(metavar="SIZE|SHARE%", help="What comes back: 4MB, or 100% of all.", rich_help_panel=WORK),
-    ] = "0",
+    ] = "0"
     pageable: Annotated[
         bool,
         typer.Option("--pageable", help="The host's data is in ordinary memory.", rich_help_panel=WORK),
-    ] = False,
+    ] = False
     overlap: Annotated[
         bool, typer.Option("--overlap", help="Transfers run beside the first and last pass.", rich_help_panel=WORK)
-    ] = False,
+    ] = False
     resident: Annotated[
         bool, typer.Option("--resident", help="The data is on the device already.", rich_help_panel=WORK)
-    ] = False,
-    devices: Annotated[int, typer.Option(metavar="N", help="Devices that share the data.", rich_help_panel=WORK)] = 1,
+    ] = False
+    devices: Annotated[int, typer.Option(metavar="N", help="Devices that share the data.", rich_help_panel=WORK)] = 1
     shared_link: Annotated[
         bool, typer.Option("--shared-link", help="All devices are behind one link.", rich_help_panel=WORK)
-    ] = False,
+    ] = False
+
+
+@dataclass(frozen=True)
+class LatencyOptions:
+    """What a call costs."""
+
     host_latency: Annotated[
         str | None, typer.Option(metavar="TIME", help="A pass on the host; default: 1us.", rich_help_panel=LATENCY)
-    ] = None,
+    ] = None
     launch_latency: Annotated[
         str | None, typer.Option(metavar="TIME", help="A pass on the device; default: 5us.", rich_help_panel=LATENCY)
-    ] = None,
+    ] = None
     link_latency: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="A transfer; default: a record's, else 10us.", rich_help_panel=LATENCY),
-    ] = None,
+    ] = None
+
+
+@with_groups
+def offload(
+    *,
+    source: SourceOptions,
+    amount: WorkOptions,
+    latency: LatencyOptions,
     measured: Annotated[
         bool,
         typer.Option("--measured", help="Time NumPy and CuPy on this machine too, and show the model's error."),
@@ -127,11 +141,7 @@ def offload(
         typer.Option(metavar="FILE", help="Draw it: .svg, .png or .pdf.", rich_help_panel=PRINTED),
     ] = None,
     specs_folder: SpecsOption = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
+    printing: PrintOptions,
 ) -> None:
     """Is a GPU worth it: from which size, and after how many passes, moving the data pays.
 
@@ -141,43 +151,27 @@ def offload(
 
     bandwidth offload --measured
     """
-    from bandwidth.offload.sources import Asked
-    from bandwidth.vocabulary import PAGEABLE, PINNED
-
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     use_specs(specs_folder)
-    _check_figure(figure)
-    work = _work(result, overlap=overlap, resident=resident, devices=devices, shared_link=shared_link)
+    check_figure(figure)
+    work = _work(amount)
     _check_measured(measured, work)
-    sizes = _sizes(size if size is not None else MEASURED_SIZES if measured else SIZES)
-    counts = _passes(passes if passes is not None else MEASURED_PASSES if measured else PASSES)
-    asked = Asked(
-        host=host,
-        device=device,
-        link=link,
-        sources=_sources(record or []),
-        kernel=None if kernel is None else kernel.lower(),
-        host_memory=PAGEABLE if pageable else PINNED,
-        # NumPy's expression runs on one thread: what that reaches is what the model is held against.
-        engine="numpy" if measured else None,
-        threads=1 if measured else None,
-        host_latency_s=_latency("--host-latency", host_latency),
-        launch_latency_s=_latency("--launch-latency", launch_latency),
-        link_latency_s=_latency("--link-latency", link_latency),
-    )
-    budget_s = option_value("--budget", budget, parse_duration_s)
-    found = _answer(asked, work, sizes, counts, budget_s=budget_s if measure or measured else None, measured=measured)
+    sizes = _sizes(amount.size if amount.size is not None else MEASURED_SIZES if measured else SIZES)
+    counts = _passes(amount.passes if amount.passes is not None else MEASURED_PASSES if measured else PASSES)
+    asked = _asked(source, latency, pageable=amount.pageable, measured=measured)
+    budget_s = option_value("--budget", source.budget, parse_duration_s)
+    is_measured = source.measure or measured
+    found = _answer(asked, work, sizes, counts, budget_s=budget_s if is_measured else None, measured=measured)
     _print(found, options, measured=measured)
     if figure is not None:
         _draw(found, figure, options.unit)
 
 
 def _answer(
-    asked: Asked, work: Work, sizes: list[int], passes: list[int], *, budget_s: float | None, measured: bool
-) -> Answer:
+    asked: Asked, work: Workload, sizes: list[int], passes: list[int], *, budget_s: float | None, measured: bool
+) -> OffloadAnswer:
     """Return the answer; what is missing is measured where there is a budget for it."""
-    from bandwidth.offload.answer import answer
-    from bandwidth.offload.now import check_gpu, end_to_end, with_way_back
+    from bandwidth.offload.answer import answer, check_gpu, end_to_end, with_way_back
 
     if measured:
         check_gpu()  # before seconds are spent on measuring the host
@@ -192,7 +186,7 @@ def _answer(
 
 
 def _figures(asked: Asked, budget_s: float | None) -> Figures:
-    from bandwidth.offload.now import measured_now
+    from bandwidth.offload.answer import measured_now
     from bandwidth.offload.sources import find_figures
 
     if budget_s is None:
@@ -201,9 +195,8 @@ def _figures(asked: Asked, budget_s: float | None) -> Figures:
     return find_figures(asked, partial(measured_now, asked=asked, command=command, budget_s=budget_s))
 
 
-def _print(found: Answer, options: Output, *, measured: bool) -> None:
-    from bandwidth.offload.answer import telling_line
-    from bandwidth.offload.now import expression
+def _print(found: OffloadAnswer, options: Output, *, measured: bool) -> None:
+    from bandwidth.offload.answer import expression, telling_line
     from bandwidth.report.offload import PLOT_COLUMNS, offload_document
 
     # A picture of characters is for a terminal: elsewhere its columns would not stand below each other.
@@ -213,7 +206,7 @@ def _print(found: Answer, options: Output, *, measured: bool) -> None:
     )
 
 
-def _draw(found: Answer, path: Path, unit: str) -> None:
+def _draw(found: OffloadAnswer, path: Path, unit: str) -> None:
     from bandwidth.offload.answer import lines
     from bandwidth.report.figures.drawing import draw
     from bandwidth.report.offload import offload_figure
@@ -225,7 +218,7 @@ def _draw(found: Answer, path: Path, unit: str) -> None:
 # --- options --------------------------------------------------------------------------------------------------------
 
 
-def _check_figure(path: Path | None) -> None:
+def check_figure(path: Path | None) -> None:
     """Raise UsageError for a figure that could not be drawn or written, before anything is measured."""
     if path is None:
         return
@@ -239,7 +232,7 @@ def _check_figure(path: Path | None) -> None:
     check_writable(path)
 
 
-def _check_measured(measured: bool, work: Work) -> None:
+def _check_measured(measured: bool, work: Workload) -> None:
     """Raise UsageError for work that the expression does not do."""
     if measured and (work.overlap or work.devices > 1 or work.result_bytes or work.result_share):
         raise UsageError(
@@ -248,15 +241,35 @@ def _check_measured(measured: bool, work: Work) -> None:
         )
 
 
-def _work(result: str, *, overlap: bool, resident: bool, devices: int, shared_link: bool) -> Work:
-    from bandwidth.offload.model import Work
+def _asked(source: SourceOptions, latency: LatencyOptions, *, pageable: bool, measured: bool) -> Asked:
+    from bandwidth.offload.sources import Asked
+    from bandwidth.vocabulary import PAGEABLE, PINNED
 
-    if devices < 1:
-        raise UsageError(f"--devices {devices} is not possible", "give 1 or more")
-    if shared_link and devices == 1:
+    return Asked(
+        host=source.host,
+        device=source.device,
+        link=source.link,
+        sources=_sources(source.record or []),
+        kernel=None if source.kernel is None else source.kernel.lower(),
+        host_memory=PAGEABLE if pageable else PINNED,
+        # NumPy's expression runs on one thread: what that reaches is what the model is held against.
+        engine="numpy" if measured else None,
+        threads=1 if measured else None,
+        host_latency_s=_latency("--host-latency", latency.host_latency),
+        launch_latency_s=_latency("--launch-latency", latency.launch_latency),
+        link_latency_s=_latency("--link-latency", latency.link_latency),
+    )
+
+
+def _work(asked: WorkOptions) -> Workload:
+    from bandwidth.offload.model import Workload
+
+    if asked.devices < 1:
+        raise UsageError(f"--devices {asked.devices} is not possible", "give 1 or more")
+    if asked.shared_link and asked.devices == 1:
         raise UsageError("--shared-link is of several devices", "give --devices N too")
-    size, share = _result(result)
-    return Work(size, share, overlap, resident, devices, shared_link)
+    size, share = _result(asked.result)
+    return Workload(size, share, asked.overlap, asked.resident, asked.devices, asked.shared_link)
 
 
 def _result(text: str) -> tuple[int, float]:

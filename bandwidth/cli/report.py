@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bandwidth.cli.options import PRINTED, QuietOption, UnitOption, option_value
-from bandwidth.cli.output import Output, deliver
-from bandwidth.cli.printing import say
+from bandwidth.cli.output import Output, deliver, say
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
-from bandwidth.cli.output import Output, emit
-from bandwidth.cli.printing import say
+from bandwidth.cli.output import Output, emit, say
 from bandwidth.cli.specs_option import use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bandwidth.cli.printing import say
+from bandwidth.cli.output import say
 from bandwidth.plain_text import one_line
 
 

@@ -7,30 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.machine_options import machine_options
-from bandwidth.cli.options import (
-    FactsOption,
-    FormatOption,
-    JsonOption,
-    MemoryOption,
-    OutputOption,
-    QuietOption,
-    SocketsOption,
-    UnitOption,
-    expanded,
-)
-from bandwidth.cli.output import Output, emit
-from bandwidth.cli.printing import say
+from bandwidth.cli.options import MachineOptions, PrintOptions, expanded, with_groups
+from bandwidth.cli.output import emit, say
 from bandwidth.errors import UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
-    from bandwidth.ceilings.host import HostTheory
+    from bandwidth.ceilings.memory import HostTheory
     from bandwidth.machine.facts import Facts
     from bandwidth.planning.options import MeasureOptions
 
 
+@with_groups
 def system(
+    *,
     save: Annotated[
         Path | None,
         typer.Option(
@@ -50,14 +39,8 @@ def system(
         Path | None,
         typer.Option(metavar="FILE", help="The other machine's /proc/cpuinfo, or the text of its lscpu."),
     ] = None,
-    memory: MemoryOption = None,
-    sockets: SocketsOption = None,
-    facts_path: FactsOption = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
+    machine: MachineOptions,
+    printing: PrintOptions,
 ) -> None:
     """What is in this machine, what its memory should reach, and where each fact came from.
 
@@ -67,21 +50,22 @@ def system(
 
     ssh node7 sudo dmidecode | bandwidth system --dmi -
     """
-    from bandwidth.ceilings.host import host_theory, platform_peak
+    from bandwidth.ceilings.memory import host_theory
+    from bandwidth.ceilings.platform import platform_peak
     from bandwidth.report.system.facts import system_document, system_json
     from bandwidth.text_files import check_writable, write_atomically
 
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     if save is not None:
         check_writable(save)
-    asked = machine_options(memory, sockets, facts_path)
+    asked = machine.options()
     if dmi is None and cpuinfo is None:
         facts, sockets_found = _this_machine(asked)
         theory = host_theory(asked.given_memory, facts, sockets_found)
     else:
         facts, sockets_found = _other_machine(dmi, cpuinfo, asked)
         # BANDWIDTH_MEMORY speaks of this machine; the number of sockets stands among the facts.
-        asked = replace(asked, memory=memory, sockets=None)
+        asked = replace(asked, memory=machine.memory, sockets=None)
         theory = _with_its_hint(host_theory(asked.given_memory, facts, sockets_found), facts)
     platform = platform_peak(facts)
     if save is not None:
@@ -93,7 +77,7 @@ def system(
 
 def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
     """Return the facts of this machine and its number of sockets."""
-    from bandwidth.ceilings.modules import with_saved_modules
+    from bandwidth.ceilings.memory import with_saved_modules
     from bandwidth.machine.probe import collect
     from bandwidth.machine.reader import SystemReader
     from bandwidth.machine.topology import read_topology

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import (
-    FormatOption,
-    JsonOption,
-    OutputOption,
-    QuietOption,
-    SpecsOption,
-    UnitOption,
-    option_value,
-)
-from bandwidth.cli.output import Output, emit
-from bandwidth.cli.printing import say
+from bandwidth.cli.options import PrintOptions, SpecsOption, option_value, with_groups
+from bandwidth.cli.output import Output, emit, say
 from bandwidth.cli.specs_option import complete_device, use_specs
-from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.units import DEFAULT_RATE_UNIT, parse_clock_mhz, parse_rate_mt_s, parse_size_bytes
+from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
+from bandwidth.units import parse_clock_mhz, parse_moved_bytes, parse_rate_mt_s
 
 if TYPE_CHECKING:
     from bandwidth.report.theory import TheoryRow, TheoryView
@@ -37,6 +28,60 @@ MOST_REMEMBERED, MOST_WAITING = 4096, 1000
 BYTE_ORDER_MARK = "\ufeff"
 
 
+@dataclass(frozen=True)
+class FormulaOptions:
+    """The plain formula's numbers."""
+
+    clock: Annotated[
+        str | None, typer.Option(metavar="F", help="Clock, such as 1466.67MHz.", rich_help_panel=FORMULA)
+    ] = None
+    transfers: Annotated[
+        int | None, typer.Option(metavar="N", help="Transfers a clock cycle: 2 for DDR.", rich_help_panel=FORMULA)
+    ] = None
+    rate: Annotated[
+        str | None, typer.Option(metavar="R", help="Data rate, such as 2933MT/s or 14Gbps.", rich_help_panel=FORMULA)
+    ] = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the formula is asked for."""
+        return any(value is not None for value in (self.clock, self.transfers, self.rate))
+
+
+@dataclass(frozen=True)
+class CountOptions:
+    """What the options count beside a SPEC."""
+
+    width: Annotated[int | None, typer.Option(metavar="BITS", help="Data bits of one channel.")] = None
+    channels: Annotated[
+        int | None, typer.Option(metavar="N", help="Channels, stacks or lanes: what xN in a SPEC counts.")
+    ] = None
+    sockets: Annotated[int | None, typer.Option(metavar="N", help="Sockets that each have this memory.")] = None
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """What is shown, and what becomes of SPECs that do not say enough."""
+
+    move: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Add the time to move SIZE once, and how often a second.", rich_help_panel=VIEW
+        ),
+    ] = None
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write the working out, with sources and notes.", rich_help_panel=VIEW)
+    ] = False
+    reference: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Add each peak's ratio to this one.", rich_help_panel=VIEW)
+    ] = None
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Print what can be read although some SPECs cannot.")
+    ] = False
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse a name that stands for several products.")] = False
+
+
+@with_groups
 def theory(
     specs: Annotated[
         list[str] | None,
@@ -46,41 +91,12 @@ def theory(
             help="DDR4-2933 x4, PCIe 4.0 x16, a device's name ... or - to read lines.",
         ),
     ] = None,
-    clock: Annotated[
-        str | None, typer.Option(metavar="F", help="Clock, such as 1466.67MHz.", rich_help_panel=FORMULA)
-    ] = None,
-    transfers: Annotated[
-        int | None, typer.Option(metavar="N", help="Transfers a clock cycle: 2 for DDR.", rich_help_panel=FORMULA)
-    ] = None,
-    rate: Annotated[
-        str | None, typer.Option(metavar="R", help="Data rate, such as 2933MT/s or 14Gbps.", rich_help_panel=FORMULA)
-    ] = None,
-    width: Annotated[int | None, typer.Option(metavar="BITS", help="Data bits of one channel.")] = None,
-    channels: Annotated[
-        int | None, typer.Option(metavar="N", help="Channels, stacks or lanes: what xN in a SPEC counts.")
-    ] = None,
-    sockets: Annotated[int | None, typer.Option(metavar="N", help="Sockets that each have this memory.")] = None,
-    move: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE", help="Add the time to move SIZE once, and how often a second.", rich_help_panel=VIEW
-        ),
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Write the working out, with sources and notes.", rich_help_panel=VIEW)
-    ] = False,
-    reference: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Add each peak's ratio to this one.", rich_help_panel=VIEW)
-    ] = None,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Print what can be read although some SPECs cannot.")
-    ] = False,
+    *,
+    formula: FormulaOptions,
+    counted: CountOptions,
+    shown: ViewOptions,
     specs_folder: SpecsOption = None,
-    format_name: FormatOption = "table",
-    as_json: JsonOption = False,
-    output: OutputOption = None,
-    unit: UnitOption = DEFAULT_RATE_UNIT,
-    quiet: QuietOption = False,
+    printing: PrintOptions,
 ) -> None:
     """The peak bandwidth of a memory or a link: rate x width x units.
 
@@ -93,54 +109,78 @@ def theory(
     from bandwidth.report.theory import TheoryView
     from bandwidth.theory import Counts
 
-    options = Output.checked(format_name, as_json, output, unit, quiet)
+    options = printing.checked()
     use_specs(specs_folder)
-    counts = Counts(channels, width, sockets)
-    is_formula = clock is not None or rate is not None or transfers is not None
-    if is_formula and specs:
+    counts = Counts(counted.channels, counted.width, counted.sockets)
+    if formula.is_given and specs:
         raise UsageError("a SPEC and the plain formula do not go together", "give a SPEC, or --clock or --rate")
-    if not is_formula and not specs:
+    if not formula.is_given and not specs:
         raise UsageError("nothing to compute", "name a SPEC such as DDR4-2933, or give --clock or --rate; see --help")
-    move_bytes = None if move is None else option_value("--move", move, parse_size_bytes)
-    reference_peak = None if reference is None else _one_peak(reference)
-    view = TheoryView(options.unit, explain, is_formula, move_bytes, (move or "").strip(), reference_peak)
-    failures = _Failures()
-    peaks = iter([_formula(clock, transfers, rate, counts)]) if is_formula else _read(specs or [], counts, failures)
-    _print(peaks, view, options, failures, keep_going=keep_going)
-    failures.tell()
-    if failures.count:
+    move = shown.move
+    move_bytes = None if move is None else option_value("--move", move, parse_moved_bytes)
+    reference = None if shown.reference is None else _one_peak(shown.reference)
+    view = TheoryView(options.unit, shown.explain, formula.is_given, move_bytes, (move or "").strip(), reference)
+    unread = _Unread(strict=shown.strict)
+    peaks = iter([_formula(formula, counts)]) if formula.is_given else _read(specs or [], counts, unread)
+    _print(peaks, view, options, unread, keep_going=shown.keep_going)
+    unread.tell()
+    if unread.failed:
         raise typer.Exit(BandwidthError.exit_code)
 
 
-class _Failures:
-    """The lines of the SPECs that cannot be read: told below what is printed, or sooner where they are many."""
+class _Unread:
+    """The SPECs that have no row: the lines of those that cannot be read, and the readings of those that have several.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.waiting: list[str] = []
+    The lines are told below what is printed, or sooner where they are many. `strict`: several readings are a failure.
+    """
 
-    def add(self, line: str) -> None:
-        self.count += 1
-        self.waiting.append(line)
-        if len(self.waiting) >= MOST_WAITING:
-            self.tell()
+    def __init__(self, *, strict: bool) -> None:
+        self.failed = 0
+        self._strict = strict
+        self._lines: list[str] = []
+        self._readings: dict[str, AmbiguousName] = {}
+
+    def add(self, place: str, spec: str, error: BandwidthError) -> None:
+        if isinstance(error, AmbiguousName) and error.readings and not self._strict:
+            self._readings[spec] = error
+            return
+        self.failed += 1
+        self._line(f"bandwidth: {place}{error}")
+
+    def take_readings(self) -> dict[str, tuple[Peak, ...]]:
+        """Return the readings of each query so far, which then are printed and not told."""
+        found = {spec: error.readings for spec, error in self._readings.items()}
+        self._readings.clear()
+        return found
 
     def tell(self) -> None:
-        say(*self.waiting)
-        self.waiting.clear()
+        """Say what waits."""
+        say(*self._lines, *(f"bandwidth: {error}" for error in self._readings.values()))
+        self._lines.clear()
+        self._readings.clear()
+
+    def _line(self, line: str) -> None:
+        self._lines.append(line)
+        if len(self._lines) >= MOST_WAITING:
+            self.tell()
 
 
-def _print(peaks: Iterator[Peak], view: TheoryView, options: Output, failures: _Failures, *, keep_going: bool) -> None:
-    """Print the peaks, a long list as it is read; without `keep_going` none from the first SPEC on that failed."""
-    from bandwidth.cli.streaming import emit_streamed, in_pieces
+def _print(peaks: Iterator[Peak], view: TheoryView, options: Output, unread: _Unread, *, keep_going: bool) -> None:
+    """Print the peaks, a long list as it is read; without `keep_going` none from the first SPEC on that failed.
+
+    The readings of a name that has several stand below; those of a long list are told at its end.
+    """
+    from bandwidth.cli.output import emit_streamed, in_pieces
     from bandwidth.report.theory import theory_document
 
     first, later = in_pieces(_row(peak, view) for peak in peaks)
-    pieces = (rows for rows in chain([first], later or ()) if rows and (keep_going or not failures.count))
+    pieces = (rows for rows in chain([first], later or ()) if rows and (keep_going or not unread.failed))
     if options.path is not None or later is None:
         rows = list(chain.from_iterable(pieces))
-        if rows and (keep_going or not failures.count):
-            emit(theory_document(rows, view), options)
+        readings = unread.take_readings()
+        if (rows or readings) and (keep_going or not unread.failed):
+            several = {spec: [_row(peak, view) for peak in peaks] for spec, peaks in readings.items()}
+            emit(theory_document(rows, view, several), options)
         return
     whole = replace(view, all_columns=True)
     emit_streamed((theory_document(rows, whole) for rows in pieces), options)
@@ -156,13 +196,13 @@ def _row(peak: Peak, view: TheoryView) -> TheoryRow:
     )
 
 
-def _formula(clock: str | None, transfers: int | None, rate: str | None, counts: Counts) -> Peak:
+def _formula(formula: FormulaOptions, counts: Counts) -> Peak:
     from bandwidth.theory import plain_peak
 
     return plain_peak(
-        clock_mhz=None if clock is None else option_value("--clock", clock, parse_clock_mhz),
-        transfers=transfers,
-        rate_mt_s=None if rate is None else option_value("--rate", rate, parse_rate_mt_s),
+        clock_mhz=None if formula.clock is None else option_value("--clock", formula.clock, parse_clock_mhz),
+        transfers=formula.transfers,
+        rate_mt_s=None if formula.rate is None else option_value("--rate", formula.rate, parse_rate_mt_s),
         counts=counts,
     )
 
@@ -173,8 +213,8 @@ def _one_peak(reference: str) -> Peak:
     return option_value("--reference", reference, peak)
 
 
-def _read(specs: list[str], counts: Counts, failures: _Failures) -> Iterator[Peak]:
-    """Yield the peaks of all SPECs that can be read; each that cannot is added to the failures."""
+def _read(specs: list[str], counts: Counts, unread: _Unread) -> Iterator[Peak]:
+    """Yield the peaks of all SPECs that can be read; the others are added to the unread."""
     from bandwidth.theory import peaks
 
     peaks_of = lru_cache(maxsize=MOST_REMEMBERED)(lambda spec: peaks(spec, counts))
@@ -186,7 +226,7 @@ def _read(specs: list[str], counts: Counts, failures: _Failures) -> Iterator[Pea
         except UsageError:
             raise
         except BandwidthError as error:
-            failures.add(f"bandwidth: {place}{error}")
+            unread.add(place, spec, error)
     if is_empty:
         raise BandwidthError("standard input held no SPEC", "write one a line, such as DDR4-2933 x4")
 

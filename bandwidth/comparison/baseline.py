@@ -1,24 +1,32 @@
-"""A record against its baseline: which results are below what they should be, and by more than the noise."""
+"""A record against its baseline: which results are below what they should be, and by more than the noise.
+
+How far each row may be relied on is asked first: why not, and what its blocks reach.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from math import inf
+from typing import Literal, NamedTuple
 
-from bandwidth.analysis.curves import FEWEST_POINTS
-from bandwidth.comparison.noise_of_rows import Fitness, fitness_of, reach
-from bandwidth.comparison.setups import Difference
-from bandwidth.comparison.sides import Cell, Column, Row, side_by_side
+from bandwidth.analysis.curves import FEWEST_POINTS, size_curves
+from bandwidth.comparison.pairs import Difference
+from bandwidth.comparison.sides import Cell, ComparedRow, Side, side_by_side
 from bandwidth.errors import BandwidthError
+from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import in_short
-from bandwidth.results import Record
+from bandwidth.results import Record, Result
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, median, median_interval
+from bandwidth.vocabulary import SWEEP_POINT
 
-Verdict = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
+Standing = Literal["ok", "within noise", "below", "not verified", "missing", "undecided"]
 # The difference of set-ups that a finding about the set-up says too, and in better words.
 _DIFFERENCE_OF = {"BW042": "memory channels", "BW043": "memory MT/s"}
-FAILING: tuple[Verdict, ...] = ("below", "not verified", "missing")
-UNDECIDED: Verdict = "undecided"
+FAILING: tuple[Standing, ...] = ("below", "not verified", "missing")
+UNDECIDED: Standing = "undecided"
+# More than this part of a curve's points are not comparable: what stands for them is not either.
+MOST_OF_A_CURVE = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Judged:
     """
 
     name: str
-    verdict: Verdict
+    verdict: Standing
     is_latency: bool
     figure: float | None
     baseline: float | None
@@ -106,7 +114,7 @@ def check(
     """Judge each of the baseline's results, and each plateau of its sweeps (of three points at least).
 
     A result fails where its speed is below `least` (a share such as 0.95; a latency where its time is above 1/`least`)
-    and both 95 % intervals have no value in common. One that is not comparable (findings/comparable.py), here or in the
+    and both 95 % intervals have no value in common. One that is not comparable (findings/evidence.py), here or in the
     baseline, is undecided: but where even the lower end of its interval reaches the least share it is ok, and where
     even its fastest block lies below what the baseline's slowest asks for, on a machine that was not busy, it fails,
     as no noise within the run explains it. One that is not verified fails, one that is missing too, unless
@@ -114,7 +122,7 @@ def check(
     the budget or had no memory left, was not measured and is undecided. Raises BandwidthError where nothing can be
     compared.
     """
-    sides = side_by_side([Column("baseline", "", baseline), Column("record", "", record)])
+    sides = side_by_side([Side("baseline", "", baseline), Side("record", "", record)])
     rows = [row for row in sides.rows if not row.is_detail and (only is None or row.id in only)]
     judge = _Judge(record, baseline, least, planned)
     judged = [one for one in map(judge.row, rows) if one is not None]
@@ -162,7 +170,7 @@ class _Judge:
         self._here, self._there, self._least = fitness_of(record), fitness_of(baseline), least
         self._reasons = {skipped.id: skipped.reason for skipped in record.not_run}
 
-    def row(self, row: Row) -> Judged | None:
+    def row(self, row: ComparedRow) -> Judged | None:
         """Return the verdict on a row, None where the baseline has no figure to compare with."""
         base, cell = row.cells
         if base is None or base.figure is None or (row.level and (base.samples or 0) < FEWEST_POINTS):
@@ -171,7 +179,7 @@ class _Judge:
             _name(row), "missing", row.case.is_latency, None, base.figure, None, None, target=row.case.target
         )
         if cell is None:
-            verdict: Verdict = UNDECIDED if row.id in self._planned else "missing"
+            verdict: Standing = UNDECIDED if row.id in self._planned else "missing"
             return replace(found, verdict=verdict, reason=self._reasons.get(row.id, ""))
         if not cell.figure or cell.ratio is None:
             return replace(found, verdict="not verified")
@@ -179,7 +187,7 @@ class _Judge:
         verdict, reason = self._verdict(row, cell, speed)
         return replace(found, verdict=verdict, reason=reason, figure=cell.figure, speed=speed, differs=cell.differs)
 
-    def _verdict(self, row: Row, cell: Cell, speed: float) -> tuple[Verdict, str]:
+    def _verdict(self, row: ComparedRow, cell: Cell, speed: float) -> tuple[Standing, str]:
         key = (row.id, bool(row.level))
         here, there = self._here.get(key, Fitness()), self._there.get(key, Fitness())
         if not here.reason and not there.reason:
@@ -195,13 +203,13 @@ class _Judge:
         return UNDECIDED, here.reason or f"in the baseline: {there.reason}"
 
 
-def _name(row: Row) -> str:
+def _name(row: ComparedRow) -> str:
     return f"{row.id} {row.level}" if row.level else row.id
 
 
-def _weighty(rows: Iterable[Row]) -> Collection[str]:
+def _weighty(rows: Iterable[ComparedRow]) -> Collection[str]:
     """Return the names of what each target's verdict rests on: its rates with the most threads, all without any."""
-    of_target: dict[str, list[Row]] = {}
+    of_target: dict[str, list[ComparedRow]] = {}
     for row in rows:
         of_target.setdefault(row.case.target, []).append(row)
     found = set()
@@ -210,3 +218,78 @@ def _weighty(rows: Iterable[Row]) -> Collection[str]:
         most = max((row.case.threads for row in rates), default=0)
         found |= {_name(row) for row in ([row for row in rates if row.case.threads == most] or alike)}
     return found
+
+
+# --- how far a row may be relied on ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """Why a row may not be compared (`reason`, empty where it may), whether the machine was busy, and its blocks.
+
+    `speeds` are those of its blocks: rates, and of a latency what is inverse to the time; none of a curve's plateau.
+    """
+
+    reason: str = ""
+    is_busy: bool = False
+    speeds: tuple[float, ...] = ()
+
+    @property
+    def is_judged_by_blocks(self) -> bool:
+        """Whether there are blocks to judge by."""
+        return bool(self.speeds)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are enough blocks for an interval."""
+        return len(self.speeds) >= FEWEST_FOR_INTERVAL
+
+    @property
+    def fastest(self) -> float:
+        """The speed of the fastest block."""
+        return max(self.speeds, default=0.0)
+
+    @property
+    def slowest(self) -> float:
+        """The speed of the slowest block."""
+        return min(self.speeds, default=inf)
+
+
+class Reach(NamedTuple):
+    """The median of speeds, and the ends of their interval: the slowest and the fastest where there are too few."""
+
+    low: float
+    middle: float
+    high: float
+
+
+def reach(fitness: Fitness) -> Reach:
+    """Return what the blocks of a row reach."""
+    interval = median_interval(fitness.speeds)
+    ends = (fitness.slowest, fitness.fastest) if interval is None else (interval.low, interval.high)
+    return Reach(ends[0], median(fitness.speeds), ends[1])
+
+
+def fitness_of(record: Record) -> dict[tuple[str, bool], Fitness]:
+    """Return how far each row may be relied on, by the id and whether it is a plateau's; that of a curve is for all."""
+    found = {(result.case.id, False): _fitness(record, result) for result in record.results}
+    if any(SWEEP_POINT in result.case.variant for result in record.results):
+        for curve in size_curves(record):
+            points = [found[point.result.case.id, False] for point in curve.points]
+            variant = {name: value for name, value in curve.case.variant.items() if name != SWEEP_POINT}
+            found[replace(curve.case, variant=variant).id, True] = _of_curve(points)
+    return found
+
+
+def _fitness(record: Record, result: Result) -> Fitness:
+    speeds = tuple(result.case.bytes_per_call * result.samples.calls_per_sample / s for s in result.samples.seconds)
+    is_busy = disturbance_of(record, result) is not None
+    return Fitness(why_not_comparable(record, result), is_busy, speeds)
+
+
+def _of_curve(points: Sequence[Fitness]) -> Fitness:
+    unfit = [point for point in points if point.reason]
+    if len(unfit) <= MOST_OF_A_CURVE * len(points):
+        return Fitness()
+    reason = f"{len(unfit)} of the {len(points)} points of its curve: {unfit[0].reason}"
+    return Fitness(reason, any(point.is_busy for point in unfit))

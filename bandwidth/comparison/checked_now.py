@@ -14,8 +14,7 @@ from bandwidth.errors import BandwidthError, InterruptError, UnstableError, Usag
 from bandwidth.measuring.lock import LockedError
 from bandwidth.measuring.measure import measure_prepared
 from bandwidth.measuring.run import Progress
-from bandwidth.planning.again import prepare_again
-from bandwidth.planning.preparation import Preparation
+from bandwidth.planning.preparation import Preparation, prepare_again
 from bandwidth.results import Record
 
 # Both tries together: what a batch system's prologue may wait.

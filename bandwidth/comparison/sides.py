@@ -1,32 +1,42 @@
 """Columns of records and theory side by side: one row an id, or one a level of a swept curve, never two conventions.
 
-Sweeps by size are put side by side by their plateaus: the points are rows too, marked as details.
+Sweeps by size are put side by side by their plateaus: the points are rows too, marked as details. Published figures
+of the same path stand beside one record: its own part's first, then its family's, then any's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
-from bandwidth.analysis.groups import is_size_check
-from bandwidth.analysis.plateaus import Plateau, plateaus
+from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, plateaus, size_curves
+from bandwidth.analysis.groups import divided, is_size_check
+from bandwidth.analysis.plain_results import plain_results
+from bandwidth.catalog import current_catalog
+from bandwidth.catalog.published import Kin, PublishedFigure, nearest_figures
 from bandwidth.ceilings.link import spec_bytes_per_s
-from bandwidth.comparison.pairs import beyond_noise, figure_of, interval_of, ratio, ratio_interval
-from bandwidth.comparison.setups import Difference, differences, short_line
+from bandwidth.comparison.pairs import (
+    Difference,
+    beyond_noise,
+    differences,
+    figure_of,
+    interval_of,
+    ratio_interval,
+    short_line,
+)
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.plain_text import one_line
-from bandwidth.results import Case, Record, Result, summarise
+from bandwidth.results import Case, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.theory import Peak
 from bandwidth.vocabulary import PCIE, SWEEP_POINT
 
-LONGEST_NAME = 10
+LONGEST_COLUMN_NAME = 10
 
 
 @dataclass(frozen=True)
-class Column:
+class Side:
     """A record with the file it came from, or the peaks of a SPEC: of its memory, and of its link where it has one.
 
     `name` is short and no other column's.
@@ -62,7 +72,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRow:
     """One id over all columns, None where a column lacks it.
 
     `counted` is how many bytes are counted for each byte that arrives: the convention of the rate. `level` is a
@@ -88,9 +98,9 @@ class Row:
 class SideBySide:
     """Columns with all their rows; `reference` is the index of the column that the others are divided by."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Side, ...]
     reference: int
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedRow, ...]
 
     @property
     def details(self) -> int:
@@ -103,7 +113,7 @@ class SideBySide:
         return differences([None if column.record is None else column.record for column in self.columns])
 
 
-def side_by_side(columns: Sequence[Column], reference: int = 0) -> SideBySide:
+def side_by_side(columns: Sequence[Side], reference: int = 0) -> SideBySide:
     """Put columns side by side. Raises UsageError for fewer than two, or where none is a record."""
     if len(columns) < 2:
         raise UsageError("a comparison needs two", "name another record, or a SPEC such as DDR5-4800 x12")
@@ -116,7 +126,7 @@ def side_by_side(columns: Sequence[Column], reference: int = 0) -> SideBySide:
             first.setdefault(key, entry)
     rows = []
     for key, entry in first.items():
-        bare = Row(*key, entry.case, entry.is_detail, ())
+        bare = ComparedRow(*key, entry.case, entry.is_detail, ())
         cells = [
             entries[key].cell if key in entries else _peak_cell(column, bare)
             for column, entries in zip(columns, found, strict=True)
@@ -190,7 +200,7 @@ def _result_cell(result: Result) -> Cell:
 def _plateau_cell(plateau: Plateau, theory: float | None) -> Cell:
     rate = plateau.bytes_per_s
     figure = plateau.ns if rate is None else rate
-    return Cell(figure, samples=plateau.points, theory_bytes_per_s=theory, efficiency=ratio(rate, theory))
+    return Cell(figure, samples=plateau.points, theory_bytes_per_s=theory, efficiency=divided(rate, theory))
 
 
 def _counted(case: Case) -> float:
@@ -201,7 +211,7 @@ def _counted(case: Case) -> float:
     return round(case.bytes_per_call / case.payload_bytes_per_call, 2)
 
 
-def _peak_cell(column: Column, row: Row) -> Cell | None:
+def _peak_cell(column: Side, row: ComparedRow) -> Cell | None:
     peak = column.peak_bytes_per_s(row.case) if row.is_theory_fit else None
     # A formula's figure has no noise: its interval is the figure, so that a ratio to it has a range.
     return None if peak is None else Cell(peak, Interval(peak, peak))
@@ -215,7 +225,7 @@ def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None,
         if cell is None
         else replace(
             cell,
-            ratio=ratio(cell.figure, base.figure),
+            ratio=divided(cell.figure, base.figure),
             ratio_interval=ratio_interval(cell.interval, base.interval),
             differs=None if cell.samples is None else beyond_noise(cell.interval, base.interval),
         )
@@ -229,7 +239,101 @@ def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None,
 def short_names(full: Sequence[str]) -> list[str]:
     """Return a name of at most ten printable characters for each, no two alike: the beginning, else the end of it."""
     clean = [one_line(name) for name in full]
-    for short in ([name[:LONGEST_NAME].strip() for name in clean], [name[-LONGEST_NAME:].strip() for name in clean]):
+    for short in (
+        [name[:LONGEST_COLUMN_NAME].strip() for name in clean],
+        [name[-LONGEST_COLUMN_NAME:].strip() for name in clean],
+    ):
         if len(set(short)) == len(short) and all(short):
             return short
-    return [f"{name[: LONGEST_NAME - 5]}~{number}" for number, name in enumerate(clean, start=1)]
+    return [f"{name[: LONGEST_COLUMN_NAME - 5]}~{number}" for number, name in enumerate(clean, start=1)]
+
+
+# --- published figures beside a record ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A record's fastest result of one path and kind of host memory, and a published figure near to it.
+
+    Of several GPUs of one name that is the fastest of them.
+    """
+
+    result: Result
+    summary: Summary
+    figure: PublishedFigure
+    kin: Kin
+
+    @property
+    def share(self) -> float | None:
+        """The record's share of the peak that the figure was stated against: the maker's, or the formula's.
+
+        Where the maker prints none beside the formula's, that is both.
+        """
+        by_maker = self.summary.vendor_efficiency if self.figure.peak == "vendor" else None
+        return self.summary.efficiency if by_maker is None else by_maker
+
+
+def placed(record: Record) -> tuple[Placed, ...]:
+    """Return the fastest results from memory beside the figures that were published of the same path."""
+    found = []
+    for result, summary in _fastest(record):
+        case = result.case
+        kind = case.kind
+        kin, figures = nearest_figures(
+            kind,
+            case.path,
+            parts=_processor_names(record) if kind == "host" else _gpu_names(record, case.devices[:1]),
+            family=_family(record) if kind == "host" else "",
+            host_memory=str(case.variant.get("host_memory", "")),
+            theory_bytes_per_s=result.theory_bytes_per_s,
+            figures=current_catalog().published_figures,
+        )
+        found += [Placed(result, summary, figure, kin) for figure in figures]
+    return tuple(found)
+
+
+def _fastest(record: Record) -> list[tuple[Result, Summary]]:
+    """Return the fastest plain result of the host and of each kind of GPU by path and kind of host memory."""
+    best: dict[Hashable, tuple[Result, Summary]] = {}
+    for result in plain_results(record):
+        case, summary = result.case, summarise(result)
+        is_outside = case.meets_dram_rule or case.target.startswith("pcie")
+        if summary.median_bytes_per_s is None or not is_outside or len(case.devices) > 1:
+            continue  # nothing is published of several devices together
+        names = tuple(_gpu_names(record, case.devices))
+        key = (case.kind, names, case.path, str(case.variant.get("host_memory", "")))
+        if key not in best or summary.median_bytes_per_s > (best[key][1].median_bytes_per_s or 0.0):
+            best[key] = (result, summary)
+    return list(best.values())
+
+
+def _processor_names(record: Record) -> list[str]:
+    """Return the processor's name as printed, and the catalog's."""
+    machine = record.machine
+    name = str(machine.get("cpu_model", ""))
+    family, model = machine.get("cpu_family"), machine.get("cpu_model_number")
+    numbers = (family, model) if isinstance(family, int) and isinstance(model, int) else (-1, -1)
+    try:
+        device = current_catalog().devices.processor(str(machine.get("cpu_vendor", "")), *numbers, name)
+    except BandwidthError:
+        device = None  # a broken entry is told elsewhere
+    return [name, *([device.name] if device is not None else [])]
+
+
+def _family(record: Record) -> str:
+    """Return vendor, family and model number as the catalog writes them: `AuthenticAMD 25 17`."""
+    return " ".join(str(record.machine.get(name, "")) for name in ("cpu_vendor", "cpu_family", "cpu_model_number"))
+
+
+def _gpu_names(record: Record, numbers: Sequence[int]) -> list[str]:
+    """Return the names of GPUs by their numbers in the record, as their driver prints them, and the catalog's."""
+    names = [str(record.gpus.get(number, {}).get("name") or "") for number in numbers]
+    return [name for printed in names if printed for name in (printed, *_catalog_name(printed))]
+
+
+def _catalog_name(printed: str) -> list[str]:
+    try:
+        device = current_catalog().devices.find(printed)
+    except BandwidthError:
+        return []  # several are meant
+    return [] if device is None else [device.name]

@@ -1,10 +1,8 @@
 """Pure rules over records: what looks wrong and what to try, and the long texts of `bandwidth explain`."""
 
 # Each theme registers its rules when it is imported; their ranks give the order, and not the order here.
-from bandwidth.findings import gpus, machine_state, nodes, noise, normal_range, setup, stores, threads, validity
-from bandwidth.findings.entry import Explanation
-from bandwidth.findings.explanations import explanation, explanations
-from bandwidth.findings.rules import examine
+from bandwidth.findings import gpus, machine_state, memory, noise, normal_range, stores, threads, validity
+from bandwidth.findings.rules import Explanation, examine, explanation, explanations
 
 __all__ = [
     "Explanation",
@@ -13,10 +11,9 @@ __all__ = [
     "explanations",
     "gpus",
     "machine_state",
-    "nodes",
+    "memory",
     "noise",
     "normal_range",
-    "setup",
     "stores",
     "threads",
     "validity",

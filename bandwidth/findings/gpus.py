@@ -8,11 +8,11 @@ from typing import Any
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.published import NormalBand, gpu_bands
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Partners,
     Raised,
-    Row,
-    gpu_conditions,
+    ResultRow,
+    conditions_of_gpu,
     number,
     positive,
     rate,
@@ -37,7 +37,7 @@ HELD_LEAST_S = 0.05
 
 
 @also("BW034", rank=300, of=ALL, compares=True)
-def below_normal(record: Record) -> Iterator[Raised]:
+def gpu_below_normal(record: Record) -> Iterator[Raised]:
     """Yield rates of a GPU's memory and of pinned copies that lie below the band of their path."""
     bands, gpus = current_catalog().normal_bands, record.gpus
     for row in rated(record):
@@ -101,7 +101,7 @@ def shared_with_others(record: Record) -> Iterator[Raised]:
     What to try: nvidia-smi shows them; measure without them, or choose another --device.
     """
     for device, gpu in record.gpus.items():
-        counts = [number(gpu_conditions(record, gpu, when).get("other_processes")) for when in ("before", "after")]
+        counts = [number(conditions_of_gpu(record, gpu, when).get("other_processes")) for when in ("before", "after")]
         most = max((count for count in counts if count is not None), default=0)
         if most > 0:
             others = "1 other process" if most == 1 else f"{most:.0f} other processes"
@@ -192,7 +192,7 @@ def _names(gpu: Mapping[str, Any]) -> frozenset[str]:
     return frozenset((name,) if device is None else (name, device.name, *device.aliases))
 
 
-def _limit(row: Row, bands: tuple[NormalBand, ...]) -> tuple[float, NormalBand] | None:
+def _limit(row: ResultRow, bands: tuple[NormalBand, ...]) -> tuple[float, NormalBand] | None:
     """Return the rate at which the first band begins whose denominator is known."""
     for band in bands:
         whole = {"peak": row.result.theory_bytes_per_s, "vendor": row.result.vendor_bytes_per_s, "GB/s": GIGA}
@@ -202,7 +202,7 @@ def _limit(row: Row, bands: tuple[NormalBand, ...]) -> tuple[float, NormalBand] 
     return None
 
 
-def _alone(rows: Sequence[Row], together: Row) -> float | None:
+def _alone(rows: Sequence[ResultRow], together: ResultRow) -> float | None:
     """Return the sum of the rates of the same copies of each device alone, None where one was not measured."""
     case = together.result.case
     alike = [
@@ -222,14 +222,14 @@ def _words(band: NormalBand) -> str:
     return f"{band.name}: {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}{of}"
 
 
-def _first_check(record: Record, row: Row, gpus: Mapping[int, Mapping[str, Any]]) -> str:
+def _first_check(record: Record, row: ResultRow, gpus: Mapping[int, Mapping[str, Any]]) -> str:
     (device,) = row.result.case.devices
     gpu = gpus.get(device, {})
     if gpu.get("mig_enabled") is True:
         return "MIG is on, and an instance has a part of the memory (BW038)"
     if gpu.get("confidential_compute") is True and row.result.case.kind == PCIE:
         return "confidential computing is on (BW039)"
-    if any(positive(gpu_conditions(record, gpu, when).get("other_processes")) for when in ("before", "after")):
+    if any(positive(conditions_of_gpu(record, gpu, when).get("other_processes")) for when in ("before", "after")):
         return "other processes had work on it (BW037)"
     if row.result.case.kind == PCIE:
         words = _trained_down(row, gpu)
@@ -251,7 +251,7 @@ def _first_check(record: Record, row: Row, gpus: Mapping[int, Mapping[str, Any]]
     return "the driver's version, the memory's clock (`nvidia-smi -q -d CLOCK`), and what else uses the card"
 
 
-def _trained_down(row: Row, gpu: Mapping[str, Any]) -> str:
+def _trained_down(row: ResultRow, gpu: Mapping[str, Any]) -> str:
     parts = []
     for seen_name, most_name, words in (
         ("link_generation", "max_link_generation", "generation"),
@@ -265,7 +265,7 @@ def _trained_down(row: Row, gpu: Mapping[str, Any]) -> str:
 
 def _held(record: Record, device: int, gpu: Mapping[str, Any]) -> str:
     """Return why a GPU's clocks were held down in the run, empty where nothing says so."""
-    before, after = (gpu_conditions(record, gpu, when) for when in ("before", "after"))
+    before, after = (conditions_of_gpu(record, gpu, when) for when in ("before", "after"))
     reasons = [*texts(before.get("throttle_reasons")), *texts(after.get("throttle_reasons"))]
     words = list(dict.fromkeys(reasons))
     for name, why in (("power_held_ns", "its power limit"), ("heat_held_ns", "heat")):

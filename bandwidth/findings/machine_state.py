@@ -7,24 +7,22 @@ from collections.abc import Iterator
 
 from bandwidth.analysis.groups import grouped
 from bandwidth.cpu_list import format_cpu_list
-from bandwidth.findings.comparable import (
+from bandwidth.findings.evidence import (
     OTHERS_SHARE,
     PRESSURE_SHARE,
     STEAL_SHARE,
     WAIT_SHARE,
+    Raised,
+    ResultRow,
     disturbance_by_block,
     disturbance_by_run,
     disturbance_of,
-    elapsed_s,
-    is_watched,
-)
-from bandwidth.findings.reading import (
-    Raised,
-    Row,
-    cpus_of,
     either,
+    elapsed_s,
     growth,
     in_memory,
+    is_watched,
+    listed_cpus,
     measured,
     number,
     positive,
@@ -120,7 +118,7 @@ def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
 
     What to try: give the job the whole node (Slurm: --exclusive), or read the result as what this share can reach.
     """
-    online, allowed = number(record.machine.get("logical_cpus")), cpus_of(record.machine.get("cpus_allowed"))
+    online, allowed = number(record.machine.get("logical_cpus")), listed_cpus(record.machine.get("cpus_allowed"))
     if online is not None and allowed is not None and len(allowed) < online:
         text = f"only {len(allowed)} of this machine's {online:.0f} CPUs may be used here{_isolated_words(record)}"
         hint = "the theory is the whole memory's: more CPUs may be needed to reach it (cpuset, taskset, Slurm, --cpus)"
@@ -135,7 +133,7 @@ def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
 @also("BW005", rank=190, of=HOST)
 def held_by_quota(record: Record) -> Iterator[Raised]:
     """Yield where a quota allows only a part of the CPUs' time, and where it stopped the measurement."""
-    allowed, quota = cpus_of(record.machine.get("cpus_allowed")), number(record.machine.get("cpu_quota"))
+    allowed, quota = listed_cpus(record.machine.get("cpus_allowed")), number(record.machine.get("cpu_quota"))
     hint = "it is stopped in the middle of blocks: lift the quota or give --threads"
     if quota is not None and allowed is not None and quota < len(allowed):
         text = f"a quota holds this process to {quota:g} CPUs' worth of time on {len(allowed)} CPUs"
@@ -241,7 +239,10 @@ def throttled_by_heat(record: Record) -> Iterator[Raised]:
 
 def _isolated_words(record: Record) -> str:
     """Return which CPUs the kernel keeps free, where this process is not on them."""
-    isolated, allowed = cpus_of(record.machine.get("cpus_isolated")), cpus_of(record.machine.get("cpus_allowed"))
+    isolated, allowed = (
+        listed_cpus(record.machine.get("cpus_isolated")),
+        listed_cpus(record.machine.get("cpus_allowed")),
+    )
     kept = sorted(set(isolated or ()) - set(allowed or ()))
     return f" (the kernel keeps {format_cpu_list(kept)} free: `taskset -c` gets at them)" if kept else ""
 
@@ -279,7 +280,7 @@ def _nominal_hz(record: Record) -> float | None:
     return None if found is None else float(found[1]) * 1e9
 
 
-def _has_moving_clock(row: Row) -> bool:
+def _has_moving_clock(row: ResultRow) -> bool:
     clock = row.result.observed.get("clock_hz")
     return clock is not None and clock.median > 0 and (clock.most - clock.least) / clock.median > CLOCK_RANGE
 
@@ -301,7 +302,7 @@ def _gives_small_pages_only(record: Record) -> bool:
     return record.machine.get("transparent_huge_pages") == "never" and page_bytes < LARGE_PAGE_BYTES
 
 
-def _huge_share(row: Row) -> float | None:
+def _huge_share(row: ResultRow) -> float | None:
     seen = row.result.observed.get("huge_page_share")
     return None if seen is None else seen.median
 

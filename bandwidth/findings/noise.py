@@ -6,8 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, why_not_comparable
-from bandwidth.findings.reading import Raised, Row, measured, shown, sweep_points
+from bandwidth.findings.evidence import (
+    UNSTABLE_HALF_WIDTH,
+    Raised,
+    ResultRow,
+    measured,
+    shown,
+    sweep_points,
+    why_not_comparable,
+)
 from bandwidth.findings.rules import ALL, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.results.model import ADDRESS_BYTES
@@ -115,7 +122,7 @@ def _kind(reason: str) -> str:
     return "an interval that is too wide (BW003, BW045)" if "interval reaches" in reason else "too few blocks (BW008)"
 
 
-def _rates_words(row: Row, groups: TwoGroups) -> str:
+def _rates_words(row: ResultRow, groups: TwoGroups) -> str:
     """Return both rates with how many blocks had each: `two rates alternate: 27.70 GB/s in 8 of 14 blocks, ...`."""
     seconds, count = row.result.samples.seconds, row.summary.count
     # The times that are low are the rates that are high.

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.published import NormalBand, host_bands
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Raised,
-    Row,
+    ResultRow,
     cores_of,
-    cpus_of,
     either,
     in_memory,
+    listed_cpus,
     numbers,
     plain,
     positive,
@@ -56,7 +56,7 @@ def below_normal(record: Record) -> Iterator[Raised]:
 # --- what is judged, and against what -------------------------------------------------------------------------------
 
 
-def _best_row(record: Record) -> Row | None:
+def _best_row(record: Record) -> ResultRow | None:
     """Return the fastest row of all threads that a band speaks of: compiled code's, NumPy's where there is none."""
     rows = [
         row
@@ -74,11 +74,11 @@ def _best_row(record: Record) -> Row | None:
 
 def _all_threads(record: Record) -> int | None:
     """Return how many threads are one on each core that may be used, None where the cores are not known."""
-    cores, allowed = cores_of(record), cpus_of(record.machine.get("cpus_allowed"))
+    cores, allowed = cores_of(record), listed_cpus(record.machine.get("cpus_allowed"))
     return cores if cores is None or allowed is None else min(cores, len(allowed))
 
 
-def _limit(record: Record, row: Row) -> tuple[float, NormalBand] | None:
+def _limit(record: Record, row: ResultRow) -> tuple[float, NormalBand] | None:
     """Return the rate at which the band begins that this machine has, None without one whose denominator is known."""
     machine = record.machine
     caches = positive(machine.get("last_level_cache_instances"))
@@ -99,7 +99,7 @@ def _limit(record: Record, row: Row) -> tuple[float, NormalBand] | None:
     return limits[0]
 
 
-def _least_bytes_per_s(row: Row, band: NormalBand) -> float | None:
+def _least_bytes_per_s(row: ResultRow, band: NormalBand) -> float | None:
     if band.denominator == "GB/s":
         return band.low * GIGA
     whole = row.result.theory_bytes_per_s if band.denominator == "peak" else row.result.vendor_bytes_per_s
@@ -121,28 +121,28 @@ def _band_words(band: NormalBand) -> str:
 
 # --- what to look at first ------------------------------------------------------------------------------------------
 
-Check = Callable[[Record, Row], str]
+FirstCheck = Callable[[Record, ResultRow], str]
 
 
-def _first_check(record: Record, row: Row) -> str:
+def _first_check(record: Record, row: ResultRow) -> str:
     return next(filter(None, (check(record, row) for check in _CHECKS)))
 
 
-def _few_threads(record: Record, row: Row) -> str:
+def _few_threads(record: Record, row: ResultRow) -> str:
     cores, threads = cores_of(record), row.result.case.threads
     if cores is None or threads >= cores:
         return ""
     return f"only {threads} of {cores} cores may be used here, and it takes most of them (BW005)"
 
 
-def _few_cpus_allowed(record: Record, _: Row) -> str:
-    allowed, quota = cpus_of(record.machine.get("cpus_allowed")), positive(record.machine.get("cpu_quota"))
+def _few_cpus_allowed(record: Record, _: ResultRow) -> str:
+    allowed, quota = listed_cpus(record.machine.get("cpus_allowed")), positive(record.machine.get("cpu_quota"))
     if allowed is None or quota is None or quota >= len(allowed):
         return ""
     return f"a quota allows {quota:g} CPUs' worth of time (BW005)"
 
 
-def _channels_empty(record: Record, _: Row) -> str:
+def _channels_empty(record: Record, _: ResultRow) -> str:
     used, there = (positive(record.machine.get(name)) for name in ("memory_channels", "memory_channels_with_slots"))
     if used is None or there is None or used >= there or not _is_given(record):
         return ""
@@ -151,14 +151,14 @@ def _channels_empty(record: Record, _: Row) -> str:
     )
 
 
-def _modules_slow(record: Record, _: Row) -> str:
+def _modules_slow(record: Record, _: ResultRow) -> str:
     configured, rated = (positive(record.machine.get(name)) for name in ("memory_configured_mt_s", "memory_rated_mt_s"))
     if configured is None or rated is None or configured >= rated or not _is_given(record):
         return ""
     return f"the modules run at {configured:.0f} of their {rated:.0f} MT/s (BW043)"
 
 
-def _half_the_peak(record: Record, row: Row) -> str:
+def _half_the_peak(record: Record, row: ResultRow) -> str:
     share = rate(row) / (row.result.theory_bytes_per_s or 1.0)
     low, high = HALF_OF_PEAK
     if not low <= share <= high or not _is_given(record):
@@ -166,32 +166,32 @@ def _half_the_peak(record: Record, row: Row) -> str:
     return f"{format_percent(share)} of the peak is what half the channels give: count the modules"
 
 
-def _power(record: Record, _: Row) -> str:
+def _power(record: Record, _: ResultRow) -> str:
     saving = [value for value in either(record, "governors") if value == ["powersave"]]
     if any(value is True for value in either(record, "on_battery")):
         return "the machine ran on its battery"
     return "the governor is powersave (BW030)" if saving and not either(record, "energy_preference") else ""
 
 
-def _part_of_nodes(record: Record, _: Row) -> str:
+def _part_of_nodes(record: Record, _: ResultRow) -> str:
     nodes = numbers(record.machine.get("memory_nodes_allowed"))
     if not nodes:
         return ""
     return f"memory may only lie on node {', '.join(map(str, nodes))} here (cpuset), far from the other CPUs"
 
 
-def _virtual(record: Record, _: Row) -> str:
+def _virtual(record: Record, _: ResultRow) -> str:
     kind = record.machine.get("virtualization")
     if not isinstance(kind, str) or kind == "none":
         return ""
     return "a virtual machine has a part of the host's cores, and others share its memory (BW004)"
 
 
-def _modules(_: Record, __: Row) -> str:
+def _modules(_: Record, __: ResultRow) -> str:
     return "a module on every channel (`bandwidth system`), their speed, and interleaving in the firmware's setup"
 
 
-_CHECKS: tuple[Check, ...] = (
+_CHECKS: tuple[FirstCheck, ...] = (
     _few_threads,
     _few_cpus_allowed,
     _channels_empty,

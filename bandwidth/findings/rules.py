@@ -1,18 +1,24 @@
-"""What a rule is, all rules in the order in which findings are printed, and `examine`, which asks them.
+"""What a rule is, all rules in the order in which findings are printed, `examine`, which asks them, and their texts.
 
 A rule is one function of a theme. `rule` above it says its code, its title, its place in the order and what it looks
 at; its docstring is what `bandwidth explain` prints of the code. It yields what was seen, the limit that it crossed and
 what to try; one that is informative says that it is normal. Importing bandwidth.findings registers those of all themes.
+The concepts that one needs to read a figure are in topics/, a Markdown file each, in the order of their numbers.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, TypeVar
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar, cast
 
-from bandwidth.findings.comparable import only_comparable
-from bandwidth.findings.reading import Raised
+from bandwidth.errors import BandwidthError
+from bandwidth.findings.evidence import Raised, only_comparable
 from bandwidth.results import Examination, Finding, Record
 from bandwidth.vocabulary import HOST
 
@@ -22,6 +28,10 @@ ALL: Final = "all"
 MACHINE: Final = "machine"
 THEORY: Final = "theory"
 Of = Literal["host", "all", "machine", "theory"]
+_TOPICS = Path(__file__).parent / "topics"
+_TOPIC = re.compile(
+    r"---\nkey: (?P<key>[^\n]+)\naliases: ?(?P<aliases>[^\n]*)\n---\n\n# (?P<title>[^\n]+)\n\n(?P<text>.+)", re.DOTALL
+)
 
 Find = TypeVar("Find", bound=Callable[[Any], Iterator[Raised]])
 
@@ -152,3 +162,66 @@ def percent(share: float) -> str:
 def in_words(number: float) -> str:
     """Return a number as a text says it: `six`, `a tenth`. Raises KeyError for one that is better written in digits."""
     return _NUMBERS[number]
+
+
+# --- the texts ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A text of `bandwidth explain`: its key (a code, or a topic in lower case), its title and its paragraphs."""
+
+    key: str
+    title: str
+    text: str
+    aliases: tuple[str, ...] = ()
+
+
+@cache
+def explanations() -> tuple[Explanation, ...]:
+    """Return the texts of all codes, in their order, and then of all topics.
+
+    Raises BandwidthError where Python was told to leave out docstrings (-OO) and the source is not there either, and
+    ValueError for a topic without key, aliases, title and text.
+    """
+    codes = [_of_code(one) for one in rules() if one.title]
+    topics = map(_topic, sorted(_TOPICS.glob("*.md")))
+    return (*sorted(codes, key=lambda entry: entry.key), *topics)
+
+
+def explanation(key: str) -> Explanation:
+    """Return the explanation of a code (`BW001`, in any case) or a topic. Raises BandwidthError with the near ones."""
+    import difflib
+
+    wanted = " ".join(key.lower().split())
+    by_key = {name.lower(): entry for entry in explanations() for name in (entry.key, *entry.aliases)}
+    if wanted in by_key:
+        return by_key[wanted]
+    near = difflib.get_close_matches(wanted, by_key, n=1, cutoff=0.6)
+    hint = f"did you mean {by_key[near[0]].key}?" if near else "`bandwidth explain` lists codes and topics"
+    raise BandwidthError(f"nothing is explained under {key[:60]!a}", hint)
+
+
+def _of_code(rule: Rule) -> Explanation:
+    docstring = inspect.getdoc(rule.find) or _docstring_in_source(rule.find)
+    return Explanation(rule.code, rule.title, docstring.strip().format_map(rule.limits))
+
+
+def _docstring_in_source(find: Callable[..., Any]) -> str:
+    """Return a function's docstring as its file has it: Python keeps none with -OO."""
+    try:
+        (function,) = ast.parse(inspect.getsource(find)).body
+    except OSError as error:
+        hint = "run it without -OO and without PYTHONOPTIMIZE=2"
+        raise BandwidthError(
+            "the texts of findings are docstrings, which Python was told to leave out", hint
+        ) from error
+    return ast.get_docstring(cast("ast.FunctionDef", function)) or ""
+
+
+def _topic(path: Path) -> Explanation:
+    match = _TOPIC.fullmatch(path.read_text("utf-8"))
+    if match is None:
+        raise ValueError(f"{path.name} is no topic: key, aliases, a title and a text")
+    aliases = tuple(filter(None, match["aliases"].split(", ")))
+    return Explanation(match["key"], match["title"], match["text"], aliases)

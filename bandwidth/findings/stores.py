@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bandwidth.analysis.groups import ZerosPair, zeros_pairs
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Partners,
     Raised,
-    Row,
+    ResultRow,
     are_apart,
     in_memory,
     plain,
@@ -186,7 +186,7 @@ def no_zeros_shortcut(record: Record) -> Iterator[Raised]:
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 
-def _more_traffic(row: Row) -> str:
+def _more_traffic(row: ResultRow) -> str:
     """Return how much more the memory moved than the rate counts, where that is known."""
     case = row.result.case
     if case.traffic_bytes_per_call is None or case.traffic_bytes_per_call <= case.bytes_per_call:
@@ -194,11 +194,11 @@ def _more_traffic(row: Row) -> str:
     return f", {format_percent(case.traffic_bytes_per_call / case.bytes_per_call - 1)} more traffic than is counted"
 
 
-def _numpy_rows(rows: Sequence[Row]) -> list[Row]:
+def _numpy_rows(rows: Sequence[ResultRow]) -> list[ResultRow]:
     return [row for row in rows if row.result.case.engine == NUMPY]
 
 
-def _behind_native(record: Record) -> Iterator[tuple[Row, Row, Row | None]]:
+def _behind_native(record: Record) -> Iterator[tuple[ResultRow, ResultRow, ResultRow | None]]:
     """Yield NumPy's rows below compiled code, with its best row and the one with ordinary stores.
 
     A copy from memory has a rule of its own, where it can be told which stores it had.
@@ -214,15 +214,15 @@ def _behind_native(record: Record) -> Iterator[tuple[Row, Row, Row | None]]:
             yield row, best, ordinary
 
 
-def _call_s(row: Row) -> float:
+def _call_s(row: ResultRow) -> float:
     return median(row.result.samples.seconds) / row.result.samples.calls_per_sample
 
 
-def _is_short(row: Row) -> bool:
+def _is_short(row: ResultRow) -> bool:
     return _call_s(row) < SHORT_CALL_S
 
 
-def _copy_verdict(record: Record, partners: Partners, row: Row) -> str:
+def _copy_verdict(record: Record, partners: Partners, row: ResultRow) -> str:
     """Return which of compiled code's copies NumPy's is nearer to, empty where the two are too much alike to tell."""
     ordinary, streaming = (partners.of(row, engine=NATIVE, stores=kind) for kind in (ORDINARY, STREAMING))
     if row.result.case.path != "copy" or ordinary is None or streaming is None:
@@ -237,7 +237,7 @@ def _copy_verdict(record: Record, partners: Partners, row: Row) -> str:
     return f"{words} ({rate_text(nearer)}){_threshold_words(record, row)}"
 
 
-def _threshold_words(record: Record, row: Row) -> str:
+def _threshold_words(record: Record, row: ResultRow) -> str:
     """Return the C library's threshold beside the bytes of a thread's copy, where it is known."""
     threshold = positive(record.machine.get("c_library_streaming_threshold_bytes"))
     if threshold is None:
@@ -255,4 +255,4 @@ def _zeros(record: Record) -> Iterator[tuple[ZerosPair, float]]:
 def _is_shortcut(pair: ZerosPair, gain: float) -> bool:
     if pair.other is None or gain <= ZEROS_GAIN:
         return False
-    return are_apart(Row(pair.zeros, summarise(pair.zeros)), Row(pair.other, summarise(pair.other)))
+    return are_apart(ResultRow(pair.zeros, summarise(pair.zeros)), ResultRow(pair.other, summarise(pair.other)))

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
 from bandwidth.analysis.groups import group_key, grouped
-from bandwidth.findings.reading import (
+from bandwidth.findings.evidence import (
     Partners,
     Raised,
-    Row,
+    ResultRow,
     are_apart,
     cores_of,
     in_memory,
@@ -108,7 +108,9 @@ def threads_that_cost(record: Record) -> Iterator[Raised]:
     rows = in_memory(plain(record))
     groups = grouped([row.result for row in rows], lambda result: group_key(result, threads=False))
     for group in groups:
-        curve = sorted((Row(result, summarise(result)) for result in group), key=lambda row: row.result.case.threads)
+        curve = sorted(
+            (ResultRow(result, summarise(result)) for result in group), key=lambda row: row.result.case.threads
+        )
         for position, row in enumerate(curve[1:], start=1):
             best = max(curve[:position], key=rate)
             if ratio(row, best) < THREADS_COST and are_apart(row, best):
@@ -154,7 +156,7 @@ def kinds_of_cores_mixed(record: Record) -> Iterator[Raised]:
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 
-def _cost(row: Row, best: Row) -> Raised:
+def _cost(row: ResultRow, best: ResultRow) -> Raised:
     threads, share = thread_words(row.result.case.threads), format_percent(ratio(row, best))
     seen = f"{threads} reach {share} of what {best.result.case.threads} do ({rate_text(best)})"
     limit = f"less than {format_percent(THREADS_COST)}: more threads cost here"
@@ -162,7 +164,7 @@ def _cost(row: Row, best: Row) -> Raised:
     return Raised(row.result.case.id, f"{seen}, {limit}", hint)
 
 
-def _one_and_all(rows: list[Row], path: str) -> tuple[Row, Row] | None:
+def _one_and_all(rows: list[ResultRow], path: str) -> tuple[ResultRow, ResultRow] | None:
     """Return a path's rows with one and with the most threads: of the engine and stores that are fastest with these."""
     for engine in (NATIVE, NUMPY):
         alike = [row for row in rows if row.result.case.path == path and row.result.case.engine == engine]
@@ -174,7 +176,7 @@ def _one_and_all(rows: list[Row], path: str) -> tuple[Row, Row] | None:
     return None
 
 
-def _lines_in_flight(record: Record, one: Row) -> str:
+def _lines_in_flight(record: Record, one: ResultRow) -> str:
     """Return how many lines one thread keeps in flight, by Little's law, where the memory's latency was measured."""
     latency_ns = memory_latency_ns(record)
     if latency_ns is None:
@@ -207,7 +209,7 @@ def _curve_name(curve: ThreadCurve) -> str:
     return " ".join(filter(None, (curve.case.engine, curve.case.path, str(stores) if stores else "")))
 
 
-def _against_cores(rows: Sequence[Row], row: Row, cores: int) -> str:
+def _against_cores(rows: Sequence[ResultRow], row: ResultRow, cores: int) -> str:
     """Return the rate as a share of that with one thread a core, where that was measured."""
     if row.summary.latency is not None:
         return ""

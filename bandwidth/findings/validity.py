@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bandwidth.analysis.groups import size_check_of
-from bandwidth.findings.comparable import UNSTABLE_HALF_WIDTH, is_wide
-from bandwidth.findings.reading import Raised, Row, are_apart, rated, ratio, shown, stop_words, sweep_points
+from bandwidth.findings.evidence import (
+    UNSTABLE_HALF_WIDTH,
+    Raised,
+    ResultRow,
+    are_apart,
+    is_wide,
+    rated,
+    ratio,
+    shown,
+    stop_words,
+    sweep_points,
+)
 from bandwidth.findings.rules import ALL, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise
@@ -107,7 +117,7 @@ def faster_at_half_the_size(record: Record) -> Iterator[Raised]:
         is_too_small = case.dram_rule_bytes is not None and not case.meets_dram_rule
         if check is None or is_too_small or case.is_latency:
             continue
-        half = Row(check, summarise(check))
+        half = ResultRow(check, summarise(check))
         if ratio(half, row) > 1 + HALF_SIZE_TOLERANCE and are_apart(half, row):
             seen = f"half the working set is {format_percent(ratio(half, row) - 1)} faster"
             limit = f"memory alone would be within {format_percent(HALF_SIZE_TOLERANCE)}"
@@ -152,7 +162,7 @@ def unstable(record: Record) -> Iterator[Raised]:
     yield from _of_points(record, is_unstable, f"have a 95 % interval that reaches further than {limit}", hint)
 
 
-def is_unstable(row: Row) -> bool:
+def is_unstable(row: ResultRow) -> bool:
     """Return whether a result's interval is too wide to rely on, and it is noise that makes it so."""
     return is_wide(row.summary) and two_groups(row.result.samples.seconds) is None
 
@@ -240,7 +250,7 @@ def not_pinned(record: Record) -> Iterator[Raised]:
 # --- what the rules above look at -----------------------------------------------------------------------------------
 
 
-def _of_points(record: Record, is_so: Callable[[Row], bool], words: str, hint: str) -> Iterator[Raised]:
+def _of_points(record: Record, is_so: Callable[[ResultRow], bool], words: str, hint: str) -> Iterator[Raised]:
     """Yield one line for all points of a sweep, of which there may be dozens."""
     points = sweep_points(record)
     count = sum(map(is_so, points))
@@ -248,20 +258,20 @@ def _of_points(record: Record, is_so: Callable[[Row], bool], words: str, hint: s
         yield Raised(None, f"{count} of the sweep's {len(points)} points {words}", hint)
 
 
-def _is_cut_short(row: Row) -> bool:
+def _is_cut_short(row: ResultRow) -> bool:
     return not row.result.last_block_checked and row.result.samples.stopped_by != "unfinished"
 
 
-def _has_few_samples(row: Row) -> bool:
+def _has_few_samples(row: ResultRow) -> bool:
     return row.summary.count < FEWEST_FOR_INTERVAL
 
 
-def _is_skewed(row: Row) -> bool:
+def _is_skewed(row: ResultRow) -> bool:
     samples = row.result.samples
     return samples.start_skew_s > SKEW_SHARE * min(samples.seconds, default=0.0)
 
 
-def _has_outliers(row: Row) -> bool:
+def _has_outliers(row: ResultRow) -> bool:
     far = outlier_indices(row.result.samples.seconds)
     is_many = len(far) >= OUTLIERS_LEAST and len(far) > OUTLIER_SHARE * row.summary.count
     return is_many and two_groups(row.result.samples.seconds) is None

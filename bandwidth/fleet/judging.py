@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import inf
 
 from bandwidth.errors import BandwidthError
-from bandwidth.fleet.identity import newest_of
 from bandwidth.fleet.machines import Group, Machine, Measured
+from bandwidth.fleet.reading import NotRead, newest_of
 from bandwidth.statistics import MAD_TO_SIGMA, median, median_absolute_deviation
 
 # Of two machines nobody can tell which is the odd one.
@@ -24,7 +24,6 @@ DEFAULT_LEAST = 0.95
 DEFAULT_MADS = 3.0
 # What the larger half of a group has in common is how the group is; anything else is not told as a difference.
 MAJORITY = 0.5
-WRONG_DATA = "wrong data"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Deviation:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Oddity:
     """What a machine has otherwise than the larger half of its group."""
 
     name: str
@@ -77,7 +76,7 @@ class Flagged:
     ratio: float | None
     mads: float | None
     deviations: tuple[Deviation, ...]
-    differs: tuple[Difference, ...]
+    differs: tuple[Oddity, ...]
     failed: tuple[str, ...] = ()
 
 
@@ -107,14 +106,6 @@ class JudgedGroup:
     group: Group
     machines: tuple[Machine, ...]
     targets: tuple[GroupTarget, ...]
-
-
-@dataclass(frozen=True)
-class NotRead:
-    """A file that is no record, or not a whole one."""
-
-    source: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -304,11 +295,9 @@ def _usual_setup(members: Sequence[Machine]) -> dict[str, str]:
     return found
 
 
-def _differences(machine: Machine, usual: Mapping[str, str]) -> tuple[Difference, ...]:
+def _differences(machine: Machine, usual: Mapping[str, str]) -> tuple[Oddity, ...]:
     own = machine.setup
-    return tuple(
-        Difference(name, own[name], value) for name, value in usual.items() if name in own and own[name] != value
-    )
+    return tuple(Oddity(name, own[name], value) for name, value in usual.items() if name in own and own[name] != value)
 
 
 def _machines(count: int) -> str:

@@ -1,24 +1,27 @@
 """What is kept of a record to judge its machine: a figure a result, its group, and its set-up; no samples.
 
-A record of 50 kB becomes 2 kB, so that ten thousand fit in memory.
+A record of 50 kB becomes 2 kB, so that ten thousand fit in memory. What model the processor is, is told by its name
+where that is a product's, and by what else is known where it is none: an Arm system names the design of its cores
+(Cortex-A55), which is in chips of a factor of ten in bandwidth; and some systems name nothing at all.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from bandwidth.comparison.pairs import figure_of
-from bandwidth.comparison.setups import setup_of
-from bandwidth.findings.comparable import disturbance_of, why_not_comparable
+from bandwidth.comparison.pairs import figure_of, setup_of
+from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import examine_facts
-from bandwidth.fleet.processors import plain_name, processor_of
-from bandwidth.planning.saved_options import TARGET, asked_words
+from bandwidth.plain_text import one_line
+from bandwidth.planning.options import TARGET, asked_words
 from bandwidth.results import Case, Finding, Record, Result, summarise
+from bandwidth.units import format_size
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they
 # leave out names, as it begins with `hostname`.
@@ -50,6 +53,16 @@ _LINK_FACTS = (
     ("GPU link generation", "link_generation"),
     ("GPU link width", "link_width"),
 )
+UNNAMED = "processor without a name"
+_X86 = ("x86_64", "amd64", "i386", "i586", "i686", "x86")
+# Designs of cores, as /proc/cpuinfo and lscpu name them: a part of a chip's name, and no chip's.
+_CORE_DESIGN = re.compile(
+    r"(?i)cortex|neoverse|kryo|krait|scorpion|falkor|saphira|carmel|denver|thunder-?x|taishan|tsv\d|ftc\d|ampere-1|"
+    r"exynos-m\d|mongoose|pj4|brahma|icestorm|firestorm|avalanche|blizzard|everest|sawtooth|sifive|u74|c9\d0|c910|rv64"
+)
+_MOST_BYTES = 2**63  # a record may hold anything
+# What a record may hold in the place of a name is cut to this length.
+LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ class Measured:
 class Machine:
     """One machine by one record: bytes per second, or nanoseconds of a latency, for each thing that was measured.
 
-    `source` is the file, `taken_at` in UTC. `figures` are those that may be compared (findings/comparable.py), and
+    `source` is the file, `taken_at` in UTC. `figures` are those that may be compared (findings/evidence.py), and
     `unfit` is why others may not, by target. `failed` are the ids whose data was wrong, by target; `setup` is what is
     known of its configuration, a text by name. `ids` are hashes that tell it from others of its name, the surest
     first; `findings` is what its set-up gives away whatever its rates.
@@ -125,8 +138,8 @@ def machine_of(record: Record, source: str) -> Machine:
         label=plain_name(facts.get(LABEL_FACT)),
         source=source,
         taken_at=moment(record.taken_at),
-        group=group_of(record),
-        figures={measured(one.case): figure for one, figure in known if figure},
+        group=machine_group(record),
+        figures={measured_name(one.case): figure for one, figure in known if figure},
         failed=tuple((one.case.target, one.case.id) for one in record.results if not one.is_verified),
         setup={name: sys.intern(text) for name, text in {**setup_of(record), **_links(record)}.items()},
         findings=tuple(map(_same, examine_facts(facts))),
@@ -148,7 +161,7 @@ def _unfit(record: Record, result: Result) -> str:
     return "its blocks are too few or too far apart to be compared (BW003, BW008, BW045)"
 
 
-def measured(case: Case) -> Measured:
+def measured_name(case: Case) -> Measured:
     """Return a case's name; equal ones are one object, as thousands of records have the same."""
     rest = tuple(sorted((key, str(value)) for key, value in case.variant.items()))
     return _measured(case.id, case.target, case.path, case.engine, case.threads, rest)
@@ -168,14 +181,14 @@ def moment(taken_at: str) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def group_of(record: Record) -> Group:
+def machine_group(record: Record) -> Group:
     """Return the group of a record's machine."""
     processor, sockets = processor_of(record.machine), record.machine.get("sockets")
     return _group(
         processor.name,
         sockets if type(sockets) is int else None,
         tuple(sorted({_gpu_model(gpu) for gpu in record.listed_gpus})),
-        asked_words(record.options) if TARGET in record.options else options_of(record.command),
+        asked_words(record.options) if TARGET in record.options else options_of_command(record.command),
         processor.kind,
         processor.is_model_known,
     )
@@ -186,10 +199,10 @@ def _group(*fields: Any) -> Group:
     return Group(*fields)
 
 
-def options_of(command: Sequence[str]) -> str:
+def options_of_command(command: Sequence[str]) -> str:
     """Return the options of a command line that change what is measured, in one order: `host --kernel copy`.
 
-    It is for records that did not keep them as data (planning/saved_options.py).
+    It is for records that did not keep them as data (planning/options.py).
     `--kernel=copy` and `--kernel copy` are the same, and so is the order in which options stand.
     """
     words = [*command[2:]] if command[:2] and command[0] == "bandwidth" else [*command[1:]]
@@ -241,3 +254,63 @@ def _links(record: Record) -> dict[str, str]:
 
 def _numbers(values: list[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
+
+
+# --- what model a processor is --------------------------------------------------------------------------------------
+
+
+class ProcessorModel(NamedTuple):
+    """A processor's name, empty without one; what else tells its model where the name does not, in words.
+
+    `is_model_known` is false where neither does: such machines may be of any kind.
+    """
+
+    name: str
+    kind: str
+    is_model_known: bool
+
+
+def processor_of(facts: Mapping[str, Any]) -> ProcessorModel:
+    """Return what model a machine's processor is, by its facts."""
+    name = plain_name(facts.get("cpu_model"))
+    chip, cores = plain_name(facts.get("soc")), _cores(facts)
+    if name and not _CORE_DESIGN.search(name):
+        return ProcessorModel(name, "", is_model_known=True)
+    if name:
+        return ProcessorModel(name, ", ".join(filter(None, (chip, cores))), is_model_known=True)
+    signature = [facts.get(key) for key in ("cpu_vendor", "cpu_family", "cpu_model_number")]
+    numbers = _signature(signature)
+    is_x86 = str(facts.get("architecture", "")).lower() in _X86
+    is_known = bool(chip) or (is_x86 and None not in signature)
+    parts = (chip, numbers, plain_name(facts.get("architecture")), cores, _cache(facts))
+    return ProcessorModel("", ", ".join(filter(None, parts)), is_known)
+
+
+def _signature(parts: list[Any]) -> str:
+    """Return vendor, family and model number, the family of which is CPUID's or a part number."""
+    vendor, family, number = parts
+    words = [plain_name(vendor)]
+    words += [f"family {family}"] if type(family) is int else []
+    words += [f"model {number}"] if type(number) is int else []
+    return " ".join(filter(None, words))
+
+
+def _cores(facts: Mapping[str, Any]) -> str:
+    count, kinds = facts.get("physical_cores"), facts.get("core_kinds")
+    if type(count) is not int:
+        return ""
+    known = kinds.items() if isinstance(kinds, Mapping) else ()
+    told = ", ".join(f"{number} {plain_name(kind)}" for kind, number in known if type(number) is int)
+    return f"{count} core{'s' if count != 1 else ''}{f' ({told})' if told else ''}"
+
+
+def _cache(facts: Mapping[str, Any]) -> str:
+    size = facts.get("last_level_cache_bytes")
+    return f"{format_size(size)} of cache" if type(size) is int and 0 < size < _MOST_BYTES else ""
+
+
+def plain_name(value: object) -> str:
+    """Return a text on one line, empty for what is none: a record may hold anything."""
+    if not isinstance(value, str):
+        return ""
+    return one_line(value)[:LONGEST_NAME]

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import logging
 import queue
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -15,7 +16,6 @@ from typing import Any
 
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.fleet import remote_task
-from bandwidth.fleet.mistakes import TLS_SETTINGS, explain
 
 CONNECT_S = 10.0
 # What a worker's answer to who it is may take; it starts Python once.
@@ -24,6 +24,27 @@ SCHEDULER_GONE = "the scheduler is gone"
 FILE_HINT = "give the file that `dask scheduler --scheduler-file` wrote"
 # A terminal sends Ctrl-C to the workers on this machine as well: they are to be stopped, not to print tracebacks.
 IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+# Where Dask looks for what a client's TLS takes; each may be set in the environment or in a configuration file.
+TLS_SETTINGS = ("distributed.comm.tls.ca-file", "distributed.comm.tls.client.cert", "distributed.comm.tls.client.key")
+_CHECK = "check its address, and that it runs"
+_LONGEST_TOLD = 160
+# What Dask and OpenSSL do not say: whether of TLS alone, what the error or one of its causes has in it, what to tell.
+_UNSAID = (
+    (True, "ssl_context", "takes certificates, and Dask's configuration has none here", "set {missing}"),
+    (
+        True,
+        "WRONG_VERSION|RECORD_LAYER|PROTOCOL|IOStream is not idle",
+        "speaks no TLS, or another version of it",
+        "try {other}",
+    ),
+    (
+        False,
+        "ConnectionReset|BrokenPipe|Stream is closed",
+        "closed the connection, as those that speak TLS do",
+        "try {other}, and its certificates",
+    ),
+    (None, "MemoryError", "is none of Dask's: something else answers there", _CHECK),
+)
 
 
 def check_installed() -> None:
@@ -73,7 +94,7 @@ def _client(scheduler: str | None, scheduler_file: Path | None) -> Iterator[Any]
         client = _within_limit(lambda: Client(**place, timeout=CONNECT_S, set_as_default=False))
     except Exception as error:
         address = scheduler or _address_in(scheduler_file)
-        raise explain(address, _tls_settings(), error) from error
+        raise why_unreachable(address, _tls_settings(), error) from error
     try:
         yield client
     finally:
@@ -221,3 +242,59 @@ class DaskCluster:
 
     def _is_connected(self) -> bool:
         return bool(self._client.status == "running")
+
+
+# --- a scheduler that does not answer ---------------------------------------------------------------------------------
+
+
+def why_unreachable(address: str, settings: Mapping[str, object], error: BaseException) -> BandwidthError:
+    """Return the error for a scheduler that could not be reached: what was wrong, and what to do.
+
+    `settings` are the TLS_SETTINGS of Dask's configuration, None where one is not set. It is told in the words of
+    Dask, the system and OpenSSL, but for what those do not say: see _UNSAID, and a file that cannot be read, whose
+    name OpenSSL leaves out.
+    """
+    unreadable = next(_unreadable(settings), None)
+    if unreadable is not None:
+        return BandwidthError(unreadable, "name files that can be read here")
+    causes = list(_causes(error))
+    told = " ".join(f"{type(one).__name__}: {one}" for one in causes)
+    is_tls = address.startswith("tls://")
+    for of_tls, said, what, hint in _UNSAID:
+        if of_tls in (None, is_tls) and re.search(said, told):
+            other = f"{'tcp' if is_tls else 'tls'}://{address.rpartition('://')[2]}"
+            missing = ", ".join(_variable(name) for name in TLS_SETTINGS if not settings.get(name))
+            return BandwidthError(f"the scheduler {address} {what}", hint.format(other=other, missing=missing))
+    hint = f"{_CHECK}, and Dask's TLS settings: {', '.join(map(_variable, TLS_SETTINGS))}" if is_tls else _CHECK
+    return BandwidthError(f"the scheduler {address} does not answer: {_first_cause(causes)}", hint)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what led to it, down to the first: ten at most, as a chain may be a ring."""
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _first_cause(causes: Sequence[BaseException]) -> str:
+    """Return what the first of the causes that says anything says, on one short line."""
+    words = next((str(one) for one in reversed(causes) if str(one).strip()), type(causes[-1]).__name__)
+    return " ".join(words.split())[:_LONGEST_TOLD]
+
+
+def _unreadable(settings: Mapping[str, object]) -> Iterator[str]:
+    """Yield what names a file that cannot be read; Dask takes the text of a certificate itself, too."""
+    for name, value in settings.items():
+        if not isinstance(value, str) or not value or "\n" in value:
+            continue
+        try:
+            Path(value).open("rb").close()
+        except (OSError, ValueError) as error:
+            yield f"Dask's TLS setting {name} is {value}, which cannot be read: {getattr(error, 'strerror', error)}"
+
+
+def _variable(setting: str) -> str:
+    """Return the environment variable of a setting of Dask's."""
+    return f"DASK_{setting.replace('.', '__').replace('-', '_').upper()}"

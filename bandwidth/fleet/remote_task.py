@@ -1,29 +1,31 @@
 """What a worker does for a fleet: it starts the measurement in a process of its own and brings the record back.
 
 Only the standard library is used, as these functions are sent by value: a worker that lacks the package can so say
-it, and one with another version of it measures with that. Nothing else is sent but the options and watchdog.py's text.
+it, and one with another version of it measures with that. Nothing else is sent but the options and this file's text,
+which is the program of that process: a watchdog ends it when the worker is gone, as nobody else would.
 """
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import platform
+import runpy
+import select
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bandwidth.fleet import watchdog
-
 TICK_S = 0.1
 STOP_S = 5.0  # what a measurement may take to end when it is told to; it ends within a block
 VERSION_CODE = "import bandwidth; print(bandwidth.__version__)"
-WATCHDOG_CODE = inspect.getsource(watchdog)
+PROGRAM = Path(__file__).read_text("utf-8")
 # A worker in one of these states takes itself down: nobody hears what it measures.
 CLOSING = ("closing", "closed", "stopping", "stopped", "failed")
 
@@ -58,11 +60,11 @@ def run_measurement(options: list[str], limit_s: float, must_stop: Callable[[], 
     """
     with tempfile.TemporaryDirectory(prefix="bandwidth-fleet-") as folder:
         record, program = (Path(folder) / name for name in ("record.json", "watchdog.py"))
-        program.write_text(WATCHDOG_CODE, "utf-8")
+        program.write_text(PROGRAM, "utf-8")
         # The record is saved after each round, and printed at the end: where the folder's disk is full, that is left.
         measure = ["measure", *options, "--quiet", "--json", "--save", str(record)]
         command = [sys.executable, str(program), str(os.getpid()), folder, *measure]
-        with in_memory() as printed, in_memory() as said:
+        with memory_file() as printed, memory_file() as said:
             # The pipe closes with this process; none of its other children inherits it.
             with subprocess.Popen(  # noqa: S603 - the worker's interpreter, and options that are no shell's
                 command, stdin=subprocess.PIPE, stdout=printed, stderr=said
@@ -74,7 +76,7 @@ def run_measurement(options: list[str], limit_s: float, must_stop: Callable[[], 
     return {"code": code, "said": lines[-1][:300] if lines else "", "record": text}
 
 
-def in_memory() -> Any:
+def memory_file() -> Any:
     """Return a file that takes no disk, where the system has such."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("bandwidth"), "w+b")
@@ -131,3 +133,66 @@ def task_is_unwanted() -> Callable[[], bool]:
         return state is None or state.state in ("cancelled", "released", "forgotten")
 
     return is_unwanted
+
+
+# --- the process of the measurement ---------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run `bandwidth` with the further arguments of this process until it ends, or nobody attends it any more.
+
+    The first argument is the worker's process id, the second a folder that is removed when the worker is gone, and the
+    standard input a pipe whose other end the worker holds.
+    """
+    worker, folder = int(sys.argv.pop(1)), sys.argv.pop(1)
+    if not sys.flags.safe_path:
+        sys.path[0] = ""  # where `python -m bandwidth` looks too, in the place of this file's folder
+    attendant = _take_standard_input()
+    threading.Thread(target=_end_alone, args=(attendant, worker, folder), daemon=True).start()
+    runpy.run_module("bandwidth", run_name="__main__", alter_sys=True)
+
+
+def wait_until_alone(attendant: int, worker: int) -> None:
+    """Return when the other end of the pipe `attendant` is closed or the process `worker` is gone.
+
+    The wait takes no CPU time. A fork of the worker may hold the pipe open beyond its death: Linux tells the death
+    itself, by pidfd_open(2).
+    """
+    if not hasattr(os, "pidfd_open"):
+        _read_to_end(attendant)
+        return
+    try:
+        process = os.pidfd_open(worker)
+    except ProcessLookupError:
+        return
+    except OSError:  # a kernel before 5.3, or a container that does not let it
+        _read_to_end(attendant)
+        return
+    try:
+        select.select([attendant, process], [], [])  # nothing is ever written to the pipe
+    finally:
+        os.close(process)
+
+
+def _read_to_end(attendant: int) -> None:
+    while os.read(attendant, 1):  # nothing is ever written to it
+        continue
+
+
+def _take_standard_input() -> int:
+    """Return the pipe that is the standard input, and put the null device in its place."""
+    attendant, null = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return attendant
+
+
+def _end_alone(attendant: int, worker: int, folder: str) -> None:
+    """Wait, then end the whole process at once, which frees the machine's lock; nobody wants what it measured."""
+    wait_until_alone(attendant, worker)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

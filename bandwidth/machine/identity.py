@@ -1,7 +1,8 @@
-"""What tells one machine from another of the same model and name, as hashes: the ids themselves never leave it.
+"""What machine this is: who made it, and hashes that tell it from another of the same model and name.
 
-machine-id(5) asks not to hand out the id but a keyed hash of it, as systemd's sd_id128_get_machine_app_specific makes
-one: HMAC-SHA256 of an id of the application, keyed by the machine's, of which the first 128 bits are taken.
+The ids themselves never leave it. machine-id(5) asks not to hand out the id but a keyed hash of it, as systemd's
+sd_id128_get_machine_app_specific makes one: HMAC-SHA256 of an id of the application, keyed by the machine's, of which
+the first 128 bits are taken.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from bandwidth.machine.facts import DERIVED, Fact, known
 from bandwidth.machine.processor import NO_CONTAINER, container_facts
 from bandwidth.machine.reader import Reader, read_line
+from bandwidth.machine.smbios import stated
 
 # This application's id: any random number does, as long as it stays the same.
 _APPLICATION = bytes.fromhex("6f0d1c6c2b7f4b0f9a53c1f6d0e7a842")
@@ -71,3 +73,23 @@ def _soc(reader: Reader) -> dict[str, Fact]:
 
 def _hash(number: bytes) -> str:
     return hmac.new(number, _APPLICATION, hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+
+
+# --- who made it ----------------------------------------------------------------------------------------------------
+
+_DMI_FOLDER = "/sys/class/dmi/id"
+# The fact, and the kernel's name of the field.
+_FIELDS = (
+    ("system_vendor", "sys_vendor"),
+    ("product_name", "product_name"),
+    ("board_vendor", "board_vendor"),
+    ("board_name", "board_name"),
+)
+
+
+def firmware_facts(reader: Reader) -> dict[str, Fact]:
+    """Return `system_vendor`, `product_name`, `board_vendor` and `board_name`, those that somebody filled in."""
+    facts: dict[str, Fact] = {}
+    for name, file in _FIELDS:
+        facts |= known(name, stated(read_line(reader, f"{_DMI_FOLDER}/{file}")), f"{_DMI_FOLDER}/{file}")
+    return facts

@@ -125,7 +125,7 @@ def nvml_gpus(nvml: Nvml) -> dict[str, dict[str, Json]]:
         nvml.close()
 
 
-def gpu_conditions(nvml: Nvml, own_process: int) -> dict[str, Json]:
+def read_gpu_conditions(nvml: Nvml, own_process: int) -> dict[str, Json]:
     """Return what may spoil a measurement of each GPU by PCI address, what is refused left out.
 
     Clocks and performance state as they are now, `throttle_reasons` in words, temperature, power, how many other

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from bandwidth.cpu_list import format_cpu_list, numbers_of
-from bandwidth.machine.c_library import streaming_threshold_facts
-from bandwidth.machine.core_kinds import core_kinds_source
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Facts, Json, known
-from bandwidth.machine.firmware import firmware_facts
-from bandwidth.machine.gpus import gpu_facts
-from bandwidth.machine.hmat import hmat_facts
-from bandwidth.machine.identity import identity_facts
-from bandwidth.machine.memory import cpu_quota_facts, memory_facts
+from bandwidth.machine.gpu_attributes import gpu_facts
+from bandwidth.machine.identity import firmware_facts, identity_facts
 from bandwidth.machine.modules.table import module_facts
 from bandwidth.machine.numa import numa_facts
 from bandwidth.machine.nvml import Nvml, SystemNvml
-from bandwidth.machine.pages import page_facts
 from bandwidth.machine.processor import (
     boost_facts,
     container_facts,
+    core_kinds_source,
     device_tree_facts,
     processor_facts,
     smt_facts,
     virtualization_facts,
 )
 from bandwidth.machine.reader import Reader, SystemReader
+from bandwidth.machine.system_memory import (
+    cpu_quota_facts,
+    hmat_facts,
+    memory_facts,
+    page_facts,
+    streaming_threshold_facts,
+)
 from bandwidth.machine.topology import Topology, read_topology
 
 _CPU_FOLDER = "/sys/devices/system/cpu"

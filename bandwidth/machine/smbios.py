@@ -1,13 +1,17 @@
-"""The raw SMBIOS table and its memory devices: DMTF DSP0134 (3.8), section 7.18, Memory Device (type 17).
+"""What a machine's firmware tells of it (SMBIOS, also called DMI): DMTF DSP0134 (3.8).
 
-The table comes from firmware and may be truncated or wrong: whatever it holds, reading it ends and raises nothing.
+The raw table and its memory devices (section 7.18, type 17), and what a whole table tells: its maker, processors and
+its memory modules, which come as the binary table (dmi/binary.py) and as the text of dmidecode (dmi/file.py). A table
+comes from firmware and may be truncated or wrong: whatever it holds, reading it ends and raises nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from bandwidth.machine.cpuinfo import is_name
 from bandwidth.machine.facts import Json
 from bandwidth.units import KIBI
 
@@ -118,7 +122,7 @@ def memory_device(area: bytes, strings: list[bytes]) -> Module:
         bank_locator=string_of(area[0x11], strings),
         type=MEMORY_TYPES.get(area[0x12]),
         size_bytes=size or None,
-        data_width_bits=plausible_width_bits(word(area, 0x0A)),
+        data_width_bits=plausible_width_bits(word_at(area, 0x0A)),
         rated_mt_s=_speed_mt_s(area, 0x15, 0x54),
         configured_mt_s=_speed_mt_s(area, 0x20, 0x58),
         form_factor=FORM_FACTORS.get(area[0x0E]),
@@ -129,19 +133,19 @@ def memory_device(area: bytes, strings: list[bytes]) -> Module:
 
 def _size_bytes(area: bytes) -> int | None:
     """Return the size, 0 for an empty slot, None where it is not known. Bit 15 says KiB instead of MiB."""
-    code = word(area, 0x0C)
+    code = word_at(area, 0x0C)
     if code is None or code == 0xFFFF:
         return None
     if code == 0x7FFF:
-        return ((double_word(area, 0x1C) or 0) & 0x7FFF_FFFF) * KIBI**2 or None
+        return ((double_word_at(area, 0x1C) or 0) & 0x7FFF_FFFF) * KIBI**2 or None
     return (code & 0x7FFF) * (KIBI if code & 0x8000 else KIBI**2)
 
 
 def _speed_mt_s(area: bytes, offset: int, extended_offset: int) -> int | None:
     """Return a speed; 0xFFFF refers to the extended field (bit 31 reserved), which DDR5 will not need for long."""
-    speed = word(area, offset)
+    speed = word_at(area, offset)
     if speed == 0xFFFF:
-        return plausible_mt_s((double_word(area, extended_offset) or 0) & 0x7FFF_FFFF)
+        return plausible_mt_s((double_word_at(area, extended_offset) or 0) & 0x7FFF_FFFF)
     return plausible_mt_s(speed)
 
 
@@ -160,12 +164,12 @@ def plausible_width_bits(width: int | None) -> int | None:
     return width if width is not None and 8 <= width <= 4096 else None
 
 
-def word(area: bytes, offset: int) -> int | None:
+def word_at(area: bytes, offset: int) -> int | None:
     """Return the 16 bits at an offset, None beyond the end."""
     return int.from_bytes(area[offset : offset + 2], "little") if offset + 2 <= len(area) else None
 
 
-def double_word(area: bytes, offset: int) -> int | None:
+def double_word_at(area: bytes, offset: int) -> int | None:
     """Return the 32 bits at an offset, None beyond the end."""
     return int.from_bytes(area[offset : offset + 4], "little") if offset + 4 <= len(area) else None
 
@@ -176,3 +180,111 @@ def string_of(number: int, strings: Sequence[bytes]) -> str | None:
         return None
     text = strings[number - 1].decode("ascii", errors="replace").strip()
     return "".join(character for character in text if character.isprintable()) or None
+
+
+# --- what a table tells ---------------------------------------------------------------------------------------------
+
+LONGEST_TEXT = 100
+# What firmware writes where nobody filled a field in.
+_PLACEHOLDER = re.compile(
+    r"not (?:specified|applicable|available|provided|defined)|unknown|none|n/?a|null|undefined|invalid|empty|"
+    r"default(?: string)?|to be filled.*|o\.?e\.?m\.?|system (?:manufacturer|product name|version)|type\d.*|"
+    r"<.*>|fill by oem|x\.x|[-. 0x]*",
+    re.IGNORECASE,
+)
+# QEMU writes its machine type where a processor's version belongs.
+_NO_PROCESSOR = re.compile(
+    r"(?:pc|virt|rhel|pseries)-.*|(?:cpu|proc(?:essor)?|central processor|socket)[ #]*[0-9]*", re.IGNORECASE
+)
+# CPUID's twelve letters, by what firmware or the processor's own name says.
+_VENDORS = (
+    (re.compile(r"\bintel\b|\bxeon\b|\bpentium\b|\bceleron\b", re.IGNORECASE), "GenuineIntel"),
+    (re.compile(r"\bamd\b|advanced micro devices|authenticamd|\bryzen\b|\bepyc\b", re.IGNORECASE), "AuthenticAMD"),
+    (re.compile(r"hygon", re.IGNORECASE), "HygonGenuine"),
+    (re.compile(r"zhaoxin|shanghai", re.IGNORECASE), "  Shanghai  "),
+    (re.compile(r"\bvia\b|centaur", re.IGNORECASE), "CentaurHauls"),
+)
+
+
+@dataclass(frozen=True)
+class ProcessorSocket:
+    """One socket and what is in it (type 4); None where the firmware does not say.
+
+    `family` and `model` are CPUID's; an Arm core has an `implementer` and a `part` instead.
+    """
+
+    name: str | None = None
+    vendor: str | None = None
+    family: int | None = None
+    model: int | None = None
+    implementer: int | None = None
+    part: int | None = None
+    cores: int | None = None
+    populated: bool = True
+
+
+@dataclass(frozen=True)
+class Dmi:
+    """The contents of a table. `doubt` says in words why its list of modules cannot be whole, empty where it may be.
+
+    `interleave_depth` is the most that a type 20 structure says: over how many devices data is spread.
+    """
+
+    slots: tuple[Module, ...] = ()
+    sockets: tuple[ProcessorSocket, ...] = ()
+    firmware_vendor: str | None = None
+    system_vendor: str | None = None
+    product_name: str | None = None
+    board_vendor: str | None = None
+    board_name: str | None = None
+    says_virtual: bool = False
+    interleave_depth: int | None = None
+    doubt: str = ""
+
+    @property
+    def populated_sockets(self) -> int:
+        """How many sockets hold a processor, 0 where the table lists none."""
+        return sum(socket.populated for socket in self.sockets)
+
+    @property
+    def processor(self) -> ProcessorSocket | None:
+        """The processor of the first socket that holds one."""
+        return next((socket for socket in self.sockets if socket.populated), None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was found."""
+        return self == Dmi()
+
+
+def stated(text: str | None) -> str | None:
+    """Return what a field of the firmware states, printable and on one line; None for a placeholder."""
+    if text is None:
+        return None
+    found = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_TEXT]
+    return None if not found or _PLACEHOLDER.fullmatch(found) else found
+
+
+def processor_name(version: str | None) -> str | None:
+    """Return the processor's name of a socket's version, None where the firmware wrote something else there."""
+    found = stated(version)
+    if found is None or not is_name(found) or _NO_PROCESSOR.fullmatch(found):
+        return None
+    return found if re.search(r"[A-Za-z]{2}|[A-Za-z][0-9]", found) else None
+
+
+def processor_vendor(*texts: str | None) -> str | None:
+    """Return CPUID's vendor by the first text that tells it; None for another architecture's."""
+    for text in filter(None, texts):
+        for pattern, vendor in _VENDORS:
+            if pattern.search(text):
+                return vendor
+    return None
+
+
+def family_and_model(signature: int) -> tuple[int, int]:
+    """Return family and model of CPUID leaf 1's EAX, the extended parts put in as Intel's and AMD's manuals say."""
+    family, model = signature >> 8 & 0xF, signature >> 4 & 0xF
+    if family in (0x6, 0xF):
+        model |= (signature >> 16 & 0xF) << 4
+    return (family + (signature >> 20 & 0xFF) if family == 0xF else family), model

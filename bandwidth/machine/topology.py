@@ -7,10 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bandwidth.cpu_list import numbers_of
-from bandwidth.machine.core_kinds import count_kinds, kind_rank, read_core_kinds
-from bandwidth.machine.numa import NumaNode, memory_only, processor_only, read_allowed_memory_nodes, read_numa_nodes
+from bandwidth.machine.numa import (
+    NumaNode,
+    Sockets,
+    memory_only,
+    processor_only,
+    read_allowed_memory_nodes,
+    read_numa_nodes,
+    sockets_of,
+)
+from bandwidth.machine.processor import count_kinds, kind_rank, read_core_kinds
 from bandwidth.machine.reader import Reader, read_integer, whole_number
-from bandwidth.machine.sockets import Sockets, sockets_of
 from bandwidth.units import KIBI
 
 _CPU_FOLDER = "/sys/devices/system/cpu"

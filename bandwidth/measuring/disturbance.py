@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bandwidth.machine.activity import Activity
+from bandwidth.machine.conditions import Activity
 from bandwidth.results import Observed
 from bandwidth.statistics import median
 

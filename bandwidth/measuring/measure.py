@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.ceilings.link import with_link_theories
-from bandwidth.collector import without_collector
+from bandwidth.ceilings.of_results import Machine
 from bandwidth.engines.host.workers import worker_threads
 from bandwidth.engines.interface import Engine, Telemetry
-from bandwidth.engines.registry import make_engines
+from bandwidth.engines.registry import ENGINES, make_engines
 from bandwidth.errors import BandwidthError
-from bandwidth.machine.activity import Activity, read_activity
-from bandwidth.machine.conditions import read_conditions
-from bandwidth.machine.gpus import sysfs_link
-from bandwidth.machine.nvml import NvmlLook, gpu_conditions
+from bandwidth.kernels import KERNELS, kernel_of
+from bandwidth.machine.conditions import Activity, read_activity, read_conditions
+from bandwidth.machine.facts import Json
+from bandwidth.machine.gpu_attributes import GpuFacts, sysfs_link
+from bandwidth.machine.nvml import NvmlLook, read_gpu_conditions
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
-from bandwidth.measuring.record import in_order, machine_with
 from bandwidth.measuring.run import Measurement, Outcome, Progress
-from bandwidth.planning.cases import Plan
-from bandwidth.planning.keywords import options_of_call, signature
-from bandwidth.planning.options import ALL_TARGETS
-from bandwidth.planning.planner import Stage, Surroundings
+from bandwidth.own_process import without_collector
+from bandwidth.planning.cases import Plan, Stage, Surroundings
+from bandwidth.planning.options import CallOptions, MeasureOptions, called_with, options_to_json
 from bandwidth.planning.preparation import Preparation, prepare
-from bandwidth.planning.saved_options import options_to_json
-from bandwidth.results import Conditions, NotRun, Record
+from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__
+from bandwidth.vocabulary import HOST_MEMORY, LINK_PATHS, ORDINARY, TARGETS
 
 __all__ = ["measure", "measure_prepared", "prepare"]
 
@@ -75,17 +75,18 @@ def _recorder(
     taken_at, here = datetime.now(UTC).isoformat(timespec="seconds"), preparation.surroundings
     before = {**_conditions(preparation), "lock": [*lock.paths]}
     lock_notes = (lock.note,) if lock.note else ()
+    machine = Machine.read(here.facts, here.topology, preparation.plans[0].theory)
 
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
         gpus = [gpu for plan in plans for gpu in plan.gpus]
-        results = with_link_theories(outcome.results, gpus)
+        results = machine.with_ceilings(with_link_theories(outcome.results, gpus), gpus)
         return Record(
             tool_version=__version__,
             taken_at=taken_at,
             command=tuple(command),
             machine=machine_with(here.facts.to_json(), gpus),
             conditions=Conditions(before, after),
-            results=in_order(results),
+            results=in_record_order(results),
             not_run=outcome.not_run,
             memory=preparation.plans[0].theory.to_json(),
             notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
@@ -138,13 +139,14 @@ def _conditions(preparation: Preparation) -> dict[str, Any]:
     here = preparation.surroundings
     found: dict[str, Any] = dict(read_conditions(here.reader))
     if preparation.gpus and here.nvml is not None:
-        seen = gpu_conditions(here.nvml, os.getpid())
+        seen = read_gpu_conditions(here.nvml, os.getpid())
         own = {gpu.address: seen[gpu.address] for gpu in preparation.gpus if gpu.address in seen}
         found |= {"gpus": own} if own else {}
     return found
 
 
-def measure(target: str = ALL_TARGETS, **options: Any) -> Record:
+@called_with(CallOptions)
+def measure(options: MeasureOptions) -> Record:
     """Measure this machine's memory and return the record; `bandwidth measure` does the same.
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
@@ -153,14 +155,10 @@ def measure(target: str = ALL_TARGETS, **options: Any) -> Record:
     which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
     HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
     """
-    preparation = prepare(options_of_call(target, options))
-    record, interrupted = measure_prepared(preparation, ("bandwidth.measure", target))
+    record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", options.target))
     if interrupted:
         raise KeyboardInterrupt(record)
     return record
-
-
-measure.__signature__ = signature("Record")  # type: ignore[attr-defined]  # what help() shows
 
 
 @contextmanager
@@ -194,3 +192,86 @@ def _telemetry(here: Surroundings, plan: Plan) -> Iterator[Telemetry | None]:
     finally:
         if driver is not None:
             driver.close()
+
+
+# --- what a record says ---------------------------------------------------------------------------------------------
+
+# The link between Grace and Hopper or Blackwell.
+HOST_LINK = "NVLink-C2C"
+# How results stand in a record and a table: by engine, threads, then the kernels as in their table.
+_KERNEL_ORDER = {name: place for place, name in enumerate((*KERNELS, "memcpy", "memset", *LINK_PATHS))}
+_TARGET_ORDER = {name: place for place, name in enumerate(TARGETS)}
+_HOST_MEMORY_ORDER = {name: place for place, name in enumerate(HOST_MEMORY)}
+_ENGINE_ORDER = {name: place for place, name in enumerate(ENGINES)}
+
+
+def in_record_order(results: Iterable[Result]) -> tuple[Result, ...]:
+    """Return the results as they stand in a record and a table."""
+    return tuple(sorted(results, key=_place))
+
+
+def _place(result: Result) -> tuple[Any, ...]:
+    """Return where a result stands: by what was asked, threads, kernel, engine, and what else tells it apart."""
+    case = result.case
+    point = case.variant.get("sweep_point", 0)
+    try:
+        kernel = "read" if case.is_latency else kernel_of(case.path, case.variant).name
+    except KeyError:
+        kernel = case.path
+    return (
+        _TARGET_ORDER.get(case.kind, len(_TARGET_ORDER)),
+        "peer" in case.variant,
+        len(case.devices),
+        case.devices,
+        case.is_latency,
+        case.threads,
+        str(case.variant.get("cores", "")),
+        str(case.variant.get("peer_access", "")),
+        _HOST_MEMORY_ORDER.get(str(case.variant.get("host_memory", "")), 0),
+        _KERNEL_ORDER.get(kernel, len(_KERNEL_ORDER)),
+        _ENGINE_ORDER.get(case.engine, len(_ENGINE_ORDER)),
+        case.variant.get("stores") == ORDINARY,
+        [int(case.variant.get(name, -1)) for name in ("cpu_node", "memory_node")],
+        int(str(case.variant.get("load", "-1%")).rstrip("%")),
+        int(case.variant.get("peer", -1)),
+        int(point),
+    )
+
+
+def machine_with(machine: Mapping[str, Any], gpus: Sequence[GpuFacts]) -> dict[str, Any]:
+    """Return a machine's facts with what the engine found of each GPU, by its address; `device` is its number."""
+    if not gpus:
+        return dict(machine)
+    listed = [dict(entry) for entry in _listed(machine.get("gpus"))]
+    for gpu in gpus:
+        own = next((entry for entry in listed if entry.get("address") == gpu.address), None)
+        if own is None:
+            own = {"address": gpu.address}
+            listed.append(own)
+        own |= {name: value for name, value in _facts_of(gpu).items() if value is not None}
+    return {**machine, "gpus": listed}
+
+
+def _facts_of(gpu: GpuFacts) -> dict[str, Json | None]:
+    return {
+        "device": gpu.number,
+        "name": gpu.name,
+        "l2_bytes": gpu.l2_bytes or None,
+        "multiprocessors": gpu.multiprocessors or None,
+        "memory_width_bits": gpu.memory_width_bits or None,
+        "attribute_memory_clock_mhz": gpu.memory_clock_khz / 1000 or None,
+        "attribute_peak_bytes_per_s": gpu_peak_bytes_per_s(gpu),
+        "memory_bytes": gpu.total_bytes or None,
+        "memory_free_bytes": gpu.free_bytes if gpu.is_opened else None,
+        "ecc_enabled": gpu.has_ecc,
+        "compute_capability": gpu.compute_capability,
+        "cuda_driver_version": gpu.driver_version,
+        "cuda_runtime_version": gpu.runtime_version,
+        "numa_node": gpu.numa_node,
+        "host_link": HOST_LINK if gpu.has_host_link else None,
+    }
+
+
+def _listed(value: Any) -> list[dict[str, Any]]:
+    """Return the entries of a list that are objects: a record may hold anything."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -1,19 +1,31 @@
-"""The answer: rows over sizes and passes, where host and device are equal, and under which assumptions."""
+"""The answer: rows over sizes and passes, where host and device are equal, and under which assumptions.
+
+What it takes can be measured now, and the same expression timed on host and device: the engines are then imported.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from bandwidth.offload.model import Model, Work
-from bandwidth.offload.sources import Figures
-from bandwidth.vocabulary import PINNED
+from bandwidth.errors import BandwidthError, InterruptError
+from bandwidth.offload.model import Model, Workload
+from bandwidth.offload.sources import READING_KERNELS, Asked, Figures, Source
+from bandwidth.vocabulary import HOST, PCIE, PINNED
+
+if TYPE_CHECKING:
+    from bandwidth.planning.options import MeasureOptions
 
 # Points of a line over sizes: enough for a curve that looks like one.
 POINTS = 25
 # Lines begin and end this factor beyond the sizes and crossings; a single one that crosses, so far around that.
 _MARGIN, _AROUND = 4, 64
 BYTES_PER_GB = 10**9
+# What is measured now has so long for each target.
+BUDGET_S = 5.0
+THIS_MACHINE = "this machine, now"
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,7 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Row:
+class Estimate:
     """One size and number of passes by the model; `timed` is the real thing where it was run."""
 
     size_bytes: int
@@ -74,12 +86,12 @@ class ByPasses:
 
 
 @dataclass(frozen=True)
-class Answer:
+class OffloadAnswer:
     """All that is to be said. The first of `by_size` and `by_passes` is the one that was asked for first."""
 
     figures: Figures
     model: Model
-    rows: tuple[Row, ...]
+    rows: tuple[Estimate, ...]
     by_size: tuple[BySize, ...]
     by_passes: tuple[ByPasses, ...]
     assumptions: tuple[str, ...]
@@ -103,27 +115,27 @@ class Line:
 
 def answer(
     figures: Figures,
-    work: Work,
+    work: Workload,
     sizes: Sequence[int],
     passes: Sequence[int],
     *,
     host_memory: str = PINNED,
     timed: Callable[[int, int], Timed] | None = None,
-) -> Answer:
+) -> OffloadAnswer:
     """Return the answer for some sizes in bytes and numbers of passes; `timed` runs one of each in earnest.
 
     Raises BandwidthError for a size or a number of passes below one.
     """
     model = figures.model(work)
 
-    def row(size: int, count: int) -> Row:
+    def row(size: int, count: int) -> Estimate:
         fits = figures.capacity_bytes is None or size <= figures.capacity_bytes * work.devices
         run = None if timed is None else timed(size, count)
-        return Row(size, count, model.host_s(size, count), model.device_s(size, count), fits, run)
+        return Estimate(size, count, model.host_s(size, count), model.device_s(size, count), fits, run)
 
     rows = tuple(row(size, count) for size in sizes for count in passes)
     by_passes = tuple(_by_passes(model, count) for count in passes)
-    return Answer(
+    return OffloadAnswer(
         figures,
         model,
         rows,
@@ -145,14 +157,14 @@ def line(model: Model, passes: int, low_bytes: int, high_bytes: int, points: int
     )
 
 
-def lines(found: Answer) -> list[Line]:
+def lines(found: OffloadAnswer) -> list[Line]:
     """Return a line for each number of passes over the same sizes, which hold all crossings; those first that cross."""
     low, high = _ends(found)
     ordered = sorted(found.by_passes, key=lambda one: one.break_even_bytes is None)
     return [line(found.model, one.passes, low, high) for one in ordered]
 
 
-def telling_line(found: Answer, points: int) -> Line:
+def telling_line(found: OffloadAnswer, points: int) -> Line:
     """Return the line that shows most: the one of the most passes that crosses, around its crossing; else the first."""
     crossing = [one for one in found.by_passes if one.break_even_bytes is not None]
     if not crossing:
@@ -162,7 +174,7 @@ def telling_line(found: Answer, points: int) -> Line:
     return line(found.model, shown.passes, max(centre // _AROUND, 1), centre * _AROUND, points)
 
 
-def _ends(found: Answer) -> tuple[int, int]:
+def _ends(found: OffloadAnswer) -> tuple[int, int]:
     sizes = [one.size_bytes for one in found.by_size]
     sizes += [one.break_even_bytes for one in found.by_passes if one.break_even_bytes is not None]
     return max(min(sizes) // _MARGIN, 1), max(sizes) * _MARGIN
@@ -186,7 +198,7 @@ def _assumptions(figures: Figures, model: Model, host_memory: str) -> tuple[str,
     )
 
 
-def _remarks(figures: Figures, model: Model, rows: Sequence[Row], by_passes: Sequence[ByPasses]) -> Iterator[str]:
+def _remarks(figures: Figures, model: Model, rows: Sequence[Estimate], by_passes: Sequence[ByPasses]) -> Iterator[str]:
     """Yield what the model leaves out and these figures touch."""
     work = model.work
     yield from figures.notes
@@ -203,7 +215,7 @@ def _remarks(figures: Figures, model: Model, rows: Sequence[Row], by_passes: Seq
             yield f"Passes: {one.passes:,}: the device is faster for small data only, as the host's calls take longer."
 
 
-def _moved(work: Work, host_memory: str) -> str:
+def _moved(work: Workload, host_memory: str) -> str:
     into = (
         "The data is on the device already"
         if work.resident
@@ -215,7 +227,7 @@ def _moved(work: Work, host_memory: str) -> str:
     return f"{into}; the result, {share}, comes back once."
 
 
-def _overlapped(work: Work) -> str:
+def _overlapped(work: Workload) -> str:
     if work.overlap:
         return (
             "The first pass works on what has arrived, and the result leaves during the last pass; both directions of"
@@ -224,7 +236,7 @@ def _overlapped(work: Work) -> str:
     return "Nothing overlaps: transfers and passes follow one another."
 
 
-def _divided(work: Work) -> str:
+def _divided(work: Workload) -> str:
     link = "share one link" if work.shared_link else "have a link each, which the host's memory can feed"
     return f"The data is divided evenly among {work.devices} devices that {link}; joining their results is not counted."
 
@@ -239,3 +251,84 @@ def _cached(figures: Figures, model: Model) -> str:
             " no sweep over size is in the record."
         )
     return "Data that fits the host's cache is read faster than stands here: no sweep over size is in a record."
+
+
+# --- measured and timed now -----------------------------------------------------------------------------------------
+
+
+def measured_now(target: str, asked: Asked, command: Sequence[str], budget_s: float = BUDGET_S) -> Source:
+    """Measure what the model needs of a target, `host`, `device` or `pcie`.
+
+    Raises HardwareError without what is to be measured, BandwidthError where nothing could be.
+    """
+    from bandwidth.measuring.measure import measure_prepared, prepare
+
+    record, interrupted = measure_prepared(prepare(_options(target, asked, budget_s)), command)
+    if interrupted:
+        raise InterruptError("interrupted", "nothing was worked out")
+    failed = [result.case.id for result in record.results if not result.is_verified]
+    if failed:
+        raise BandwidthError(f"verification failed: {', '.join(failed)}", "see `bandwidth explain BW006`")
+    if not record.results:
+        reason = record.not_run[0].reason if record.not_run else "give a larger --budget"
+        raise BandwidthError(f"nothing could be measured of {target}", reason)
+    return Source(THIS_MACHINE, record, "measured")
+
+
+def _options(target: str, asked: Asked, budget_s: float) -> MeasureOptions:
+    from bandwidth.planning.options import MeasureOptions
+
+    if target == PCIE:
+        return MeasureOptions(
+            target=target, kernels=("h2d", "d2h"), host_memory=(asked.host_memory,), budget_s=budget_s
+        )
+    kernels = (asked.kernel or READING_KERNELS[0],)
+    if target != HOST:
+        return MeasureOptions(target=target, kernels=kernels, budget_s=budget_s)
+    return MeasureOptions(
+        target=target,
+        kernels=kernels,
+        engines=None if asked.engine is None else (asked.engine,),
+        threads=("all",) if asked.threads is None else (str(asked.threads),),
+        budget_s=budget_s,
+    )
+
+
+def check_gpu() -> None:
+    """Raise HardwareError with what to do where no GPU can be used through CuPy."""
+    from bandwidth.engines.cuda.device import devices
+
+    devices(numbers=(0,))
+
+
+@contextmanager
+def end_to_end(
+    most_bytes: int, *, host_memory: str = PINNED, resident: bool = False, module: object = None
+) -> Iterator[Callable[[int, int], Timed]]:
+    """Yield what times the expression for a size and a number of passes; until then it holds the machine's lock.
+
+    Raises as `EndToEnd` does, and BandwidthError where another measurement runs.
+    """
+    from bandwidth.engines.cuda.transfers import EndToEnd
+    from bandwidth.measuring.lock import machine_lock
+
+    with machine_lock():
+        runner = EndToEnd(most_bytes, pinned=host_memory == PINNED, resident=resident, module=module)
+        try:
+            yield lambda size, passes: Timed(runner.host_s(size, passes), runner.device_s(size, passes))
+        finally:
+            runner.close()
+
+
+def expression() -> str:
+    """Return the expression that is timed, as code."""
+    from bandwidth.engines.cuda.transfers import EXPRESSION
+
+    return EXPRESSION
+
+
+def with_way_back(work: Workload) -> Workload:
+    """Return the work with the result of the expression: one number, whose way back costs a transfer's latency."""
+    from bandwidth.engines.cuda.transfers import RESULT_BYTES
+
+    return replace(work, result_bytes=RESULT_BYTES)

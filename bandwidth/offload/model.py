@@ -3,7 +3,7 @@
     host    passes x (call + bytes / host)
     device  link latency + bytes / link + passes x (launch + bytes / device) + the result's way back
 
-Nothing here knows where a figure came from (figures.py) or how it is printed. An infinite rate is allowed.
+Nothing here knows where a figure came from (sources.py) or how it is printed. An infinite rate is allowed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EQUAL = 1e-12
 
 
 @dataclass(frozen=True)
-class Cache:
+class CacheRate:
     """A cache of the host that serves data of at most `size_bytes` at `bytes_per_s`."""
 
     name: str
@@ -30,7 +30,7 @@ class Cache:
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What is to be done with the data, but for its size and passes.
 
     The result has `result_bytes` and `result_share` of the data's size. With `overlap` the first pass runs on what has
@@ -71,8 +71,8 @@ class Model:
     host_latency_s: float = 0.0
     launch_latency_s: float = 0.0
     link_latency_s: float = 0.0
-    caches: tuple[Cache, ...] = ()
-    work: Work = field(default_factory=Work)
+    caches: tuple[CacheRate, ...] = ()
+    work: Workload = field(default_factory=Workload)
 
     def __post_init__(self) -> None:
         """Raise BandwidthError for a rate that is not above zero or a latency below; order the caches."""
@@ -177,9 +177,9 @@ class Model:
         return max(into, once) + (passes - 2) * once + max(once, out)
 
 
-def _useful(caches: tuple[Cache, ...], memory_bytes_per_s: float) -> tuple[Cache, ...]:
+def _useful(caches: tuple[CacheRate, ...], memory_bytes_per_s: float) -> tuple[CacheRate, ...]:
     """Return the caches that are faster than what is larger, the smallest first; noise alone makes one slower."""
-    kept: list[Cache] = []
+    kept: list[CacheRate] = []
     for cache in sorted(caches, key=lambda cache: -cache.size_bytes):
         if cache.bytes_per_s > (kept[-1].bytes_per_s if kept else memory_bytes_per_s) and cache.size_bytes > 0:
             kept.append(cache)

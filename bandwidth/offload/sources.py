@@ -6,29 +6,27 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
+from bandwidth.analysis.curves import MEMORY, SizeCurve, plateaus, size_curves, transfer_fit
 from bandwidth.analysis.plain_results import plain_results
-from bandwidth.analysis.plateaus import plateaus
-from bandwidth.analysis.transfer_fit import transfer_fit
 from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.offload.model import Cache, Model, Work
+from bandwidth.offload.model import CacheRate, Model, Workload
 from bandwidth.results import Record, Result, summarise
 from bandwidth.theory import Peak, peaks
 from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
 from bandwidth.vocabulary import DEVICE, HOST, PAGEABLE, PCIE, PINNED
 
 # Work that passes over its data reads it; what was measured instead is the next best.
-KERNELS = ("read", "triad", "copy")
+READING_KERNELS = ("read", "triad", "copy")
 # At most this share of the pinned rate is normal for pageable memory, which is copied once more on its way; see the
 # project's notes on method and specs/normal.toml. No formula gives it.
-PAGEABLE_SHARE = 0.5
+PAGEABLE_OF_PINNED = 0.5
 
 Kind = Literal["theory", "record", "measured", "given", "default"]
 
 
 @dataclass(frozen=True)
-class Figure:
+class SourcedFigure:
     """A number in bytes per second or in seconds, of which kind it is, and what exactly it is."""
 
     value: float
@@ -36,11 +34,11 @@ class Figure:
     source: str
 
 
-HOST_LATENCY = Figure(1e-6, "default", "a NumPy call on one element: 0.7 us on a Xeon")
-LAUNCH_LATENCY = Figure(
+HOST_LATENCY = SourcedFigure(1e-6, "default", "a NumPy call on one element: 0.7 us on a Xeon")
+LAUNCH_LATENCY = SourcedFigure(
     5e-6, "default", "2 to 3 us queued, 7 to 10 waited for (CSCS's references in ReFrame, P100 to A100)"
 )
-LINK_LATENCY = Figure(
+LINK_LATENCY = SourcedFigure(
     1e-5, "default", "5 to 7 us to submit a copy (Wu and others, arXiv 2602.21548), and to wait for it"
 )
 
@@ -81,19 +79,19 @@ class Figures:
     `cache_bytes` is what the host's last cache holds, None where not known; `caches` those with a measured bandwidth.
     """
 
-    host: Figure
-    link: Figure
-    device: Figure
-    link_back: Figure
-    host_latency: Figure = HOST_LATENCY
-    launch_latency: Figure = LAUNCH_LATENCY
-    link_latency: Figure = LINK_LATENCY
-    caches: tuple[Cache, ...] = ()
+    host: SourcedFigure
+    link: SourcedFigure
+    device: SourcedFigure
+    link_back: SourcedFigure
+    host_latency: SourcedFigure = HOST_LATENCY
+    launch_latency: SourcedFigure = LAUNCH_LATENCY
+    link_latency: SourcedFigure = LINK_LATENCY
+    caches: tuple[CacheRate, ...] = ()
     cache_bytes: int | None = None
     capacity_bytes: int | None = None
     notes: tuple[str, ...] = field(default=())
 
-    def model(self, work: Work) -> Model:
+    def model(self, work: Workload) -> Model:
         """Return the model of some work with these figures."""
         return Model(
             host_bytes_per_s=self.host.value,
@@ -136,8 +134,8 @@ def find_figures(asked: Asked, measure: Measure | None = None) -> Figures:
     )
 
 
-def _latency(given_s: float | None, option: str, otherwise: Figure) -> Figure:
-    return otherwise if given_s is None else Figure(given_s, "given", option)
+def _latency(given_s: float | None, option: str, otherwise: SourcedFigure) -> SourcedFigure:
+    return otherwise if given_s is None else SourcedFigure(given_s, "given", option)
 
 
 # --- the host -------------------------------------------------------------------------------------------------------
@@ -147,16 +145,16 @@ def _host_result(asked: Asked, measure: Measure | None) -> tuple[Source | None, 
     """Return the record's result that stands for the host, None where the host was given."""
     if asked.host is not None:
         return None, None
-    found = _best(asked, asked.sources, HOST)
+    found = best_result(asked, asked.sources, HOST)
     if found is None and measure is not None:
-        found = _best(asked, (measure(HOST),), HOST)
+        found = best_result(asked, (measure(HOST),), HOST)
     if found is None:
         what, option = "the bandwidth of the host's memory", '--host "DDR4-2933 x4"'
         raise _missing(asked, what, "host", option, "90GB/s", measured=measure is not None)
     return found
 
 
-def _host(asked: Asked, source: Source | None, result: Result | None) -> tuple[Figure, tuple[str, ...]]:
+def _host(asked: Asked, source: Source | None, result: Result | None) -> tuple[SourcedFigure, tuple[str, ...]]:
     if source is not None and result is not None:
         threads = f"{result.case.threads} thread{'s' * (result.case.threads != 1)}"
         return _measured(source, result, f"{result.case.path}, {result.case.engine}, {threads}"), ()
@@ -165,7 +163,7 @@ def _host(asked: Asked, source: Source | None, result: Result | None) -> tuple[F
     return figure, () if found is None else tuple(note for note in found.notes if "unverified" in note)
 
 
-def _caches(record: Record, result: Result) -> tuple[Cache, ...]:
+def _caches(record: Record, result: Result) -> tuple[CacheRate, ...]:
     """Return the caches' measured rates, from a sweep over size of the same kernel with as many threads."""
     case = result.case
     curves = [
@@ -176,7 +174,7 @@ def _caches(record: Record, result: Result) -> tuple[Cache, ...]:
     same = [curve for curve in curves if curve.case.engine == case.engine]
     for curve in (same or curves)[:1]:
         return tuple(
-            Cache(level.level, level.size_bytes, level.bytes_per_s)
+            CacheRate(level.level, level.size_bytes, level.bytes_per_s)
             for level in plateaus(curve)
             if level.level != MEMORY and level.size_bytes and level.bytes_per_s
         )
@@ -186,15 +184,15 @@ def _caches(record: Record, result: Result) -> tuple[Cache, ...]:
 # --- the device -----------------------------------------------------------------------------------------------------
 
 
-def _device(asked: Asked, host: Result | None, measure: Measure | None) -> tuple[Figure, int | None]:
+def _device(asked: Asked, host: Result | None, measure: Measure | None) -> tuple[SourcedFigure, int | None]:
     """Return the device's figure and what its memory holds. Of a record the same kernel as the host's comes first."""
     if asked.device is not None:
         figure, found = _memory("--device", asked.device)
         return figure, None if found is None else found.capacity_bytes
     kernel = None if host is None else host.case.path
-    found_result = _best(asked, asked.sources, DEVICE, kernel)
+    found_result = best_result(asked, asked.sources, DEVICE, kernel)
     if found_result is None and measure is not None:
-        found_result = _best(asked, (measure(DEVICE),), DEVICE, kernel)
+        found_result = best_result(asked, (measure(DEVICE),), DEVICE, kernel)
     if found_result is None:
         what = "the bandwidth of the device's memory"
         raise _missing(asked, what, "device", "--device H200", "900GB/s", measured=measure is not None)
@@ -208,23 +206,23 @@ def _capacity(record: Record, result: Result) -> int | None:
     return next((size for size in sizes if type(size) is int and size > 0), None)
 
 
-def _memory(option: str, text: str) -> tuple[Figure, Peak | None]:
+def _memory(option: str, text: str) -> tuple[SourcedFigure, Peak | None]:
     """Return the figure of a rate or a SPEC of memory, with its peak. Raises UsageError for a link."""
     if (rate := _rate(option, text)) is not None:
-        return Figure(rate, "given", option), None
+        return SourcedFigure(rate, "given", option), None
     found = _peaks(option, text)[0]
     if found.kind == "link":
         raise UsageError(f"{option} {text!a} is a link and no memory", "give it as --link")
     device = current_catalog().devices.find(text)
     if device is not None and device.ceiling == "vendor" and found.vendor_bytes_per_s is not None:
-        return Figure(found.vendor_bytes_per_s, "theory", f"{found.name}, the maker's figure"), found
-    return Figure(found.bytes_per_s, "theory", found.name), found
+        return SourcedFigure(found.vendor_bytes_per_s, "theory", f"{found.name}, the maker's figure"), found
+    return SourcedFigure(found.bytes_per_s, "theory", found.name), found
 
 
 # --- the link -------------------------------------------------------------------------------------------------------
 
 
-def _link(asked: Asked, measure: Measure | None) -> tuple[Figure, Figure, Figure]:
+def _link(asked: Asked, measure: Measure | None) -> tuple[SourcedFigure, SourcedFigure, SourcedFigure]:
     """Return the link's rate there and back, and its latency."""
     is_named = asked.device is not None and _rate("--device", asked.device) is None
     if asked.link is not None or is_named:  # a record's link belongs to its own device
@@ -245,10 +243,10 @@ def _with_measured(sources: Iterable[Source], measure: Measure | None) -> Iterat
         yield measure(PCIE)
 
 
-def _given_link(asked: Asked) -> Figure | None:
+def _given_link(asked: Asked) -> SourcedFigure | None:
     """Return the figure of --link, else of the host link of --device; None where the catalog has none."""
     if asked.link is not None and (rate := _rate("--link", asked.link)) is not None:
-        return Figure(rate, "given", "--link")
+        return SourcedFigure(rate, "given", "--link")
     text = asked.link if asked.link is not None else asked.device or ""
     option = "--device" if asked.link is None else "--link"
     found = [peak for peak in _peaks(option, text) if peak.kind == "link"]
@@ -258,11 +256,11 @@ def _given_link(asked: Asked) -> Figure | None:
         return None
     if asked.host_memory == PAGEABLE:
         text = f"{found[0].name}, half of its coded rate: assumed for pageable memory"
-        return Figure(found[0].bytes_per_s * PAGEABLE_SHARE, "theory", text)
-    return Figure(found[0].bytes_per_s, "theory", f"{found[0].name}, coded rate")
+        return SourcedFigure(found[0].bytes_per_s * PAGEABLE_OF_PINNED, "theory", text)
+    return SourcedFigure(found[0].bytes_per_s, "theory", f"{found[0].name}, coded rate")
 
 
-def _of_record(source: Source, host_memory: str) -> tuple[Figure, Figure, Figure] | None:
+def _of_record(source: Source, host_memory: str) -> tuple[SourcedFigure, SourcedFigure, SourcedFigure] | None:
     """Return the rates and the latency of a record's link, None where it has no copy to the device.
 
     Back counts as there where only that was measured.
@@ -286,7 +284,7 @@ def _link_results(record: Record, host_memory: str) -> list[Result]:
     ]
 
 
-def _fitted_latency(source: Source, there: Result) -> Figure:
+def _fitted_latency(source: Source, there: Result) -> SourcedFigure:
     """Return the latency by the line through a sweep of the same copy, else the default."""
 
     def is_same(curve: SizeCurve) -> bool:
@@ -296,7 +294,11 @@ def _fitted_latency(source: Source, there: Result) -> Figure:
 
     fits = [transfer_fit(curve) for curve in size_curves(source.record) if is_same(curve)]
     fit = next((fit for fit in fits if fit is not None), None)
-    return LINK_LATENCY if fit is None else Figure(fit.latency_s, source.kind, f"{source.name}: sweep of h2d, fitted")
+    return (
+        LINK_LATENCY
+        if fit is None
+        else SourcedFigure(fit.latency_s, source.kind, f"{source.name}: sweep of h2d, fitted")
+    )
 
 
 def _no_link(asked: Asked, *, measured: bool) -> BandwidthError:
@@ -310,11 +312,13 @@ def _no_link(asked: Asked, *, measured: bool) -> BandwidthError:
 # --- records --------------------------------------------------------------------------------------------------------
 
 
-def _best(
+def best_result(
     asked: Asked, sources: Iterable[Source], target: str, first: str | None = None
 ) -> tuple[Source, Result] | None:
     """Return the fastest result from memory of a target, in the first source that has one; kernels in their order."""
-    kernels = (asked.kernel,) if asked.kernel is not None else tuple(dict.fromkeys(filter(None, (first, *KERNELS))))
+    kernels = (
+        (asked.kernel,) if asked.kernel is not None else tuple(dict.fromkeys(filter(None, (first, *READING_KERNELS))))
+    )
     for source in sources:
         results = [result for result in plain_results(source.record) if _is_of(asked, result, target)]
         for kernel in kernels:
@@ -344,10 +348,10 @@ def _number(result: Result) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _measured(source: Source, result: Result, what: str) -> Figure:
+def _measured(source: Source, result: Result, what: str) -> SourcedFigure:
     rate = summarise(result).median_bytes_per_s
     assert rate is not None  # noqa: S101 - who calls has seen that there is one
-    return Figure(rate, source.kind, f"{source.name}: {what}")
+    return SourcedFigure(rate, source.kind, f"{source.name}: {what}")
 
 
 def _missing(asked: Asked, figure: str, target: str, option: str, rate: str, *, measured: bool) -> BandwidthError:
@@ -356,7 +360,7 @@ def _missing(asked: Asked, figure: str, target: str, option: str, rate: str, *, 
         kind = BandwidthError if measured else UsageError
         return kind(f"{figure} is missing", f"give {option} or a rate such as {rate}, --record RECORD, or --measure")
     names = " and ".join(source.name for source in asked.sources)
-    kernels = f"{asked.kernel or ' or '.join(KERNELS[:2])} from memory"
+    kernels = f"{asked.kernel or ' or '.join(READING_KERNELS[:2])} from memory"
     which = f"h2d of {asked.host_memory} memory" if target == PCIE else kernels
     narrowed = [asked.engine or "", "" if asked.threads is None else f"{asked.threads} thread"]
     by = ", ".join(filter(None, narrowed)) if target == HOST else ""

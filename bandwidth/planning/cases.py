@@ -1,16 +1,24 @@
-"""How a case is made: a kernel, an engine, a cpu_set and a size become plain data, with the bytes that it counts."""
+"""How a case is made: a kernel, an engine, a cpu_set and a size become plain data, with the bytes that it counts.
+
+Cases in an order are a plan; a planner for each kind of target makes one, and preparing and measuring walk over the
+list of planners.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
-from bandwidth.ceilings.host import HostTheory
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.engines.interface import EngineEntry
 from bandwidth.errors import UsageError
 from bandwidth.kernels import Kernel
+from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.machine.nvml import Nvml
+from bandwidth.machine.reader import Reader
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.options import ALL_THREADS
 from bandwidth.planning.selection import CpuSet, choose_cpu_sets
@@ -157,3 +165,56 @@ def _array_bytes(wanted_bytes: int, arrays: int) -> int:
     if wanted_bytes >= arrays * LEAST_PAGED_BYTES:
         return -(-wanted_bytes // (arrays * PAGE_BYTES)) * PAGE_BYTES
     return max(wanted_bytes // (arrays * LINE_BYTES), 1) * LINE_BYTES
+
+
+# --- the contract of planners ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a measurement runs: the machine's facts and layout, and who reads them; `nvml` where GPUs may be there."""
+
+    reader: Reader
+    facts: Facts
+    topology: Topology
+    nvml: Nvml | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a planner says: its plan, None where it takes no part, and a note where the reader would wonder why not."""
+
+    plan: Plan | None = None
+    note: str = ""
+
+
+class Planner(Protocol):
+    """Plans for one kind of target. It is made of what was asked and where, and keeps both."""
+
+    def propose(self, others: Sequence[Plan]) -> Proposal:
+        """Return the plan beside those of other planners, if this kind of target takes part.
+
+        What was not asked for by name becomes a note where it cannot be measured. Raises as `plan` does for the rest.
+        """
+
+    def plan(self) -> Plan:
+        """Return the plan where nothing else is measured.
+
+        Raises UsageError for options that do not fit the machine, HardwareError without what is to be measured, and
+        BandwidthError without the memory for it.
+        """
+
+    def opened(self, plan: Plan) -> Plan:
+        """Return an own plan as it can run, now that its turn has come; empty, with a note, where it no longer can."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A plan and who made it. What one stage measures has the machine to itself."""
+
+    planner: Planner
+    plan: Plan
+
+    def opened(self) -> Plan:
+        """Return the plan as it can run, now that its turn has come."""
+        return self.planner.opened(self.plan)

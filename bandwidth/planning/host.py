@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.ceilings.host import HostTheory, host_theory
+from bandwidth.ceilings.memory import HostTheory, host_theory
 from bandwidth.engines.interface import EngineEntry
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.cases import Bench, Plan, PlannedCase
+from bandwidth.planning.cases import Bench, Plan, PlannedCase, Proposal, Surroundings
 from bandwidth.planning.options import ALL_TARGETS, MeasureOptions
-from bandwidth.planning.planner import Answer, Surroundings
 from bandwidth.planning.selection import (
     CpuSet,
     check_stores,
@@ -48,18 +47,18 @@ class HostPlanner:
     options: MeasureOptions
     here: Surroundings
 
-    def answer(self, others: Sequence[Plan]) -> Answer:
+    def propose(self, others: Sequence[Plan]) -> Proposal:
         """Return the plan: for all that was asked, beside others for the host's part of it."""
         options = self.options
         if options.target not in (HOST, ALL_TARGETS):
-            return Answer()
+            return Proposal()
         if not others:
-            return Answer(self.plan())
+            return Proposal(self.plan())
         if is_gpu_only(options.kernels, options.engines):
-            return Answer()
+            return Proposal()
         kernels = kernels_for_host(options.kernels, options.engines)
         own = replace(options, kernels=kernels, engines=engines_for_host(options.engines))
-        return Answer(make_plan(own, self.here.facts, self.here.topology))
+        return Proposal(make_plan(own, self.here.facts, self.here.topology))
 
     def plan(self) -> Plan:
         """Return the plan where nothing else is measured."""

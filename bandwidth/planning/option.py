@@ -5,15 +5,45 @@ The command line is built from this whenever it starts: what a value needs to be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, dataclass_transform
 
 from bandwidth.errors import BandwidthError, UsageError
 
 Value = TypeVar("Value")
 Parser = Callable[[str, str], Any]
 _OPTION = "option"
+
+# --- types: any number of values, kept as a tuple; one alone may be given, and any sequence -------------------------
+
+# What may be given of each of these types, as `help` has it.
+GIVEN = {"Names": "str", "Numbers": "int | str", "CpuNumbers": "int"}
+
+if TYPE_CHECKING:
+    Given = TypeVar("Given", contravariant=True)
+    Kept = TypeVar("Kept", covariant=True)
+
+    class _Several(Generic[Given, Kept]):
+        """What a type checker is told of a field that takes more than it gives: those of a descriptor."""
+
+        def __get__(self, instance: object, owner: type | None = None) -> tuple[Kept, ...] | None: ...
+        def __set__(self, instance: object, value: Given | Sequence[Given] | None) -> None: ...
+
+    Names = _Several[str, str]
+    Numbers = _Several[int | str, str]
+    CpuNumbers = _Several[int, int]
+else:
+    Names = Numbers = tuple[str, ...] | None
+    CpuNumbers = tuple[int, ...] | None
+
+
+def several(one: Field[Any], value: Any) -> Any:
+    """Return the value as the field keeps it. A text is one name and not its letters, a number a name too."""
+    if value is None or not takes_several(one):
+        return value
+    values = (value,) if isinstance(value, (str, int)) else tuple(value)
+    return values if one.type == "CpuNumbers" else tuple(map(str, values))
 
 
 def option_value(option: str, text: str, parse: Callable[[str], Value]) -> Value:
@@ -121,5 +151,11 @@ def options_of(kind: Any) -> tuple[tuple[Field[Any], Option], ...]:
 
 
 def takes_several(one: Field[Any]) -> bool:
-    """Return whether a field holds any number of values (`tuple[str, ...]`)."""
-    return "..." in str(one.type)
+    """Return whether a field holds any number of values."""
+    return one.type in GIVEN
+
+
+@dataclass_transform()
+def declares_options(kind: type[Value]) -> type[Value]:
+    """Make a class a frozen dataclass, the fields of which a caller may give as their types say."""
+    return dataclass(frozen=True)(kind)

@@ -1,34 +1,52 @@
-"""What a user may ask of a measurement, as plain data."""
+"""What a user may ask of a measurement, as plain data: declared once, called from Python, kept in a record.
+
+All of it follows from the fields of `MeasureOptions`: a new option is one field there.
+"""
 
 from __future__ import annotations
 
+import inspect
+import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_type_hints
 
-from bandwidth.errors import UsageError
+from bandwidth.cpu_list import format_cpu_list
+from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.kernels import MIXES
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.option import (
+    GIVEN,
+    CpuNumbers,
+    Names,
+    Numbers,
+    Option,
     counts,
     cpu_numbers,
+    declares_options,
     duration,
     ends,
     option,
     options_of,
     ratios,
+    several,
     size,
     takes_several,
     word,
     words,
 )
-from bandwidth.units import format_size
+from bandwidth.units import format_size, size_option
 from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, PCIE, STORES
 
 if TYPE_CHECKING:
-    from bandwidth.ceilings.host import GivenMemory
+    from bandwidth.ceilings.memory import GivenMemory
 
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
+
+TARGET = "target"
 ALL_TARGETS = "all"
 ALL_DEVICES = "all"
 ALL_THREADS = "all"
@@ -64,25 +82,23 @@ class StudyOptions:
         return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
 
 
-@dataclass(frozen=True)
-class MeasureOptions:
-    """Options of `measure`; None stands for the default, which depends on the machine.
+@declares_options
+class CallOptions:
+    """The options of a call of `measure`; None stands for the default, which depends on the machine.
 
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
-    `sockets` how many have it; `saved_facts` are the modules that another user could see. The studies take the place
-    of the table: `sweep` over `size` or `threads`, within `sweep_range` (bytes or threads), `numa`, `latency`, `mixes`
-    (ratios of reads to writes) and `zeros`. `devices` are numbers of GPUs or `all`, `host_memory` the kinds of memory
-    that they copy from and to.
+    `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
+    `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes) and `zeros`. `devices` are
+    numbers of GPUs or `all`, `host_memory` the kinds of memory that they copy from and to.
     """
 
     target: str = ALL_TARGETS
-    kernels: tuple[str, ...] | None = option(
-        "--kernel", "Kernels, such as copy,read; default: all.", metavar="K,..", parse=words
-    )
-    engines: tuple[str, ...] | None = option(
+    _: KW_ONLY
+    kernels: Names = option("--kernel", "Kernels, such as copy,read; default: all.", metavar="K,..", parse=words)
+    engines: Names = option(
         "--engine", "Engines: native, numpy, cuda; default: all that are here.", metavar="E,..", parse=words
     )
-    stores: tuple[str, ...] | None = option(
+    stores: Names = option(
         "--stores",
         "Native stores: streaming, ordinary; default: both.",
         metavar="S,..",
@@ -90,16 +106,14 @@ class MeasureOptions:
         known=STORES,
         of=HOST,
     )
-    threads: tuple[str, ...] | None = option(
+    threads: Numbers = option(
         "--threads",
         "Thread counts; all: one per physical core; default: 1,all.",
         metavar="N,..",
         parse=counts,
         of=HOST,
     )
-    cpus: tuple[int, ...] | None = option(
-        "--cpus", "CPUs to run on, such as 0-3,8.", metavar="LIST", parse=cpu_numbers, of=HOST
-    )
+    cpus: CpuNumbers = option("--cpus", "CPUs to run on, such as 0-3,8.", metavar="LIST", parse=cpu_numbers, of=HOST)
     size_bytes: int | None = option(
         "--size", "Working set of a case: all arrays, all threads.", metavar="SIZE", parse=size
     )
@@ -118,7 +132,7 @@ class MeasureOptions:
     )
     latency: bool = option("--latency", "The time of one load, idle and under load.", default=False, panel=STUDY)
     numa: bool = option("--numa", "Each node's cores on each node's memory.", default=False, panel=STUDY, of=HOST)
-    mixes: tuple[str, ...] | None = option(
+    mixes: Names = option(
         "--mix",
         "Reads to writes: 1:0, 3:1, 2:1, 1:1, or all.",
         metavar="R:W,..",
@@ -128,10 +142,10 @@ class MeasureOptions:
         of=HOST,
     )
     zeros: bool = option("--zeros", "Whether writing zeros is a short cut here.", default=False, panel=STUDY, of=HOST)
-    devices: tuple[str, ...] | None = option(
+    devices: Numbers = option(
         "--device", "GPUs by number; default: 0.", metavar="N,..|all", parse=words, panel=GPU, of=DEVICE
     )
-    host_memory: tuple[str, ...] | None = option(
+    host_memory: Names = option(
         "--host-memory",
         "What a GPU copies from: pinned, pageable, write_combined.",
         metavar="M,..",
@@ -142,14 +156,23 @@ class MeasureOptions:
     )
     memory: str | None = option("--memory", changes_cases=False)
     sockets: int | None = option("--sockets", changes_cases=False)
-    # Not saved: who said it stands in the record's theory, and the modules among the machine's facts.
+
+
+@declares_options
+class MeasureOptions(CallOptions):
+    """The options of a call, and what the command line knows of them beside: who named the memory, and saved facts.
+
+    Neither is saved: who said it stands in the record's theory, and the modules among the machine's facts.
+    """
+
     memory_source: str = "--memory"
     saved_facts: Facts | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a value that no machine could serve; the rest is for the plan to say."""
+        """Keep values as their fields do. Raises UsageError for one that no machine could serve; plans say the rest."""
         for one, told in options_of(MeasureOptions):
-            value = getattr(self, one.name)
+            value = several(one, getattr(self, one.name))
+            object.__setattr__(self, one.name, value)
             if takes_several(one) and value is not None and not value:
                 what = "no CPU" if one.name == "cpus" else "nothing"
                 raise UsageError(f"{told.name} names {what}", "leave it out for all")
@@ -216,7 +239,7 @@ class MeasureOptions:
     @property
     def given_memory(self) -> GivenMemory:
         """The memory that the user names."""
-        from bandwidth.ceilings.host import GivenMemory  # with the catalog, which the command line starts without
+        from bandwidth.ceilings.memory import GivenMemory  # with the catalog, which the command line starts without
 
         return GivenMemory(self.memory, self.memory_source, self.sockets)
 
@@ -238,3 +261,104 @@ class MeasureOptions:
         studies = sum((self.sweep is not None, self.numa, self.latency))
         tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
+
+
+# --- the call from Python -------------------------------------------------------------------------------------------
+
+
+def called_with(
+    kind: Callable[Given, CallOptions],
+) -> Callable[[Callable[[MeasureOptions], Returned]], Callable[Given, Returned]]:
+    """Return what makes of a function of options one that takes them as arguments: a target, and names of options.
+
+    The function raises TypeError for a name that is no option, UsageError for what no machine could serve. Its
+    parameters are those of `kind`, for type checkers and for `help`.
+    """
+
+    def decorated(work: Callable[[MeasureOptions], Returned]) -> Callable[Given, Returned]:
+        signature = _signature(kind, inspect.signature(work).return_annotation)
+
+        @wraps(work)
+        def call(*arguments: Given.args, **options: Given.kwargs) -> Returned:
+            try:
+                given = signature.bind(*arguments, **options).arguments
+            except TypeError as error:
+                raise TypeError(f"{work.__name__}() {error}") from None
+            return work(MeasureOptions(memory_source="memory", **given))
+
+        call.__signature__ = signature  # type: ignore[attr-defined]  # what help() shows
+        return call
+
+    return decorated
+
+
+def _signature(kind: Any, returns: str) -> inspect.Signature:
+    target = inspect.Parameter(TARGET, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=ALL_TARGETS, annotation="str")
+    parameters = [target]
+    for one, _ in options_of(kind):
+        taken = GIVEN.get(str(one.type))
+        text = one.type if taken is None else f"{taken} | Sequence[{taken}] | None"
+        parameters.append(
+            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=text)
+        )
+    return inspect.Signature(parameters, return_annotation=returns)
+
+
+# --- as data --------------------------------------------------------------------------------------------------------
+
+
+def options_to_json(options: MeasureOptions) -> dict[str, Any]:
+    """Return the target and every option that was given, by the names of the fields: what is left out has its default.
+
+    Times are seconds, sizes bytes.
+    """
+    values = {one.name: (getattr(options, one.name), one.default) for one, _ in options_of(MeasureOptions)}
+    given = {name: value for name, (value, default) in values.items() if value != default}
+    return {TARGET: options.target} | {
+        name: list(value) if isinstance(value, tuple) else value for name, value in given.items()
+    }
+
+
+def options_from_json(saved: Mapping[str, Any]) -> MeasureOptions:
+    """Return the options that a record kept; what a later version added is passed over.
+
+    Raises BandwidthError for what no version has written.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    hints, found = get_type_hints(MeasureOptions), {}
+    for name in (TARGET, *(one.name for one, _ in options_of(MeasureOptions))):
+        if name in saved:
+            try:
+                found[name] = TypeAdapter(hints[name]).validate_json(json.dumps(saved[name]), strict=True)
+            except (ValidationError, ValueError, TypeError) as error:
+                raise BandwidthError(f"the record's option {name} is not as it was saved", "measure again") from error
+    try:
+        return MeasureOptions(**found)
+    except UsageError as error:
+        raise BandwidthError(f"the record's options: {error.message}", "measure again") from error
+
+
+def asked_words(saved: Mapping[str, Any]) -> str:
+    """Return which of the saved options change what is measured, as a command line has them: `host --kernel copy`.
+
+    Equal texts mean that the same was asked: the order in which names were given does not count.
+    """
+    words = [str(saved.get(TARGET, ""))]
+    for one, told in sorted(options_of(MeasureOptions), key=lambda pair: pair[1].name):
+        value = saved.get(one.name, one.default)
+        if told.changes_cases and value != one.default:
+            is_size = told.parse is size or (told.parse is ends and saved.get("sweep") == SIZE_SWEEP)
+            words.append(f"{told.name} {_written(told, value, is_size=is_size)}".strip())
+    return " ".join(words)
+
+
+def _written(told: Option, value: Any, *, is_size: bool) -> str:
+    """Return a value as its option takes it, nothing for one that is only switched on."""
+    if value is True:
+        return ""
+    parts = list(value) if isinstance(value, (list, tuple)) else [value]
+    if told.parse is cpu_numbers and all(type(cpu) is int and cpu >= 0 for cpu in parts):
+        return format_cpu_list(parts)
+    texts = [size_option(part) if is_size and type(part) is int else str(part) for part in parts]
+    return "-".join(texts) if told.parse is ends else ",".join(sorted(texts))

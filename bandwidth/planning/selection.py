@@ -130,7 +130,7 @@ def choose_cpu_sets(threads: Sequence[str] | None, topology: Topology) -> tuple[
     Raises UsageError for more threads than CPUs are allowed.
     """
     counts = thread_counts(threads, topology)
-    cpu_sets = [CpuSet(cpus_of(topology, count)) for count in counts]
+    cpu_sets = [CpuSet(cpus_for(topology, count)) for count in counts]
     kinds = topology.core_kinds if threads is None else ()
     for kind in kinds if len(kinds) > 1 else ():
         first = tuple(core.cpus[0] for core in topology.of_kind(kind))
@@ -154,7 +154,7 @@ def check_thread_count(count: int, topology: Topology, option: str) -> None:
         raise UsageError(f"{option} {count}: {cpus} may be used here", f"give 1 to {most}, or all")
 
 
-def cpus_of(topology: Topology, threads: int) -> tuple[int, ...]:
+def cpus_for(topology: Topology, threads: int) -> tuple[int, ...]:
     """Return the CPUs of some threads: one of each core first, their siblings only when there are more threads."""
     first = topology.physical_core_cpus()
     siblings = tuple(cpu for core in topology.cores for cpu in core.cpus[1:])

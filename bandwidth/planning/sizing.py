@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.engines.host.cycles import cycle_key
+from bandwidth.engines.host.placement import cycle_key
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES, kernel_of
 from bandwidth.machine.facts import Facts
-from bandwidth.machine.memory import usable_memory_bytes
+from bandwidth.machine.system_memory import usable_memory_bytes
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 from bandwidth.units import KIBI, format_size

@@ -9,7 +9,7 @@ from bandwidth.errors import UsageError
 from bandwidth.kernels import KERNELS, MIXES
 from bandwidth.planning.cases import Bench
 from bandwidth.planning.options import SIZE_SWEEP, StudyOptions
-from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_of
+from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_for
 from bandwidth.planning.sizing import Cpus, Sizing, Sizings
 from bandwidth.results import Case
 from bandwidth.units import format_size
@@ -135,7 +135,7 @@ def _thread_sweep(bench: Bench, within: Ends | None) -> Study:
     for count in (low, high):
         check_thread_count(count, bench.topology, "--range")
     counts = sorted({count for count in points(1, high) if low <= count} | {low, high})
-    cpu_sets = [CpuSet(cpus_of(bench.topology, count)) for count in counts]
+    cpu_sets = [CpuSet(cpus_for(bench.topology, count)) for count in counts]
     engine, kernels = bench.swept(SCALING_KERNELS)
     stores = bench.stores or (STREAMING,)
 
@@ -234,7 +234,7 @@ def _needs_native(bench: Bench, option: str) -> None:
 
 def _latencies(bench: Bench) -> Study:
     _needs_native(bench, "--latency")
-    cpu_sets = [CpuSet(cpus_of(bench.topology, 1))]
+    cpu_sets = [CpuSet(cpus_for(bench.topology, 1))]
     kinds = bench.topology.core_kinds
     if len(kinds) > 1:
         cpu_sets = [CpuSet(bench.topology.of_kind(kind)[0].cpus[:1], {"cores": kind}) for kind in kinds]

@@ -8,11 +8,10 @@ from typing import Any
 
 from bandwidth.fleet.gathering import Gathered
 from bandwidth.fleet.judging import Deviation, Flagged, Fleet, GroupTarget, JudgedGroup, Verdict
-from bandwidth.fleet.machines import Group, Machine, Measured
-from bandwidth.fleet.processors import UNNAMED
+from bandwidth.fleet.machines import UNNAMED, Group, Machine, Measured
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures.data import Figure, Strip, StripRow
-from bandwidth.report.labels import UNKNOWN, format_ns, thread_words
+from bandwidth.report.labels import UNKNOWN, format_ns, threads_in_words
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
 from bandwidth.results import Finding
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
@@ -195,7 +194,7 @@ def _gathered_lines(gathered: Sequence[Gathered]) -> list[str]:
 
 def _words(one: Measured) -> str:
     rest = [value for _, value in one.rest]
-    threads = [thread_words([one.threads])] if one.target == HOST else []
+    threads = [threads_in_words([one.threads])] if one.target == HOST else []
     return " ".join([one.path, one.engine, *rest, *threads])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import re
 import textwrap
@@ -11,21 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
-import tabulate
-
 from bandwidth.plain_text import one_line, visible
-from bandwidth.report.bars import drawn
 from bandwidth.report.document import Column, Document, Table
-
-_LATEX_SPECIALS = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        **{character: "\\" + character for character in "#$%&_{}"},
-        **{character: rf"\ensuremath{{{character}}}" for character in "<>"},
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-)
+from bandwidth.report.markup import as_html, as_latex, paragraphs
 
 # Backslashes stand before what CommonMark and older readers alike take literally then; markup needs entities.
 _MARKDOWN_MARKS = str.maketrans(
@@ -42,6 +29,14 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # A number stays on the line of its unit.
 _NUMBER_WITH_UNIT = re.compile(r"(\d) (%|(?:[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us|ns|GHz)\b)")
 _GAP = "  "  # between two columns
+LONGEST_BAR = 30
+# A shorter one shows nothing that the numbers do not.
+SHORTEST_SCALE = 8
+_FULL_BLOCK = "\N{FULL BLOCK}"
+# Eighths of a column, from one to seven.
+_PARTS = "\u258f\u258e\u258d\u258c\u258b\u258a\u2589"
+_STEPS = len(_PARTS) + 1
+_ASCII_BAR = "#"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -60,14 +55,18 @@ def render(document: Document, format_name: str, width: int = DEFAULT_WIDTH, *, 
 
 def _shown(document: Document) -> Document:
     """Return the document with every text safe to show; a cell and a remark are a line each. JSON has escapes."""
-    blocks = tuple(_shown_table(block) if isinstance(block, Table) else visible(block) for block in document.blocks)
+    blocks = tuple(shown_table(block) if isinstance(block, Table) else visible(block) for block in document.blocks)
     return replace(document, blocks=blocks, remarks=tuple(map(visible, document.remarks)))
 
 
-def _shown_table(table: Table) -> Table:
+def shown_table(table: Table) -> Table:
+    """Return a table with every text safe to show, each header and cell on a line."""
     columns = tuple(replace(column, header=one_line(column.header)) for column in table.columns)
     rows = tuple(tuple(visible(cell).replace("\n", " ") for cell in row) for row in table.rows)
     return replace(table, columns=columns, rows=rows, title=visible(table.title))
+
+
+# --- plain text -----------------------------------------------------------------------------------------------------
 
 
 def _as_table(document: Document, width: int = DEFAULT_WIDTH, *, blocks: bool = False) -> str:
@@ -75,7 +74,7 @@ def _as_table(document: Document, width: int = DEFAULT_WIDTH, *, blocks: bool = 
     texts = _text_tables(tables, width, blocks=blocks)
     parts = [texts.pop(0) if isinstance(part, Table) else _wrapped(part, width) for part in document.blocks]
     remarks = "\n".join(_wrapped(remark, width) for remark in document.remarks)
-    return _joined([*parts, *([remarks] if remarks else [])])
+    return paragraphs([*parts, *([remarks] if remarks else [])])
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -90,51 +89,6 @@ def _wrapped_line(line: str, width: int) -> str:
         whole, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
     )
     return wrapped.replace(_NO_BREAK, " ")
-
-
-def _as_markdown(document: Document) -> str:
-    blocks = [_markdown_table(block) if isinstance(block, Table) else _markdown(block) for block in document.blocks]
-    return _joined([*blocks, *(f"- {_markdown(remark)}" for remark in document.remarks)])
-
-
-def _as_latex(document: Document) -> str:
-    blocks = [_latex_table(block) if isinstance(block, Table) else _latex(block) for block in document.blocks]
-    return _joined([*blocks, *(_latex(remark) for remark in document.remarks)])
-
-
-def _as_html(document: Document) -> str:
-    blocks = [_html_table(block) if isinstance(block, Table) else _paragraph(block) for block in document.blocks]
-    return _joined([*blocks, *(_paragraph(remark) for remark in document.remarks)])
-
-
-def _as_json(document: Document) -> str:
-    import json  # here and below: only this format needs it, and a table is to appear at once
-
-    return json.dumps(document.data, indent=2, allow_nan=False) + "\n"
-
-
-def _as_csv(document: Document) -> str:
-    """Return one header and one row a result; a list is joined by semicolons, an unknown is empty."""
-    import csv
-
-    fields = list(dict.fromkeys(name for record in document.records for name in record))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields, lineterminator="\n", restval="")
-    writer.writeheader()
-    for record in document.records:
-        writer.writerow({name: _csv_cell(value) for name, value in record.items()})
-    return text.getvalue()
-
-
-def _csv_cell(value: object) -> object:
-    """Return a value for a cell; a text that a spreadsheet would work out as a formula is quoted."""
-    if isinstance(value, (list, tuple)):
-        value = "; ".join(str(item) for item in value)
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        value = f"'{value}"
-    if isinstance(value, str):
-        return visible(value)
-    return "" if value is None else value
 
 
 def _text_tables(tables: Sequence[Table], width: int, *, blocks: bool) -> list[str]:
@@ -170,7 +124,7 @@ def _laid_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: i
 
 def _text_table(table: Table, head: Sequence[str], rows: Sequence[str], width: int, *, blocks: bool) -> str:
     lines, reach = [*head, *rows], max(map(_width, (*head, *rows)))
-    bars = drawn(table.bars, width - reach - len(_GAP), blocks=blocks)
+    bars = drawn_bars(table.bars, width - reach - len(_GAP), blocks=blocks)
     if bars is not None:
         rule = "-" * max(map(len, bars))
         beside = (*[""] * (len(head) - 1), rule, *bars)
@@ -182,6 +136,29 @@ def _with_bar(row: str, bar: str, reach: int) -> str:
     """Return a row's text with its bar beside the first line, `reach` columns away."""
     first, *others = row.split("\n")
     return "\n".join(line.rstrip() for line in (f"{first:<{reach}}{_GAP}{bar}", *others))
+
+
+def drawn_bars(values: Sequence[float | None], columns: int, *, blocks: bool) -> tuple[str, ...] | None:
+    """Return a bar for each value, the largest LONGEST_BAR columns long or as long as there is room.
+
+    None where the room is too small. With `blocks` a bar is exact to an eighth of a column, else it is made of `#`.
+    What is above zero has a bar however short.
+    """
+    longest = max((value for value in values if value is not None), default=0.0)
+    room = min(LONGEST_BAR, columns)
+    if room < SHORTEST_SCALE or longest <= 0:
+        return None
+    return tuple("" if value is None else _bar(value / longest * room, blocks=blocks) for value in values)
+
+
+def _bar(length: float, *, blocks: bool) -> str:
+    """Return a bar of so many columns, at least the smallest step of one where the length is above zero."""
+    if length <= 0:
+        return ""
+    if not blocks:
+        return _ASCII_BAR * max(round(length), 1)
+    whole, part = divmod(max(round(length * _STEPS), 1), _STEPS)
+    return _FULL_BLOCK * whole + (_PARTS[part - 1] if part else "")
 
 
 def _with_short_headers(table: Table) -> Table:
@@ -207,6 +184,14 @@ def _wrapped_cell(cell: str, wrap_at: int | None) -> str:
     return cell if wrap_at is None else textwrap.fill(cell, wrap_at)
 
 
+# --- Markdown -------------------------------------------------------------------------------------------------------
+
+
+def _as_markdown(document: Document) -> str:
+    blocks = [_markdown_table(block) if isinstance(block, Table) else _markdown(block) for block in document.blocks]
+    return paragraphs([*blocks, *(f"- {_markdown(remark)}" for remark in document.remarks)])
+
+
 def _markdown_table(table: Table) -> str:
     columns = tuple(Column(_markdown_cell(column.header), column.align) for column in table.columns)
     rows = tuple(tuple(_markdown_cell(cell) for cell in row) for row in table.rows)
@@ -217,47 +202,6 @@ def _markdown_table(table: Table) -> str:
 def _markdown_cell(text: str) -> str:
     """Return a text for a cell: on one line, no markup, and no end of the cell."""
     return _without_marks(text).replace("\n", " ").replace("|", r"\|")
-
-
-def _latex_table(table: Table) -> str:
-    body = _tabulated(table, "latex_booktabs")
-    return f"{_latex(table.title)}\n\n{body}" if table.title else body
-
-
-def _html_table(table: Table) -> str:
-    body = _tabulated(table, "html")
-    return (
-        body.replace("<table>", f"<table>\n<caption>{html.escape(table.title)}</caption>", 1) if table.title else body
-    )
-
-
-# tabulate has one padding for all who use it in a process: ours is set for one table at a time.
-_PADDING_LOCK = threading.Lock()
-
-
-def _tabulated(table: Table, style: str) -> str:
-    with _PADDING_LOCK:
-        before = tabulate.MIN_PADDING
-        tabulate.MIN_PADDING = 0  # a header needs no more room than its column: two spaces would be added to each
-        try:
-            # The texts are final: tabulate is not to read numbers into them and write them anew.
-            return tabulate.tabulate(
-                table.rows,
-                headers=[column.header for column in table.columns],
-                tablefmt=style,
-                colalign=[column.align for column in table.columns] if table.rows else None,
-                disable_numparse=True,
-            )
-        finally:
-            tabulate.MIN_PADDING = before
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>".replace("\n", "<br>\n")
-
-
-def _latex(text: str) -> str:
-    return text.translate(_LATEX_SPECIALS).replace("\n", " \\\\\n")
 
 
 def markdown_escaped(text: str) -> str:
@@ -279,9 +223,66 @@ def _markdown(text: str) -> str:
     return markdown_escaped(text).replace("\n", "  \n")
 
 
-def _joined(blocks: list[str]) -> str:
-    """Join blocks with an empty line between them."""
-    return "\n\n".join(blocks) + "\n"
+# --- what tabulate lays out -----------------------------------------------------------------------------------------
+
+
+# tabulate has one padding for all who use it in a process: ours is set for one table at a time.
+_PADDING_LOCK = threading.Lock()
+
+
+def _tabulated(table: Table, style: str) -> str:
+    import tabulate  # a program that asks for another format need not wait for it
+
+    with _PADDING_LOCK:
+        before = tabulate.MIN_PADDING
+        tabulate.MIN_PADDING = 0  # a header needs no more room than its column: two spaces would be added to each
+        try:
+            # The texts are final: tabulate is not to read numbers into them and write them anew.
+            return tabulate.tabulate(
+                table.rows,
+                headers=[column.header for column in table.columns],
+                tablefmt=style,
+                colalign=[column.align for column in table.columns] if table.rows else None,
+                disable_numparse=True,
+            )
+        finally:
+            tabulate.MIN_PADDING = before
+
+
+# --- for programs ---------------------------------------------------------------------------------------------------
+
+
+def _as_json(document: Document) -> str:
+    import json  # here and below: only this format needs it, and a table is to appear at once
+
+    return json.dumps(document.data, indent=2, allow_nan=False) + "\n"
+
+
+def _as_csv(document: Document) -> str:
+    """Return one header and one row a result; a list is joined by semicolons, an unknown is empty."""
+    import csv
+
+    fields = list(dict.fromkeys(name for record in document.records for name in record))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, lineterminator="\n", restval="")
+    writer.writeheader()
+    for record in document.records:
+        writer.writerow({name: _csv_cell(value) for name, value in record.items()})
+    return text.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    """Return a value for a cell; a text that a spreadsheet would work out as a formula is quoted."""
+    if isinstance(value, (list, tuple)):
+        value = "; ".join(str(item) for item in value)
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        value = f"'{value}"
+    if isinstance(value, str):
+        return visible(value)
+    return "" if value is None else value
+
+
+# --- the one list ---------------------------------------------------------------------------------------------------
 
 
 FORMATS: dict[str, Callable[[Document], str]] = {
@@ -289,6 +290,6 @@ FORMATS: dict[str, Callable[[Document], str]] = {
     "markdown": _as_markdown,
     "csv": _as_csv,
     "json": _as_json,
-    "latex": _as_latex,
-    "html": _as_html,
+    "latex": as_latex,
+    "html": as_html,
 }

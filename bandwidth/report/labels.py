@@ -95,7 +95,7 @@ def _marked(rate: float, theory: float | None, unit: str) -> str:
 # --- what a case is called ------------------------------------------------------------------------------------------
 
 
-def stores_of(case: Case) -> str:
+def stores_in_words(case: Case) -> str:
     """Return the kind of store, a dash where the case has none to choose."""
     return str(case.variant.get("stores", UNKNOWN))
 
@@ -105,7 +105,7 @@ def path_of(case: Case) -> str:
     return f"{case.path} {case.variant['mix']}" if "mix" in case.variant else case.path
 
 
-def thread_words(counts: Sequence[int]) -> str:
+def threads_in_words(counts: Sequence[int]) -> str:
     """Return numbers of threads in words: `1 thread`, `1, 2 and 4 threads`."""
     texts = [str(count) for count in sorted(set(counts))]
     joined = " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
@@ -129,7 +129,7 @@ def case_words(case: Case, *left_out: str, threads: bool = True) -> str:
     parts = [path_of(case), case.engine, *variant_words(case.variant, *left_out)]
     if case.target != HOST and threads:
         return ", ".join([*parts, target_words(case)])
-    return ", ".join([*parts, thread_words([case.threads])] if threads else parts)
+    return ", ".join([*parts, threads_in_words([case.threads])] if threads else parts)
 
 
 def target_words(case: Case) -> str:
@@ -160,7 +160,7 @@ def _threads(counts: Iterable[int]) -> list[str]:
     known = sorted(set(counts))
     if len(known) > MOST_COUNTS:
         return [f"{known[0]} to {known[-1]} threads"]
-    return [thread_words(known)] if known else []
+    return [threads_in_words(known)] if known else []
 
 
 def counted_bytes(results: Iterable[Result]) -> str:
@@ -185,7 +185,7 @@ def place(case: Case) -> tuple[int, int, int]:
     name = _kernel_name(case) or case.path
     kernel = _PATHS.index(name) if name in _PATHS else len(_PATHS)
     engine = _ENGINES.index(case.engine) if case.engine in _ENGINES else len(_ENGINES)
-    stores = stores_of(case)
+    stores = stores_in_words(case)
     return (kernel, engine, STORES.index(stores) if stores in STORES else len(STORES))
 
 

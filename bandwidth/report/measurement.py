@@ -1,11 +1,12 @@
-"""A record as a document: theory beside measurement, curves and matrices, what was counted, found and not run."""
+"""What would be measured, and a record: theory beside measurement, what was counted, found and not run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.report.document import Document, Table
+from bandwidth.planning.cases import Plan, PlannedCase
+from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import (
     case_words,
     counted_bytes,
@@ -13,17 +14,18 @@ from bandwidth.report.labels import (
     format_ns,
     rate_cell,
     setting_words,
-    stores_of,
-    thread_words,
+    stores_in_words,
+    threads_in_words,
 )
 from bandwidth.report.views import VIEWS
 from bandwidth.report.views.gpus import counted_sizes
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Examination, Finding, Record, Result, summarise
 from bandwidth.results.files import record_to_json
-from bandwidth.units import DEFAULT_RATE_UNIT, format_size
+from bandwidth.units import DEFAULT_RATE_UNIT, format_duration, format_rate, format_size
 from bandwidth.vocabulary import HOST
 
+PLAN_SCHEMA = "bandwidth/plan/1"
 # A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.
 MOST_NAMED = 8
 # What was looked at in every block, each a column of CSV.
@@ -100,7 +102,7 @@ def _counted(shown: Shown) -> list[str]:
     for result in results:
         if "sweep_point" not in result.case.variant and result.case.target == HOST:
             by_size.setdefault(format_size(result.case.working_set_bytes), []).append(result.case.threads)
-    lines += [f"Working set: {size} with {thread_words(threads)}." for size, threads in by_size.items()]
+    lines += [f"Working set: {size} with {threads_in_words(threads)}." for size, threads in by_size.items()]
     return [*lines, *counted_sizes(shown), *_size_checks(shown)]
 
 
@@ -120,8 +122,8 @@ def _size_checks(shown: Shown) -> list[str]:
 
 def _short_words(result: Result) -> str:
     case = result.case
-    how = ", ".join([case.engine, *([stores_of(case)] if "stores" in case.variant else [])])
-    where = f"with {thread_words([case.threads])}" if case.target == HOST else f"on {setting_words([case])}"
+    how = ", ".join([case.engine, *([stores_in_words(case)] if "stores" in case.variant else [])])
+    where = f"with {threads_in_words([case.threads])}" if case.target == HOST else f"on {setting_words([case])}"
     return f"{case.path} ({how}) {where}"
 
 
@@ -172,3 +174,82 @@ def _ends(name: str, interval: Sequence[float] | None) -> dict[str, float | None
 
 def _pairs(values: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in values.items())
+
+
+# --- what would be measured: the table of `measure --plan` ----------------------------------------------------------
+
+
+def plan_document(plans: Sequence[Plan], unit: str = DEFAULT_RATE_UNIT) -> Document:
+    """Return the document of plans that run one after the other, their cases in the order of priority."""
+    records = [_plan_case(planned) for one in plans for planned in one.cases]
+    lines = [note for one in plans for note in one.notes]
+    theory = plans[0].theory  # of the host's memory, which every plan has
+    unknown = f"The memory's peak is not known here: {theory.reason}; {theory.hint}."
+    data = {
+        "schema": PLAN_SCHEMA,
+        "budget_s": sum(one.budget_s for one in plans),
+        "memory_bytes": next((one.memory_bytes for one in plans if not one.gpus), 0),
+        "memory": theory.to_json(),
+        "cases": records,
+        "notes": lines,
+    }
+    notes = ("\n".join(lines),) if lines else ()
+    if not records:
+        return Document(("Nothing would be measured.", *notes), data, records)
+    blocks: list[Table | str] = []
+    for one in (one for one in plans if one.cases):
+        reasons = tuple(dict.fromkeys(planned.why for planned in one.cases))
+        blocks += [_plan_table(one, reasons, unit), _plan_legend(reasons), _plan_closing(one)]
+    is_unknown = theory.peak is None and any(not one.gpus for one in plans)
+    return Document((*blocks, *notes), data, records, (unknown,) if is_unknown else ())
+
+
+def _plan_table(plan: Plan, reasons: Sequence[str], unit: str) -> Table:
+    """Return the cases with their sizes. Reasons are many words and few: where there are several they are numbered."""
+    has_theory = any(planned.theory_bytes_per_s is not None for planned in plan.cases)
+    columns = [Column("case"), Column("working set", "right")]
+    columns += [Column("why", "right")] if len(reasons) > 1 else []
+    columns += [Column(f"theory {unit}", "right")] if has_theory else []
+    rows = []
+    for planned in plan.cases:
+        row = [planned.case.id, format_size(planned.case.working_set_bytes)]
+        row += [str(reasons.index(planned.why) + 1)] if len(reasons) > 1 else []
+        theory = planned.theory_bytes_per_s
+        row += ["-" if theory is None else format_rate(theory, unit)] if has_theory else []
+        rows.append(tuple(row))
+    return Table(tuple(columns), tuple(rows))
+
+
+def _plan_legend(reasons: Sequence[str]) -> str:
+    if len(reasons) == 1:
+        return f"Why this size: {reasons[0]}."
+    return "\n".join(["Why this size:", *(f"{place}: {reason}." for place, reason in enumerate(reasons, 1))])
+
+
+def _plan_closing(plan: Plan) -> str:
+    if plan.gpus:
+        return (
+            f"Nothing was measured. The largest case takes {format_size(plan.memory_bytes)} of a device's memory, "
+            f"which all share. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+        )
+    return (
+        f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
+        f"destinations lie apart. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+    )
+
+
+def _plan_case(planned: PlannedCase) -> dict[str, Any]:
+    case = planned.case
+    return {
+        "id": case.id,
+        "target": case.target,
+        "path": case.path,
+        "engine": case.engine,
+        "threads": case.threads,
+        "working_set_bytes": case.working_set_bytes,
+        "dram_rule_bytes": case.dram_rule_bytes,
+        "bytes_per_call": case.bytes_per_call,
+        "why": planned.why,
+        "theory_bytes_per_s": planned.theory_bytes_per_s,
+        "theory_source": planned.theory_source,
+    }

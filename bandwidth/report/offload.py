@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bandwidth.offload import sources
-from bandwidth.offload.answer import Answer, ByPasses, BySize, Line, Row
+from bandwidth.offload.answer import ByPasses, BySize, Estimate, Line, OffloadAnswer
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series
-from bandwidth.report.figures.parts import series_description
+from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series, series_description
 from bandwidth.units import (
     DEFAULT_RATE_UNIT,
     format_decimal,
@@ -31,7 +30,7 @@ _HOST, _DEVICE, _BOTH, _CROSSING = "o", "#", "*", "X"
 
 
 def offload_document(
-    answer: Answer, unit: str = DEFAULT_RATE_UNIT, plotted: Line | None = None, expression: str = ""
+    answer: OffloadAnswer, unit: str = DEFAULT_RATE_UNIT, plotted: Line | None = None, expression: str = ""
 ) -> Document:
     """Return the document of an answer; `plotted` is drawn with characters, `expression` is what was timed."""
     blocks: list[Table | str] = [
@@ -51,7 +50,7 @@ def offload_document(
 # --- tables ---------------------------------------------------------------------------------------------------------
 
 
-def _figures(answer: Answer, unit: str) -> Table:
+def _figures(answer: OffloadAnswer, unit: str) -> Table:
     figures, work = answer.figures, answer.model.work
     shown = [("host's memory", figures.host)]
     if not work.resident:
@@ -62,7 +61,7 @@ def _figures(answer: Answer, unit: str) -> Table:
     return _of_figures("bandwidth", unit, [(name, one, format_rate(one.value, unit)) for name, one in shown])
 
 
-def _latencies(answer: Answer) -> Table:
+def _latencies(answer: OffloadAnswer) -> Table:
     figures = answer.figures
     shown = (
         ("call on the host", figures.host_latency),
@@ -72,7 +71,7 @@ def _latencies(answer: Answer) -> Table:
     return _of_figures("latency", "us", [(name, one, format_decimal(one.value * _US_PER_S)) for name, one in shown])
 
 
-def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, sources.Figure, str]]) -> Table:
+def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, sources.SourcedFigure, str]]) -> Table:
     columns = (Column(what), Column(unit, "right"), Column("is"), Column("namely", wrap_at=_SOURCE_WIDTH))
     return Table(columns, tuple((name, text, one.kind, one.source) for name, one, text in shown))
 
@@ -108,7 +107,7 @@ def _by_passes(found: Sequence[ByPasses]) -> Table:
     )
 
 
-def _rows(rows: Sequence[Row]) -> Table:
+def _rows(rows: Sequence[Estimate]) -> Table:
     columns = (
         Column("data"),
         Column("passes", "right"),
@@ -120,7 +119,7 @@ def _rows(rows: Sequence[Row]) -> Table:
     return Table(columns, tuple(_cells(row) for row in rows))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Estimate) -> tuple[str, ...]:
     return (
         format_decimal_size(row.size_bytes) + ("" if row.fits else "*"),
         f"{row.passes:,}",
@@ -131,7 +130,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _measured(answer: Answer, expression: str) -> tuple[Table, str]:
+def _measured(answer: OffloadAnswer, expression: str) -> tuple[Table, str]:
     columns = (
         Column("data"),
         Column("passes", "right"),
@@ -221,7 +220,7 @@ def _size_labels(line: Line) -> str:
 # --- JSON -----------------------------------------------------------------------------------------------------------
 
 
-def _data(answer: Answer, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _data(answer: OffloadAnswer, rows: list[dict[str, Any]]) -> dict[str, Any]:
     figures, size, passes = answer.figures, answer.by_size[0], answer.by_passes[0]
     named = {
         "host": figures.host,
@@ -267,7 +266,7 @@ def _json_by_passes(one: ByPasses) -> dict[str, Any]:
     return {"passes": one.passes} | found
 
 
-def _json_row(row: Row) -> dict[str, Any]:
+def _json_row(row: Estimate) -> dict[str, Any]:
     flat: dict[str, Any] = {
         "bytes": row.size_bytes,
         "passes": row.passes,
@@ -289,7 +288,7 @@ def _json_row(row: Row) -> dict[str, Any]:
 # --- the figure -----------------------------------------------------------------------------------------------------
 
 
-def offload_figure(answer: Answer, lines: Sequence[Line], unit: str) -> Figure:
+def offload_figure(answer: OffloadAnswer, lines: Sequence[Line], unit: str) -> Figure:
     """Return both lines for each number of passes, as many as one figure tells apart, with their crossings."""
     shown = lines[: MOST_SERIES // 2]
     series = tuple(one for line in shown for one in _series(line))
@@ -314,7 +313,7 @@ def _series(line: Line) -> tuple[Series, Series]:
     return Series(f"host, {words}", host), Series(f"device, {words}", device)
 
 
-def _caption(answer: Answer, unit: str) -> str:
+def _caption(answer: OffloadAnswer, unit: str) -> str:
     figures = answer.figures
     named = (("host", figures.host), ("link", figures.link), ("device", figures.device))
     rates = "; ".join(f"{name} {format_rate(one.value, unit)} {unit} ({one.kind}: {one.source})" for name, one in named)

@@ -10,16 +10,16 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.formats import render
+from bandwidth.report.markup import AROUND_ROWS
 
 _GAP = "  "
 _text = json.encoder.encode_basestring_ascii
 _RULE = re.compile(r"-+(?:  -+)*")
-# Between what of a rendered table the rows stand.
-_AROUND_ROWS = {"html": ("<tbody>\n", "</tbody>"), "latex": ("\\midrule\n", "\\bottomrule")}
 
 
 def streamed(pieces: Iterable[Document], format_name: str, width: int, *, blocks: bool = False) -> Iterator[str]:
@@ -32,7 +32,10 @@ def streamed(pieces: Iterable[Document], format_name: str, width: int, *, blocks
         yield from _json(pieces)
         return
     split: _Split | None = None
-    for piece in pieces:
+    remarks: dict[str, None] = {}
+    for whole in pieces:
+        piece = replace(whole, remarks=())  # they stand below the last row, each once
+        remarks |= dict.fromkeys(whole.remarks)
         text = render(piece, format_name, width, blocks=blocks)
         if format_name != "csv" and len(piece.blocks) > 1:
             yield text if split is None else f"\n{text}"
@@ -45,6 +48,8 @@ def streamed(pieces: Iterable[Document], format_name: str, width: int, *, blocks
             yield _repadded(rows, split, piece) if format_name == "table" else rows.rows
     if split is not None and split.tail:
         yield split.tail
+    if remarks and format_name != "csv":
+        yield f"\n{render(Document((), {}, (), tuple(remarks)), format_name, width)}"
 
 
 class _Split:
@@ -55,8 +60,8 @@ class _Split:
 
     @classmethod
     def of(cls, text: str, format_name: str) -> _Split:
-        if format_name in _AROUND_ROWS:
-            above, below = _AROUND_ROWS[format_name]
+        if format_name in AROUND_ROWS:
+            above, below = AROUND_ROWS[format_name]
             start, end = text.index(above) + len(above), text.rindex(below)
             return cls(text[:start], text[start:end], text[end:])
         lines = text.splitlines(keepends=True)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.theory import Peak
+from bandwidth.theory.formula import plural
 from bandwidth.units import DEFAULT_RATE_UNIT, format_duration, format_rate
 
 SCHEMA = "bandwidth/theory/1"
+MEMORY_OR_LINK = "memory or link"
+UNVERIFIED = " (unverified)"
+# So that a row with its rate, width and units, its peak and how else that is quoted stays within 80 columns.
+WIDEST_NAME = 22
 
 
 @dataclass(frozen=True)
@@ -38,60 +45,122 @@ class TheoryView:
     all_columns: bool = False
 
 
-def theory_document(rows: Sequence[TheoryRow], view: TheoryView) -> Document:
-    """Return the document of some peaks."""
-    columns = _columns(rows, view)
-    table = Table(
-        tuple(Column(header, "left" if index == 0 else "right") for index, header in enumerate(columns)),
-        tuple(tuple(cells) for cells in zip(*columns.values(), strict=True)),
-    )
+def theory_document(
+    rows: Sequence[TheoryRow], view: TheoryView, ambiguous: Mapping[str, Sequence[TheoryRow]] = MappingProxyType({})
+) -> Document:
+    """Return the document of some peaks; `ambiguous` has the readings of each query that stands for several."""
+    tables = [_table(rows, view)] if rows else []
+    tables += [_table(readings, view, f"{query} may be:") for query, readings in ambiguous.items()]
     lines = [line for row in rows for line in _explained(row.peak)] if view.explain else []
     records = [_json_row(row, view) for row in rows]
-    return Document((table, *(["\n".join(lines)] if lines else [])), {"schema": SCHEMA, "results": records}, records)
+    unsettled = [_json_readings(query, readings, view) for query, readings in ambiguous.items()]
+    data = {"schema": SCHEMA, **({"ambiguous": unsettled} if unsettled else {}), "results": records}
+    remarks = () if view.explain else remarks_of([*rows, *chain.from_iterable(ambiguous.values())])
+    return Document((*tables, *(["\n".join(lines)] if lines else [])), data, records, remarks)
+
+
+def _table(rows: Sequence[TheoryRow], view: TheoryView, title: str = "") -> Table:
+    columns = _columns(rows, view)
+    cells = tuple(tuple(row) for row in zip(*columns.values(), strict=True))
+    return Table(tuple(_column(header, view) for header in columns), cells, title)
+
+
+def _column(header: str, view: TheoryView) -> Column:
+    if not header:
+        return Column(header, wrap_at=None if view.with_mb_s else WIDEST_NAME)
+    return Column(header, "left" if header == MEMORY_OR_LINK else "right", two_lines=True)
 
 
 def _columns(rows: Sequence[TheoryRow], view: TheoryView) -> dict[str, list[str]]:
-    """Return each column's cells under its header; a column that would be empty is left out."""
+    """Return each column's cells under its header.
+
+    They fit in 80 columns in all: beside times and ratios there is no room for how a peak comes about, nor for how else
+    it is quoted. `--explain` and JSON have both.
+    """
     peaks = [row.peak for row in rows]
-    columns = {
-        "": [peak.name for peak in peaks],
-        "rate": [peak.rate_text for peak in peaks],
-        "width": [_width(peak) for peak in peaks],
-        "units": [_units(peak) for peak in peaks],
-        f"peak {view.unit}": [format_rate(peak.bytes_per_s, view.unit) for peak in peaks],
-    }
-    if (view.explain or view.with_mb_s) and view.unit != "MB/s":
+    columns = {"": [_name(peak) for peak in peaks]}
+    if view.with_mb_s:  # the plain formula's name is its width and units
+        columns["rate"] = [peak.rate_text for peak in peaks]
+    elif view.move_bytes is None:
+        columns[MEMORY_OR_LINK] = [_shape(peak) for peak in peaks]
+    columns[f"peak {view.unit}"] = [format_rate(peak.bytes_per_s, view.unit) for peak in peaks]
+    if view.with_mb_s and view.unit != "MB/s":
         columns["MB/s"] = [format_rate(peak.bytes_per_s, "MB/s") for peak in peaks]
-    if view.all_columns or any(peak.bidirectional_bytes_per_s is not None for peak in peaks):
-        columns["both ways"] = [_rate_or_dash(peak.bidirectional_bytes_per_s, view.unit) for peak in peaks]
-    if view.all_columns or any(peak.vendor_bytes_per_s is not None for peak in peaks):
-        columns["vendor's"] = [_rate_or_dash(peak.vendor_bytes_per_s, view.unit) for peak in peaks]
     if view.reference is not None:
-        columns[f"of {view.reference.name}"] = [f"{row.ratio_to_reference or 0:.3f}" for row in rows]
+        columns[f"of {_short_name(view.reference)}"] = [f"{row.ratio_to_reference or 0:.3f}" for row in rows]
     if view.move_bytes is not None:
-        columns[f"{view.move_text} in"] = [format_duration(row.move_s or 0) for row in rows]
-        columns["a second"] = [f"{1 / row.move_s:,.2f}" if row.move_s else "-" for row in rows]
+        columns |= _moves(rows, view)
+    elif view.reference is None and not view.with_mb_s:
+        quoted = [_quoted(peak, view.unit) for peak in peaks]
+        if view.all_columns or any(quoted):
+            columns["quoted as"] = quoted
     return columns
 
 
-def _width(peak: Peak) -> str:
-    is_lane = peak.kind == "link" and peak.width_bits == 1  # its one bit says nothing
-    return "-" if is_lane else f"{peak.width_bits} bit"
+def _moves(rows: Sequence[TheoryRow], view: TheoryView) -> dict[str, list[str]]:
+    """Return the columns of `--move`: the time, how often a second, and whether a device's memory holds so much."""
+    columns = {
+        f"{view.move_text} in": [format_duration(row.move_s or 0) for row in rows],
+        "a second": [f"{1 / row.move_s:,.2f}" if row.move_s else "-" for row in rows],
+    }
+    if view.all_columns or any(row.peak.capacity_bytes is not None for row in rows):
+        columns["fits"] = [_fits(row.peak, view.move_bytes or 0) for row in rows]
+    return columns
 
 
-def _units(peak: Peak) -> str:
-    if not peak.unit:
+def _fits(peak: Peak, size_bytes: int) -> str:
+    if peak.capacity_bytes is None:
         return "-"
-    return f"{peak.units} {peak.unit}{'' if peak.units == 1 else ('es' if peak.unit == 'bus' else 's')}"
+    return "yes" if size_bytes <= peak.capacity_bytes else "no"
 
 
-def _rate_or_dash(bytes_per_s: float | None, unit: str) -> str:
-    return "-" if bytes_per_s is None else format_rate(bytes_per_s, unit)
+def _name(peak: Peak) -> str:
+    """Return the name of a row: a device's link stands below the device, set in."""
+    return f"- {_short_name(peak)}" if _is_link_of_device(peak) else _short_name(peak)
+
+
+def _short_name(peak: Peak) -> str:
+    name = peak.name.removeprefix(f"{peak.device}, ") if _is_link_of_device(peak) else peak.name
+    return name.replace(UNVERIFIED, " ?")
+
+
+def _is_link_of_device(peak: Peak) -> bool:
+    return bool(peak.device) and peak.kind == "link"
+
+
+def _shape(peak: Peak) -> str:
+    """Return how a peak comes about, short: `2933.33 MT/s x 64 bit x 4`."""
+    width = "" if peak.kind == "link" and peak.width_bits == 1 else f" x {peak.width_bits} bit"  # a lane is one bit
+    units = f" x {peak.units}" if peak.units > 1 or not width else ""
+    unit = f" {plural(peak.unit, peak.units)}" if not width and peak.unit else ""
+    return f"{peak.rate_text}{width}{units}{unit}"
+
+
+def _quoted(peak: Peak, unit: str) -> str:
+    """Return the figure under which it is sold where that is another one: a link's both ways, a maker's own."""
+    if peak.bidirectional_bytes_per_s is not None:
+        return f"{format_rate(peak.bidirectional_bytes_per_s, unit)} both ways"
+    vendor = peak.vendor_bytes_per_s
+    if vendor is None or format_rate(vendor, unit) == format_rate(peak.bytes_per_s, unit):
+        return ""
+    return f"{format_rate(vendor, unit)} by maker"
+
+
+def remarks_of(rows: Sequence[TheoryRow]) -> tuple[str, ...]:
+    """Return what a reader of the figures must not miss, each once."""
+    warnings = [f"{_short_name(row.peak)}: {warning}" for row in rows for warning in row.peak.warnings]
+    if any(UNVERIFIED in row.peak.name for row in rows):
+        warnings.append("?: not every figure of it could be read in a source")
+    return tuple(dict.fromkeys(warnings))
 
 
 def _explained(peak: Peak) -> list[str]:
     notes = [f"  note: {note}" for note in peak.notes]
     return [f"{peak.name}: {peak.working}", *notes, f"  source: {peak.source}"]
+
+
+def _json_readings(query: str, readings: Sequence[TheoryRow], view: TheoryView) -> dict[str, Any]:
+    return {"query": query, "readings": [_json_row(row, view) for row in readings]}
 
 
 def _json_row(row: TheoryRow, view: TheoryView) -> dict[str, Any]:

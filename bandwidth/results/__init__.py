@@ -2,6 +2,7 @@
 
 from bandwidth.results.model import (
     Case,
+    Ceiling,
     Conditions,
     Examination,
     Finding,
@@ -15,6 +16,7 @@ from bandwidth.results.summary import Latency, Summary, rates_bytes_per_s, summa
 
 __all__ = [
     "Case",
+    "Ceiling",
     "Conditions",
     "Examination",
     "Finding",

@@ -1,6 +1,6 @@
 """A measurement as data: what was to run, what was timed, and what is said of it. All of it immutable.
 
-The dataclasses are the only declaration of their fields: form.py writes and checks a record's file by them, so that a
+The dataclasses are the only declaration of their fields: files.py writes and checks a record's file by them, so that a
 new field is one line here. One with a default may lack in a file, as it does in those of older versions.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from bandwidth.vocabulary import LATENCY, Target
+from bandwidth.vocabulary import LATENCY, LOW, Confidence, Target
 
 # What a number may be is checked where it enters, in a file. The clocks count nanoseconds, and nothing runs for 30
 # years. The bounds keep every rate and ratio finite.
@@ -136,6 +136,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Ceiling:
+    """A rate that a case cannot exceed: `kind` is what binds, `working` how it comes about, `source` where it is from.
+
+    `kind` is memory, memory_full, platform, instance, fabric, core, cache, socket_link, device or link. `confidence` is
+    high (the maker's document), medium (measured by others) or low, which is shown and never concluded from.
+    """
+
+    kind: str
+    bytes_per_s: Rate
+    working: str
+    source: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True)
 class Result:
     """A case with its samples. `failure` says what the check found wrong; a rate exists only where it is empty.
 
@@ -147,6 +162,7 @@ class Result:
     which CPUs had work: what the hypervisor took), `cpu_wait_share` (of the time of this process's threads: how long
     they could have run and had no CPU), `cpu_pressure_share` (of the time: when any task waited for a CPU) and
     `involuntary_switches`; the middle of these shares is that of all blocks together.
+    `ceilings` are all that are known, the lowest first; none in records from before they were kept.
     """
 
     case: Case
@@ -159,6 +175,12 @@ class Result:
     last_block_checked: bool = True
     tuning: Mapping[str, Any] = field(default_factory=dict)
     observed: Mapping[str, Observed] = field(default_factory=dict)
+    ceilings: tuple[Ceiling, ...] = ()
+
+    @property
+    def binding(self) -> Ceiling | None:
+        """The lowest ceiling that is not of low confidence, None where there is none."""
+        return next((ceiling for ceiling in self.ceilings if ceiling.confidence != LOW), None)
 
     @property
     def is_verified(self) -> bool:
@@ -187,7 +209,7 @@ class Record:
     """A whole run: the machine, the conditions, every result, and what was left out. `machine` is facts as JSON.
 
     `memory` tells of the theory: its `spec`, `source`, `sockets`, `bytes_per_s` and `working`, or the `reason` for
-    none and a `hint`. `options` are those of the call as data (planning/saved_options.py), empty in records from
+    none and a `hint`. `options` are those of the call as data (planning/options.py), empty in records from
     before they were kept; `command` is for people.
     """
 

@@ -1,13 +1,37 @@
-"""Statistics of a result, always worked out from its raw samples."""
+"""What is worked out of an object that never changes, worked out once."""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from bandwidth.results.model import ADDRESS_BYTES, Result
-from bandwidth.results.once import once_each
 from bandwidth.statistics import Interval, median, median_interval
+
+Owner = TypeVar("Owner")
+Value = TypeVar("Value")
+
+
+def once_each(work: Callable[[Owner], Value]) -> Callable[[Owner], Value]:
+    """Return `work` as it is, but done once for each object, as long as that lives.
+
+    A result or a record is frozen and holds mappings, so that it has no hash by which `lru_cache` could know it; it is
+    known by its identity instead. What is returned must not hold the object itself: both would live for ever.
+    """
+    done: dict[int, tuple[weakref.ref[Owner], Value]] = {}
+
+    @wraps(work)
+    def found(owner: Owner) -> Value:
+        key = id(owner)
+        if key not in done:
+            done[key] = (weakref.ref(owner, lambda _: done.pop(key, None)), work(owner))
+        return done[key][1]
+
+    return found
+
 
 NS_PER_S = 1e9
 
@@ -30,7 +54,8 @@ class Summary:
     """The figures of one result, in bytes per second; all are None where it is not verified or has no sample.
 
     `ci95` is None below six samples. `efficiency` is the median over the theory, `vendor_efficiency` over the maker's
-    figure, None where that is not known. A latency has no rates, and its figures in `latency`.
+    figure, `share` over the lowest ceiling that is not of low confidence, None where that is not known. A latency has
+    no rates, and its figures in `latency`.
     """
 
     median_bytes_per_s: float | None
@@ -40,6 +65,7 @@ class Summary:
     vendor_efficiency: float | None
     count: int
     latency: Latency | None = None
+    share: float | None = None
 
     @property
     def is_impossible(self) -> bool:
@@ -76,6 +102,7 @@ def summarise(result: Result) -> Summary:
         efficiency=_share(centre, result.theory_bytes_per_s),
         vendor_efficiency=_share(centre, result.vendor_bytes_per_s),
         count=len(rates),
+        share=_share(centre, None if result.binding is None else result.binding.bytes_per_s),
     )
 
 
@@ -93,6 +120,8 @@ def derived(result: Result) -> dict[str, Any]:
         "ci95_bytes_per_s": _ends(summary.ci95),
         "efficiency": summary.efficiency,
         "vendor_efficiency": summary.vendor_efficiency,
+        "bound_by": None if result.binding is None else result.binding.kind,
+        "share": summary.share,
         **_derived_times(summary.latency),
     }
 

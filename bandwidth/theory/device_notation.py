@@ -15,6 +15,7 @@ from bandwidth.units import format_rate, parse_size_bytes
 BYTES_PER_GB = 10**9
 # What a maker prints is rounded; within this share of the formula's figure it is the same figure.
 SAME_FIGURE = 0.01
+VENDOR_IS_CEILING = "; the maker's figure is the ceiling"
 MOST_LISTED = 8
 
 
@@ -55,7 +56,13 @@ def device_peaks(
     if device.link is not None:
         link = _resolved(device, "link", device.link, Counts(), resolve)
         peaks.append(
-            replace(link, query=query, name=f"{device.name}, {link.name}", source=f"{device.source}; {link.source}")
+            replace(
+                link,
+                query=query,
+                name=f"{device.name}, {link.name}",
+                source=f"{device.source}; {link.source}",
+                device=device.name,
+            )
         )
     return tuple(peaks)
 
@@ -92,7 +99,9 @@ def _with_vendor(device: Device, peak: Peak, sockets: int) -> Peak:
         vendor_bytes_per_s=vendor,
         capacity_bytes=_capacity_bytes(device),
         source=device.source,
+        device=device.name,
         notes=(*_notes(device, peak, vendor), *peak.notes),
+        warnings=(*_warnings(device, peak, vendor), *peak.warnings),
     )
 
 
@@ -103,12 +112,24 @@ def _capacity_bytes(device: Device) -> int | None:
         raise BandwidthError(f"the entry of {device.name}: capacity: {error.message}", error.hint) from error
 
 
+def _warnings(device: Device, peak: Peak, vendor: float | None) -> tuple[str, ...]:
+    """Return why the maker's figure is another one than the formula's, and whether it is the ceiling."""
+    if vendor is None or not device.note or not _differs(vendor, peak):
+        return ()
+    return (f"{device.note}{VENDOR_IS_CEILING if device.ceiling == 'vendor' else ''}",)
+
+
+def _differs(vendor: float, peak: Peak) -> bool:
+    return abs(vendor / peak.bytes_per_s - 1) > SAME_FIGURE
+
+
 def _notes(device: Device, peak: Peak, vendor: float | None) -> tuple[str, ...]:
     notes = [f"{device.maker}, memory {device.memory}"]
     if vendor is not None and device.vendor_text is not None:
-        differs = abs(vendor / peak.bytes_per_s - 1) > SAME_FIGURE
         words = f"the maker prints {device.vendor_text}"
-        notes.append(f"{words}, the formula gives {format_rate(peak.bytes_per_s)} GB/s" if differs else words)
+        notes.append(
+            f"{words}, the formula gives {format_rate(peak.bytes_per_s)} GB/s" if _differs(vendor, peak) else words
+        )
     if device.category:
         notes.append(f"why they differ: {device.category}")
     if device.note:

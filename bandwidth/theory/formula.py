@@ -13,7 +13,7 @@ from bandwidth.catalog import Memory
 from bandwidth.units import format_decimal, format_rate
 
 if TYPE_CHECKING:
-    from bandwidth.theory.payload import PayloadRange  # of links; a memory's peak does without
+    from bandwidth.theory.link_peak import PayloadRange  # of links; a memory's peak does without
 
 BITS_PER_BYTE = 8
 MODULE_BITS = 64
@@ -31,8 +31,9 @@ class Peak:
 
     `width_bits` is of one unit, `units` how many there are (channels, stacks, lanes; all sockets together).
     `vendor_bytes_per_s` is the maker's own figure where there is one, `bidirectional_bytes_per_s` a link's both ways,
-    `payload` what packets leave of a direction where that is known.
-    `working` and `notes` are for people.
+    `payload` what packets leave of a direction where that is known. `device` is the catalog's name of the device that
+    it belongs to, "" for a notation. `working`, `notes` and `warnings`, those of the notes that a reader of the figure
+    must not miss, are for people.
     """
 
     query: str
@@ -55,6 +56,8 @@ class Peak:
     bidirectional_bytes_per_s: float | None = None
     payload: PayloadRange | None = None
     rate_text: str = ""
+    device: str = ""
+    warnings: tuple[str, ...] = ()
 
     def seconds_to_move(self, size_bytes: int) -> float:
         """Return the time in seconds to move `size_bytes` once at the peak."""
@@ -79,7 +82,14 @@ def exact_bin_mt_s(nominal_mt_s: Fraction) -> Fraction:
     return nearest if abs(nearest - nominal_mt_s) < _BIN_TOLERANCE_MT_S else nominal_mt_s
 
 
-def memory_peak(memory: Memory, query: str, name: str, notes: tuple[str, ...] = (), clock: str = "") -> Peak:
+def memory_peak(
+    memory: Memory,
+    query: str,
+    name: str,
+    notes: tuple[str, ...] = (),
+    clock: str = "",
+    warnings: tuple[str, ...] = (),
+) -> Peak:
     """Return the peak of a configured memory. `clock` is the rate as the user wrote it, where it was a clock."""
     exact = peak_bytes_per_s(memory.rate_mt_s, memory.width_bits, memory.units, Fraction(memory.coding))
     factors = f"{_rate_working(memory, clock)} x {_width_working(memory)}{_count_working(memory)}"
@@ -99,6 +109,7 @@ def memory_peak(memory: Memory, query: str, name: str, notes: tuple[str, ...] = 
         source=memory.source,
         notes=notes,
         rate_text=_rate_text(memory.rate_mt_s, memory.rate_unit),
+        warnings=warnings,
     )
 
 

@@ -1,13 +1,14 @@
 """Links: from a generation's name and a number of lanes, links or ports to a configured link and its peak.
 
-A name is looked up, not matched: the longest beginning of the text that is one of the names of specs/links.toml,
-where case does not matter, nor do spaces and hyphens, save between two digits ("PCIe 4 16 lanes" is not PCIe 416).
+A name is looked up, not matched: from where a word begins, the longest text that is one of the names of
+specs/links.toml, where case does not matter, nor do spaces and hyphens, save between two digits ("PCIe 4 16 lanes" is
+not PCIe 416). Where a family stands without its generation, a `Gen3`, a bare figure or the rate of a lane says it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
@@ -15,19 +16,34 @@ from bandwidth.catalog import Catalog
 from bandwidth.catalog.model import Link, LinkGeneration
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import MT_PER_GT, Peak
-from bandwidth.theory.link_peak import link_bytes_per_s, link_peak, link_rate_text
-from bandwidth.theory.parts import MT_S_PER_RATE_UNIT, Counts, Parts, count_units
-from bandwidth.theory.payload import PAYLOAD_SOURCE, PayloadRange, payload_range
+from bandwidth.theory.link_peak import (
+    PAYLOAD_SOURCE,
+    PayloadRange,
+    link_bytes_per_s,
+    link_peak,
+    link_rate_text,
+    payload_range,
+)
+from bandwidth.theory.parts import Counts, Parts, count_units, read_parts
+from bandwidth.theory.words import LINK_WORDS, Word, read_words
 from bandwidth.units import format_decimal, format_rate
 
 _KEPT = re.compile(r"(?<=[0-9])[\s-]+(?=[0-9])|[^\s-]", re.ASCII)
 _GENERATION = re.compile(r"[\s-]*(?:gen|v)?[\s-]*(?P<number>[0-9][0-9.]*[a-z]?)", re.IGNORECASE | re.ASCII)
-_AFTER_DIGIT = re.compile(r"(?![a-wyz0-9.])", re.IGNORECASE | re.ASCII)
+_AFTER_DIGIT = re.compile(r"(?![a-wyz0-9.]|\s*[MG]T/?s)", re.IGNORECASE | re.ASCII)
 _AFTER_LETTER = re.compile(r"(?![a-z])|x\s*[0-9]", re.IGNORECASE | re.ASCII)
 # QPI's 5.87 GT/s is written 5.86, and no two rates of a family are nearer to each other than this.
 _RATE_TOLERANCE_MT_S = 10
+_QUOTED_TOLERANCE = Fraction(1, 20)  # 40 for two lanes of 20.625
 _SHOWN_UNITS = (1, 4, 8, 16)
 _USUAL_LANES = 16
+_PCIE = "PCIe"
+# lspci prints the state of a link, and what it is capable of, without the name of it.
+_LSPCI = re.compile(r"\bLnk(?:Sta|Cap)2?:.*?Speed\s+([0-9.]+\s*GT/s).*?Width\s+x([0-9]{1,2})", re.IGNORECASE | re.ASCII)
+# Sockets of drives, which have four lanes.
+_FOUR_LANES = re.compile(r"[mu]\.?2|nvme|oculink", re.IGNORECASE)
+_DRIVE_LANES = 4
+_OCULINK = "OCuLink"
 
 
 def _squashed(text: str) -> tuple[str, list[int]]:
@@ -56,11 +72,13 @@ def _stated_names(entry: LinkGeneration) -> Iterator[str]:
 
 
 def _implied_names(entry: LinkGeneration) -> Iterator[str]:
-    """Yield `PCIe gen4` and `PCIe v4`, which go without saying."""
+    """Yield `PCIe gen4`, `PCIe v4` and `HDR InfiniBand`, which go without saying."""
     for family in (entry.family, *entry.aliases):
         for generation in entry.generations:
             if generation[:1].isdigit():
                 yield from (f"{family} gen{generation}", f"{family} v{generation}")
+            if not generation.replace(".", "").isdigit():
+                yield f"{generation} {family}"  # "HDR InfiniBand", "6Gb/s SATA"
 
 
 @lru_cache(maxsize=1)
@@ -70,16 +88,43 @@ def _families_by_name(catalog: Catalog) -> dict[str, str]:
     return dict(sorted(names.items(), key=lambda item: len(item[0]), reverse=True))
 
 
-def match_link(text: str, catalog: Catalog) -> tuple[LinkGeneration, int] | None:
-    """Return the link's generation that a text begins with and where that ends. Raises BandwidthError if unknown."""
+def match_link(text: str, catalog: Catalog, position: int = 0) -> tuple[LinkGeneration, int] | None:
+    """Return the link's generation that is named at a place of a text and where its name ends, or None."""
     known, longest = _generations_by_name(catalog)
-    squashed, ends = _squashed(text)
+    squashed, ends = _squashed(text[position : position + 2 * longest])
     for length in range(min(longest, len(squashed)), 0, -1):
         entry = known.get(squashed[:length])
-        if entry is not None and _ends_there(text, ends[length - 1]):
-            return entry, ends[length - 1]
-    _refuse_unknown_generation(text, squashed, ends, catalog)
+        if entry is not None and _ends_there(text, position + ends[length - 1]):
+            return entry, position + ends[length - 1]
     return None
+
+
+def link_words(text: str, catalog: Catalog) -> list[Word]:
+    """Return the words of a text, those that name a link among them: its generation, or its family alone."""
+
+    def name_at(text: str, position: int) -> Word | None:
+        if not text[position].isalnum():
+            return None
+        if (found := match_link(text, catalog, position)) is not None:
+            return Word("link", text[position : found[1]], position, found[1], entry=found[0])
+        squashed, ends = _squashed(text[position : position + 2 * _generations_by_name(catalog)[1]])
+        for name, family in _families_by_name(catalog).items():
+            if squashed.startswith(name) and _is_family(text, end := position + ends[len(name) - 1]):
+                return Word("link family", text[position:end], position, end, entry=family)
+        return None
+
+    return read_words(text, name_at, LINK_WORDS)
+
+
+def of_lspci(text: str) -> str:
+    """Return the notation of the link in a line of lspci, any other text as it is."""
+    match = _LSPCI.search(text)
+    return text if match is None else f"{_PCIE} {match[1]} x{match[2]}"
+
+
+def names_link(word: Word) -> bool:
+    """Return whether a word names a link, its family, or a generation by itself (`Gen4 x4` is PCIe)."""
+    return word.kind in ("link", "link family", "generation")
 
 
 def _ends_there(text: str, end: int) -> bool:
@@ -88,38 +133,108 @@ def _ends_there(text: str, end: int) -> bool:
     return after.match(text, end) is not None
 
 
-def _refuse_unknown_generation(text: str, squashed: str, ends: list[int], catalog: Catalog) -> None:
-    for name, family in _families_by_name(catalog).items():
-        if squashed.startswith(name) and _is_family(text, end := ends[len(name) - 1]):
-            raise _unknown_generation(text, family, _GENERATION.match(text, end), catalog)
-
-
 def _is_family(text: str, end: int) -> bool:
     return re.match(r"gen|v[0-9]|x\s*[0-9]|[^a-z]|$", text[end:].lower()) is not None
 
 
-def _unknown_generation(text: str, family: str, number: re.Match[str] | None, catalog: Catalog) -> BandwidthError:
+def _unknown_generation(
+    text: str, family: str, number: re.Match[str] | None, names: list[Word], catalog: Catalog
+) -> BandwidthError:
     known = "known: " + ", ".join(entry.name for entry in catalog.links if entry.family == family)
     # "USB 3.2" is a generation that needs its second half, and no unknown one.
-    if number is None or any(key.startswith(_key(text[: number.end()])) for key in _generations_by_name(catalog)[0]):
+    if number is None or any(
+        key.startswith(_key(text[names[0].start : number.end()])) for key in _generations_by_name(catalog)[0]
+    ):
         return BandwidthError(f"{text!r} does not say which generation of {family}", known)
     return BandwidthError(f"{family} has no generation {number['number']}", known)
 
 
-def link_from_parts(text: str, generation: LinkGeneration, parts: Parts, counts: Counts) -> Peak:
+def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: Catalog) -> Peak:
     """Return the peak of a link. Raises BandwidthError, and UsageError where options do not fit a link."""
     if counts.width_bits is not None or counts.sockets is not None:
         raise UsageError(f"{text!r} is a link", "--width and --sockets are for memories")
-    rate, units = _rate_mt_s(text, generation, parts), _units(text, generation, parts, counts)
-    if units is None:
-        raise BandwidthError(f"{text!r} does not say how many {generation.unit}s", f"add them: {_readings(generation)}")
+    listed = list(words)
+    names = [word for word in listed if word.kind in ("link", "link family")]
+    lanes = [word for word in listed if word.kind == "units"]
+    # dmidecode's slots say their lanes twice: "x16 PCI Express 4 x16".
+    others = [
+        word for word in listed if word not in names and not (word in lanes[1:] and word.number == lanes[0].number)
+    ]
+    parts = read_parts(others, text, names[0].start if names else len(text))
+    is_behind = any(word.kind == "rate" and word.start > names[0].start for word in others) if names else False
+    if len({word.number for word in lanes}) > 1:
+        raise BandwidthError(f"{text!r} states two numbers of units", "give one")
+    if parts.modules is not None or parts.sockets is not None:
+        raise BandwidthError(f"{text!r}: a link has no modules and no sockets", "leave them out")
+    generation = _generation(text, names, parts, catalog, is_behind=is_behind)
+    rate = _rate_mt_s(text, generation, parts)
+    units, copies = _units(text, generation, parts, counts)
     if units not in generation.units:
         raise BandwidthError(
             f"{generation.name} has no x{units}", f"it comes as {', '.join(f'x{count}' for count in generation.units)}"
         )
-    link = _link(generation, rate, units)
+    link = _link(generation, rate, units * copies)
     payload = _payload(generation, link)
-    return link_peak(link, text, _name(generation, rate, units), _notes(generation, payload), payload)
+    name = (f"{copies} x " if copies > 1 else "") + _name(generation, rate, units)
+    warnings: tuple[str, ...] = () if names else (f"a generation alone is taken as {_PCIE}'s",)
+    if _is_drive(generation, parts) and counts.channels is None:
+        warnings += (f"taken as x{units}, as drives have",)
+    return link_peak(link, text, name, _notes(generation, payload, parts), payload, warnings)
+
+
+def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog, *, is_behind: bool) -> LinkGeneration:
+    """Return the one generation that is named, or that goes with the family named. Raises BandwidthError.
+
+    A bare figure says a generation where it stands behind the family (`is_behind`): "1 TB" is not Thunderbolt 1.
+    """
+    named = {word.entry.name: word.entry for word in names if isinstance(word.entry, LinkGeneration)}
+    families = {word.entry for word in names if isinstance(word.entry, str)}
+    if _OCULINK in named and (len(named) > 1 or families or parts.generation):  # PCIe's plug: "OCuLink PCIe 3.0"
+        del named[_OCULINK]
+        parts.dropped.append(_OCULINK)
+    families -= {entry.family for entry in named.values()}
+    if len(named) + len(families) > 1:
+        raise BandwidthError(f"{text!r} names {' and '.join([*named, *families])}", "give one link")
+    if named:
+        return _confirmed(text, next(iter(named.values())), parts, catalog)
+    family = next(iter(families), _PCIE)
+    is_stated = is_behind or bool(parts.generation or parts.rate_unit)
+    found = _of_family(family, parts, catalog) if is_stated else None
+    if found is not None:
+        return found
+    end = names[0].end if names else len(text)
+    raise _unknown_generation(text, family, _GENERATION.match(text, end), names, catalog)
+
+
+def _confirmed(text: str, entry: LinkGeneration, parts: Parts, catalog: Catalog) -> LinkGeneration:
+    """Return the entry, unless the text states another generation of it as well."""
+    if parts.generation and (other := _of_family(entry.family, parts, catalog)) is not entry:
+        raise BandwidthError(f"{text!r} names {entry.name} and {other.name if other else 'another'}", "give one")
+    return entry
+
+
+def _of_family(family: str, parts: Parts, catalog: Catalog) -> LinkGeneration | None:
+    """Return the generation of a family that a `Gen3`, a bare figure (`x4 4.0`) or the rate of a lane names."""
+    known = _generations_by_name(catalog)[0]
+    if parts.generation:
+        return known.get(_key(f"{family} gen{parts.generation}")) or known.get(_key(f"{family} {parts.generation}"))
+    if parts.rate is None:
+        return None
+    if not parts.rate_unit:
+        entry = known.get(_key(f"{family} {parts.rate_text}"))
+        parts.rate = None
+        return entry
+    by_rate = [
+        entry
+        for entry in catalog.links
+        if entry.family == family
+        and [Fraction(rate) for rate in entry.rates_mt_s] == [parts.mt_s]
+        and (parts.rate_unit.startswith("gt") or entry.unit == "port")  # "USB 20Gbps" is of two lanes
+    ]
+    if len(by_rate) != 1:
+        return None
+    parts.rate = None
+    return by_rate[0]
 
 
 def _link(generation: LinkGeneration, rate_mt_s: Fraction, units: int) -> Link:
@@ -132,23 +247,25 @@ def _link(generation: LinkGeneration, rate_mt_s: Fraction, units: int) -> Link:
         unit=generation.unit,
         width_bits=generation.width_bits,
         direction=generation.duplex,
-        units_back=generation.units_back,
+        units_back=None if generation.units_back is None else generation.units_back * units // generation.units[-1],
     )
 
 
 def _rate_mt_s(text: str, generation: LinkGeneration, parts: Parts) -> Fraction:
     """Return the rate of the generation, or the one of its rates that the text states. Raises BandwidthError."""
     rates = [Fraction(rate) for rate in generation.rates_mt_s]
-    if len(rates) == 1:
-        if parts.rate is not None:
-            raise _refused(text, generation)
+    if len(rates) == 1 and parts.rate is None:
         return rates[0]
+    if len(rates) == 1 and _is_quoted_so(generation, parts, rates[0]):
+        return rates[0]
+    if len(rates) == 1 and (parts.units is None or not parts.rate_unit or generation.unit != "lane"):
+        raise _refused(text, generation)
     if parts.rate is None:
         each = (f"{_gt_s(rate)} {_gb_s(_link(generation, rate, 1))}" for rate in rates)
         raise BandwidthError(f"{text!r} does not say how fast it runs", f"add it: {', '.join(each)}")
     # Rates of links are written in GT/s, so a bare figure is one ("UPI 10.4"), if it is not far too large for that.
-    unit = parts.rate_unit or ("gt/s" if parts.rate < MT_PER_GT else "mt/s")
-    stated = parts.rate * MT_S_PER_RATE_UNIT[unit]
+    is_bare_gt = not parts.rate_unit and parts.rate < MT_PER_GT
+    stated = parts.rate * MT_PER_GT if is_bare_gt else Fraction(parts.mt_s or 0)
     nearest = min(rates, key=lambda rate: abs(rate - stated))
     if abs(nearest - stated) >= _RATE_TOLERANCE_MT_S:
         known = ", ".join(map(_gt_s, rates))
@@ -156,13 +273,39 @@ def _rate_mt_s(text: str, generation: LinkGeneration, parts: Parts) -> Fraction:
     return nearest
 
 
-def _units(text: str, generation: LinkGeneration, parts: Parts, counts: Counts) -> int | None:
-    units = count_units(text, parts, counts, generation.unit)
-    if parts.total_width_bits is None:
-        return generation.default_units if units is None else units
-    if units is not None or generation.unit != "lane":
+def _is_quoted_so(generation: LinkGeneration, parts: Parts, rate_mt_s: Fraction) -> bool:
+    """Return whether the rate beside a name is the one that the whole link is sold by: `Thunderbolt 3 40Gbps`."""
+    if generation.default_units is None or not parts.rate_unit.startswith("gb"):
+        return False
+    return abs((parts.mt_s or 0) / (rate_mt_s * generation.default_units) - 1) < _QUOTED_TOLERANCE
+
+
+def _units(text: str, generation: LinkGeneration, parts: Parts, counts: Counts) -> tuple[int, int]:
+    """Return the units of one link, and how many of it there are: `2x PCIe 4.0 x16`. Raises BandwidthError."""
+    if parts.unit == "channel" and generation.unit in ("port", "link"):
+        parts.unit = generation.unit  # "dual 100GbE"
+    if parts.part_bits is not None:
         raise _refused(text, generation)
-    return parts.total_width_bits  # "HyperTransport 3.1 16-bit": a lane is one bit
+    units, copies = count_units(text, parts, counts, generation.unit), parts.times or 1
+    if parts.width_bits is not None:
+        if units is not None or generation.unit != "lane":
+            raise _refused(text, generation)
+        units = parts.width_bits  # "HyperTransport 3.1 16-bit": a lane is one bit
+    if units is None and generation.unit != "lane" and parts.times is not None:
+        return parts.times, 1
+    if units is None and parts.times is None:
+        units = generation.default_units
+        if _is_drive(generation, parts) and counts.channels is None:
+            units = _DRIVE_LANES
+    if units is None:
+        raise BandwidthError(f"{text!r} does not say how many {generation.unit}s", f"add them: {_readings(generation)}")
+    return units, copies
+
+
+def _is_drive(generation: LinkGeneration, parts: Parts) -> bool:
+    """Return whether PCIe's lanes are not stated, but that they go to a drive's socket or through its plug."""
+    states_lanes = parts.units is not None or parts.width_bits is not None or parts.times is not None
+    return generation.family == _PCIE and not states_lanes and any(map(_FOUR_LANES.match, parts.dropped))
 
 
 def _refused(text: str, generation: LinkGeneration) -> BandwidthError:
@@ -184,11 +327,13 @@ def _payload(generation: LinkGeneration, link: Link) -> PayloadRange | None:
     return payload_range(link_bytes_per_s(link), generation.payload_bytes)
 
 
-def _notes(generation: LinkGeneration, payload: PayloadRange | None) -> tuple[str, ...]:
-    quoted = (generation.quoted,) if generation.quoted else ()
-    if payload is None:
-        return quoted
-    return (*quoted, f"after protocol, {payload.words()}; an expectation, not a ceiling ({PAYLOAD_SOURCE})")
+def _notes(generation: LinkGeneration, payload: PayloadRange | None, parts: Parts) -> tuple[str, ...]:
+    notes = [generation.quoted] if generation.quoted else []
+    if payload is not None:
+        notes.append(f"after protocol, {payload.words()}; an expectation, not a ceiling ({PAYLOAD_SOURCE})")
+    if parts.dropped:
+        notes.append(f"without a bearing on the bandwidth: {', '.join(parts.dropped)}")
+    return tuple(notes)
 
 
 def _gt_s(rate_mt_s: Fraction) -> str:

@@ -13,9 +13,17 @@ from functools import partial
 from bandwidth.catalog import Catalog, Memory, current_catalog
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory.formula import Peak, memory_peak
-from bandwidth.theory.memory_notation import match_family, memory_from_parts
-from bandwidth.theory.module_names import match_module, module_rate
-from bandwidth.theory.parts import EXAMPLES, MAX_RATE_MT_S, MAX_TRANSFERS_PER_CLOCK, Counts, check_count, read_parts
+from bandwidth.theory.memory_names import memory_words, names_memory
+from bandwidth.theory.memory_notation import memory_from_words
+from bandwidth.theory.parts import (
+    EXAMPLES,
+    MAX_RATE_MT_S,
+    MAX_TRANSFERS_PER_CLOCK,
+    Counts,
+    check_count,
+    not_understood,
+)
+from bandwidth.theory.words import as_product_name, first_unknown, is_figure
 from bandwidth.units import format_decimal
 
 MAX_SPEC_LENGTH = 200
@@ -50,29 +58,28 @@ def notation_peak(spec: str, counts: Counts, catalog: Catalog | None = None) -> 
 
 
 def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
-    if (module := match_module(text.lower())) is not None:
-        family, rate, note = module_rate(module, catalog.families)
-        parts = read_parts(text[module.end() :], text)
-        if parts.rate is not None:
-            raise BandwidthError(f"{text!r} states two rates", "the module's name is one already")
-        parts.rate = rate
-        return (memory_from_parts(text, family, parts, counts, (note,)),)
-    if (memory := match_family(text, catalog)) is not None:
-        family, end = memory
-        return (memory_from_parts(text, family, read_parts(text[end:], text), counts),)
-    return _link_peaks(text, counts, catalog)
-
-
-def _link_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
-    """Return the peak of a link, nothing where the text begins with none."""
+    """Return the peak of a notation, nothing where the text may be a device's name. Raises BandwidthError."""
+    words = as_product_name(memory_words(text, catalog), text)
+    is_memory, unknown = any(map(names_memory, words)), first_unknown(words)
+    if is_memory and unknown is None:
+        return (memory_from_words(text, words, counts, catalog),)
+    if len(words) == 1 and is_figure(words[0]):  # "x2" of an unquoted SPEC, "5600", "16GB"; but "7R13" is a device
+        return _alone_or_name(text, catalog)
     # Imported here and below: the peak of a memory needs no link and no device, and is to be answered at once.
-    from bandwidth.theory.link_notation import link_from_parts, match_link
+    from bandwidth.theory.link_notation import link_from_words, link_words, names_link, of_lspci
 
-    link = match_link(text, catalog)
-    if link is None:
-        return ()
-    generation, end = link
-    return (link_from_parts(text, generation, read_parts(text[end:], text), counts),)
+    line = of_lspci(text)
+    words_of_link = link_words(line, catalog)
+    unknown_of_link = first_unknown(words_of_link)
+    if any(map(names_link, words_of_link)) and unknown_of_link is None:
+        return (link_from_words(line, words_of_link, counts, catalog),)
+    if all(word.kind == "dropped" for word in words_of_link):  # "NVMe", "M.2" and "slot" say of what, not how fast
+        return _alone_or_name(text, catalog)
+    if unknown is not None and names_memory(words[0]):
+        raise not_understood(text, unknown)
+    if unknown_of_link is not None and words_of_link[0].kind in ("link", "link family"):
+        raise not_understood(text, unknown_of_link)
+    return ()
 
 
 def _device_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
@@ -80,8 +87,31 @@ def _device_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ..
 
     found = named_peaks(text, counts, catalog, partial(notation_peak, catalog=catalog))
     if not found:
-        raise BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
+        raise _unknown(text, catalog)
     return found
+
+
+def _unknown(text: str, catalog: Catalog) -> BandwidthError:
+    """Return the refusal of what is no memory, link or device: it names the word that stands in the way."""
+    from bandwidth.theory.link_notation import link_words, names_link
+
+    for words, names in ((memory_words(text, catalog), names_memory), (link_words(text, catalog), names_link)):
+        if not words or (first_unknown(words) is None and not any(map(names, words))):
+            return _alone(text)
+        if any(map(names, words)) and (unknown := first_unknown(words)) is not None:
+            return not_understood(text, unknown)
+    return BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
+
+
+def _alone_or_name(text: str, catalog: Catalog) -> tuple[Peak, ...]:
+    """Return nothing for a product's whole name, which is read as a device's; raise for what is no SPEC by itself."""
+    if catalog.devices.has_name(text):
+        return ()
+    raise _alone(text)
+
+
+def _alone(text: str) -> BandwidthError:
+    return BandwidthError(f"{text!r} alone is no SPEC", 'write it with its memory or link, in quotes: "DDR4-2933 x4"')
 
 
 def plain_peak(
@@ -138,6 +168,7 @@ def _checked_text(spec: str) -> str:
         raise BandwidthError(f"a SPEC of {len(spec)} characters", f"at most {MAX_SPEC_LENGTH} are read; {EXAMPLES}")
     if not text:
         raise BandwidthError("an empty SPEC", EXAMPLES)
+    text = text.replace("\u00d7", "x")
     if not text.isascii():  # a name as it is pasted from a page
         from bandwidth.catalog.names import unmarked
 

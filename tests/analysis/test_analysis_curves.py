@@ -1,13 +1,21 @@
-"""Curves from scripted results: what belongs together, and every figure worked out by hand."""
+"""Curves of scripted results, their plateaus and lines: what belongs together, every figure worked out by hand."""
 
 from __future__ import annotations
 
 import pytest
-from curves_support import KIB, MIB, ORDINARY, STREAMING, point
+from curves_support import CACHES, KIB, MIB, ORDINARY, STREAMING, point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.analysis.curves import KNEE_SHARE, knee, loaded_latency, size_curves, thread_curves
+from bandwidth.analysis.curves import (
+    KNEE_SHARE,
+    fit_transfer,
+    knee,
+    loaded_latency,
+    plateaus,
+    size_curves,
+    thread_curves,
+)
 from bandwidth.analysis.plain_results import alone_results, plain_results
 from bandwidth.results import Observed
 
@@ -113,3 +121,105 @@ def test_a_load_that_is_no_share_makes_no_curve(latency, make_record, load):
     record = make_record(latency(90, variant={"load": load}))
     assert loaded_latency(record) == ()
     assert alone_results(record) == record.results
+
+
+# --- plateaus -------------------------------------------------------------------------------------------------------
+
+# Two points an octave, from 4 KiB to 384 MiB.
+SIZES = [size for power in range(12, 29) for size in (2**power, 3 * 2 ** (power - 1))]
+
+
+def test_the_plateaus_of_rates_leave_out_the_shoulders(rate, make_record):
+    limits = {4 * KIB: 1.0, 26 * KIB: 200.0, 48 * KIB: 2.0, 819 * KIB: 100.0, 1536 * KIB: 3.0, 25 * MIB: 50.0}
+
+    def at(size):
+        return next((rate for limit, rate in limits.items() if size <= limit), 20.0 if size >= 256 * MIB else 4.0)
+
+    (curve,) = size_curves(make_record(*(rate(at(size), **point(size)) for size in SIZES)))
+    found = {plateau.level: plateau for plateau in plateaus(curve)}
+    assert {level: plateau.bytes_per_s for level, plateau in found.items()} == pytest.approx(
+        {"L1": 200.0, "L2": 100.0, "L3": 50.0, "memory": 20.0}
+    )
+    # L1: 6 to 24 KiB; L2: 64 to 768 KiB; L3: 2 to 24 MiB; memory: 256 and 384 MiB.
+    assert [plateau.points for plateau in found.values()] == [5, 8, 8, 2]
+    assert [plateau.size_bytes for plateau in found.values()] == [*CACHES.values(), None]
+    assert {plateau.ns for plateau in found.values()} == {None}
+
+
+def test_the_plateaus_of_latency_are_in_nanoseconds_and_cycles(latency, make_record):
+    (curve,) = size_curves(make_record(*(latency(2 if size <= 32 * KIB else 90, **point(size)) for size in SIZES)))
+    found = {plateau.level: plateau for plateau in plateaus(curve)}
+    assert (found["L1"].ns, found["L1"].cycles) == pytest.approx((2.0, 4.0))
+    assert (found["memory"].ns, found["memory"].cycles) == pytest.approx((90.0, 180.0))
+    assert found["L1"].bytes_per_s is None
+    assert curve.clock_hz == Observed(2e9, 1.9e9, 2.1e9)
+    assert curve.huge_page_share is None
+
+
+@pytest.mark.parametrize("size", [1200 * KIB, 1 * MIB, 512 * KIB])
+def test_a_cache_hardly_larger_than_the_one_before_has_no_plateau(rate, make_record, size):
+    caches = CACHES | {"L3": size}
+    (curve,) = size_curves(make_record(*(rate(10.0, **point(each), caches=caches) for each in SIZES)))
+    found = {plateau.level: plateau for plateau in plateaus(curve)}
+    assert (found["L3"].points, found["L3"].bytes_per_s) == (0, None)
+    assert found["L2"].points > 0
+    assert found["memory"].points == 2
+
+
+def test_without_known_caches_only_memory_has_a_plateau(rate, make_record):
+    (curve,) = size_curves(make_record(*(rate(10.0, **point(size), caches={}) for size in SIZES)))
+    assert [plateau.level for plateau in plateaus(curve)] == ["memory"]
+    assert {one.level for one in curve.points} == {None, "memory"}
+
+
+def test_a_point_that_failed_stays_in_its_curve_and_out_of_its_plateau(rate, make_record):
+    points = [rate(10.0, **point(size), failure="wrong" if size == 8192 else "") for size in (6144, 8192, 12288)]
+    (curve,) = size_curves(make_record(*points))
+    assert len(curve.points) == 3
+    assert plateaus(curve)[0].points == 2
+
+
+@given(st.lists(RATES, min_size=len(SIZES), max_size=len(SIZES)))
+def test_plateaus_lie_between_the_least_and_the_greatest_rate(rate, make_record, rates):
+    (curve,) = size_curves(make_record(*(rate(each, **point(size)) for each, size in zip(rates, SIZES, strict=True))))
+    shown = [one.summary.median_bytes_per_s for one in curve.points]
+    for plateau in plateaus(curve):
+        assert min(shown) <= plateau.bytes_per_s <= max(shown)
+    assert sum(plateau.points for plateau in plateaus(curve)) < len(SIZES)
+
+
+# --- the line through a link's copies -------------------------------------------------------------------------------
+
+LINK_SIZES = [4096 * 2**power for power in range(19)]
+
+
+@pytest.mark.parametrize(("latency_s", "rate"), [(8e-6, 55e9), (1e-6, 3e9), (0.0, 25e9)])
+def test_a_link_is_a_latency_and_a_rate(latency_s, rate):
+    fit = fit_transfer([(size, latency_s + size / rate) for size in LINK_SIZES])
+    assert fit.latency_s == pytest.approx(latency_s, abs=1e-12)
+    assert fit.bytes_per_s == pytest.approx(rate, rel=1e-9)
+    assert fit.worst < 1e-6
+
+
+def test_a_few_points_far_off_move_a_fit_hardly():
+    times = [(size, 8e-6 + size / 55e9) for size in LINK_SIZES]
+    times[4] = (times[4][0], 3 * times[4][1])
+    times[12] = (times[12][0], 2 * times[12][1])
+    fit = fit_transfer(times)
+    assert fit.latency_s == pytest.approx(8e-6, rel=0.05)
+    assert fit.bytes_per_s == pytest.approx(55e9, rel=0.05)
+    assert fit.worst > 0.4  # they are not passed over in silence
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [],
+        [(4096, 1e-6)] * 5,
+        [(4096, 1e-6), (8192, 2e-6)],
+        [(4096, 3e-6), (8192, 2e-6), (16384, 1e-6)],
+        [(4096, 1e-9), (8192, 1e-6), (16384, 1e-3), (32768, 1.0)],
+    ],
+)
+def test_what_is_no_line_has_no_fit(times):
+    assert fit_transfer(times) is None

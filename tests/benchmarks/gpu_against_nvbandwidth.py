@@ -16,7 +16,7 @@ import sys
 from our_engine import our_gpu_cases
 from pairs import ratios_of_pairs
 
-from bandwidth.planning.gpu.plan import link_case
+from bandwidth.planning.device_cases import link_case
 from bandwidth.statistics import median
 
 BAR = 0.99

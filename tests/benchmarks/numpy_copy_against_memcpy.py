@@ -14,7 +14,7 @@ import sys
 from pairs import ratio_of_pairs
 
 from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
+from bandwidth.engines.host.runners import OPERATIONS, NumpyRunner
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.machine.topology import read_topology

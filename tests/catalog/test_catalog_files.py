@@ -56,19 +56,20 @@ def test_in_a_wheel_the_specs_lie_inside_the_package(monkeypatch, tmp_path):
 def test_every_family_and_generation_that_is_promised_is_there():
     assert [family.name for family in CATALOG.families] == [
         *("SDR", "DDR", "DDR2", "DDR3", "DDR4", "DDR5", "MRDIMM"),
-        *("LPDDR", "LPDDR2", "LPDDR3", "LPDDR4", "LPDDR4X", "LPDDR5", "LPDDR5X", "LPDDR6"),
+        *("LPDDR", "LPDDR2", "LPDDR3", "LPDDR4", "LPDDR4X", "LPDDR5", "LPDDR5X", "LPDDR5T", "LPDDR6"),
         *("GDDR2", "GDDR3", "GDDR4", "GDDR5", "GDDR5X", "GDDR6", "GDDR6X", "GDDR7"),
-        *("HBM", "HBM2", "HBM2e", "HBM3", "HBM3e", "HBM4"),
+        *("HBM", "HBM2", "HBM2e", "HBM3", "HBM3e", "HBM4", "HBM4E"),
         *("RDRAM", "XDR"),
     ]
     promised = {
-        *(f"PCIe {number}.0" for number in range(1, 8)),
+        *(f"PCIe {number}.0" for number in range(1, 9)),
         *("CXL 1.1", "CXL 2.0", "CXL 3.0"),
-        *(f"NVLink {number}" for number in range(1, 6)),
+        *(f"NVLink {number}" for number in range(1, 7)),
         *("NVLink-C2C", "Infinity Fabric", "QPI", "UPI"),
         *(f"HyperTransport {number}" for number in ("1.0", "2.0", "3.0", "3.1")),
         *(f"Thunderbolt {number}" for number in range(1, 6)),
         *("USB 3.2 Gen 1", "USB 3.2 Gen 2", "USB4", "USB4 v2"),
+        *("USB 2.0", "OCuLink", "SAS-3", "eMMC 5.1", "1.6TbE", "InfiniBand HDR100", "InfiniBand NDR200"),
         *("SATA I", "SATA II", "SATA III"),
         *(f"{speed}GbE" for speed in (10, 25, 40, 100, 200, 400, 800)),
         *(f"InfiniBand {speed}" for speed in ("SDR", "DDR", "QDR", "FDR", "EDR", "HDR", "NDR", "XDR")),

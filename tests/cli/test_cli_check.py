@@ -21,7 +21,7 @@ from bandwidth.cli import app
 from bandwidth.comparison.checked_now import Rules, check_now
 from bandwidth.engines import registry as engines
 from bandwidth.findings import examine
-from bandwidth.machine.activity import Activity
+from bandwidth.machine.conditions import Activity
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.measuring.lock import machine_lock
 from bandwidth.results.files import load, save

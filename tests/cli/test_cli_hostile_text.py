@@ -33,6 +33,8 @@ def spoilt(place, evil=EVIL):
         content |= {"command": ["bandwidth", evil], "notes": [evil], "not_run": [{"id": evil, "reason": evil}]}
     elif place == "result":
         result |= {"stopped_by": evil, "theory_source": evil, "failure": evil, "tuning": {evil: evil}}
+        texts = dict.fromkeys(("kind", "working", "source"), evil)
+        result["ceilings"] = [{**texts, "bytes_per_s": 1e9, "confidence": "high"}]
     else:
         result["variant"] = {"stores": evil, evil: 1}
     return json.dumps(content)

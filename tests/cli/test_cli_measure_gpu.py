@@ -293,14 +293,14 @@ def test_without_cupy_a_line_says_what_to_install(capsys, tmp_path, monkeypatch)
     for target in ("device", "pcie", "--device=0"):
         line = refused(capsys, 3, target)
         assert line == "CuPy, which drives the GPU, is not installed; pip install it"
-    monkeypatch.setattr("bandwidth.planning.gpu.planner.has_nvidia", lambda reader, facts: True)
+    monkeypatch.setattr("bandwidth.planning.gpu.has_nvidia", lambda reader, facts: True)
     record, _, _ = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *QUICK)
     assert "The GPU is not measured: CuPy, which drives the GPU, is not installed; pip install it." in record.notes
 
 
 def test_without_any_sign_of_a_gpu_nothing_is_said_and_cupy_is_not_imported(monkeypatch):
     code = (
-        "import sys; import bandwidth.planning.gpu.planner as m; m.has_nvidia = lambda *_: False;"
+        "import sys; import bandwidth.planning.gpu as m; m.has_nvidia = lambda *_: False;"
         "from bandwidth.cli.app import run; code = run(['measure', '--plan', '--size', '1MiB']);"
         "sys.exit(code or any(name.split('.')[0] == 'cupy' for name in sys.modules))"
     )

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from bandwidth.cli import app
-from bandwidth.engines.cuda import end_to_end
+from bandwidth.engines.cuda import transfers
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
-from bandwidth.offload import now
+from bandwidth.offload import answer
 from bandwidth.offload.sources import Source
 from bandwidth.results.files import save
 
@@ -199,9 +199,9 @@ def test_what_is_missing_is_measured_with_measure(run, saved, monkeypatch):
 
     def measured_now(target, **_):
         targets.append(target)
-        return Source(now.THIS_MACHINE, saved.record, "measured")
+        return Source(answer.THIS_MACHINE, saved.record, "measured")
 
-    monkeypatch.setattr(now, "measured_now", measured_now)
+    monkeypatch.setattr(answer, "measured_now", measured_now)
     found = json.loads(run("--measure", "--host", "90GB/s", "--json").out)
     assert targets == ["device", "pcie"]
     assert found["sources"]["device"] == {"kind": "measured", "text": "this machine, now: read, device:0"}
@@ -232,9 +232,9 @@ def test_measured_times_stand_beside_the_models_with_its_error(run, monkeypatch)
             PinnedMemoryPointer=lambda memory, _: memory,
         ),
     )
-    monkeypatch.setattr(now, "check_gpu", lambda: None)
-    monkeypatch.setattr(end_to_end, "load_cupy", lambda: module)
-    monkeypatch.setattr(end_to_end, "devices", lambda *_, **__: ())
+    monkeypatch.setattr(answer, "check_gpu", lambda: None)
+    monkeypatch.setattr(transfers, "load_cupy", lambda: module)
+    monkeypatch.setattr(transfers, "devices", lambda *_, **__: ())
     arguments = (*GIVEN, "--measured", "--size", "1MB,2MB", "--passes", "2")
     found = run(*arguments)
     assert found.code == 0
@@ -251,7 +251,7 @@ def test_measured_without_a_gpu_ends_with_three_before_anything_is_measured(run,
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install it")
 
-    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lacks)
+    monkeypatch.setattr("bandwidth.engines.cuda.device.load_cupy", lacks)
     found = run("--measured")
     assert (found.code, found.out) == (3, "")
     assert found.err == "bandwidth: CuPy, which drives the GPU, is not installed; pip install it\n"

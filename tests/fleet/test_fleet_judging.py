@@ -10,11 +10,9 @@ from simulated_fleet import FAULTS, Fault, Spread, name_of, planted, simulated_m
 
 from bandwidth.errors import BandwidthError
 from bandwidth.fleet import judge, machine_of
-from bandwidth.fleet.identity import newest_of
-from bandwidth.fleet.judging import NotRead
-from bandwidth.fleet.machines import LABEL_FACT, group_of, options_of
-from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.saved_options import options_to_json
+from bandwidth.fleet.machines import LABEL_FACT, machine_group, options_of_command
+from bandwidth.fleet.reading import NotRead, newest_of
+from bandwidth.planning.options import MeasureOptions, options_to_json
 from bandwidth.results import Observed
 
 NONE = Spread(0.0)
@@ -142,18 +140,20 @@ def test_other_threads_have_no_counterpart(make_record, make_result, make_case):
     ],
 )
 def test_options_that_change_no_rate_change_no_group(one, other):
-    assert options_of(["bandwidth", *one.split()]) == options_of(["bandwidth", *other.split()])
+    assert options_of_command(["bandwidth", *one.split()]) == options_of_command(["bandwidth", *other.split()])
 
 
 def test_options_that_change_what_is_measured_do():
-    assert options_of(["bandwidth", "measure", "host"]) != options_of(["bandwidth", "measure", "host", "--latency"])
-    assert options_of(["bandwidth.measure", "host"]) == "host"
+    assert options_of_command(["bandwidth", "measure", "host"]) != options_of_command(
+        ["bandwidth", "measure", "host", "--latency"]
+    )
+    assert options_of_command(["bandwidth.measure", "host"]) == "host"
 
 
 def test_records_are_grouped_by_the_options_that_they_kept_and_old_ones_by_their_command(make_record):
     def group(command, **options):
         saved = options_to_json(MeasureOptions(**options)) if options else {}
-        return group_of(make_record(command=command, options=saved))
+        return machine_group(make_record(command=command, options=saved))
 
     api = group(("bandwidth.measure", "host"), target="host", kernels=("copy",), size_bytes=2**22)
     assert api != group(("bandwidth.measure", "host"), target="host")

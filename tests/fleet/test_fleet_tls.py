@@ -131,16 +131,15 @@ def test_a_fleet_is_measured_over_tls(address, folder, tmp_path, settings):
             "cluster",
             "stranger",
             "tls",
-            r"(refuses the certificate of this client: tls\S* alert unknown ca|closed the connection, perhaps as it "
-            r"refuses the certificate of this client); set DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT to one that the "
-            r"cluster's authority signed",
+            "does not answer: .*(alert unknown ca|[Cc]onnection reset|[Bb]roken pipe|EOF occurred).*; check its "
+            "address, and that it runs, and Dask's TLS settings: .*CLIENT__CERT.*",
         ),
         (
             "stranger",
             "stranger",
             "tls",
-            "shows a certificate that is not accepted here: .*certificate.*; set "
-            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE to the certificate of the cluster's authority",
+            "does not answer: .*certificate verify failed: .*certificate.*; check its address, and that it runs, and "
+            "Dask's TLS settings: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, .*",
         ),
         (
             None,
@@ -229,7 +228,9 @@ def test_something_else_that_speaks_is_told(answering, folder, scheme, said):
 @pytest.mark.parametrize("scheme", ["tcp", "tls"])
 def test_something_else_that_is_silent_is_not_waited_for(answering, folder, scheme):
     said = connected(f"{scheme}://{answering(b'')}", folder, limit_s=0.5)
-    assert said.endswith("does not answer within 10 s; check its address, and that it runs\n")
+    assert re.search(r"does not answer: (Timed out .* after .* s|no greeting within .* s); check its address", said), (
+        said
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from bandwidth.errors import BandwidthError
-from bandwidth.fleet import remote_task, watchdog
+from bandwidth.fleet import remote_task
 from bandwidth.measuring.lock import FOLDER_VARIABLE, machine_lock
 
 TINY = ["host", "--size", "2MiB", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
@@ -102,7 +102,7 @@ def _ways(request, monkeypatch):
 @pytest.mark.usefixtures("_ways")
 def test_the_wait_ends_with_the_pipe_and_not_before():
     attendant, held = os.pipe()
-    waiting = threading.Thread(target=watchdog.wait_until_alone, args=(attendant, os.getpid()))
+    waiting = threading.Thread(target=remote_task.wait_until_alone, args=(attendant, os.getpid()))
     waiting.start()
     try:
         waiting.join(0.2)
@@ -121,13 +121,13 @@ def test_a_kernel_that_refuses_leaves_the_pipe(monkeypatch):
     monkeypatch.setattr(os, "pidfd_open", refuse, raising=False)
     attendant, held = os.pipe()
     os.close(held)
-    watchdog.wait_until_alone(attendant, os.getpid())
+    remote_task.wait_until_alone(attendant, os.getpid())
     os.close(attendant)
 
 
 FORKING = """
 import os, subprocess, sys, time
-waiter = "import sys; from bandwidth.fleet.watchdog import wait_until_alone; wait_until_alone(0, int(sys.argv[1]))"
+waiter = "import sys; from bandwidth.fleet.remote_task import wait_until_alone; wait_until_alone(0, int(sys.argv[1]))"
 waiter += "; print('alone', flush=True)"
 process = subprocess.Popen([sys.executable, "-c", waiter, str(os.getpid())], stdin=subprocess.PIPE)
 child = os.fork()

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandwidth.catalog import current_catalog
-from bandwidth.machine.cpuinfo import facts_of_cpuinfo, sockets_of_cpuinfo
-from bandwidth.machine.lscpu import facts_of_lscpu, is_lscpu
+from bandwidth.machine.cpuinfo import facts_of_cpuinfo, facts_of_lscpu, is_lscpu, sockets_of_cpuinfo
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 

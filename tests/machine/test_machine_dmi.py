@@ -13,11 +13,10 @@ from dmidecode_text import NEW, OLD, machine_text, structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandwidth.ceilings.host import GivenMemory, host_theory
+from bandwidth.ceilings.memory import GivenMemory, host_theory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.dmi.facts import facts_of_content
-from bandwidth.machine.dmi.file import dmi_of, text_of
-from bandwidth.machine.dmi.text import dmi_of_text
+from bandwidth.machine.dmi.file import dmi_of, dmi_of_text, text_of
 
 CAPTURED = Path(__file__).parent / "captured"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "machines.jsonl"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandwidth.ceilings.modules import configured_memory
+from bandwidth.ceilings.memory import configured_memory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.dmi.facts import facts_of_dmi
 from bandwidth.machine.dmi.file import dmi_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.ceilings.modules import configured_memory, with_saved_modules
+from bandwidth.ceilings.memory import configured_memory, with_saved_modules
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.modules.channels import count_channels

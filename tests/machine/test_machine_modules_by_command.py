@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.ceilings.modules import configured_memory
+from bandwidth.ceilings.memory import configured_memory
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.modules.by_command import (
     PHYSICAL_MEMORY,

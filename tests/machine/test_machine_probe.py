@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from bandwidth.ceilings.modules import configured_memory
+from bandwidth.ceilings.memory import configured_memory
 from bandwidth.machine.facts import CONFIDENCES, Facts
 from bandwidth.machine.modules.table import SMBIOS_TABLE
 from bandwidth.machine.probe import collect

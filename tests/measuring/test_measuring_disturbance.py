@@ -13,7 +13,7 @@ from measuring_support import ScriptedEngine, small_topology
 
 from bandwidth.engines.host.workers import Team, worker_threads
 from bandwidth.findings import examine
-from bandwidth.machine.activity import Activity, read_activity
+from bandwidth.machine.conditions import Activity, read_activity
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.reader import CapturedReader, SystemReader
 from bandwidth.measuring.disturbance import disturbances

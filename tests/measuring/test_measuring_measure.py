@@ -6,6 +6,7 @@ import gc
 from dataclasses import replace
 
 import pytest
+from ceiling_hosts import facts_of_host, layout
 from measuring_support import ScriptedEngine, small_topology
 from simulated_machine import Machine
 
@@ -15,9 +16,9 @@ from bandwidth.machine.reader import SystemReader
 from bandwidth.measuring import lock
 from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME
 from bandwidth.measuring.measure import measure_prepared
+from bandwidth.planning.cases import Stage, Surroundings
 from bandwidth.planning.host import HostPlanner, make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.planner import Stage, Surroundings
 from bandwidth.planning.preparation import Preparation
 
 
@@ -27,10 +28,10 @@ def own_lock(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
 
 
-def preparation(topology=None, **options):
+def preparation(topology=None, facts=None, **options):
     topology = topology or small_topology(2)
     options = {"size_bytes": 2**22, "budget_s": 1.0, **options}
-    asked, here = MeasureOptions(**options), Surroundings(SystemReader(), Facts({}), topology)
+    asked, here = MeasureOptions(**options), Surroundings(SystemReader(), facts or Facts({}), topology)
     return Preparation(asked, here, (Stage(HostPlanner(asked, here), make_plan(asked, here.facts, topology)),))
 
 
@@ -53,6 +54,21 @@ def test_engines_are_made_once_for_each_name_and_closed():
     assert not interrupted
     assert record.command == ("a", "test")
     assert len(record.results) == 6
+
+
+def test_each_result_has_its_ceilings_with_the_clock_of_its_own_blocks():
+    facts = facts_of_host("AuthenticAMD", 25, 17, "AMD EPYC 9654 96-Core Processor")
+    topology = layout(cores=8)
+    engine = ScriptedEngine(lambda case, calls: 0.02, observed=lambda case: {"clock_hz": 3.5e9})
+    for options, kinds in (({}, {"cache"}), ({"size_bytes": 2**30}, {"memory", "fabric", "core", "platform"})):
+        prepared = preparation(topology, facts, kernels=("read",), memory="DDR5-4800 x12", **options)
+        record, _, _ = measured(prepared, engine)
+        for result in record.results:
+            found = {ceiling.kind: ceiling for ceiling in result.ceilings}
+            assert set(found) == kinds
+            assert "cache" not in found or "3.5 GHz" in found["cache"].working
+            if "memory" in found and not result.case.is_size_check:
+                assert found["memory"].bytes_per_s == result.theory_bytes_per_s
 
 
 def test_the_record_says_which_lock_was_held(tmp_path):

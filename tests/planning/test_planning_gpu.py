@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from gpu_machine import GIB, KIB, MIB, cuda_entry, facts, gpu, gtx
 
-from bandwidth.ceilings.host import HostTheory
 from bandwidth.ceilings.link import with_link_theories
-from bandwidth.engines.cuda.cases import needed_bytes, refusal
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.engines.cuda.device import KEPT_FREE_BYTES
+from bandwidth.engines.cuda.requirements import needed_bytes, refusal
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.measuring.record import machine_with
-from bandwidth.planning.gpu.plan import make_gpu_plan
+from bandwidth.measuring.measure import machine_with
+from bandwidth.planning.gpu import make_gpu_plan
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.results import Observed, Result, Samples
 

@@ -1,11 +1,30 @@
-"""What can be said to be wrong before a machine is looked at."""
+"""The options of a call: what can be said to be wrong at once, their names in Python, and as data in a record."""
 
 from __future__ import annotations
 
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
-from bandwidth.errors import UsageError
-from bandwidth.planning.options import MeasureOptions
+import bandwidth
+from bandwidth.cli.app import run
+from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.planning.option import options_of
+from bandwidth.planning.options import (
+    CallOptions,
+    MeasureOptions,
+    asked_words,
+    called_with,
+    options_from_json,
+    options_to_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +54,131 @@ def test_nothing_asked_is_the_table():
     assert not MeasureOptions(kernels=("copy",), size_bytes=1).is_study
     for study in ({"sweep": "size"}, {"numa": True}, {"latency": True}, {"mixes": ("2:1",)}, {"zeros": True}):
         assert MeasureOptions(**study).is_study
+
+
+@called_with(CallOptions)
+def asked(options):
+    return options
+
+
+def test_one_value_and_several_are_taken():
+    one = asked("host", kernels="copy", threads=2, cpus=[0, 1], sweep="size")
+    assert (one.kernels, one.threads, one.cpus, one.sweep) == (("copy",), ("2",), (0, 1), "size")
+    several = asked("all", kernels=["copy", "read"], devices=[0, 1], sweep_range=None)
+    assert (several.kernels, several.devices, several.sweep_range) == (("copy", "read"), ("0", "1"), None)
+    assert asked() == MeasureOptions(memory_source="memory")
+
+
+@pytest.mark.parametrize("name", ["colour", "saved_facts", "memory_source"])
+def test_what_is_no_option_is_no_keyword(name):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+        bandwidth.measure("host", **{name: None})
+
+
+def test_a_value_that_no_machine_could_serve_is_refused():
+    with pytest.raises(UsageError, match="--sweep 5 is not known"):
+        asked("host", sweep=5)
+    with pytest.raises(UsageError, match="--kernel names nothing"):
+        asked("host", kernels=[])
+
+
+# Each call with the error that a type checker has to find, "" for none.
+CALLS = {
+    'bandwidth.measure("host", kernels="copy", threads=[1, "all"], cpus=(0, 1), size_bytes=2**22)': "",
+    'bandwidth.measure(target="pcie", devices=0, host_memory=["pinned"], sweep="size", sweep_range=(1, 2)).results': "",
+    'bandwidth.measure("host", kernel="copy")': 'Unexpected keyword argument "kernel"',
+    'bandwidth.measure("host", memory_source="x")': 'Unexpected keyword argument "memory_source"',
+    'bandwidth.measure("host", size_bytes="1MiB")': 'Argument "size_bytes" to "measure" has incompatible type "str"',
+    'bandwidth.measure("host", kernels=1)': 'Argument "kernels" to "measure" has incompatible type "int"',
+    'bandwidth.measure("host").result': '"Record" has no attribute "result"',
+}
+
+
+def test_a_type_checker_knows_the_options_of_a_call(tmp_path):
+    """Only the modules that declare them are followed: the whole package takes mypy a minute."""
+    package = Path(bandwidth.__file__).parent
+    calls = tmp_path / "calls.py"
+    calls.write_text("import bandwidth\n" + "\n".join(CALLS) + "\n", "utf-8")
+    names = ["__init__", "measuring/measure", "planning/option", "planning/options", "results/__init__"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-incremental", "--follow-imports=skip", "--config-file=", str(calls)]
+        + [str(package / f"{name}.py") for name in (*names, "results/model")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(package.parent)},
+    )
+    found = dict(re.findall(r"^calls\.py:(\d+): error: (.*)$", done.stdout, re.MULTILINE))
+    expected = {str(line): message for line, message in enumerate(CALLS.values(), 2) if message}
+    assert found.keys() == expected.keys(), done.stdout + done.stderr
+    assert all(message in found[line] for line, message in expected.items()), done.stdout
+
+
+NOT_SAVED = {"memory_source", "saved_facts"}
+GIVEN = [
+    {},
+    {"target": "host", "kernels": ("copy", "add"), "engines": ("numpy",), "stores": ("ordinary",)},
+    {"threads": ("1", "all"), "cpus": (0, 1, 3), "size_bytes": 2**22, "budget_s": 0.5},
+    {"sweep": "size", "sweep_range": (4096, 2**20), "numa": True, "latency": True, "zeros": True, "mixes": ("2:1",)},
+    {"devices": ("all",), "host_memory": ("pinned",), "memory": "DDR5-4800 x12", "sockets": 2},
+]
+
+
+def words(**options):
+    return asked_words(options_to_json(MeasureOptions(**options)))
+
+
+def test_the_command_line_the_api_and_the_record_have_the_same_options(capsys):
+    names = {one.name for one in fields(MeasureOptions)}
+    assert set(inspect.signature(bandwidth.measure).parameters) == names - NOT_SAVED
+    saved = {one.name: option.name for one, option in options_of(MeasureOptions)}
+    assert set(saved) == names - NOT_SAVED - {"target"}
+    assert run(["measure", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert [option for option in saved.values() if f"{option} " not in told] == []
+
+
+@pytest.mark.parametrize("given", GIVEN, ids=str)
+def test_what_was_given_is_read_again_as_it_was(given):
+    options = MeasureOptions(**given)
+    saved = json.loads(json.dumps(options_to_json(options)))
+    assert set(saved) == {"target", *given}
+    assert options_from_json(saved) == options
+    assert options_from_json({**saved, "from_a_later_version": 1}) == options
+
+
+def test_every_option_that_changes_what_is_measured_tells_two_calls_apart():
+    default = words(target="host")
+    assert default == "host"
+    for one in fields(MeasureOptions):
+        for given in GIVEN:
+            if one.name in given and one.name not in ("target", "sweep_range", "budget_s", "memory", "sockets"):
+                assert words(**{one.name: given[one.name]}) != words(), one.name
+    assert words(target="host", budget_s=3.0, memory="DDR5-4800", sockets=2) == default
+    assert words(size_bytes=2**22) != words(size_bytes=2**22 + 1)
+
+
+def test_the_order_of_names_tells_nothing_apart():
+    assert words(target="host", kernels=("copy", "add")) == words(target="host", kernels=("add", "copy"))
+    assert words(cpus=(3, 0, 1), size_bytes=2**22, numa=True) == "all --cpus 0-1,3 --numa --size 4MiB"
+    assert words(sweep="size", sweep_range=(2**12, 2**20)) == "all --range 4096-1MiB --sweep size"
+    assert words(sweep="threads", sweep_range=(1, 16)) == "all --range 1-16 --sweep threads"
+
+
+@pytest.mark.parametrize(
+    ("saved", "name"),
+    [
+        ({"target": 3}, "option target"),
+        ({"target": "host", "kernels": "copy"}, "option kernels"),
+        ({"target": "host", "threads": [1]}, "option threads"),
+        ({"target": "host", "numa": 1}, "option numa"),
+        ({"target": "host", "size_bytes": {}}, "option size_bytes"),
+        ({"target": "host", "stores": ["all"]}, "--stores 'all' is not known"),
+        ({"target": "host", "budget_s": -1.0}, "--budget -1.0 is no time"),
+    ],
+)
+def test_what_no_version_wrote_is_refused_in_one_line(saved, name):
+    with pytest.raises(BandwidthError, match=name) as caught:
+        options_from_json(saved)
+    assert caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)

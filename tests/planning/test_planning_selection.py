@@ -14,7 +14,7 @@ from bandwidth.errors import UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.selection import choose_cpu_sets, choose_engines, choose_kernels, cpus_of, restricted
+from bandwidth.planning.selection import choose_cpu_sets, choose_engines, choose_kernels, cpus_for, restricted
 
 TOPOLOGY = two_socket_topology()
 
@@ -82,7 +82,7 @@ def test_kernels_are_in_the_order_of_importance_whatever_was_asked():
 
 @given(threads=st.integers(1, 256))
 def test_threads_take_each_core_once_before_any_sibling(threads):
-    cpus = cpus_of(TOPOLOGY, threads)
+    cpus = cpus_for(TOPOLOGY, threads)
     assert len(set(cpus)) == threads
     cores = [cpu % 128 for cpu in cpus]
     assert len(set(cores)) == min(threads, 128)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from simulated_fleet import Fault, Spread, simulated_machines
 
 from bandwidth.fleet import judge
-from bandwidth.fleet.judging import NotRead
 from bandwidth.fleet.machines import machine_of
+from bandwidth.fleet.reading import NotRead
 from bandwidth.report import render
 from bandwidth.report.fleet import MOST_NAMED, fleet_document, fleet_figures
 

@@ -1,4 +1,4 @@
-"""The six formats: a small document whole in each of them, and what would break a format escaped in it."""
+"""The six formats: a small document whole in each, what would break a format escaped in it, and bars to one scale."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import json
 import re
 
 import pytest
+import tabulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.cli.output import FORMAT_NAMES
 from bandwidth.plain_text import visible
 from bandwidth.report import FORMATS, Column, Document, Table, render
+from bandwidth.report.formats import LONGEST_BAR, SHORTEST_SCALE, drawn_bars
+from bandwidth.report.markup import html_table, latex_table
 
 RECORDS = [
     {"name": "DDR4-2933 x4", "bytes_per_s": 93866666666.66667, "notes": ["one", "two"]},
@@ -125,16 +127,16 @@ def table_of(*cells, header="name", title=""):
     return Document((Table((Column(header),), tuple((cell,) for cell in cells), title),), {}, [])
 
 
-@pytest.mark.parametrize("format_name", FORMAT_NAMES)
+@pytest.mark.parametrize("format_name", FORMATS)
 def test_a_small_document_whole(format_name):
     assert render(SMALL, format_name) == GOLDEN[format_name]
 
 
-def test_the_command_line_knows_exactly_the_formats_that_there_are():
-    assert tuple(FORMATS) == FORMAT_NAMES == tuple(GOLDEN)
+def test_every_format_is_tried():
+    assert tuple(FORMATS) == tuple(GOLDEN)
 
 
-@pytest.mark.parametrize("format_name", FORMAT_NAMES)
+@pytest.mark.parametrize("format_name", FORMATS)
 def test_every_text_ends_in_one_new_line(format_name):
     text = render(SMALL, format_name)
     assert text.endswith("\n")
@@ -252,3 +254,100 @@ def test_a_column_wraps_in_plain_text_where_it_says_so():
     document = Document((Table((Column("wide", wrap_at=10), Column("n")), (("one two three", "1"),)),), {}, [])
     assert render(document, "table") == "wide     n\n-------  -\none two  1\nthree\n"
     assert "one two three" in render(document, "markdown")
+
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+VALUES = st.lists(st.none() | st.floats(0, 1e15), min_size=1, max_size=20)
+
+
+def length(bar):
+    """The columns that a bar fills, parts of a column as eighths."""
+    return sum(1 if character == "#" else EIGHTHS.index(character) / 8 for character in bar)
+
+
+def test_bars_begin_at_zero():
+    assert drawn_bars([80.0, 40.0, 20.0, 0.0, None], 8, blocks=False) == ("#" * 8, "#" * 4, "##", "", "")
+    assert drawn_bars([80.0, 45.0, 20.0, 0.0, None], 8, blocks=True) == ("█" * 8, "████▌", "██", "", "")
+
+
+def test_what_is_there_is_seen():
+    assert drawn_bars([1000.0, 0.001], 20, blocks=True)[1] == "▏"
+    assert drawn_bars([1000.0, 0.001], 20, blocks=False)[1] == "#"
+
+
+@pytest.mark.parametrize("values", [[], [None], [0.0, None]])
+def test_nothing_to_draw_is_no_bar(values):
+    assert drawn_bars(values, 30, blocks=True) is None
+
+
+def test_without_room_there_are_no_bars():
+    assert drawn_bars([1.0], SHORTEST_SCALE - 1, blocks=True) is None
+    assert drawn_bars([1.0], SHORTEST_SCALE, blocks=True) is not None
+
+
+@given(VALUES, st.integers(SHORTEST_SCALE, 100), st.booleans())
+def test_bars_keep_to_their_room_and_their_order(values, columns, blocks):
+    bars = drawn_bars(values, columns, blocks=blocks)
+    known = [value for value in values if value is not None]
+    if not any(known):
+        assert bars is None
+        return
+    assert max(map(length, bars)) == min(columns, LONGEST_BAR)
+    pairs = sorted((value, length(bar)) for value, bar in zip(values, bars, strict=True) if value is not None)
+    assert [bar for _, bar in pairs] == sorted(bar for _, bar in pairs)
+    longest = max(known)
+    step = 1 / 8 if blocks else 1
+    assert all(abs(bar - value / longest * min(columns, LONGEST_BAR)) <= step for value, bar in pairs)
+
+
+def test_a_row_of_several_lines_keeps_its_bar_beside_the_first():
+    columns = (Column("words", wrap_at=9), Column("n", "right"))
+    table = Table(columns, (("one two three", "1"), ("four", "2")), bars=(1.0, 2.0))
+    assert render(Document((table,), {}, []), "table", 30) == (
+        "words    n\n-------  -  ------------------\none two  1  #########\nthree\nfour     2  ##################\n"
+    )
+
+
+# --- markup -----------------------------------------------------------------------------------------------------------
+
+CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st.sampled_from(
+    ["^~\\{}", "<&>#$%_", " x "]
+)
+COLUMNS = st.builds(Column, CELLS, st.sampled_from(["left", "right"]))
+
+
+@given(st.lists(COLUMNS, min_size=1, max_size=4), st.data())
+def test_tables_of_markup_are_those_that_tabulate_writes(columns, data):
+    row = st.tuples(*(CELLS for _ in columns))
+    table = Table(tuple(columns), tuple(data.draw(st.lists(row, min_size=1, max_size=4))))
+    written = {"html": html_table(table), "latex_booktabs": latex_table(table)}
+    for style, text in written.items():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tabulate, "MIN_PADDING", 0)
+            expected = tabulate.tabulate(
+                table.rows,
+                headers=[column.header for column in columns],
+                tablefmt=style,
+                colalign=[column.align for column in columns],
+                disable_numparse=True,
+            )
+        assert text == str(expected)
+
+
+def test_a_table_without_rows_still_says_how_its_columns_stand():
+    table = Table((Column("name"), Column("GB/s", "right")), ())
+    assert "\\begin{tabular}{lr}" in latex_table(table)
+    assert html_table(table).endswith("<tbody>\n</tbody>\n</table>")
+
+
+def test_a_table_in_a_page_tells_its_headers_and_its_wide_cells():
+    table = Table((Column("fact", wrap_at=22), Column("GB/s", "right")), (("a", "1"),), "Facts")
+    assert html_table(table, in_page=True).split("\n")[1:6] == [
+        "<caption>Facts</caption>",
+        "<thead>",
+        '<tr><th scope="col">fact</th><th scope="col" style="text-align: right;">GB/s</th></tr>',
+        "</thead>",
+        "<tbody>",
+    ]
+    row = '<tr><td class="wide">a   </td><td style="text-align: right;">   1</td></tr>'
+    assert row in html_table(table, in_page=True)

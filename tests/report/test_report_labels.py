@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bandwidth.report.figures.parts import caption
+from bandwidth.report.figures.data import caption
 from bandwidth.report.labels import counted_bytes, variant_words
 from bandwidth.report.measurement import measurement_document
 from bandwidth.results import Examination

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bandwidth.offload.answer import answer, line, lines
-from bandwidth.offload.model import Model, Work
-from bandwidth.offload.sources import Figure, Figures
+from bandwidth.offload.model import Model, Workload
+from bandwidth.offload.sources import Figures, SourcedFigure
 from bandwidth.report import render
 from bandwidth.report.offload import PLOT_COLUMNS, PLOT_ROWS, offload_document, offload_figure, plot
 
@@ -13,8 +13,8 @@ GB, MB = 10**9, 10**6
 
 def build_answer(sizes=(100 * MB,), passes=(1, 20), work=None, **overrides):
     given = {"host": 100e9, "link": 10e9, "device": 1000e9, "link_back": 10e9}
-    figures = {name: Figure(rate, "given", f"--{name}") for name, rate in given.items()}
-    return answer(Figures(**(figures | overrides)), work or Work(), sizes, passes)
+    figures = {name: SourcedFigure(rate, "given", f"--{name}") for name, rate in given.items()}
+    return answer(Figures(**(figures | overrides)), work or Workload(), sizes, passes)
 
 
 def test_the_plot_has_both_lines_and_their_crossing():
@@ -50,8 +50,8 @@ def test_rows_that_do_not_fit_the_device_are_marked():
 
 
 def test_the_way_back_and_the_unit_are_shown_where_they_count():
-    other = Figure(5 * 2**30, "given", "there")
-    text = render(offload_document(build_answer(work=Work(result_share=1), link_back=other), "GiB/s"), "table")
+    other = SourcedFigure(5 * 2**30, "given", "there")
+    text = render(offload_document(build_answer(work=Workload(result_share=1), link_back=other), "GiB/s"), "table")
     assert "link, back" in text
     assert "5.00" in text
     assert "GiB/s" in text
@@ -59,7 +59,7 @@ def test_the_way_back_and_the_unit_are_shown_where_they_count():
 
 
 def test_resident_data_needs_no_link_in_the_table():
-    lines_of = render(offload_document(build_answer(work=Work(resident=True))), "table").splitlines()
+    lines_of = render(offload_document(build_answer(work=Workload(resident=True))), "table").splitlines()
     assert not any(text.startswith("link") for text in lines_of)
 
 

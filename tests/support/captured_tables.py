@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bandwidth.ceilings.modules import ConfiguredMemory, configured_memory
+from bandwidth.ceilings.memory import ConfiguredMemory, configured_memory
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.modules.table import facts_of_table, judged_table
 from bandwidth.machine.smbios import Module, plausible_mt_s, plausible_width_bits

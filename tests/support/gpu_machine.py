@@ -137,10 +137,10 @@ def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 38, l2_bytes)
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 36, CLOCK_KHZ)
     monkeypatch.setitem(ENGINES, "cuda", _installed())
-    monkeypatch.setattr("bandwidth.engines.cuda.discovery.load_cupy", lambda: module)
+    monkeypatch.setattr("bandwidth.engines.cuda.device.load_cupy", lambda: module)
     monkeypatch.setattr("bandwidth.engines.cuda.engine.WARM_UP_S", 0.0)
-    monkeypatch.setattr("bandwidth.planning.gpu.planner.has_nvidia", lambda reader, facts: True)
-    monkeypatch.setattr("bandwidth.machine.gpus._may_have_nvidia", lambda reader, found: True)
+    monkeypatch.setattr("bandwidth.planning.gpu.has_nvidia", lambda reader, facts: True)
+    monkeypatch.setattr("bandwidth.machine.gpu_attributes._may_have_nvidia", lambda reader, found: True)
     return module
 
 

@@ -9,14 +9,12 @@ import pytest
 from measuring_support import MIB, small_topology
 
 from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.native_runner import NativeRunner
-from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
-from bandwidth.engines.host.runner import Runner
+from bandwidth.engines.host.runners import OPERATIONS, NativeRunner, NumpyRunner, Runner
 from bandwidth.engines.registry import ENGINES
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench
-from bandwidth.planning.selection import CpuSet, cpus_of
+from bandwidth.planning.selection import CpuSet, cpus_for
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case
 
@@ -41,7 +39,7 @@ def build_host_case(
     bench = Bench(topology, tuple(ENGINES.values()), (kernel,))
     row, entry = KERNELS[kernel], ENGINES[engine]
     kinds = bench.stores_of(entry, row)
-    cpu_set = CpuSet(cpus or cpus_of(topology, threads))
+    cpu_set = CpuSet(cpus or cpus_for(topology, threads))
     sizing = Sizing(size_bytes, rule_bytes, "a test")
     return bench.case(entry, row, cpu_set, sizing, stores if stores in kinds else kinds[0], variant)
 
@@ -57,7 +55,7 @@ def build_latency_case(
     """Return a latency over so many bytes."""
     topology = topology or small_topology(2)
     bench = Bench(topology, tuple(ENGINES.values()), ())
-    cpu_set = CpuSet(cpus or cpus_of(topology, threads))
+    cpu_set = CpuSet(cpus or cpus_for(topology, threads))
     return bench.latency_case(cpu_set, Sizing(size_bytes, RULE_BYTES, "a test"), variant)
 
 

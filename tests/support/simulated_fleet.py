@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bandwidth.fleet.machines import Group, Machine, measured, moment
+from bandwidth.fleet.machines import Group, Machine, measured_name, moment
 from bandwidth.results import Case, Conditions, Examination, Observed, Record, Result, Samples
 from bandwidth.results.files import record_to_json
 
@@ -107,7 +107,7 @@ def simulated_machines(
 ) -> Iterator[Machine]:
     """Yield machines as judging takes them, with no file in between."""
     generator = random.Random(seed)
-    known = [(case, measured(case)) for case in cases()]
+    known = [(case, measured_name(case)) for case in cases()]
     group, taken_at = Group("Example", 1, ("Example GPU",), "all"), moment("2026-01-02T03:04:05+00:00")
     for number in range(count):
         fault = fault_of(number)

@@ -15,7 +15,7 @@ from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.theory import peak
 from bandwidth.theory.link_notation import _generations_by_name, _key, _stated_names, match_link
-from bandwidth.theory.payload import payload_range
+from bandwidth.theory.link_peak import payload_range
 
 LIMIT_S = 1.0
 PCIE = "pcie-bench/pcie-model model/pcie.py; Linux PCIE_SPEED2MBS_ENC"
@@ -141,7 +141,7 @@ def test_one_link_may_be_written_in_many_ways(spec, name):
     ("spec", "message"),
     [
         ("USB 3.2", "'USB 3.2' does not say which generation of USB; "
-                    "known: USB 3.2 Gen 1, USB 3.2 Gen 2, USB4 Gen 2, USB4, USB4 v2"),
+                    "known: USB 2.0, USB 3.2 Gen 1, USB 3.2 Gen 2, USB4 Gen 2, USB4, USB4 v2"),
         ("UPI 13GT/s", "UPI does not run at 13 GT/s; it runs at 9.6GT/s, 10.4GT/s, 11.2GT/s, 12.8GT/s, 14.4GT/s, "
                        "16GT/s, 20GT/s, 24GT/s"),
         ("QPI", "'QPI' does not say how fast it runs; add it: 4.8GT/s 9.60 GB/s, 5.87GT/s 11.73 GB/s, "
@@ -282,7 +282,7 @@ NAMES = st.sampled_from([name for entry in CATALOG.links for name in _stated_nam
 @given(NAMES, st.text("0123456789. xXMGTbitps/s-", max_size=20))
 @example("PCIe 4.0", " " * 150)
 @example("PCIe", "-1" * 90)
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)  # the first look-up reads the catalog; LIMIT_S is held below
 def test_any_rest_behind_a_link_is_answered_or_refused_in_bounded_time(name, rest):
     start = time.perf_counter()
     try:

@@ -115,8 +115,8 @@ def test_a_wide_bus_that_is_no_whole_number_of_units_stands_as_one():
         ("GDDR6 14 256-bit", "'GDDR6 14 256-bit': 14 of what?; write the unit of the rate, such as 14Gbps"),
         ("HBM2 1200MHz x4", "'HBM2 1200MHz x4': MHz does not say how many transfers HBM2 makes; "
                             "give the rate in Gbps a pin, or --clock F --transfers N"),
-        ("PCIe 8.0 x16", "PCIe has no generation 8.0; "
-                         "known: PCIe 1.0, PCIe 2.0, PCIe 3.0, PCIe 4.0, PCIe 5.0, PCIe 6.0, PCIe 7.0"),
+        ("PCIe 9.0 x16", "PCIe has no generation 9.0; "
+                         "known: PCIe 1.0, PCIe 2.0, PCIe 3.0, PCIe 4.0, PCIe 5.0, PCIe 6.0, PCIe 7.0, PCIe 8.0"),
         ("PCIe 4.0 x3", "PCIe 4.0 has no x3; it comes as x1, x2, x4, x8, x12, x16, x32"),
         ("PCIe 4.0 x16 256-bit", "'PCIe 4.0 x16 256-bit': a link has lanes only; write it as PCIe 4.0 x16"),
         ("PCIe 4.0 16GT/s", "'PCIe 4.0 16GT/s': a link has lanes only; write it as PCIe 4.0 x16"),

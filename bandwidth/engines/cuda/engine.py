@@ -1,6 +1,6 @@
 """NVIDIA GPUs through CuPy: their memory, the link to the host, and the ways between them. See `Engine`.
 
-`cuda_engine` here and `devices` of discovery.py are all that others need.
+`cuda_engine` here and `devices` of device.py are all that others need.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from bandwidth.engines.cuda import discovery
-from bandwidth.engines.cuda.cases import PCIE, bytes_each, needed_bytes, peer_of, refusal
+from bandwidth.engines.cuda import device
 from bandwidth.engines.cuda.device import Gpu, count_devices
 from bandwidth.engines.cuda.passes import (
     MEMCPY,
     MEMSET,
     Chase,
-    Cycle,
+    DeviceCycle,
     MemoryCopy,
     MemorySet,
     Pass,
     Tuning,
     tune,
 )
+from bandwidth.engines.cuda.requirements import bytes_each, needed_bytes, peer_of, refusal
 from bandwidth.engines.cuda.source import PATHS
-from bandwidth.engines.cuda.timing import Timing, Work, timed
+from bandwidth.engines.cuda.timing import GpuWork, Timing, timed
 from bandwidth.engines.cuda.transfers import (
     LOOK_COPIES,
     POISON,
     WINDOWS,
     DeviceToHost,
-    HostMemory,
+    HostBuffer,
     HostToDevice,
     PeerCopy,
     beside,
@@ -47,7 +47,7 @@ from bandwidth.kernels import KERNELS
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
-from bandwidth.vocabulary import PAGE_BYTES, PINNED
+from bandwidth.vocabulary import DEVICE, PAGE_BYTES, PCIE, PINNED
 
 # A GPU's clocks rise within this time, and fall again when it has had nothing to do for a while.
 WARM_UP_S = 0.3
@@ -57,7 +57,7 @@ EXPONENTS = (-8, 8)
 SEEDS = 2**62
 H2D, D2H, BIDIRECTIONAL = "h2d", "d2h", "bidirectional"
 # What is seen of a link begins with this; all else is the state of the device.
-LINK, DEVICE = "link_", "device:"
+LINK = "link_"
 
 
 def cuda_engine(
@@ -66,13 +66,13 @@ def cuda_engine(
     module: Any = None,
     found: Sequence[GpuFacts] = (),
 ) -> CudaEngine:
-    """Return the engine for GPUs that `devices` found, or for all; see `CudaEngine` for `look`.
+    """Return the engine for GPUs that `devices` found, or for all; see `CudaEngine` for `telemetry`.
 
     Raises HardwareError without one.
     """
-    module = module or discovery.load_cupy()
+    module = module or device.load_cupy()
     cpus = {node.number: node.cpus for node in topology.numa_nodes}
-    found = found or discovery.devices(module)
+    found = found or device.devices(module)
     near = {gpu.number: cpus.get(gpu.numa_node, ()) for gpu in found if gpu.numa_node is not None}
     addresses = {gpu.number: gpu.address for gpu in found}
     return CudaEngine(module, near, None if telemetry is None else lambda number: telemetry(addresses[number]))
@@ -81,9 +81,9 @@ def cuda_engine(
 class CudaEngine:
     """Measures GPUs. See `Engine`.
 
-    `near` are the CPUs beside each device, from which host memory is taken; `look` is asked for the state of a device
-    and its link while copies or kernels are under way, and its answer stands among what is observed. `clock` and `seed`
-    are seams.
+    `near` are the CPUs beside each device, from which host memory is taken; `telemetry` is asked for the state of a
+    device and its link while copies or kernels are under way, and its answer stands among what is observed. `clock` and
+    `seed` are seams.
     """
 
     def __init__(
@@ -98,15 +98,15 @@ class CudaEngine:
         self._module, self._near, self._telemetry, self._clock = module, near or {}, telemetry, clock
         self._random = np.random.default_rng(seed)
         self._gpus: dict[int, Gpu] = {}
-        self._host: dict[tuple[int, str, str], HostMemory] = {}
-        self._cycles: dict[str, Cycle] = {}
+        self._host: dict[tuple[int, str, str], HostBuffer] = {}
+        self._cycles: dict[str, DeviceCycle] = {}
         self._tunings: dict[str, Tuning] = {}
         self._links: dict[int, Mapping[str, float]] = {}
         self._states: dict[str, Mapping[str, float]] = {}
         self._busy_until: dict[int, float] = {}
         self._host_seed = self._new_seed()
         self._blocks = 0
-        self._last: tuple[str, Sequence[Work]] = ("", ())
+        self._last: tuple[str, Sequence[GpuWork]] = ("", ())
 
     # --- before the blocks
 
@@ -157,14 +157,14 @@ class CudaEngine:
             return {case.id: next(filter(None, reasons))}
         if case.is_latency:
             with gpus[0].active():
-                self._cycles[case.id] = Cycle(gpus[0], case.working_set_bytes, int(self._random.integers(2**32)))
+                self._cycles[case.id] = DeviceCycle(gpus[0], case.working_set_bytes, int(self._random.integers(2**32)))
         if "peer" in case.variant:
             peer = self._gpus[peer_of(case)]
             if case.variant.get("peer_access") == "on" and not can_access(gpus[0], peer):
                 return {
                     case.id: f"the driver gives no direct access between devices {gpus[0].number} and {peer.number}"
                 }
-        elif case.target.startswith(PCIE):
+        elif case.kind == PCIE:
             for gpu in gpus:
                 self._prepare_host(case, gpu)
         return {}
@@ -175,7 +175,7 @@ class CudaEngine:
             memory = self._host.get((gpu.number, kind, role))
             if memory is None or memory.size_bytes < size_bytes:
                 self._host.pop((gpu.number, kind, role), None)
-                memory = HostMemory(gpu, kind, size_bytes, self._near.get(gpu.number, ()))
+                memory = HostBuffer(gpu, kind, size_bytes, self._near.get(gpu.number, ()))
                 self._host[gpu.number, kind, role] = memory
                 if role == H2D:
                     with gpu.active():
@@ -201,13 +201,13 @@ class CudaEngine:
         tuning = self._tunings[case.id].as_record() if case.id in self._tunings else {}
         return Block(timing.seconds, timing.start_skew_s, observed=observed, tuning=tuning)
 
-    def _works(self, case: Case, gpus: Sequence[Gpu], calls: int) -> list[Work]:
+    def _works(self, case: Case, gpus: Sequence[Gpu], calls: int) -> list[GpuWork]:
         if "peer" in case.variant:
             return self._peer_works(case, gpus[0], calls)
-        make = self._link_works if case.target.startswith(PCIE) else self._device_works
+        make = self._link_works if case.kind == PCIE else self._device_works
         return [work for gpu in gpus for work in make(case, gpu, calls)]
 
-    def _device_works(self, case: Case, gpu: Gpu, calls: int) -> list[Work]:
+    def _device_works(self, case: Case, gpu: Gpu, calls: int) -> list[GpuWork]:
         size_bytes, seed = bytes_each(case), self._new_seed()
         if case.is_latency:
             return [Chase(gpu, self._cycles[case.id], calls)]
@@ -220,9 +220,9 @@ class CudaEngine:
         scalar = power if kernel.fused else 1.0 + float(self._random.random())
         return [Pass(gpu, kernel, size_bytes, calls, seed, scalar, shape)]
 
-    def _link_works(self, case: Case, gpu: Gpu, calls: int) -> list[Work]:
+    def _link_works(self, case: Case, gpu: Gpu, calls: int) -> list[GpuWork]:
         size_bytes, kind = bytes_each(case), str(case.variant["host_memory"])
-        works: list[Work] = []
+        works: list[GpuWork] = []
         if case.path in {H2D, BIDIRECTIONAL}:
             host = self._host[gpu.number, kind, H2D]
             works.append(HostToDevice(gpu, host, size_bytes, calls, self._blocks, self._host_seed, gpu.stream))
@@ -233,15 +233,15 @@ class CudaEngine:
             )
         return works
 
-    def _peer_works(self, case: Case, gpu: Gpu, calls: int) -> list[Work]:
+    def _peer_works(self, case: Case, gpu: Gpu, calls: int) -> list[GpuWork]:
         peer, size_bytes = self._gpus[peer_of(case)], bytes_each(case)
-        works: list[Work] = [PeerCopy(gpu, peer, size_bytes, calls, self._new_seed())]
+        works: list[GpuWork] = [PeerCopy(gpu, peer, size_bytes, calls, self._new_seed())]
         if case.path == BIDIRECTIONAL:
             works.append(PeerCopy(peer, gpu, size_bytes, calls, self._new_seed()))
         return works
 
     def _observed(
-        self, case: Case, gpus: Sequence[Gpu], works: Sequence[Work], timing: Timing, calls: int
+        self, case: Case, gpus: Sequence[Gpu], works: Sequence[GpuWork], timing: Timing, calls: int
     ) -> dict[str, float]:
         """Return what else the block showed: a clock, each direction's own rate, the link under load."""
         if isinstance(works[0], Chase):
@@ -249,7 +249,7 @@ class CudaEngine:
                 works[0].read()
             clock = {"clock_hz": works[0].cycles / timing.seconds} if timing.seconds > 0 else {}
             return {**self._states.get(case.id, {}), **clock}
-        if not case.target.startswith(PCIE) or len(gpus) > 1:
+        if case.kind != PCIE or len(gpus) > 1:
             return dict(self._states.get(case.id, {}))
         observed = dict(self._link_under_load(case, gpus[0]))
         if len(works) > 1 and all(seconds > 0 for seconds in timing.own_seconds):
@@ -265,7 +265,7 @@ class CudaEngine:
         Of the answer only the state of the device is kept: nothing goes over the link just then.
         """
         telemetry, number = self._telemetry, gpus[0].number
-        is_memory = case.target.startswith(DEVICE) and "peer" not in case.variant
+        is_memory = case.kind == DEVICE and "peer" not in case.variant
         if telemetry is None or case.id in self._states or not is_memory or len(gpus) > 1:
             return None
 
@@ -301,7 +301,7 @@ class CudaEngine:
     def _looked(self, gpu: Gpu, size_bytes: int) -> Mapping[str, float]:
         with gpu.active():
             # A buffer of its own: the check of the block comes after.
-            pinned = HostMemory(gpu, PINNED, size_bytes, self._near.get(gpu.number, ()))
+            pinned = HostBuffer(gpu, PINNED, size_bytes, self._near.get(gpu.number, ()))
             for _ in range(LOOK_COPIES):
                 kind = gpu.runtime.memcpyDeviceToHost
                 gpu.runtime.memcpyAsync(pinned.address, gpu.address, size_bytes, kind, gpu.stream.ptr)

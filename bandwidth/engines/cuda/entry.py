@@ -23,12 +23,12 @@ def _lacks_cupy() -> str:
 
 
 def _maker() -> DeviceMaker:
-    from bandwidth.engines.cuda import cases, device, discovery, passes, source
+    from bandwidth.engines.cuda import device, passes, requirements, source
 
     return DeviceMaker(
-        find=lambda numbers: discovery.devices(numbers=numbers),
-        sight=lambda numbers: discovery.devices(numbers=numbers, opened=False),
-        needed_bytes=cases.needed_bytes,
+        find=lambda numbers: device.devices(numbers=numbers),
+        sight=lambda numbers: device.devices(numbers=numbers, opened=False),
+        needed_bytes=requirements.needed_bytes,
         kept_free_bytes=device.KEPT_FREE_BYTES,
         loads_per_call=source.LOADS_PER_CALL,
         line_bytes=passes.NODE_BYTES,

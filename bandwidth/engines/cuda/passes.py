@@ -151,7 +151,7 @@ class MemorySet:
         return self.gpu.wrong_words(Checked(self.gpu.address, self._bytes, 0, 0, value, "write"), whole=whole)
 
 
-class Cycle:
+class DeviceCycle:
     """A random cycle through all lines of some memory: which line follows which, on the device."""
 
     def __init__(self, gpu: Gpu, size_bytes: int, seed: int) -> None:
@@ -179,7 +179,7 @@ class Chase:
     by_host = False
     calls = 1
 
-    def __init__(self, gpu: Gpu, cycle: Cycle, calls: int) -> None:
+    def __init__(self, gpu: Gpu, cycle: DeviceCycle, calls: int) -> None:
         self.gpu, self.stream = gpu, gpu.stream
         self._cycle, self._times = cycle, calls
         self._start = gpu.address + cycle.offset(0)

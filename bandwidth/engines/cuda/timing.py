@@ -19,7 +19,7 @@ MOST_DIRECT_CALLS = 32
 CALLS_PER_GRAPH = 100
 
 
-class Work(Protocol):
+class GpuWork(Protocol):
     """What one stream does in a block.
 
     `ready` queues what is not timed, `queue` one call, `calls` times in all; `check` returns what is wrong with what
@@ -55,7 +55,7 @@ class Timing:
 class _Lane:
     """A stream with its work, ready to be played."""
 
-    def __init__(self, work: Work, *, in_graphs: bool) -> None:
+    def __init__(self, work: GpuWork, *, in_graphs: bool) -> None:
         self.work = work
         self._graph: Any = None
         self._per_graph = min(CALLS_PER_GRAPH, work.calls)
@@ -109,7 +109,9 @@ class _Lane:
 
 
 def timed(
-    works: Sequence[Work], clock: Callable[[], float] = time.perf_counter, meanwhile: Callable[[], None] | None = None
+    works: Sequence[GpuWork],
+    clock: Callable[[], float] = time.perf_counter,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Timing:
     """Run a block and return its times; several works run at once, on one device or on many.
 
@@ -152,7 +154,7 @@ def _read(lanes: Sequence[_Lane], begin: Any, end: Any, skew_s: float, *, severa
     return Timing(total, skew_s if len(lanes) > 1 else 0.0, own)
 
 
-def _timed_by_host(works: Sequence[Work], clock: Callable[[], float]) -> Timing:
+def _timed_by_host(works: Sequence[GpuWork], clock: Callable[[], float]) -> Timing:
     (work,) = works
     with work.gpu.active():
         work.ready()

@@ -25,7 +25,7 @@ PERIOD_WORDS = 2_097_143
 _TABLE_SEED = 20_251_101
 
 
-class Memory(Protocol):
+class DeviceMemory(Protocol):
     """What is asked of a device whose memory is filled and looked at: `Gpu` of device.py has it."""
 
     runtime: Any
@@ -63,22 +63,22 @@ class Checked:
 class Verification(Protocol):
     """Makes the numbers of a seed in a device's memory and knows them again. The device is active in each."""
 
-    def fill(self, gpu: Memory, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, gpu: DeviceMemory, address: int, size_bytes: int, seed: int, first: int) -> None:
         """Queue the filling of some memory, from word `first` of the seed's array on."""
 
-    def wrong_words(self, gpu: Memory, checked: Checked, *, whole: bool) -> str:
+    def wrong_words(self, gpu: DeviceMemory, checked: Checked, *, whole: bool) -> str:
         """Wait, and return what is wrong with all words in some memory or, if not `whole`, with many of them; or ""."""
 
 
 class KernelVerification:
     """Kernels fill and check: all of it every time, which takes no longer than a few passes."""
 
-    def fill(self, gpu: Memory, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, gpu: DeviceMemory, address: int, size_bytes: int, seed: int, first: int) -> None:
         """Queue the kernel. See `Verification`."""
         pairs = size_bytes // PAIR_BYTES
         gpu.over("fill", pairs, address, pairs, first, seed)
 
-    def wrong_words(self, gpu: Memory, checked: Checked, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
+    def wrong_words(self, gpu: DeviceMemory, checked: Checked, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
         """Count on the device. See `Verification`."""
         count = checked.size_bytes // ELEMENT_BYTES
         given = (checked.address, count, checked.first, checked.seed, checked.scalar)
@@ -94,7 +94,7 @@ class HostVerification:
         # Twice, so that a period from any word on is one stretch.
         self._table: NDArray[np.uint64] = np.concatenate([numbers, numbers]).view(np.uint64)
 
-    def fill(self, gpu: Memory, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, gpu: DeviceMemory, address: int, size_bytes: int, seed: int, first: int) -> None:
         """Send one period and queue its repetition by copies on the device. See `Verification`."""
         filled = min(size_bytes, PERIOD_WORDS * ELEMENT_BYTES)
         gpu.copy_in(address, self._expected(seed + first, filled // ELEMENT_BYTES))
@@ -104,10 +104,10 @@ class HostVerification:
             gpu.runtime.memcpyAsync(address + filled, address, length, kind, gpu.stream.ptr)
             filled += length
 
-    def wrong_words(self, gpu: Memory, checked: Checked, *, whole: bool) -> str:
+    def wrong_words(self, gpu: DeviceMemory, checked: Checked, *, whole: bool) -> str:
         """Fetch the words and compare them. See `Verification`."""
         piece_bytes = min(PIECE_BYTES, PERIOD_WORDS * ELEMENT_BYTES)
-        parts = pieces(checked.size_bytes, piece_bytes) if whole else spots(checked.size_bytes, piece_bytes)
+        parts = piece_ranges(checked.size_bytes, piece_bytes) if whole else spots(checked.size_bytes, piece_bytes)
         for offset, length in parts:
             seen = np.empty(length // ELEMENT_BYTES, np.uint64)
             gpu.copy_out(seen, checked.address + offset)
@@ -127,7 +127,7 @@ class HostVerification:
         return self._table[begin : begin + count]
 
 
-def pieces(size_bytes: int, piece_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, int]]:
+def piece_ranges(size_bytes: int, piece_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, int]]:
     """Yield offset and length in bytes of every piece."""
     for offset in range(0, size_bytes, piece_bytes):
         yield offset, min(piece_bytes, size_bytes - offset)
@@ -136,7 +136,7 @@ def pieces(size_bytes: int, piece_bytes: int = PIECE_BYTES) -> Iterator[tuple[in
 def spots(size_bytes: int, piece_bytes: int = PIECE_BYTES) -> Iterator[tuple[int, int]]:
     """Yield offset and length in bytes of some parts, evenly spread, the first and the last bytes among them."""
     if size_bytes <= SPOTS * SPOT_BYTES:
-        yield from pieces(size_bytes, piece_bytes)
+        yield from piece_ranges(size_bytes, piece_bytes)
         return
     last = (size_bytes - SPOT_BYTES) // ELEMENT_BYTES
     for spot in range(SPOTS):

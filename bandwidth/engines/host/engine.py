@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bandwidth.engines.host.memory import (
+from bandwidth.engines.host.layout import (
     PAGE_ELEMENTS,
     PIECE_ELEMENTS,
     WINDOWS,
@@ -25,7 +25,7 @@ from bandwidth.engines.host.memory import (
     array_elements,
     pieces,
 )
-from bandwidth.engines.host.runner import Runner, Work
+from bandwidth.engines.host.runners import Runner, ThreadWork
 from bandwidth.engines.host.workers import NS_PER_S, Stamp
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
@@ -149,14 +149,14 @@ class HostEngine:
         width = self._vector_bytes[case.id]
         return block_of(stamps, layout.team.pinned, observed, {"vector_bytes": width} if width else {})
 
-    def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[Work]:
+    def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
         layout, kernel = self._memory.layout(case), kernel_of(case.path, case.variant)
         stores = stores_of(case.variant)
         parts = [layout.part(case, thread, window).cut(begin) for thread in range(case.threads)]
-        return [Work(kernel, stores, part, scalar, self._vector_bytes.get(case.id, 0)) for part in parts]
+        return [ThreadWork(kernel, stores, part, scalar, self._vector_bytes.get(case.id, 0)) for part in parts]
 
-    def _lead_in(self, case: Case, window: int) -> list[Work]:
+    def _lead_in(self, case: Case, window: int) -> list[ThreadWork]:
         """Return the untimed pass over the end of the arrays that goes before a block.
 
         The case before left its lines in the cache, and writing those back would be charged to this one: up to a

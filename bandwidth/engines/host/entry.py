@@ -12,9 +12,7 @@ from bandwidth.vocabulary import HOST
 
 def _make(names: Sequence[str], site: Site) -> Engine:
     from bandwidth.engines.host.engine import HostEngine
-    from bandwidth.engines.host.native_runner import NativeRunner
-    from bandwidth.engines.host.numpy_runner import NumpyRunner
-    from bandwidth.engines.host.runner import Runner
+    from bandwidth.engines.host.runners import NativeRunner, NumpyRunner, Runner
 
     runners: dict[str, Callable[[], Runner]] = {"native": NativeRunner, "numpy": NumpyRunner}
     return HostEngine(site.topology, {name: runners[name]() for name in names})

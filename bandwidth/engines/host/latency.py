@@ -14,9 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.host.clock import clock_hz
-from bandwidth.engines.host.cycles import cycle_key
-from bandwidth.engines.host.memory import Region, pieces
+from bandwidth.engines.host.layout import Region, pieces
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
     CHAIN_LENGTH,
@@ -25,8 +23,9 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
-from bandwidth.engines.host.placement import share_on_node
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ
+from bandwidth.engines.host.placement import cycle_key, share_on_node
+from bandwidth.engines.host.runners import clock_hz
 from bandwidth.engines.host.workers import NS_PER_S, Team
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError

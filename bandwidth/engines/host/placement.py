@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bandwidth.results import Case
+
 # Numbers of the system calls; Linux's generic table (Arm, RISC-V) and that of x86-64.
 _SYSTEM_CALLS = {
     "x86_64": {"mbind": 237, "move_pages": 279},
@@ -113,3 +115,8 @@ def _system_call(name: str, *arguments: int) -> int:
     call = ctypes.CDLL(None, use_errno=True).syscall
     call.restype = ctypes.c_long
     return int(call(ctypes.c_long(number), *[ctypes.c_ulong(argument) for argument in arguments]))
+
+
+def cycle_key(case: Case) -> tuple[object, ...]:
+    """Return what latencies must share to share their cycle of addresses."""
+    return case.cpus[:1], case.variant.get("memory_node"), case.working_set_bytes

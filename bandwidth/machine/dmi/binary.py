@@ -9,15 +9,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from bandwidth.machine.dmi.described import (
+from bandwidth.machine.smbios import (
+    END_OF_TABLE,
     Dmi,
     ProcessorSocket,
+    double_word_at,
     family_and_model,
+    parse_memory_devices,
     processor_name,
     processor_vendor,
     stated,
+    string_of,
+    structures,
+    word_at,
 )
-from bandwidth.machine.smbios import END_OF_TABLE, double_word, parse_memory_devices, string_of, structures, word
 
 _ANCHORS = (b"_SM3_", b"_SM_", b"_DMI_")
 _CENTRAL_PROCESSOR = 3
@@ -81,11 +86,11 @@ def _table(content: bytes) -> tuple[bytes, int | None]:
     It lies where the entry point says, or right behind it where the address is the memory's.
     """
     if content.startswith(b"_SM3_"):
-        start, length, size = double_word(content, 0x10) or 0, double_word(content, 0x0C), content[6:7]
+        start, length, size = double_word_at(content, 0x10) or 0, double_word_at(content, 0x0C), content[6:7]
     elif content.startswith(b"_SM_"):
-        start, length, size = double_word(content, 0x18) or 0, word(content, 0x16), content[5:6]
+        start, length, size = double_word_at(content, 0x18) or 0, word_at(content, 0x16), content[5:6]
     elif content.startswith(b"_DMI_"):
-        start, length, size = double_word(content, 0x08) or 0, word(content, 0x06), b"\x0f"
+        start, length, size = double_word_at(content, 0x08) or 0, word_at(content, 0x06), b"\x0f"
     else:
         return content, None
     entry = size[0] if size and size[0] >= 0x0F else 0x1F
@@ -96,12 +101,12 @@ def _table(content: bytes) -> tuple[bytes, int | None]:
 def _socket(area: bytes, strings: Sequence[bytes]) -> ProcessorSocket:
     version, manufacturer = _text(area, 0x10, strings), _text(area, 0x07, strings)
     vendor = processor_vendor(manufacturer, version)
-    identity = double_word(area, 0x08) or 0
+    identity = double_word_at(area, 0x08) or 0
     is_arm = _family(area) in _ARM_FAMILIES
     family, model = family_and_model(identity) if vendor is not None and identity and not is_arm else (None, None)
     cores = area[0x23] if len(area) > 0x23 else 0
     if cores == 0xFF:
-        cores = word(area, 0x2A) or 0
+        cores = word_at(area, 0x2A) or 0
     return ProcessorSocket(
         name=processor_name(version),
         vendor=vendor,
@@ -115,7 +120,7 @@ def _socket(area: bytes, strings: Sequence[bytes]) -> ProcessorSocket:
 
 
 def _family(area: bytes) -> int:
-    return (word(area, 0x28) or 0) if area[0x06] == _IN_FAMILY_2 else area[0x06]
+    return (word_at(area, 0x28) or 0) if area[0x06] == _IN_FAMILY_2 else area[0x06]
 
 
 def _says_virtual(area: bytes) -> bool:

@@ -6,13 +6,12 @@ import re
 from pathlib import Path
 
 from bandwidth.catalog import current_catalog
-from bandwidth.machine.cpuinfo import facts_of_cpuinfo, flags_of_cpuinfo, sockets_of_cpuinfo
-from bandwidth.machine.dmi.described import Dmi, ProcessorSocket
+from bandwidth.machine.cpuinfo import facts_of_cpuinfo, facts_of_lscpu, flags_of_cpuinfo, is_lscpu, sockets_of_cpuinfo
 from bandwidth.machine.dmi.file import dmi_of, kernel_text, text_of
 from bandwidth.machine.facts import ASSUMED, DERIVED, GIVEN, Fact, Facts, known
-from bandwidth.machine.lscpu import facts_of_lscpu, is_lscpu
 from bandwidth.machine.modules.table import ModuleTable, facts_of_table, judged_table
 from bandwidth.machine.processor import hypervisor_of
+from bandwidth.machine.smbios import Dmi, ProcessorSocket
 
 CPUINFO_HINT = "give that machine's /proc/cpuinfo, or the text of its lscpu"
 # Firmware that exists in hypervisors only, by type 0's vendor.

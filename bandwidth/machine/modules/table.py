@@ -21,10 +21,8 @@ from bandwidth.machine.modules.by_command import (
     parse_physical_memory,
     parse_system_profiler,
 )
-from bandwidth.machine.modules.channels import count_channels
-from bandwidth.machine.modules.slot_names import sockets_with_modules
-from bandwidth.machine.modules.speeds import Speed, configured_speed, rated_speed
-from bandwidth.machine.modules.widths import ddr_width, lpddr_width
+from bandwidth.machine.modules.channels import count_channels, sockets_with_modules
+from bandwidth.machine.modules.speed_and_width import Speed, configured_speed, ddr_width, lpddr_width, rated_speed
 from bandwidth.machine.processor import NO_CONTAINER, NO_VIRTUALIZATION
 from bandwidth.machine.reader import Reader, whole_number
 from bandwidth.machine.smbios import Module, parse_memory_devices, plausible_mt_s, plausible_width_bits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bandwidth.comparison.sides import Cell, Column, Row, SideBySide
+from bandwidth.comparison.sides import Cell, ComparedRow, Side, SideBySide
 from bandwidth.statistics import Interval
 
 SCHEMA = "bandwidth/comparison/1"
@@ -43,7 +43,7 @@ def comparison_records(sides: SideBySide) -> list[dict[str, Any]]:
     return records
 
 
-def column_json(column: Column) -> dict[str, Any]:
+def column_json(column: Side) -> dict[str, Any]:
     """Return what a column is: its file and machine, or its SPEC and peaks; what is unknown is left out."""
     if column.record is None:
         return {
@@ -59,7 +59,7 @@ def column_json(column: Column) -> dict[str, Any]:
     return {"name": column.name, "kind": "record", "source": column.source, **known, **told}
 
 
-def _row(sides: SideBySide, row: Row) -> dict[str, Any]:
+def _row(sides: SideBySide, row: ComparedRow) -> dict[str, Any]:
     values = [
         {"column": column.name, **_value(row, cell)}
         for column, cell in zip(sides.columns, row.cells, strict=True)
@@ -68,7 +68,7 @@ def _row(sides: SideBySide, row: Row) -> dict[str, Any]:
     return {**_start(row), "values": values}
 
 
-def _start(row: Row) -> dict[str, Any]:
+def _start(row: ComparedRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "level": row.level or None,
@@ -78,7 +78,7 @@ def _start(row: Row) -> dict[str, Any]:
     }
 
 
-def _value(row: Row, cell: Cell) -> dict[str, Any]:
+def _value(row: ComparedRow, cell: Cell) -> dict[str, Any]:
     unit = "ns" if row.case.is_latency else "bytes_per_s"
     return {
         f"median_{unit}": cell.figure,
@@ -93,7 +93,7 @@ def _value(row: Row, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _flat(row: Row, cell: Cell) -> dict[str, Any]:
+def _flat(row: ComparedRow, cell: Cell) -> dict[str, Any]:
     """Return a value's numbers, those of a rate and of a latency in columns of their own."""
     low, high = _ends(cell.interval if cell.samples is not None else None) or (None, None)
     least, most = _ends(cell.ratio_interval) or (None, None)

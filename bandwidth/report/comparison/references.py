@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bandwidth.comparison.references import Placed
-from bandwidth.comparison.sides import Column
+from bandwidth.comparison.sides import Placed, Side
 from bandwidth.report import document as parts
 from bandwidth.report.comparison.data import column_json
 from bandwidth.report.document import Document, Table
@@ -19,7 +18,7 @@ WIDEST_NAME = 20
 NOTE = "Yours is the fastest result of each path. A share is of the peak that the published figure was stated against."
 
 
-def reference_document(found: Sequence[tuple[Column, Sequence[Placed]]], unit: str = DEFAULT_RATE_UNIT) -> Document:
+def reference_document(found: Sequence[tuple[Side, Sequence[Placed]]], unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of some records, each with the published figures that are near to it."""
     blocks: list[Table | str] = []
     for column, placed in found:
@@ -36,7 +35,7 @@ def reference_document(found: Sequence[tuple[Column, Sequence[Placed]]], unit: s
     return Document(tuple(blocks), data, records, (NOTE,) if sources else ())
 
 
-def _blocks(column: Column, placed: Sequence[Placed], unit: str) -> list[Table | str]:
+def _blocks(column: Side, placed: Sequence[Placed], unit: str) -> list[Table | str]:
     machine = column.record.machine if column.record is not None else {}
     name = " ".join(str(machine.get("cpu_model") or "this machine").split())
     if not placed:
@@ -78,7 +77,7 @@ def _source_line(one: Placed) -> str:
     return f"  {figure.name}: {'; '.join(filter(None, [figure.conditions, f'source: {figure.source}']))}"
 
 
-def _flat(column: Column, one: Placed) -> dict[str, Any]:
+def _flat(column: Side, one: Placed) -> dict[str, Any]:
     figure = one.figure
     rates, shares = figure.bytes_per_s or (None, None), figure.shares or (None, None)
     return {

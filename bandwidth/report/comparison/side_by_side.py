@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from bandwidth.comparison.setups import Difference
-from bandwidth.comparison.sides import Cell, Column, Row, SideBySide
+from bandwidth.comparison.pairs import Difference
+from bandwidth.comparison.sides import Cell, ComparedRow, Side, SideBySide
 from bandwidth.plain_text import one_line
 from bandwidth.report import document as parts
 from bandwidth.report.comparison.data import comparison_json, comparison_records
@@ -21,7 +21,7 @@ from bandwidth.report.labels import (
     format_ns,
     path_of,
     place,
-    stores_of,
+    stores_in_words,
     target_words,
     variant_words,
 )
@@ -84,7 +84,7 @@ def range_text(interval: Interval | None) -> str:
     return UNKNOWN if interval is None else f"{ratio_text(interval.low)}-{ratio_text(interval.high)}"
 
 
-def figure_text(row: Row, cell: Cell | None, unit: str) -> str:
+def figure_text(row: ComparedRow, cell: Cell | None, unit: str) -> str:
     """Return a rate in `unit`, or nanoseconds; INVALID where the data was wrong, a dash where there is none."""
     if cell is None:
         return UNKNOWN
@@ -109,7 +109,7 @@ def _legend(sides: SideBySide) -> Iterator[str]:
         yield more if sides.reference < MOST_NAMED else f"{more}; {reference.name} (reference): {_what(reference)}"
 
 
-def _what(column: Column) -> str:
+def _what(column: Side) -> str:
     if column.record is None:
         peaks = [peak for peak in (column.memory, column.link) if peak is not None]
         return "theory, " + "; ".join(f"{peak.name}: {peak.short_working}" for peak in peaks)
@@ -121,7 +121,7 @@ def _what(column: Column) -> str:
     return one_line(f"{column.source}: {', '.join([*words, column.record.taken_at[:10]])}")
 
 
-def _marks(sides: SideBySide, rows: Sequence[Row]) -> list[str]:
+def _marks(sides: SideBySide, rows: Sequence[ComparedRow]) -> list[str]:
     """Return what the marks in the tables mean, those that are there."""
     cells = [(row, cell) for row in rows for cell in row.cells if cell is not None]
     marks = {_mark(sides, row, index) for row in rows for index in range(len(row.cells))}
@@ -138,7 +138,7 @@ def _marks(sides: SideBySide, rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _mark(sides: SideBySide, row: Row, index: int) -> str:
+def _mark(sides: SideBySide, row: ComparedRow, index: int) -> str:
     """Return the mark of a ratio: a plateau and a theory have no noise to compare with."""
     cell, base = row.cells[index], row.cells[sides.reference]
     if cell is None or base is None or cell.ratio is None or row.level or index == sides.reference:
@@ -159,9 +159,9 @@ def _hidden(sides: SideBySide, *, with_details: bool) -> list[str]:
     return [f"{sides.details} {points} of sweeps, and checks at half a size, not shown: --all shows them."]
 
 
-def _working_sets(rows: Sequence[Row]) -> list[str]:
+def _working_sets(rows: Sequence[ComparedRow]) -> list[str]:
     """Return a line for each set of working sets that differ in one row, with the rows that have it."""
-    found: dict[tuple[str, ...], list[Row]] = {}
+    found: dict[tuple[str, ...], list[ComparedRow]] = {}
     for row in rows:
         sizes = {cell.working_set_bytes for cell in row.cells if cell is not None and cell.working_set_bytes}
         if len(sizes) > 1:
@@ -176,7 +176,7 @@ def _several(texts: Sequence[str]) -> str:
     return " and ".join(texts) if len(texts) <= MOST_VALUES else f"{texts[0]} to {texts[-1]}"
 
 
-def _conventions(rows: Sequence[Row]) -> list[str]:
+def _conventions(rows: Sequence[ComparedRow]) -> list[str]:
     """Return a line on ids that stand in several rows because their bytes are counted differently."""
     counted: dict[tuple[str, str], set[float]] = {}
     for row in rows:
@@ -208,7 +208,7 @@ def _difference_line(sides: SideBySide, difference: Difference) -> str:
 # --- two or three columns beside each other -------------------------------------------------------------------------
 
 
-def _beside(sides: SideBySide, rows: Sequence[Row], unit: str) -> list[Table | str]:
+def _beside(sides: SideBySide, rows: Sequence[ComparedRow], unit: str) -> list[Table | str]:
     found: list[Table | str] = []
     for group in _grouped(rows):
         found += _beside_tables(sides, group, unit)
@@ -217,7 +217,7 @@ def _beside(sides: SideBySide, rows: Sequence[Row], unit: str) -> list[Table | s
     return found
 
 
-def _beside_tables(sides: SideBySide, group: Sequence[Row], unit: str) -> Iterator[Table]:
+def _beside_tables(sides: SideBySide, group: Sequence[ComparedRow], unit: str) -> Iterator[Table]:
     """Yield the medians with the ratios, in one table where there are two columns."""
     shown = "ns" if group[0].case.is_latency else unit
     others = [index for index in range(len(sides.columns)) if index != sides.reference]
@@ -236,7 +236,7 @@ def _beside_tables(sides: SideBySide, group: Sequence[Row], unit: str) -> Iterat
     yield Table((*left, *heads), _joined(starts, ratios), title)
 
 
-def _share_table(sides: SideBySide, group: Sequence[Row], unit: str) -> Table:
+def _share_table(sides: SideBySide, group: Sequence[ComparedRow], unit: str) -> Table:
     """Return what each record's theory is, and its median as a share of that."""
     records = [index for index, column in enumerate(sides.columns) if column.record is not None]
     left, starts = _left(group)
@@ -249,7 +249,7 @@ def _share_table(sides: SideBySide, group: Sequence[Row], unit: str) -> Table:
     return Table((*left, *heads), _joined(starts, cells), _title(group[0], f"theory {unit}, and the share of it"))
 
 
-def _left(group: Sequence[Row]) -> tuple[tuple[parts.Column, ...], list[tuple[str, ...]]]:
+def _left(group: Sequence[ComparedRow]) -> tuple[tuple[parts.Column, ...], list[tuple[str, ...]]]:
     """Return the columns that say what a row is, and their cells."""
     with_stores = any("stores" in row.case.variant for row in group)
     with_threads = any(row.case.target == HOST for row in group)
@@ -263,7 +263,7 @@ def _joined(starts: Sequence[tuple[str, ...]], cells: Sequence[tuple[str, ...]])
     return tuple((*start, *others) for start, others in zip(starts, cells, strict=True))
 
 
-def _ratio_cells(sides: SideBySide, row: Row, index: int) -> tuple[str, str]:
+def _ratio_cells(sides: SideBySide, row: ComparedRow, index: int) -> tuple[str, str]:
     cell = row.cells[index]
     if cell is None or cell.ratio is None:
         return (UNKNOWN, UNKNOWN)
@@ -281,12 +281,12 @@ def _share_cells(cell: Cell | None, unit: str) -> tuple[str, str]:
 # --- more columns, one below the other ------------------------------------------------------------------------------
 
 
-def _below(sides: SideBySide, rows: Sequence[Row], unit: str) -> list[Table | str]:
+def _below(sides: SideBySide, rows: Sequence[ComparedRow], unit: str) -> list[Table | str]:
     """Return a table for each row of the comparison, with its columns as rows."""
     return [_below_table(sides, row, unit) for group in _grouped(rows) for row in group]
 
 
-def _below_table(sides: SideBySide, row: Row, unit: str) -> Table:
+def _below_table(sides: SideBySide, row: ComparedRow, unit: str) -> Table:
     shown = "ns" if row.case.is_latency else unit
     heads = (f"median {shown}", "ratio", "range", "noise", "theory", "share")
     columns = (parts.Column(""), *(parts.Column(head, "right") for head in heads))
@@ -298,7 +298,7 @@ def _below_table(sides: SideBySide, row: Row, unit: str) -> Table:
     return Table(columns, tuple(cells), f"{row.id} {row.level}".rstrip())
 
 
-def _below_cells(row: Row, cell: Cell, unit: str) -> tuple[str, ...]:
+def _below_cells(row: ComparedRow, cell: Cell, unit: str) -> tuple[str, ...]:
     noise = NOISE_WORDS[cell.differs]
     ratio = (ratio_text(cell.ratio), range_text(cell.ratio_interval), noise)
     return (figure_text(row, cell, unit), *ratio, *_share_cells(cell, unit))
@@ -307,15 +307,15 @@ def _below_cells(row: Row, cell: Cell, unit: str) -> tuple[str, ...]:
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _grouped(rows: Sequence[Row]) -> list[list[Row]]:
+def _grouped(rows: Sequence[ComparedRow]) -> list[list[ComparedRow]]:
     """Return rows that stand in one table: of one target and kind, rates first; in it, the most threads first."""
-    groups: dict[Hashable, list[Row]] = {}
+    groups: dict[Hashable, list[ComparedRow]] = {}
     for row in sorted(rows, key=_row_place):
         groups.setdefault(_title(row), []).append(row)
     return list(groups.values())
 
 
-def _row_place(row: Row) -> tuple[Any, ...]:
+def _row_place(row: ComparedRow) -> tuple[Any, ...]:
     case = row.case
     size = case.working_set_bytes if row.is_detail else 0
     kind = (case.is_latency, bool(row.level), row.is_detail)
@@ -330,7 +330,7 @@ def _load(case: Case) -> int:
     return int(share) if share.isdecimal() else 0
 
 
-def _title(row: Row, what: str = "") -> str:
+def _title(row: ComparedRow, what: str = "") -> str:
     case = row.case
     kinds = ["latency"] if case.is_latency else []
     kinds += ["plateaus of sweeps by size"] if row.level else []
@@ -340,9 +340,9 @@ def _title(row: Row, what: str = "") -> str:
     return text[:1].upper() + text[1:]
 
 
-def _start(row: Row, *, with_stores: bool, with_threads: bool) -> tuple[str, ...]:
+def _start(row: ComparedRow, *, with_stores: bool, with_threads: bool) -> tuple[str, ...]:
     words = variant_words(row.case.variant, "stores", "sweep_point")
     size = [format_size(row.case.working_set_bytes)] if row.is_detail else []
     path = ", ".join([path_of(row.case), *words, *size, *([row.level] if row.level else [])])
-    stores = [one_line(stores_of(row.case))] if with_stores else []
+    stores = [one_line(stores_in_words(row.case))] if with_stores else []
     return (one_line(path), one_line(row.case.engine), *stores, *([str(row.case.threads)] if with_threads else []))

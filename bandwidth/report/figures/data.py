@@ -6,14 +6,28 @@ All numbers are finished: rates in the unit that the axis names, latencies in na
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+from bandwidth.report.labels import counted_bytes, setting_words
+from bandwidth.results import Record, Result, Summary
+from bandwidth.units import format_size, rate_unit_factor
 
 # Okabe and Ito's eight colours less black and yellow tell this many lines apart (style.COLOURS).
 MOST_SERIES = 6
 # In percent of the median: a sample beyond stands at the strip's edge, as a triangle, so that the others stay apart.
 STRIP_LOW, STRIP_HIGH = 60.0, 140.0
+INTERVALS = "Whiskers: 95 % interval of the median, where there are six samples or more."
+# How many of a figure's values its description names.
+MOST_NAMED = 12
+# A row of samples is a few millimetres high, so that a hundred fill several screens; a bar is half as high.
+MOST_ROWS = 100
+MOST_BARS, MOST_PANELS = 200, 32
+# A row is some hundred dots high and a thousand wide, and most lie near its median: beyond, dots stand on dots.
+MOST_SAMPLES = 5000
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -165,3 +179,150 @@ def parts_of(series: Sequence[Series]) -> list[tuple[Series, ...]]:
     count = -(-len(series) // MOST_SERIES)
     size = -(-len(series) // max(count, 1))
     return [tuple(series[start : start + size]) for start in range(0, len(series), size)] if series else []
+
+
+# --- figures of results: points with their intervals, lines of a theory ---------------------------------------------
+
+
+def rate_value(summary: Summary | None, unit: str) -> float | None:
+    """Return a median rate in `unit`, None where there is none."""
+    rate = None if summary is None else summary.median_bytes_per_s
+    return None if rate is None else rate / rate_unit_factor(unit)
+
+
+def rate_point(x: float, summary: Summary, unit: str) -> Point | None:
+    """Return a median rate with its interval at an x, None where the data was wrong."""
+    factor, interval = rate_unit_factor(unit), summary.ci95
+    if summary.median_bytes_per_s is None:
+        return None
+    if interval is None:
+        return Point(x, summary.median_bytes_per_s / factor)
+    return Point(x, summary.median_bytes_per_s / factor, interval.low / factor, interval.high / factor)
+
+
+def latency_point(x: float, summary: Summary) -> Point | None:
+    """Return a median latency in ns with its interval at an x, None where the data was wrong."""
+    latency = summary.latency
+    if latency is None:
+        return None
+    interval = latency.ci95_ns
+    ends = (None, None) if interval is None else (interval.low, interval.high)
+    return Point(x, latency.median_ns, *ends)
+
+
+def line_figures(
+    series: Sequence[Series], axes: Curves, title: str, text: str, at: Callable[[float], str], name: str = ""
+) -> list[Figure]:
+    """Return curves over `axes` in one figure, in several where they are more than one tells apart.
+
+    `text` is the caption, `at` writes an x, and the file is named by the title unless it has a `name`.
+    """
+    y_unit = axes.y_label.split()[0]  # of "ns a load" too
+    return [
+        Figure(
+            name or file_name(title),
+            title,
+            replace(axes, series=part, ring_label=axes.ring_label if any(one.ringed for one in part) else ""),
+            text,
+            series_description(part, at, y_unit),
+        )
+        for part in parts_of(series)
+    ]
+
+
+def theory_marks(results: Sequence[Result], unit: str) -> tuple[Mark, ...]:
+    """Return a level line for each theory of the results: sockets may give several."""
+    known = sorted({result.theory_bytes_per_s for result in results if result.theory_bytes_per_s is not None})
+    return tuple(
+        Mark(theory / rate_unit_factor(unit), f"theory {theory / rate_unit_factor(unit):,.2f}") for theory in known
+    )
+
+
+# --- below a figure -------------------------------------------------------------------------------------------------
+
+
+def caption(record: Record, results: Sequence[Result], *sentences: str) -> str:
+    """Return the sentences and what else belongs below a figure of these results."""
+    parts = [*sentences, _counted(results), _how(results), _versions(record)]
+    return " ".join(part for part in parts if part)
+
+
+def series_description(series: Iterable[Series], at: Callable[[float], str], y_unit: str) -> str:
+    """Return each curve in words: where it begins, ends and is highest; `at` writes an x."""
+    return " ".join(_in_words(one, at, y_unit) for one in series)
+
+
+def _in_words(series: Series, at: Callable[[float], str], y_unit: str) -> str:
+    first, last = series.points[0], series.points[-1]
+    most = max(series.points, key=lambda point: point.y)
+    return (
+        f"{series.label}: {first.y:,.2f} {y_unit} at {at(first.x)}, {last.y:,.2f} {y_unit} at {at(last.x)},"
+        f" most {most.y:,.2f} {y_unit} at {at(most.x)}."
+    )
+
+
+def _counted(results: Sequence[Result]) -> str:
+    counted = counted_bytes(results)
+    return f"Counted, bytes an element: {counted}." if counted else ""
+
+
+def _how(results: Sequence[Result]) -> str:
+    if not results:
+        return ""
+    counts = [len(result.samples.seconds) for result in results]
+    sizes = [result.case.working_set_bytes for result in results]
+    sized = _range(min(sizes), max(sizes), format_size)
+    setting = setting_words(result.case for result in results)
+    return f"{_range(min(counts), max(counts), str)} samples each; {setting}; {sized} of data."
+
+
+def _range(low: int, high: int, text: Callable[[int], str]) -> str:
+    return text(low) if text(low) == text(high) else f"{text(low)} to {text(high)}"
+
+
+def _versions(record: Record) -> str:
+    parts = [f"bandwidth {record.tool_version}"]
+    for name, label in (("python_version", "Python"), ("numpy_version", "NumPy"), ("kernel", "kernel")):
+        if name in record.machine:
+            parts.append(f"{label} {record.machine[name]}")
+    return f"{', '.join(parts)}; {record.taken_at[:10]}."
+
+
+# --- what is drawn of very many: as much as an eye can tell apart, and what is left out is said ---------------------
+
+
+def widest_rows(rows: Sequence[StripRow]) -> list[StripRow]:
+    """Return the rows whose samples lie furthest apart, as many as are drawn, in their order."""
+    if len(rows) <= MOST_ROWS:
+        return list(rows)
+    spread = [max(row.percents) - min(row.percents) for row in rows]
+    widest = sorted(range(len(rows)), key=lambda index: -spread[index])[:MOST_ROWS]
+    return [rows[index] for index in sorted(widest)]
+
+
+def thinned(row: StripRow) -> StripRow:
+    """Return a row with evenly spaced samples, its lowest and highest and those that are marked among them."""
+    count = len(row.percents)
+    if count <= MOST_SAMPLES:
+        return row
+    ends = (row.percents.index(min(row.percents)), row.percents.index(max(row.percents)))
+    kept = sorted({index * count // MOST_SAMPLES for index in range(MOST_SAMPLES)} | {*ends, *row.marked})
+    at = {index: position for position, index in enumerate(kept)}
+    percents = tuple(row.percents[index] for index in kept)
+    return replace(row, percents=percents, marked=tuple(at[index] for index in row.marked))
+
+
+def left_out_words(rows: Sequence[StripRow], shown: Sequence[StripRow]) -> str:
+    """Return what of a strip's rows and samples is not drawn, empty where all is."""
+    fewer = f"Of {len(rows):,} rows the {len(shown):,} whose samples spread furthest are drawn."
+    is_thinned = any(len(row.percents) > MOST_SAMPLES for row in shown)
+    thinner = f"Of more than {MOST_SAMPLES:,} samples in a row that many, evenly spaced, are drawn, and both ends."
+    return " ".join([*([fewer] if len(shown) < len(rows) else []), *([thinner] if is_thinned else [])])
+
+
+def first_bars(bars: Sequence[Item], panel_of: Callable[[Item], str]) -> tuple[Sequence[Item], str]:
+    """Return as many bars as are drawn, in as many panels, and what is said of the others."""
+    panels = set(list(dict.fromkeys(map(panel_of, bars)))[:MOST_PANELS])
+    shown = [bar for bar in bars if panel_of(bar) in panels][:MOST_BARS]
+    said = f"The first {len(shown)} of {len(bars):,} are drawn; all stand in the table."
+    return shown, said if len(shown) < len(bars) else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from bandwidth.ceilings.host import HostTheory
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.findings.rules import examine_facts, examine_memory
 from bandwidth.machine.facts import READ, Fact, Facts, Json
 from bandwidth.report.document import Column, Document, Table

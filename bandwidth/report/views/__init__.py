@@ -1,7 +1,7 @@
 """Every way to look at the results of a record, listed once: what a terminal prints and what a write-up holds.
 
-A view is a file beside this one and a line of VIEWS. Its functions take a `Shown` and return nothing where the record
-has nothing of their kind: a view without results is not there.
+A view is its functions, in a file of one theme beside this one, and a line of VIEWS. They take a `Shown` and return
+nothing where the record has nothing of their kind: a view without results is not there.
 """
 
 from __future__ import annotations
@@ -11,23 +11,7 @@ from dataclasses import dataclass
 
 from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure
-from bandwidth.report.views import (
-    gpus,
-    latency,
-    links,
-    loaded,
-    mixes,
-    nodes,
-    peers,
-    provenance,
-    rate_bars,
-    rates,
-    roofline,
-    samples,
-    sizes,
-    threads,
-    zeros,
-)
+from bandwidth.report.views import charts, gpus, latency, matrices, provenance, rates, sweeps
 from bandwidth.report.views.shown import Shown
 
 
@@ -57,23 +41,23 @@ SUMMARY = "Summary"
 _RATES, _BY_SIZE = "Rates beside theory", "By size"
 # In the order of the terminal; a part of a write-up stands where its first view stands.
 VIEWS = (
-    View(SUMMARY, rates.heading),
-    View(SUMMARY, rates.tables, in_write_up=rates.one_table),
-    View(_RATES, figures=rate_bars.figures),
-    View(_RATES, mixes.tables),
-    View(_RATES, zeros.tables),
-    View("By number of threads", threads.blocks, threads.figures),
-    View(_BY_SIZE, sizes.blocks, sizes.figures),
-    View("Latency", latency.blocks, latency.figures),
-    View("Latency under load", loaded.tables, loaded.figures),
-    View("Between NUMA nodes", nodes.blocks, nodes.figures),
-    View(SUMMARY, gpus.heading),
-    View(SUMMARY, gpus.rates),
-    View(_BY_SIZE, gpus.sweeps, gpus.sweep_figures),
-    View(SUMMARY, links.rates),
-    View(_BY_SIZE, links.sweeps, links.sweep_figures),
-    View("Between GPUs", peers.tables, peers.figures),
-    View("Roofline", figures=roofline.figures),
-    View("All samples", figures=samples.figures),
+    View(SUMMARY, rates.host_heading),
+    View(SUMMARY, rates.host_rates, in_write_up=rates.host_rates_in_one),
+    View(_RATES, figures=charts.rate_bars),
+    View(_RATES, rates.mix_tables),
+    View(_RATES, rates.zeros_tables),
+    View("By number of threads", sweeps.thread_blocks, sweeps.thread_figures),
+    View(_BY_SIZE, sweeps.host_size_blocks, sweeps.host_size_figures),
+    View("Latency", latency.latency_blocks, latency.latency_figures),
+    View("Latency under load", latency.load_tables, latency.load_figures),
+    View("Between NUMA nodes", matrices.node_blocks, matrices.node_figures),
+    View(SUMMARY, gpus.gpu_heading),
+    View(SUMMARY, gpus.gpu_rates),
+    View(_BY_SIZE, gpus.gpu_sweeps, gpus.gpu_sweep_figures),
+    View(SUMMARY, gpus.link_rates),
+    View(_BY_SIZE, gpus.link_sweeps, gpus.link_sweep_figures),
+    View("Between GPUs", matrices.peer_tables, matrices.peer_figures),
+    View("Roofline", figures=charts.roofline),
+    View("All samples", figures=charts.sample_strip),
     View("Provenance", in_write_up=provenance.tables),
 )

@@ -1,32 +1,30 @@
-"""The time of a load over the size of the data: tables with bars, the plateau of each level, and curves."""
+"""The time of a load over the size of the data and under load: tables with bars, each level's plateau, and curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.curves import LoadCurve, LoadPoint, SizeCurve, SizePoint
-from bandwidth.analysis.plateaus import Plateau, plateaus
+from bandwidth.analysis.curves import LoadCurve, LoadPoint, Plateau, SizeCurve, SizePoint, plateaus
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Curves, Figure, Series
-from bandwidth.report.figures.parts import INTERVALS, caption, latency_point, line_figures
-from bandwidth.report.labels import case_words, format_cycles, format_ns, latency_cells, setting_words
+from bandwidth.report.figures.data import INTERVALS, Curves, Figure, Series, caption, latency_point, line_figures
+from bandwidth.report.labels import case_words, format_cycles, format_ns, known_rate, latency_cells, setting_words
 from bandwidth.report.views.shown import Shown
-from bandwidth.report.views.sizes import cache_marks, level_words
+from bandwidth.report.views.sweeps import cache_marks, level_words
 from bandwidth.results import Observed
-from bandwidth.units import format_percent, format_size
+from bandwidth.units import format_percent, format_size, rate_unit_factor
 from bandwidth.vocabulary import HOST
 
 _HZ_PER_GHZ = 1e9
 
 
-def blocks(shown: Shown) -> list[Table | str]:
+def latency_blocks(shown: Shown) -> list[Table | str]:
     """Return for each curve its table, its plateaus, and what is to be known of its pages."""
     return [block for curve in _curves(shown) for block in (_table(curve), _plateau_table(curve), _lines(curve))]
 
 
-def figures(shown: Shown) -> list[Figure]:
+def latency_figures(shown: Shown) -> list[Figure]:
     """Return each curve on two scales of powers: from a cache to memory a latency grows 100 times."""
-    return [figure for curve in _curves(shown) for figure in _figures(curve, shown)]
+    return [figure for curve in _curves(shown) for figure in _curve_figures(curve, shown)]
 
 
 def latency_words(curve: SizeCurve | LoadCurve) -> str:
@@ -94,7 +92,7 @@ def _huge_pages(share: Observed | None) -> str:
     return f"Huge pages were asked for and hold {least} to {most} of the data, by size; the median is {middle}."
 
 
-def _figures(curve: SizeCurve, shown: Shown) -> list[Figure]:
+def _curve_figures(curve: SizeCurve, shown: Shown) -> list[Figure]:
     """Return the figure of a curve, none where no point of it is right."""
     series = [one] if (one := _series(curve)).points else []
     axes = Curves("data", "ns a load", (), cache_marks(curve), x_sizes=True, y_log=True)
@@ -106,3 +104,56 @@ def _figures(curve: SizeCurve, shown: Shown) -> list[Figure]:
 def _series(curve: SizeCurve) -> Series:
     points = [point for one in curve.points if (point := latency_point(one.size_bytes, one.summary)) is not None]
     return Series(case_words(curve.case, "sweep_point", threads=False), tuple(points))
+
+
+# --- under load -----------------------------------------------------------------------------------------------------
+
+
+def load_tables(shown: Shown) -> list[Table]:
+    """Return for each latency under load its table."""
+    return [_load_table(curve, shown.unit) for curve in shown.load_curves]
+
+
+def load_figures(shown: Shown) -> list[Figure]:
+    """Return one thread's latency over what the others read at the same time."""
+    curves, unit = shown.load_curves, shown.unit
+    series = [one for curve in curves if (one := _load_series(curve, unit)).points]
+    results = [point.result for curve in curves for point in curve.points]
+    axes = Curves(f"{unit} read by the other threads", "ns a load", ())
+    what = "One thread's latency while the others read at a share of their most."
+    text = caption(shown.record, results, what, INTERVALS)
+    return line_figures(
+        series, axes, "Latency under load", text, lambda x: f"{x:,.2f} {unit} of load", "loaded-latency"
+    )
+
+
+def _load_table(curve: LoadCurve, unit: str) -> Table:
+    columns = (
+        Column("load", "right"),
+        Column(f"others read {unit}", "right"),
+        Column("ns", "right"),
+        Column("cycles", "right"),
+        Column("95 % interval, ns", "right"),
+    )
+    rows = tuple(
+        (
+            f"{point.load_share * 100:.0f} %",
+            known_rate(point.load_bytes_per_s, unit),
+            *latency_cells(point.summary.latency),
+        )
+        for point in curve.points
+    )
+    others = curve.case.threads - 1
+    title = f"Latency under load: {latency_words(curve)}, {others} of them reading"
+    return Table(columns, rows, title, latency_bars(curve.points))
+
+
+def _load_series(curve: LoadCurve, unit: str) -> Series:
+    factor = rate_unit_factor(unit)
+    points = [
+        point
+        for one in curve.points
+        if one.load_bytes_per_s is not None
+        and (point := latency_point(one.load_bytes_per_s / factor, one.summary)) is not None
+    ]
+    return Series(case_words(curve.case, "load"), tuple(points))

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from bandwidth.ceilings.host import HostTheory
+from bandwidth.ceilings.memory import HostTheory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.report.document import Column, Table

@@ -1,22 +1,34 @@
-"""The host's rates from memory that stand for themselves: by numbers of threads, and in one table for a write-up."""
+"""The host's rates from memory as tables: by numbers of threads, by the ratio of reads to writes, and of zeros."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 
-from bandwidth.analysis.groups import grouped
+from bandwidth.analysis.groups import ZerosPair, grouped
+from bandwidth.kernels import MIXES, kernel_of
 from bandwidth.report.document import Column, Table
-from bandwidth.report.labels import place, rate_cells, rate_columns, stores_of, thread_words, variant_words
+from bandwidth.report.labels import (
+    UNKNOWN,
+    place,
+    rate_cell,
+    rate_cells,
+    rate_columns,
+    stores_in_words,
+    threads_in_words,
+    variant_words,
+)
 from bandwidth.report.views.shown import Shown
-from bandwidth.results import Case, Record, Result
+from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.units import format_rate
-from bandwidth.vocabulary import HOST
+from bandwidth.vocabulary import HOST, STREAMING
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")
+# The last line of Intel MLC's table: two reads, and one write that goes past the caches.
+_LAST_MIX = ("triad", STREAMING)
 
 
-def heading(shown: Shown) -> list[str]:
+def host_heading(shown: Shown) -> list[str]:
     """Return what the host's tables are headed by, nothing where only GPUs were measured."""
     if shown.results and not any(result.case.target == HOST for result in shown.results):
         return []
@@ -29,14 +41,14 @@ def heading(shown: Shown) -> list[str]:
     return [f"{', '.join(parts)}\n{_theory_line(shown.record)}"]
 
 
-def tables(shown: Shown) -> list[Table]:
+def host_rates(shown: Shown) -> list[Table]:
     """Return a table for each number of threads, and kind of core, the most threads first."""
     results = _of_the_host(shown)
     with_stores = any("stores" in result.case.variant for result in results)
-    return [_table(group, shown.unit, with_stores=with_stores) for group in by_threads(results)]
+    return [_rate_table(group, shown.unit, with_stores=with_stores) for group in by_threads(results)]
 
 
-def one_table(shown: Shown) -> list[Table]:
+def host_rates_in_one(shown: Shown) -> list[Table]:
     """Return all of them in one table: theory, median with interval, best, efficiency, n; none without rates."""
     results = _of_the_host(shown)
     if not results:
@@ -51,17 +63,19 @@ def one_table(shown: Shown) -> list[Table]:
 
 def by_threads(results: Iterable[Result]) -> list[list[Result]]:
     """Return the results in groups of one number of threads and kind of core, in the order of the tables."""
-    return sorted(grouped(results, lambda result: group_of(result.case)), key=lambda group: _group_place(group[0].case))
+    return sorted(
+        grouped(results, lambda result: table_key(result.case)), key=lambda group: _group_place(group[0].case)
+    )
 
 
-def group_of(case: Case) -> Hashable:
+def table_key(case: Case) -> Hashable:
     """Return what the cases of one table have in common."""
     return (case.target, case.threads, tuple(variant_words(case.variant, "stores")))
 
 
-def group_words(case: Case) -> str:
+def table_words(case: Case) -> str:
     """Return what the cases of one table have in common in words: `2 threads, efficiency cores`."""
-    return ", ".join([thread_words([case.threads]), *variant_words(case.variant, "stores")])
+    return ", ".join([threads_in_words([case.threads]), *variant_words(case.variant, "stores")])
 
 
 def _of_the_host(shown: Shown) -> list[Result]:
@@ -77,28 +91,92 @@ def _theory_line(record: Record) -> str:
     return f"Theory: {memory.get('spec', 'memory')}: {figure}, from {memory.get('source', 'the record')}"
 
 
-def _table(results: Sequence[Result], unit: str, *, with_stores: bool) -> Table:
+def _rate_table(results: Sequence[Result], unit: str, *, with_stores: bool) -> Table:
     """Return one table; without any choice of stores in the whole record their column would say nothing."""
     left = (Column("path"), Column("engine"), *([Column("stores")] if with_stores else []))
     rows = [
         (
             result.case.path,
             result.case.engine,
-            *([stores_of(result.case)] if with_stores else []),
+            *([stores_in_words(result.case)] if with_stores else []),
             *rate_cells(result, unit),
         )
         for result in sorted(results, key=lambda result: place(result.case))
     ]
-    return Table((*left, *rate_columns(unit)), tuple(rows), group_words(results[0].case))
+    return Table((*left, *rate_columns(unit)), tuple(rows), table_words(results[0].case))
 
 
 def _row_of_all(result: Result, unit: str) -> tuple[str, ...]:
     case = result.case
     median, interval, best, theory, share, count = rate_cells(result, unit)
     path = ", ".join([case.path, *variant_words(case.variant, "stores")])
-    return (str(case.threads), path, case.engine, stores_of(case), theory, median, interval, best, share, count)
+    return (str(case.threads), path, case.engine, stores_in_words(case), theory, median, interval, best, share, count)
 
 
 def _group_place(case: Case) -> tuple[int, int]:
     cores = str(case.variant.get("cores", ""))
     return (-case.threads, _CORES.index(cores) if cores in _CORES else len(_CORES))
+
+
+# --- by the ratio of reads to writes: the lines of Intel MLC's table ------------------------------------------------
+
+
+def mix_tables(shown: Shown) -> list[Table]:
+    """Return a table for each number of threads that mixes were measured with, whole kernels of a ratio among them."""
+    mixed = [result for result in shown.results if "mix" in result.case.variant]
+    return [_mix_table(group, shown) for group in by_threads(mixed)]
+
+
+def _mix_table(mixed: Sequence[Result], shown: Shown) -> Table:
+    group, unit = table_key(mixed[0].case), shown.unit
+    engines = {result.case.engine for result in mixed}
+    beside = [
+        result
+        for result in shown.plain
+        if result.case.engine in engines and table_key(result.case) == group and _ratio_of(result.case)
+    ]
+    ordered = sorted([*beside, *mixed], key=lambda result: _mix_place(result.case))
+    rows = tuple(
+        (_ratio_of(result.case), stores_in_words(result.case), *rate_cells(result, unit)) for result in ordered
+    )
+    columns = (Column("reads:writes"), Column("stores"), *rate_columns(unit))
+    return Table(columns, rows, f"Reads to writes, {table_words(mixed[0].case)}")
+
+
+def _ratio_of(case: Case) -> str:
+    """Return the line of Intel MLC's table that a case stands for, empty where it has none."""
+    if (case.path, case.variant.get("stores")) == _LAST_MIX:
+        return case.path
+    try:
+        kernel = kernel_of(case.path, case.variant)
+    except KeyError:
+        return str(case.variant.get("mix", ""))
+    return next((ratio for ratio, name in MIXES.items() if name == kernel.name), "")
+
+
+def _mix_place(case: Case) -> int:
+    ratios = (*MIXES, _LAST_MIX[0])
+    ratio = _ratio_of(case)
+    return ratios.index(ratio) if ratio in ratios else len(ratios)
+
+
+# --- with zeros, beside the same with other data --------------------------------------------------------------------
+
+
+def zeros_tables(shown: Shown) -> list[Table]:
+    """Return the one table, none where nothing was measured with zeros."""
+    pairs = sorted(shown.zeros_pairs, key=lambda pair: (-pair.zeros.case.threads, place(pair.zeros.case)))
+    if not pairs:
+        return []
+    left = (Column("path"), Column("engine"), Column("stores"), Column("threads", "right"))
+    headers = (f"zeros {shown.unit}", f"other data {shown.unit}", "ratio")
+    columns = (*left, *(Column(header, "right") for header in headers))
+    return [Table(columns, tuple(_zeros_row(pair, shown.unit) for pair in pairs), "Zeros beside other data")]
+
+
+def _zeros_row(pair: ZerosPair, unit: str) -> tuple[str, ...]:
+    case = pair.zeros.case
+    other = UNKNOWN if pair.other is None else rate_cell(summarise(pair.other), unit)
+    ratio = UNKNOWN if pair.ratio is None else f"{pair.ratio:.2f}"
+    start = (case.path, case.engine, stores_in_words(case), str(case.threads))
+    return (*start, rate_cell(summarise(pair.zeros), unit), other, ratio)

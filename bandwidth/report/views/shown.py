@@ -6,8 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bandwidth.analysis.curves import LoadCurve, SizeCurve, ThreadCurve, loaded_latency, size_curves, thread_curves
-from bandwidth.analysis.groups import SizeCheck, ZerosPair, is_size_check, size_checks, zeros_pairs
-from bandwidth.analysis.matrices import NodeMatrix, PeerMatrix, node_matrices, peer_matrices
+from bandwidth.analysis.groups import (
+    NodeMatrix,
+    PeerMatrix,
+    SizeCheck,
+    ZerosPair,
+    is_size_check,
+    node_matrices,
+    peer_matrices,
+    size_checks,
+    zeros_pairs,
+)
 from bandwidth.analysis.plain_results import alone_results, plain_results
 from bandwidth.results import Record, Result
 from bandwidth.units import DEFAULT_RATE_UNIT

@@ -94,6 +94,10 @@ def _with_texts(result: Result, change: Callable[[str], str]) -> Result:
         case=case,
         failure=change(result.failure),
         theory_source=None if result.theory_source is None else change(result.theory_source),
+        ceilings=tuple(
+            replace(one, kind=change(one.kind), working=change(one.working), source=change(one.source))
+            for one in result.ceilings
+        ),
         tuning=_changed(result.tuning, change),
     )
 

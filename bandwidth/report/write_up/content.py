@@ -6,7 +6,7 @@ format carries the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -58,6 +58,19 @@ class WriteUp:
     def figures(self) -> tuple[Figure, ...]:
         """Every figure, in order; their names are all different."""
         return tuple(block for section in self.sections for block in section.blocks if isinstance(block, Figure))
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a write-up is written: the ends of file names that stand for it, and its text.
+
+    `text` takes the write-up and what stands for each figure by its name: the path of a file of the kind `beside`, or
+    the drawing itself where `beside` is empty. For a stream there are no files, so that such a text has no figures.
+    """
+
+    suffixes: tuple[str, ...]
+    text: Callable[[WriteUp, Mapping[str, str]], str]
+    beside: str = ""
 
 
 def make_write_up(

@@ -10,12 +10,12 @@ import html
 import re
 from collections.abc import Mapping
 
-from bandwidth.report.document import Document, Table
+from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.figures.style import GRID, INK
-from bandwidth.report.formats import render
-from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
-from bandwidth.report.write_up.form import Form
+from bandwidth.report.formats import shown_table
+from bandwidth.report.markup import html_table
+from bandwidth.report.write_up.content import Block, Form, Items, Section, WriteUp
 
 _STYLE = """\
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --paper: #ffffff; --grid: #d4d8dd; --band: #f6f8fa; }
@@ -152,23 +152,9 @@ def _figure(figure: Figure, drawings: Mapping[str, str]) -> str:
 
 def _table(table: Table, section: str) -> str:
     """Return a table that can be scrolled by itself, by the keyboard too, where the window is narrow."""
-    text = (
-        render(Document((table,), {}, ()), "html")
-        .strip()
-        .replace("<th", '<th scope="col"')
-        .replace('<th scope="col"ead>', "<thead>")
-    )
-    wide = [index for index, column in enumerate(table.columns) if column.wrap_at is not None]
-    lines = [_with_wide_cells(line, wide) if line.startswith("<tr><td") else line for line in text.split("\n")]
     name = html.escape(table.title or section)
-    return "\n".join([f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">', *lines, "</div>"])
-
-
-def _with_wide_cells(row: str, wide: list[int]) -> str:
-    """Return a row whose cells of long texts may wrap."""
-    cells = re.findall(r"<td.*?</td>", row)
-    marked = [cell.replace("<td", '<td class="wide"', 1) if i in wide else cell for i, cell in enumerate(cells)]
-    return f"<tr>{''.join(marked)}</tr>"
+    inside = html_table(shown_table(table), in_page=True)
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">\n{inside}\n</div>'
 
 
 # --- figures --------------------------------------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from bandwidth.report.document import Document, Table
+from bandwidth.plain_text import visible
+from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure
-from bandwidth.report.formats import render
-from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
-from bandwidth.report.write_up.form import Form
+from bandwidth.report.formats import shown_table
+from bandwidth.report.markup import latex_escaped, latex_letters, latex_lines
+from bandwidth.report.write_up.content import Block, Form, Items, Section, WriteUp
 
 _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage{iftex}
@@ -36,7 +37,6 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 """
 # pdfLaTeX stops at a character that its fonts lack: what is not Latin-1 is written as its number.
 _LATIN_1 = 0x100
-_TABULAR = re.compile(r"\\begin\{tabular\}\{([lrc]*)\}")
 # What TeX's fonts draw together or bend: two hyphens are an option's beginning here, and no dash.
 _PLAIN = {"--": "-{}-", "'": "\\textquotesingle{}", "`": "\\textasciigrave{}", '"': "\\textquotedbl{}", ",,": ",{},"}
 # A new line's command takes a bracket that follows for its argument.
@@ -82,25 +82,22 @@ def _table(table: Table) -> str:
 
     Columns of long texts have a width to wrap in.
     """
-    text = _escaped(Table(table.columns, table.rows))
-    found = _TABULAR.search(text)
-    if found is None:
-        return text
-    if any(column.wrap_at is not None for column in table.columns):
-        text = text.replace("/", "/\\allowbreak{}")  # paths are too long for a column
-    head, rows = text.removeprefix(found[0]).removesuffix("\\end{tabular}").split("\\midrule", 1)
+    header, rows = latex_lines(shown_table(table))
+    head, body = _plain(header), _plain("\n".join([*rows, "\\bottomrule"]).strip())
+    if any(column.wrap_at is not None for column in table.columns):  # paths are too long for a column
+        head, body = (text.replace("/", "/\\allowbreak{}") for text in (head, body))
     title = f"\\makebox[0pt][l]{{\\textbf{{{_escaped(table.title)}}}}}"  # no wider than the columns below it
     lines = [
-        f"{{\\medskip\\footnotesize\n\\begin{{longtable}}{{{_widths(table, found[1])}}}",
+        f"{{\\medskip\\footnotesize\n\\begin{{longtable}}{{{_widths(table)}}}",
         *([f"\\multicolumn{{{len(table.columns)}}}{{@{{}}l}}{{{title}}} \\\\"] if table.title else []),
-        f"{head.strip()}\n\\midrule\n\\endfirsthead",
-        f"{head.strip()}\n\\midrule\n\\endhead",
-        f"{rows.strip()}\n\\end{{longtable}}\\par}}",
+        f"\\toprule\n{head}\n\\midrule\n\\endfirsthead",
+        f"\\toprule\n{head}\n\\midrule\n\\endhead",
+        f"{body}\n\\end{{longtable}}\\par}}",
     ]
     return "\n".join(lines)
 
 
-def _widths(table: Table, letters: str) -> str:
+def _widths(table: Table) -> str:
     """Return the columns' letters, `p` with a share of the line for those that wrap."""
     whole = sum(column.wrap_at or 0 for column in table.columns)
     room = 0.9 if all(column.wrap_at for column in table.columns) else 0.5
@@ -108,13 +105,17 @@ def _widths(table: Table, letters: str) -> str:
         letter
         if column.wrap_at is None
         else f">{{\\raggedright\\arraybackslash}}p{{{room * column.wrap_at / whole:.3f}\\linewidth}}"
-        for letter, column in zip(letters, table.columns, strict=True)
+        for letter, column in zip(latex_letters(table), table.columns, strict=True)
     )
 
 
-def _escaped(block: Table | str) -> str:
-    """Return a table or a text as `formats` writes LaTeX, within Latin-1 and with every bracket plain text."""
-    text = render(Document((block,), {}, ()), "latex").strip()
+def _escaped(text: str) -> str:
+    """Return a text that LaTeX shows as it is, within Latin-1 and with every bracket plain text."""
+    return _plain(latex_escaped(visible(text)).strip())
+
+
+def _plain(text: str) -> str:
+    """Return LaTeX within Latin-1 that TeX's fonts leave as it is, and with no bracket for a command to take."""
     known = "".join(one if ord(one) < _LATIN_1 else f"[U+{ord(one):04X}]" for one in text)
     for drawn, plain in _PLAIN.items():
         known = known.replace(drawn, plain)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from bandwidth.report.document import Document
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.formats import markdown_escaped, render
-from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
-from bandwidth.report.write_up.form import Form
+from bandwidth.report.write_up.content import Block, Form, Items, Section, WriteUp
 
 
 def markdown_text(write_up: WriteUp, files: Mapping[str, str]) -> str:

@@ -15,10 +15,9 @@ from bandwidth import own_process
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.engines.cuda import timing as cuda_timing
 from bandwidth.engines.cuda import verification as cuda_contents
-from bandwidth.engines.cuda.cases import needed_bytes
-from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, KEPT_FREE_BYTES
-from bandwidth.engines.cuda.discovery import devices
+from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, KEPT_FREE_BYTES, devices
 from bandwidth.engines.cuda.engine import CudaEngine
+from bandwidth.engines.cuda.requirements import needed_bytes
 from bandwidth.engines.cuda.source import PATHS, SHAPES
 from bandwidth.engines.registry import ENGINES
 from bandwidth.errors import BandwidthError, HardwareError

@@ -13,7 +13,7 @@ import pytest
 from cupy_stand_in import StandIn
 
 from bandwidth import own_process
-from bandwidth.engines.cuda.discovery import devices, load_cupy
+from bandwidth.engines.cuda.device import devices, load_cupy
 from bandwidth.engines.cuda.errors import said, told
 from bandwidth.errors import BandwidthError, HardwareError
 
@@ -193,7 +193,7 @@ def test_a_home_that_cannot_be_written_keeps_code_in_memory(monkeypatch, tmp_pat
 
 REAL = {
     "a home that is not there": """
-from bandwidth.engines.cuda.discovery import load_cupy
+from bandwidth.engines.cuda.device import load_cupy
 load_cupy()
 """,
     "freed where the driver refuses": """

@@ -11,7 +11,7 @@ import pytest
 
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.engines.cuda import engine as cuda
-from bandwidth.engines.cuda.discovery import devices, load_cupy
+from bandwidth.engines.cuda.device import devices, load_cupy
 from bandwidth.engines.cuda.engine import CudaEngine
 from bandwidth.engines.cuda.source import PATHS
 from bandwidth.errors import BandwidthError

@@ -12,8 +12,8 @@ import pytest
 from measuring_support import MIB, small_topology
 
 from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.memory import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, array_elements
-from bandwidth.engines.host.numpy_runner import OPERATIONS, NumpyRunner
+from bandwidth.engines.host.layout import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, array_elements
+from bandwidth.engines.host.runners import OPERATIONS, NumpyRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.vocabulary import ORDINARY, STREAMING
@@ -437,7 +437,7 @@ def test_refused_memory_is_one_clear_error(host_case, latency_case, host_engine,
     def refuse(*_, **__):
         raise OSError(12, "Cannot allocate memory")
 
-    for module in ("mmap.mmap", "bandwidth.engines.host.memory._page_aligned"):
+    for module in ("mmap.mmap", "bandwidth.engines.host.layout._page_aligned"):
         monkeypatch.setattr(module, refuse if module == "mmap.mmap" else _no_memory)
     with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; give a smaller --size"):
         host_engine(host_case("copy", "numpy"))

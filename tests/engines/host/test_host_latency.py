@@ -13,7 +13,7 @@ from measuring_support import MIB, small_topology, two_socket_topology
 from bandwidth.engines.host import latency as native_latency
 from bandwidth.engines.host.latency import LINE_WORDS, Cycle, LatencyBench
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Status
-from bandwidth.engines.host.native_code.rows import CHASE, CLOCK, PACED_READ
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ
 from bandwidth.errors import BandwidthError
 from bandwidth.vocabulary import LINE_BYTES
 
@@ -244,9 +244,9 @@ def test_pace_is_a_share_of_what_the_others_can_read(bench, latency_case):
 
 @needs_two_cpus
 def test_load_that_never_comes_is_no_block(bench, latency_case, monkeypatch):
-    from bandwidth.engines.host.native_code import timing
+    from bandwidth.engines.host.native_code import flow
 
-    monkeypatch.setattr(timing, "LONGEST_WAIT_NS", 50_000_000)
+    monkeypatch.setattr(flow, "LONGEST_WAIT_NS", 50_000_000)
     case = loaded(latency_case, 100)
     one = bench(case)
     honest_of = LatencyBench._function
@@ -308,7 +308,7 @@ def with_two_nodes():
 
 
 def test_node_that_no_memory_can_be_asked_of_is_refused_with_the_reason(bench, latency_case, monkeypatch):
-    monkeypatch.setattr("bandwidth.engines.host.memory.bind", lambda *_: False)
+    monkeypatch.setattr("bandwidth.engines.host.layout.bind", lambda *_: False)
     far, near = latency_case(MIB, memory_node=7), latency_case(MIB, sweep_point=1)
     one = bench(far, near, topology=with_two_nodes())
     assert one.refused == {far.id: "the system lets no memory of node 7 be asked for (mbind is refused)"}
@@ -317,7 +317,7 @@ def test_node_that_no_memory_can_be_asked_of_is_refused_with_the_reason(bench, l
 
 
 def test_cycle_of_another_node_is_written_by_a_cpu_near_to_it(bench, latency_case, monkeypatch):
-    monkeypatch.setattr("bandwidth.engines.host.memory.bind", lambda *_: False)
+    monkeypatch.setattr("bandwidth.engines.host.layout.bind", lambda *_: False)
     monkeypatch.setattr(native_latency, "share_on_node", lambda *arguments: 1.0 if arguments[2] == 1 else 0.0)
     made, team = [], native_latency.Team
 
@@ -336,9 +336,9 @@ def test_cycle_of_another_node_is_written_by_a_cpu_near_to_it(bench, latency_cas
 
 def test_huge_pages_are_observed_where_the_system_tells(bench, latency_case, monkeypatch):
     case, other = latency_case(MIB), latency_case(2 * MIB, sweep_point=2)
-    monkeypatch.setattr("bandwidth.engines.host.memory.huge_page_share", lambda *_: 0.25)
+    monkeypatch.setattr("bandwidth.engines.host.layout.huge_page_share", lambda *_: 0.25)
     assert bench(case).run_block(case, 1).observed["huge_page_share"] == 0.25
-    monkeypatch.setattr("bandwidth.engines.host.memory.huge_page_share", lambda *_: None)
+    monkeypatch.setattr("bandwidth.engines.host.layout.huge_page_share", lambda *_: None)
     assert "huge_page_share" not in bench(other).run_block(other, 1).observed
 
 

@@ -7,7 +7,7 @@ from measuring_support import GIB, hybrid_topology, small_topology, two_socket_t
 from simulated_machine import LOCAL_NS, REMOTE_NS, Machine, lines_of, text_of
 
 from bandwidth.analysis.curves import knee, thread_curves
-from bandwidth.analysis.matrices import node_matrices
+from bandwidth.analysis.groups import node_matrices
 from bandwidth.findings import examine
 from bandwidth.results import summarise
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from measuring_support import small_topology
 
 from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.native_code import passes, rows
+from bandwidth.engines.host.native_code import passes
+from bandwidth.engines.host.native_code import processor as made_for
 from bandwidth.engines.host.native_code.compiled import Library, _parsed, assembly, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
     ARGUMENT_FIELDS,
@@ -25,9 +26,8 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
-from bandwidth.engines.host.native_code.rows import PACED_READ, function_name
-from bandwidth.engines.host.native_runner import NO_STREAMING, NativeRunner
+from bandwidth.engines.host.native_code.processor import PACED_READ, LlvmProcessor, function_name, vector_bytes
+from bandwidth.engines.host.runners import NO_STREAMING, NativeRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KEPT_BITS, KERNELS, TAKEN_BITS, XOR, Kernel
 from bandwidth.vocabulary import ORDINARY, STREAMING
@@ -37,12 +37,12 @@ ROWS = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.sto
 COMPILED = [(*row, 0) for row in ROWS]
 X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 PROCESSORS = {
-    "AVX-512": Processor(X86, "x86-64-v4", "", 64),
-    "AVX2": Processor(X86, "x86-64-v3", "", 32),
-    "SSE2": Processor(X86, "x86-64", "", 16),
-    "Arm": Processor(ARM, "generic", "", 32),
-    "Arm with SVE": Processor(ARM, "neoverse-v1", "", 32),
-    "Apple": Processor("arm64-apple-darwin", "apple-m1", "", 32),
+    "AVX-512": LlvmProcessor(X86, "x86-64-v4", "", 64),
+    "AVX2": LlvmProcessor(X86, "x86-64-v3", "", 32),
+    "SSE2": LlvmProcessor(X86, "x86-64", "", 16),
+    "Arm": LlvmProcessor(ARM, "generic", "", 32),
+    "Arm with SVE": LlvmProcessor(ARM, "neoverse-v1", "", 32),
+    "Apple": LlvmProcessor("arm64-apple-darwin", "apple-m1", "", 32),
 }
 STREAMING_STORES = {name: r"stnp" if "x86" not in cpu.triple else r"v?movnt\w+" for name, cpu in PROCESSORS.items()}
 
@@ -194,7 +194,7 @@ def test_names_of_functions_are_all_different_and_plain():
 
 def every_width(processor):
     """Return the rows with all widths of vectors that may be tried here."""
-    return [(*row, width) for row in ROWS for width in rows.widths(*row, processor)]
+    return [(*row, width) for row in ROWS for width in made_for.widths(*row, processor)]
 
 
 def _runnable():
@@ -296,7 +296,7 @@ def test_compiled_kernels_do_what_their_rows_say_and_touch_nothing_else(
     libraries, row, which, lines, offsets, calls, exponent, seed
 ):
     library = libraries[sorted(libraries)[which[0] % len(libraries)]]
-    widths = rows.widths(*row, library.processor)
+    widths = made_for.widths(*row, library.processor)
     width = widths[which[1] % len(widths)]
     random = np.random.default_rng(seed)
     scalar = 2.0**exponent if row[0].fused else 1 + random.random()
@@ -306,7 +306,7 @@ def test_compiled_kernels_do_what_their_rows_say_and_touch_nothing_else(
 @pytest.mark.parametrize(("kernel", "stores"), ROWS)
 @pytest.mark.parametrize("lines", [65_536 - 1, 65_536, 65_536 + 257])
 def test_arrays_around_the_size_from_which_pages_are_worked_on_abreast(kernel, stores, lines, libraries):
-    for width in rows.widths(kernel, stores, libraries["widest"].processor):
+    for width in made_for.widths(kernel, stores, libraries["widest"].processor):
         check(libraries["widest"], kernel, stores, width, (8 * lines, 0, 1, 2), 1, 2.0, np.random.default_rng(lines))
 
 
@@ -384,15 +384,15 @@ def test_argument_sets_fields_are_where_the_code_looks_for_them():
 
 EVERY_KERNEL = """
 import sys
-from bandwidth.engines.host.native_code import compiled, processor, rows
+from bandwidth.engines.host.native_code import compiled, processor
 from bandwidth.kernels import KERNELS
 
 triple, cpu = sys.argv[1:]
-made_for = processor.Processor(triple, cpu, "", processor.vector_bytes(triple, {}))
+made_for = processor.LlvmProcessor(triple, cpu, "", processor.vector_bytes(triple, {}))
 table = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
-table = [(*row, width) for row in table for width in rows.widths(*row, made_for)]
+table = [(*row, width) for row in table for width in processor.widths(*row, made_for)]
 text = compiled.assembly(table, made_for)
-assert all(f"{rows.function_name(*row)}:" in text for row in table)
+assert all(f"{processor.function_name(*row)}:" in text for row in table)
 print(made_for.family, made_for.has_streaming_stores)
 """
 ELSEWHERE = {
@@ -431,7 +431,7 @@ def test_a_family_that_no_code_is_written_for_is_refused(triple, monkeypatch):
 
 def test_without_streaming_stores_their_rows_are_refused_and_the_others_run(host_case, monkeypatch):
     cases = {stores: host_case("copy", stores=stores, size_bytes=2**20) for stores in (STREAMING, ORDINARY)}
-    monkeypatch.setattr(Processor, "has_streaming_stores", False)
+    monkeypatch.setattr(LlvmProcessor, "has_streaming_stores", False)
     engine = HostEngine(small_topology(2), {"native": NativeRunner()})
     assert engine.prepare([*cases.values()], 60.0) == {cases[STREAMING].id: NO_STREAMING}
     engine.run_block(cases[ORDINARY], 2)

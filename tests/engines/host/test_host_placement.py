@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth.engines.host import placement
-from bandwidth.engines.host.memory import Region
+from bandwidth.engines.host.layout import Region
 from bandwidth.engines.host.placement import bind, huge_page_share, share_on_node
 
 PAGE_BYTES = 4096

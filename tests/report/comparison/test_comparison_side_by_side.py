@@ -7,7 +7,7 @@ import time
 import pytest
 from gpu_machine import two_h200s
 
-from bandwidth.comparison.sides import Column, side_by_side
+from bandwidth.comparison.sides import Side, side_by_side
 from bandwidth.report import render
 from bandwidth.report.comparison.side_by_side import comparison_document, range_text, ratio_text
 from bandwidth.statistics import Interval
@@ -32,7 +32,7 @@ def test_a_range_has_both_ends():
 
 def test_only_the_part_of_the_format_is_made_where_one_is_named(make_record, make_result):
     record = make_record(make_result())
-    sides = side_by_side([Column("a", "a", record), Column("b", "b", record)])
+    sides = side_by_side([Side("a", "a", record), Side("b", "b", record)])
     for name, has in (("json", "data"), ("csv", "records"), ("table", "blocks")):
         document = comparison_document(sides, format_name=name)
         assert [part for part in ("data", "records", "blocks") if getattr(document, part)] == [has]
@@ -42,7 +42,7 @@ def test_only_the_part_of_the_format_is_made_where_one_is_named(make_record, mak
 def test_a_thousand_records_are_compared_in_seconds(make_record, make_case, make_result):
     cases = [make_case(threads=number) for number in range(1, RESULTS + 1)]
     columns = [
-        Column(
+        Side(
             f"n{index}",
             f"n{index}.json",
             make_record(*(make_result(case, (0.02 + index / 1e6,) * SAMPLES) for case in cases)),
@@ -60,7 +60,7 @@ def test_a_thousand_records_are_compared_in_seconds(make_record, make_case, make
 def test_a_difference_between_many_is_told_by_its_values(make_record, make_result):
     machines = [{"kernel": f"6.{index % 6}", "cpu_model": "A" if index else "B"} for index in range(40)]
     columns = [
-        Column(f"n{index}", "x", make_record(make_result(), machine=machine)) for index, machine in enumerate(machines)
+        Side(f"n{index}", "x", make_record(make_result(), machine=machine)) for index, machine in enumerate(machines)
     ]
     text = render(comparison_document(side_by_side(columns)), "table")
     assert "\n  processor: B (n0), A (n1, n2, n3 and 36 more)\n" in text
@@ -69,7 +69,7 @@ def test_a_difference_between_many_is_told_by_its_values(make_record, make_resul
 
 def test_gpus_stand_in_tables_of_their_own_without_threads(make_record, make_case, make_result):
     record = two_h200s(make_record, make_case, make_result)
-    columns = [Column("a", "a.json", record), Column("b", "b.json", record)]
+    columns = [Side("a", "a.json", record), Side("b", "b.json", record)]
     text = render(comparison_document(side_by_side(columns)), "table")
     titles = [line for line in text.splitlines() if line.startswith(("Device", "Link")) and "theory" not in line]
     assert titles[:5] == ["Device 0", "Device 1", "Devices 0,1", "Link of device 0", "Link of device 1"]

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from bandwidth.ceilings.host import GivenMemory, HostTheory, host_theory
+from bandwidth.ceilings.memory import GivenMemory, HostTheory, host_theory
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.modules.table import UDEV_DATABASE
 from bandwidth.machine.probe import collect

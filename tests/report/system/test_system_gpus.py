@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth.machine.facts import Fact, Facts
-from bandwidth.machine.gpus import gpu_facts
-from bandwidth.machine.kfd import KFD_FOLDER
+from bandwidth.machine.gpu_attributes import KFD_FOLDER, gpu_facts
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.report import FORMATS, Document, render
 from bandwidth.report.system.gpus import gpu_names, gpu_tables

@@ -23,7 +23,7 @@ from bandwidth.results.files import load
 RECORD = Path(__file__).parents[2] / "data" / "report" / "record.json"
 FOLDER = Path(room.__file__).parent
 # What heads a record or tells of it, whether or not it has results.
-OF_THE_RECORD = {rates.heading, provenance.tables}
+OF_THE_RECORD = {rates.host_heading, provenance.tables}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_no_view_stands_there_twice():
     assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.section}: {functions(view)[0].__module__}")
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.section}: {functions(view)[0].__name__}")
 def test_a_view_without_results_is_not_there(view, make_record):
     nothing = Shown(make_record(), flops=1e12)
     for one in functions(view):

@@ -8,6 +8,7 @@ import pytest
 
 from bandwidth.findings import examine
 from bandwidth.report.write_up.anonymise import anonymised
+from bandwidth.results import Ceiling
 from bandwidth.results.files import record_to_json
 
 WORDS = ["host", "native", "copy", "numpy", "Linux", "gpu", "device", "pcie", "memory", "streaming", "EPYC", "2", "L3"]
@@ -61,9 +62,10 @@ def test_where_only_the_name_of_a_host_can_stand_it_is_left_out(record, name, te
 
 def test_a_name_that_is_no_word_is_left_out_wherever_it_stands(record):
     case = replace(record.results[0].case, variant={"peer": "node7"})
+    ceiling = Ceiling("node7", 1e9, "1 GB/s of node7", "facts of node7", "high")
     named = replace(
         called(record, "node7"),
-        results=(replace(record.results[0], case=case, theory_source="facts of node7"),),
+        results=(replace(record.results[0], case=case, theory_source="facts of node7", ceilings=(ceiling,)),),
         notes=("on node7: read",),
         machine={"hostname": "node7", "node7": {"source": "node7"}},
     )

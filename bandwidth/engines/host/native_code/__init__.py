@@ -5,6 +5,6 @@ interpreter: it meets the other threads at a barrier, stamps its start, makes it
 LLVM's optimiser runs over the code: what is written here is what is translated, with the vectors as wide and the loop
 as unrolled as here.
 
-`rows` and `processor` say what is compiled and for what, and need no llvmlite; `library` has it compiled. In between,
-`emitter` writes the functions, out of `passes`, `vectors` and `sums`, on top of `timing` and `flow`.
+`processor` says what is compiled and for what, and needs no llvmlite; `compiled` writes the functions, out of `passes`
+on top of `flow`, and has them compiled.
 """

@@ -1,22 +1,38 @@
-"""LLVM at work: what it finds this machine to be, and the functions that it makes of the rows."""
+"""LLVM at work: what it finds this machine to be, and the functions that it makes of the rows.
+
+Each function makes a block: one for each row, and those that every library has.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite import ir
 
-from bandwidth.engines.host.native_code.emitter import module_of
-from bandwidth.engines.host.native_code.kernel_arguments import KernelArguments
-from bandwidth.engines.host.native_code.processor import Processor, vector_bytes
-from bandwidth.engines.host.native_code.rows import Row
+from bandwidth.engines.host.native_code.flow import WORD, TimedFunction, i64
+from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, KernelArguments
+from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
+from bandwidth.engines.host.native_code.processor import (
+    CHASE,
+    CLOCK,
+    NARROW_BYTES,
+    PACED_READ,
+    LlvmProcessor,
+    Row,
+    function_name,
+    vector_bytes,
+)
 from bandwidth.errors import BandwidthError
+from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
+from bandwidth.vocabulary import LINE_BYTES
 
 
-def this_processor() -> Processor:
+def this_processor() -> LlvmProcessor:
     """Return what LLVM finds this machine to be. Raises BandwidthError where its package makes no code for it."""
     try:
         llvm.initialize_native_target()
@@ -26,7 +42,7 @@ def this_processor() -> Processor:
         features = dict(llvm.get_host_cpu_features())
     except RuntimeError as error:
         raise BandwidthError("LLVM's package makes no code for this processor", "the NumPy rows remain") from error
-    processor = Processor(triple, llvm.get_host_cpu_name(), _flat(features), vector_bytes(triple, features))
+    processor = LlvmProcessor(triple, llvm.get_host_cpu_name(), _flat(features), vector_bytes(triple, features))
     if not processor.family:
         raise BandwidthError(f"no code is written for processors of {triple!a}", "the NumPy rows remain")
     return processor
@@ -43,7 +59,7 @@ class Library:
     Raises BandwidthError where the system allows no new code (a hardened kernel).
     """
 
-    def __init__(self, rows: Iterable[Row], processor: Processor) -> None:
+    def __init__(self, rows: Iterable[Row], processor: LlvmProcessor) -> None:
         begin = time.perf_counter()
         try:
             self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor), _target_machine(processor))
@@ -64,7 +80,7 @@ class Library:
         return self._functions[name]
 
 
-def assembly(rows: Iterable[Row], processor: Processor) -> str:
+def assembly(rows: Iterable[Row], processor: LlvmProcessor) -> str:
     """Return the machine code of some kernels as text, for any processor that LLVM's package knows."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
@@ -72,12 +88,143 @@ def assembly(rows: Iterable[Row], processor: Processor) -> str:
     return text
 
 
-def _target_machine(processor: Processor) -> Any:
+def _target_machine(processor: LlvmProcessor) -> Any:
     target = llvm.Target.from_triple(processor.triple)
     return target.create_target_machine(cpu=processor.cpu, features=processor.features, opt=3)
 
 
-def _parsed(rows: Iterable[Row], processor: Processor) -> Any:
+def _parsed(rows: Iterable[Row], processor: LlvmProcessor) -> Any:
     parsed = llvm.parse_assembly(str(module_of(rows, processor)))
     parsed.verify()
     return parsed
+
+
+# --- a module's functions -------------------------------------------------------------------------------------------
+
+# The kernel of a paced load: it is in no table of what can be measured.
+READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)
+
+
+def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
+    """Return the code of some rows as LLVM reads it, with the functions that every library has."""
+    module = ir.Module("bandwidth")
+    module.triple = processor.triple
+    for row in rows:
+        _write_row(module, row, processor)
+    _write_chase(TimedFunction(module, CHASE, processor))
+    _write_clock(TimedFunction(module, CLOCK, processor))
+    _write_paced_read(TimedFunction(module, PACED_READ, processor))
+    return module
+
+
+def _write_row(module: ir.Module, row: Row, processor: LlvmProcessor) -> None:
+    """Write passes over all elements, `calls` of them, or fewer where `stop` is set."""
+    kernel, stores, width = row
+    made_for = replace(processor, vector_bytes=width or processor.vector_bytes)
+    turn_bytes = LINE_BYTES if width == NARROW_BYTES else TURN_BYTES
+    function = TimedFunction(module, function_name(*row), made_for)
+    if kernel.reduces == XOR:
+        _write_xor(function, kernel, turn_bytes)
+    else:
+        _write_passes(function, kernel, stores, turn_bytes)
+    function.builder.ret_void()
+
+
+def _write_passes(function: TimedFunction, kernel: Kernel, stores: str | None, turn_bytes: int) -> None:
+    """Write passes that are all alike."""
+    passes = Passes(function, kernel, stores, turn_bytes)
+    sums = function.timed_passes(passes.sums.first(), passes.one)
+    if kernel.reduces:
+        function.set("result", function.builder.bitcast(passes.sums.folded(sums), WORD))
+
+
+def _write_xor(function: TimedFunction, kernel: Kernel, turn_bytes: int) -> None:
+    """Write passes that only load, and a last one that joins all words by exclusive or, in eight columns.
+
+    Arithmetic on vectors of 64 bytes lowers some processors' clock by a tenth, which a read from the first cache
+    would show. So the last pass alone is one that can be checked, as it is with what a block of copies leaves.
+    """
+    builder, calls = function.builder, function.arguments["calls"]
+    touching = Passes(function, replace(kernel, reduces=TOUCH), None, turn_bytes)
+    joining = Passes(function, kernel, None, turn_bytes)
+
+    def one(carried: Sequence[Any]) -> list[Any]:
+        touching.one([])
+        return [builder.add(carried[0], i64(1))]
+
+    def is_enough(made: Any) -> Any:
+        is_all = builder.icmp_unsigned(">=", builder.add(made, i64(1)), calls)
+        return builder.or_(is_all, function.is_stopping())
+
+    function.meet()
+    function.stamp("start_ns")
+    function.set("made", i64(0))
+    with builder.if_then(builder.icmp_unsigned(">", calls, i64(1))):
+        function.set("made", *function.until(is_enough, [i64(0)], one))
+    vectors = joining.one(joining.sums.first())
+    function.finish(builder.add(builder.load(function.field("made")), i64(1)))
+    function.set("result", joining.sums.of_columns(vectors))
+
+
+def _write_chase(function: TimedFunction) -> None:
+    """Write loads of which each gives the address of the next, from `source_0` on.
+
+    A call is CHAIN_LENGTH of them; `result` is where they arrived.
+    """
+    builder = function.builder
+
+    def turn(carried: Sequence[Any]) -> list[Any]:
+        (address,) = carried
+        for _ in range(CHAIN_LENGTH):
+            address = builder.load(builder.inttoptr(address, WORD.as_pointer()))
+        return [address]
+
+    function.set("result", *function.timed_passes([function.arguments["source_0"]], turn))
+    builder.ret_void()
+
+
+def _write_clock(function: TimedFunction) -> None:
+    """Write additions and exclusive ors in turn, each of the result before: one cycle each on every processor.
+
+    Additions alone would be joined by the compiler, and those of small constants are free on recent processors:
+    so the operands are values that only the call brings. A call is CHAIN_LENGTH instructions.
+    """
+    builder = function.builder
+
+    def turn(carried: Sequence[Any]) -> list[Any]:
+        (value,) = carried
+        for _ in range(CHAIN_LENGTH // 2):
+            value = builder.add(value, function.arguments["source_1"])
+            value = builder.xor(value, function.arguments["destination"])
+        return [value]
+
+    function.set("result", *function.timed_passes([function.arguments["source_0"]], turn))
+    builder.ret_void()
+
+
+def _write_paced_read(function: TimedFunction) -> None:
+    """Write reading of `source_0`, chunk by chunk over and over until `stop` is set, one each `interval_ns`.
+
+    It is the load beside which a latency is measured. `calls` is the number of the first chunk, `made` counts
+    them. With `interval_ns` 0 it reads as fast as it can.
+    """
+    builder, arguments, passes = function.builder, function.arguments, Passes(function, READ)
+    chunk_elements = i64(CHUNK_BYTES // ELEMENT_BYTES)
+    chunks = builder.udiv(arguments["elements"], chunk_elements)
+
+    def chunk(carried: Sequence[Any]) -> list[Any]:
+        number, *sums = carried
+        place = builder.add(number, arguments["calls"])
+        begin = builder.mul(builder.urem(place, chunks), chunk_elements)
+        end = builder.add(begin, chunk_elements)
+        sums = function.loop(begin, end, TURN_BYTES, sums, passes.turn)
+        following = builder.add(number, i64(1))
+        function.wait_until(builder.add(start, builder.mul(following, arguments["interval_ns"])))
+        return [following, *sums]
+
+    function.meet()
+    start = function.stamp("start_ns")
+    made, *sums = function.until(function.is_stopping, [i64(0), *passes.sums.first()], chunk)
+    function.finish(made)
+    function.set("result", passes.sums.of_columns(sums))
+    builder.ret_void()

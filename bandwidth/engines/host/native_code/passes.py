@@ -1,4 +1,8 @@
-"""A pass of a kernel over its arrays: in which order, and how much of them at a time."""
+"""A pass of a kernel over its arrays: in which order, how much at a time, and what becomes of each vector.
+
+A vector is loaded, put through the kernel's own operators, and stored or only touched; a reducing kernel keeps sums
+from vector to vector, of which one number is made in the end.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,27 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from bandwidth.engines.host.native_code.flow import BlockFunction, Body, word
-from bandwidth.engines.host.native_code.rows import LARGE_BYTES, MOST_ABREAST_ARRAYS
-from bandwidth.engines.host.native_code.sums import Sums
-from bandwidth.engines.host.native_code.vectors import Vectors
-from bandwidth.kernels import ELEMENT_BYTES, Kernel
-from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES
+from llvmlite import ir
+
+from bandwidth.engines.host.native_code.flow import (
+    DOUBLE,
+    FLAG,
+    WORD,
+    BlockFunction,
+    Body,
+    i32,
+    i64,
+)
+from bandwidth.engines.host.native_code.processor import (
+    ARM,
+    LARGE_BYTES,
+    MOST_ABREAST_ARRAYS,
+    POWER,
+    X86,
+    LlvmProcessor,
+)
+from bandwidth.kernels import ELEMENT_BYTES, KEPT_BITS, SUM, TAKEN_BITS, XOR, Kernel
+from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES, STREAMING
 
 # One or two arrays in memory are written some pages abreast, as the C library's copy does: a prefetcher follows one
 # stream within a page, so more pages keep more requests under way. On a Xeon of 2024, one thread, a streaming copy
@@ -40,12 +59,12 @@ class Passes:
 
     def one(self, sums: Sequence[Any]) -> list[Any]:
         """Write one pass: of large arrays several pages side by side, then turns of many lines, then single lines."""
-        loop, elements, groups = self._function.loop, self._function.arguments["elements"], word(0)
+        loop, elements, groups = self._function.loop, self._function.arguments["elements"], i64(0)
         if self._kernel.writes and self._kernel.arrays <= MOST_ABREAST_ARRAYS:
             group_bytes = PAGES_ABREAST * PAGE_BYTES
-            is_large = self._builder.icmp_unsigned(">=", elements, word(LARGE_BYTES // ELEMENT_BYTES))
+            is_large = self._builder.icmp_unsigned(">=", elements, i64(LARGE_BYTES // ELEMENT_BYTES))
             groups = self._builder.select(is_large, self._rounded_down(elements, group_bytes), groups)
-            sums = loop(word(0), groups, group_bytes, sums, self._pages_abreast)
+            sums = loop(i64(0), groups, group_bytes, sums, self._pages_abreast)
         whole = self._rounded_down(elements, self._turn_bytes)
         sums = loop(groups, whole, self._turn_bytes, sums, self._turns(self._turn_bytes))
         return loop(whole, elements, LINE_BYTES, sums, self._turns(LINE_BYTES))
@@ -54,7 +73,7 @@ class Passes:
         """Write the work on the elements from `begin` on, vector by vector."""
         sums, processor = list(sums), self._function.processor
         for vector in range(length_bytes // processor.vector_bytes):
-            place = self._builder.add(begin, word(vector * processor.lanes))
+            place = self._builder.add(begin, i64(vector * processor.lanes))
             value = self._vectors.value(place)
             if self._kernel.reduces == TOUCH:
                 self._vectors.touch(value)
@@ -74,10 +93,175 @@ class Passes:
         def row(offset: Any, sums: Sequence[Any]) -> list[Any]:
             first = self._builder.add(begin, offset)
             for number in range(PAGES_ABREAST):
-                sums = self.turn(self._builder.add(first, word(number * page)), sums, ABREAST_BYTES)
+                sums = self.turn(self._builder.add(first, i64(number * page)), sums, ABREAST_BYTES)
             return list(sums)
 
-        return self._function.loop(word(0), word(page), ABREAST_BYTES, sums, row)
+        return self._function.loop(i64(0), i64(page), ABREAST_BYTES, sums, row)
 
     def _rounded_down(self, elements: Any, step_bytes: int) -> Any:
-        return self._builder.and_(elements, word(-(step_bytes // ELEMENT_BYTES)))
+        return self._builder.and_(elements, i64(-(step_bytes // ELEMENT_BYTES)))
+
+
+# --- sums -----------------------------------------------------------------------------------------------------------
+
+# Sums that run side by side, so that none waits for the one before: two additions a cycle that take four each; an
+# exclusive or takes one.
+MOST_SUMS = 8
+MOST_XORS = 4
+
+
+class Sums:
+    """Writes the sums of one kernel in a function: vectors that are joined by its SUM or XOR."""
+
+    def __init__(self, function: BlockFunction, kernel: Kernel) -> None:
+        self._builder = function.builder
+        self._processor = function.processor
+        self._kernel = kernel
+
+    def first(self) -> list[Any]:
+        """Return what a reducing kernel begins with."""
+        words = self._kernel.words
+        zeros = ir.Constant(vector_type(self._processor, words=words), [0 if words else 0.0] * self._processor.lanes)
+        return [zeros] * {SUM: MOST_SUMS, XOR: MOST_XORS}.get(self._kernel.reduces, 0)
+
+    def join(self, sums: list[Any], vector: int, value: Any) -> None:
+        """Write that the value of a vector of a turn joins one of the sums."""
+        index = self._index(vector)
+        sums[index] = self._joined([sums[index], value], self._kernel.reduces)
+
+    def folded(self, vectors: Sequence[Any]) -> Any:
+        """Return the sum of all lanes of some vectors."""
+        vector, lanes = self._joined(vectors, SUM), range(self._processor.lanes)
+        return self._joined([self._builder.extract_element(vector, i32(lane)) for lane in lanes], SUM)
+
+    def of_columns(self, vectors: Sequence[Any]) -> Any:
+        """Return one word of what was joined by exclusive or: the sum of its eight columns."""
+        groups = LINE_BYTES // self._processor.vector_bytes
+        return self.folded([self._joined(vectors[group::groups], XOR) for group in range(groups)])
+
+    def _index(self, vector: int) -> int:
+        """Return which of the sums a vector of a turn joins.
+
+        Two whole lines after each other join the same one: an instruction of three operands takes both at once. Parts
+        of a line join one that holds the same columns.
+        """
+        is_xor = self._kernel.reduces == XOR
+        is_line = is_xor and self._processor.vector_bytes == LINE_BYTES
+        return (vector // 2 if is_line else vector) % (MOST_XORS if is_xor else MOST_SUMS)
+
+    def _joined(self, values: Sequence[Any], how: str) -> Any:
+        """Return one value of several, vectors or numbers, by sum or exclusive or."""
+        total = values[0]
+        for value in values[1:]:
+            if how == XOR:
+                total = self._builder.xor(total, value)
+            elif total.type in (WORD, vector_type(self._processor, words=True)):
+                total = self._builder.add(total, value)
+            else:
+                total = self._builder.fadd(total, value, flags=("contract",))
+        return total
+
+
+# --- vectors --------------------------------------------------------------------------------------------------------
+
+# LLVM's letters for a vector register of each family whose every processor has them.
+_VECTOR_REGISTERS = {X86: "v", ARM: "w", POWER: "^wa"}
+
+
+def vector_type(processor: LlvmProcessor, *, words: bool) -> ir.VectorType:
+    """Return the type of a vector of words, or of doubles."""
+    return ir.VectorType(WORD if words else DOUBLE, processor.lanes)
+
+
+class Operand:
+    """A vector in the code that is made, with the operators that a kernel's `value` uses."""
+
+    def __init__(self, builder: ir.IRBuilder, value: Any, kernel: Kernel) -> None:
+        self.value = value
+        self._builder = builder
+        self._kernel = kernel
+
+    def __add__(self, other: Operand) -> Operand:
+        return self._made("add", other)
+
+    def __sub__(self, other: Operand) -> Operand:
+        return self._made("sub", other)
+
+    def __mul__(self, other: Operand) -> Operand:
+        return self._made("mul", other)
+
+    def _made(self, operation: str, other: Operand) -> Operand:
+        name = operation if self._kernel.words else f"f{operation}"
+        flags = ("contract",) if self._kernel.fused else ()  # lets a product and a sum be one instruction
+        value = getattr(self._builder, name)(self.value, other.value, flags=flags)
+        return Operand(self._builder, value, self._kernel)
+
+
+class Vectors:
+    """Writes what a kernel does with one vector of each array; a place is the number of its first element."""
+
+    def __init__(self, function: BlockFunction, kernel: Kernel) -> None:
+        self._module = function.module
+        self._builder = function.builder
+        self._arguments = function.arguments
+        self._processor = function.processor
+        self._kernel = kernel
+        self._type = vector_type(function.processor, words=kernel.words)
+        # Arrays begin at a line of 64 bytes or a page. Arm's vectors here are two registers, aligned all the same.
+        self._alignment = function.processor.vector_bytes
+
+    def value(self, place: Any) -> Any:
+        """Write the kernel's value at a place, from what its sources hold there."""
+        sources = [self._loaded(f"source_{index}", place) for index in range(self._kernel.reads)]
+        return self._kernel.value(sources, self._scalar()).value
+
+    def store(self, value: Any, place: Any, stores: str | None) -> None:
+        """Write a store to the destination, which keeps every other bit of its words where the kernel updates it."""
+        address = self._address("destination", place)
+        if self._kernel.updates:
+            kept, taken = (ir.Constant(self._type, [bits] * self._processor.lanes) for bits in (KEPT_BITS, TAKEN_BITS))
+            old = self._builder.load(address, align=self._alignment)
+            value = self._builder.or_(self._builder.and_(old, kept), self._builder.and_(value, taken))
+        stored = self._builder.store(value, address, align=self._alignment)
+        if stores == STREAMING:
+            stored.set_metadata("nontemporal", self._module.add_metadata([i32(1)]))
+
+    def touch(self, vector: Any) -> None:
+        """Write that a vector is loaded, and nothing else: instructions that take its registers and are none."""
+        constraint = _VECTOR_REGISTERS.get(self._processor.family)
+        if constraint is None:
+            self._touch_lanes(vector)
+            return
+        all_lanes = self._processor.lanes
+        register_bytes = 16 if self._processor.is_arm else self._processor.vector_bytes
+        lanes = register_bytes // ELEMENT_BYTES
+        kind = ir.FunctionType(ir.VoidType(), [ir.VectorType(vector.type.element, lanes)])
+        for first in range(0, all_lanes, lanes):
+            mask = ir.Constant(ir.VectorType(FLAG, lanes), list(range(first, first + lanes)))
+            part = vector if lanes == all_lanes else self._builder.shuffle_vector(vector, vector, mask)
+            self._builder.asm(kind, "", constraint, [part], side_effect=True)
+
+    def _touch_lanes(self, vector: Any) -> None:
+        """Write the same of each element, for processors that may have no vectors at all."""
+        kind = ir.FunctionType(ir.VoidType(), [WORD])
+        for lane in range(self._processor.lanes):
+            element = self._builder.bitcast(self._builder.extract_element(vector, i32(lane)), WORD)
+            self._builder.asm(kind, "", "r", [element], side_effect=True)
+
+    def _loaded(self, array: str, place: Any) -> Operand:
+        value = self._builder.load(self._address(array, place), align=self._alignment)
+        return Operand(self._builder, value, self._kernel)
+
+    def _scalar(self) -> Operand:
+        """Return the scalar in every lane."""
+        scalar, lanes = self._arguments["scalar"], self._processor.lanes
+        if self._kernel.words:
+            scalar = self._builder.bitcast(scalar, WORD)
+        first = self._builder.insert_element(ir.Constant(self._type, ir.Undefined), scalar, i32(0))
+        mask = ir.Constant(ir.VectorType(FLAG, lanes), [0] * lanes)
+        return Operand(self._builder, self._builder.shuffle_vector(first, first, mask), self._kernel)
+
+    def _address(self, array: str, place: Any) -> Any:
+        base = self._builder.inttoptr(self._arguments[array], self._type.element.as_pointer())
+        pointer = self._builder.gep(base, [place])
+        return self._builder.bitcast(pointer, self._type.as_pointer())

@@ -1,0 +1,1 @@
+"""Tokens a second: what a memory's bandwidth lets a language model write."""
