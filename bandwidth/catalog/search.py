@@ -123,6 +123,10 @@ class Devices:
         variants = [match for match in matches if match.is_variant]
         return self._answer(query, matches, decides=bool(variants if name.numbers else variants == matches))
 
+    def has_name(self, query: str) -> bool:
+        """Return whether a product has exactly this name; a number or a capacity alone is none."""
+        return bool(self._named(read_name(query)))
+
     def search(self, query: str) -> list[str]:
         """Return the names of all devices that have every word of a query, the shortest first."""
         return [match.place.name for match in self._sorted(read_name(query))]

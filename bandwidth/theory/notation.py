@@ -64,8 +64,8 @@ def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, 
     is_memory, unknown = any(map(names_memory, words)), first_unknown(words)
     if is_memory and unknown is None:
         return (memory_from_words(text, words, counts, catalog),)
-    if len(words) == 1 and is_figure(words[0]):  # "x2" of an unquoted SPEC, "5600", "16GB": never a device's name
-        raise _alone(text)
+    if len(words) == 1 and is_figure(words[0]):  # "x2" of an unquoted SPEC, "5600", "16GB"; but "7R13" is a device
+        return _alone_or_name(text, catalog)
     # Imported here and below: the peak of a memory needs no link and no device, and is to be answered at once.
     from bandwidth.theory.link_notation import link_from_words, link_words, names_link, of_lspci
 
@@ -75,7 +75,7 @@ def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, 
     if any(map(names_link, words_of_link)) and unknown_of_link is None:
         return (link_from_words(line, words_of_link, counts, catalog),)
     if all(word.kind == "dropped" for word in words_of_link):  # "NVMe", "M.2" and "slot" say of what, not how fast
-        raise _alone(text)
+        return _alone_or_name(text, catalog)
     if unknown is not None and names_memory(words[0]):
         raise not_understood(text, unknown)
     if unknown_of_link is not None and words_of_link[0].kind in ("link", "link family"):
@@ -102,6 +102,13 @@ def _unknown(text: str, catalog: Catalog) -> BandwidthError:
         if any(map(names, words)) and (unknown := first_unknown(words)) is not None:
             return not_understood(text, unknown)
     return BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
+
+
+def _alone_or_name(text: str, catalog: Catalog) -> tuple[Peak, ...]:
+    """Return nothing for a product's whole name, which is read as a device's; raise for what is no SPEC by itself."""
+    if catalog.devices.has_name(text):
+        return ()
+    raise _alone(text)
 
 
 def _alone(text: str) -> BandwidthError:
@@ -163,6 +170,10 @@ def _checked_text(spec: str) -> str:
     if not text:
         raise BandwidthError("an empty SPEC", EXAMPLES)
     text = text.replace("\u00d7", "x")
+    if not text.isascii():  # a name as it is pasted from a page
+        from bandwidth.catalog.names import unmarked
+
+        text = unmarked(text)
     if not text.isascii() or not text.isprintable():
         raise BandwidthError(f"{text!a} has characters outside of ASCII", "write digits and letters in ASCII")
     return text

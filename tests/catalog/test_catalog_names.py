@@ -64,7 +64,7 @@ def test_a_printed_name_is_its_product_s(printed, product):
         *[("GeForce 9800 GTX+", "GeForce 9800 GTX"), ("Ryzen AI Max+ 395", "Ryzen AI Max 395")],
         *[("Xbox Series X (10 GB)", "Xbox Series X 10"), ("Radeon RX 580 2048SP", "Radeon RX 580")],
         *[("M4 Max (32-core GPU)", "M4 Max (40-core GPU)"), ("Radeon HD 7970 GHz Edition", "Radeon HD 7970")],
-        *[("Core i7-8809G", "Core i7-8809"), ("GeForce RTX 4060 (Laptop)", "GeForce RTX 4060")],
+        *[("M.2", "M2"), ("Core i7-8809G", "Core i7-8809"), ("GeForce RTX 4060 (Laptop)", "GeForce RTX 4060")],
     ],
 )
 def test_what_tells_products_apart_is_kept(one, other):

@@ -166,6 +166,12 @@ def test_tie_lists_the_candidates(find):
     assert caught.value.hint == "choose one: Tesla A1000 SXM 40GB, Tesla A1000 PCIe 40GB"
 
 
+def test_a_name_is_known_as_it_stands_and_a_number_is_none(find, read):
+    devices = read().devices
+    known = ["TA1000-40", "GeForce RTX 5090", "RTX 5090", "40GB", "9654", ""]
+    assert [devices.has_name(name) for name in known] == [True, True, False, False, False, False]
+
+
 def test_search_lists_every_device_with_the_words(read):
     assert read().devices.search("rtx 5090") == ["GeForce RTX 5090", "GeForce RTX 5090 Laptop GPU"]
 

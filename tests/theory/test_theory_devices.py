@@ -144,7 +144,11 @@ def test_graphics_without_memory_of_their_own_ask_for_the_processor(graphics):
 
 
 @pytest.mark.parametrize(
-    "printed", ["AMD Ryzen 7 7840U w/ Radeon 780M Graphics", "AMD Ryzen 7 7840U w/ Radeon 780M Graphics (RADV PHOENIX)"]
+    "printed",
+    [
+        "AMD Ryzen 7 7840U w/ Radeon 780M Graphics",
+        "AMD Ryzen\u2122 7 7840U w/ Radeon\u2122 780M Graphics (RADV PHOENIX)",
+    ],
 )
 def test_a_processor_named_with_its_graphics_is_the_processor(printed):
     assert peaks(printed)[0].name.startswith("Ryzen 7 7840U")
