@@ -102,7 +102,8 @@ def _documented(host: Host) -> tuple[float, str, str] | None:
         if device is not None:
             found = peak(device.name)
             vendor = found.vendor_bytes_per_s
-            is_vendors = device.ceiling == "vendor" and vendor is not None
+            # Buffers behind a link have more channels than the maker lists (E7): then its own figure is the higher one.
+            is_vendors = vendor is not None and (device.ceiling == "vendor" or vendor > found.bytes_per_s)
             figure = vendor if is_vendors and vendor is not None else found.bytes_per_s
             working = "the maker's figure" if is_vendors else found.short_working
             return figure, f"{device.name} ({working})", f"specs/devices: {device.source}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bandwidth.catalog import MemoryFamily
+from bandwidth.catalog.decoding import DECODING_FILE, HOST_DECODING_FILE, DeviceFit, HostEnd
 from bandwidth.catalog.entries import (
     LINKS_FILE,
     MEMORY_FILE,
@@ -26,11 +27,14 @@ from bandwidth.theory.device_notation import SAME_FIGURE, device_peaks
 from bandwidth.theory.notation import notation_peak
 from bandwidth.theory.parts import Counts
 
-KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration] | type[NormalBand] | type[PublishedFigure]] = {
+Entry = MemoryFamily | LinkGeneration | NormalBand | PublishedFigure | DeviceFit | HostEnd
+KINDS: dict[str, type[Entry]] = {
     MEMORY_FILE: MemoryFamily,
     LINKS_FILE: LinkGeneration,
     NORMAL_FILE: NormalBand,
     REFERENCE_FILE: PublishedFigure,
+    DECODING_FILE: DeviceFit,
+    HOST_DECODING_FILE: HostEnd,
 }
 
 

@@ -22,7 +22,7 @@ CHIPLETS = {"7443P": 4, "9254": 4, "9255": 4, "9354P": 8, "9354": 8, "4345P": 1,
 # Virtual machines that read more than one socket's memory gives: they show one socket and have the memory of two.
 OF_HIDDEN_SOCKETS = {
     "c3.4xlarge", "c4.4xlarge", "m4.4xlarge", "r3.4xlarge", "Standard_D96ads_v5", "Standard_E96ads_v5",
-    "64xCPU-384GB", "HIMEM-24xCPU-512GB",
+    "64xCPU-384GB", "HIMEM-24xCPU-512GB", "Standard_D48s_v3", "ecs.gn6i-c24g1.24xlarge",
 }  # fmt: skip
 # The catalog takes an E7, whose memory is buffered, for the E5 with the same numbers.
 OF_ANOTHER_PROCESSOR = {"x1.32xlarge"}
