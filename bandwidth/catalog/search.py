@@ -225,7 +225,7 @@ class Devices:
         """Return the products that have a name as it stands, of the maker that it states."""
         if not name.atoms or name.names_no_product:
             return []
-        told_by = name.numbers or name.words[:1]  # its letters may be run together: "GTX1080TI"
+        told_by = name.numbers or name.words  # its letters may be run together: "GTX1080TI"
         alike = (*self._entries_with(told_by), *self._lines_with(told_by))
         found = [place for place in alike if name.key in place.keys and _is_of_makers(place, name)]
         own = [place for place in found if place.keys[0] == name.key]

@@ -107,7 +107,8 @@ def test_validate_checks_the_whole_catalog(capsys):
 def test_schema_describes_each_kind_of_tables(capsys):
     assert run(["specs", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    assert set(schema["files"]) == {"devices/*.toml", "memory.toml", "links.toml", "normal.toml", "reference.toml"}
+    expected = {"memory.toml", "links.toml", "normal.toml", "reference.toml", "decoding.toml", "decoding_host.toml"}
+    assert set(schema["files"]) == {"devices/*.toml", *expected}
     assert "memory" in schema["files"]["devices/*.toml"]["required"]
 
 

@@ -131,7 +131,7 @@ def test_a_fleet_is_measured_over_tls(address, folder, tmp_path, settings):
             "cluster",
             "stranger",
             "tls",
-            "does not answer: .*(alert unknown ca|[Cc]onnection reset|[Bb]roken pipe|EOF occurred).*; check its "
+            "does not answer: .*(alert unknown ca|Stream is closed|[Cc]onnection reset|[Bb]roken pipe|EOF occurred).*; check its "
             "address, and that it runs, and Dask's TLS settings: .*CLIENT__CERT.*",
         ),
         (
