@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from bandwidth.catalog.processors import ArmCore, ProcessorFamily
     from bandwidth.catalog.published import NormalBand, PublishedFigure
     from bandwidth.catalog.search import Devices
+
+
+# Words of links' names that names of devices have more often.
+_OF_DEVICES = frozenset({"intel", "amd", "ultra", "family", "names", "aliases"})
 
 
 class Catalog:
@@ -50,6 +55,16 @@ class Catalog:
         from bandwidth.catalog.model import LinkGeneration
 
         return self.folders.entries(LINKS_FILE, LinkGeneration)
+
+    @cached_property
+    def link_words(self) -> frozenset[str]:
+        """The words of three letters or more in the names of links, small, of a scan of their files as text.
+
+        Makers' names and words of devices are not among them.
+        """
+        lines = [line for text in self.folders.texts(LINKS_FILE) for line in text.splitlines()]
+        named = " ".join(line.lower() for line in lines if line.startswith(("[", "family", "names", "aliases")))
+        return frozenset(re.findall(r"[a-z]{3,}", named)) - _OF_DEVICES
 
     @cached_property
     def devices(self) -> Devices:

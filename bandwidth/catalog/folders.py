@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -121,6 +122,13 @@ class Folders:
         """
         own = {entry.name: entry for entry in read_entries(self.own / file_name, kind)}
         return tuple({**own, **self._user_entries(file_name, kind)}.values())
+
+    def texts(self, file_name: str) -> Iterator[str]:
+        """Yield the text of the package's file, and of the user's files of that name which can be read."""
+        for path in (self.own / file_name, *(folder / file_name for folder in self.users)):
+            if path.is_file() and self._is_plain(path):
+                with suppress(OSError, UnicodeDecodeError):  # whoever reads its entries tells of it
+                    yield path.read_text("utf-8")
 
     def users_first(
         self, file_name: str, kind: type[Entry], fault_of: Callable[[Entry], str] = no_fault

@@ -27,6 +27,7 @@ from bandwidth.theory.words import as_product_name, first_unknown, is_figure
 from bandwidth.units import format_decimal
 
 MAX_SPEC_LENGTH = 200
+_LETTERS = re.compile(r"[a-z]{3,}", re.ASCII)
 LONGEST_SLIP = 3  # letters
 
 
@@ -66,6 +67,9 @@ def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, 
         return (memory_from_words(text, words, counts, catalog),)
     if len(words) == 1 and is_figure(words[0]):  # "x2" of an unquoted SPEC, "5600", "16GB"; but "7R13" is a device
         return _alone_or_name(text, catalog)
+    # A device's whole name is no notation (`specs validate` holds it): for one the file of links is not read.
+    if not may_name_link(text, catalog) and not is_memory and catalog.devices.has_name(text):
+        return ()
     # Imported here and below: the peak of a memory needs no link and no device, and is to be answered at once.
     from bandwidth.theory.link_notation import link_from_words, link_words, names_link, of_lspci
 
@@ -81,6 +85,14 @@ def _notation_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, 
     if unknown_of_link is not None and words_of_link[0].kind in ("link", "link family"):
         raise not_understood(text, unknown_of_link)
     return ()
+
+
+def may_name_link(text: str, catalog: Catalog) -> bool:
+    """Return whether a text has a word of three letters or more that the file of links has: then links are read first.
+
+    It decides what is read first, not what a text means.
+    """
+    return not catalog.link_words.isdisjoint(_LETTERS.findall(text.lower()))
 
 
 def _device_peaks(text: str, counts: Counts, catalog: Catalog) -> tuple[Peak, ...]:
