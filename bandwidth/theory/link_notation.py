@@ -44,6 +44,7 @@ _LSPCI = re.compile(r"\bLnk(?:Sta|Cap)2?:.*?Speed\s+([0-9.]+\s*GT/s).*?Width\s+x
 _FOUR_LANES = re.compile(r"[mu]\.?2|nvme|oculink", re.IGNORECASE)
 _DRIVE_LANES = 4
 _OCULINK = "OCuLink"
+_SURE = 3
 
 
 def _squashed(text: str) -> tuple[str, list[int]]:
@@ -88,10 +89,18 @@ def _families_by_name(catalog: Catalog) -> dict[str, str]:
     return dict(sorted(names.items(), key=lambda item: len(item[0]), reverse=True))
 
 
+@lru_cache(maxsize=1)
+def _sure_beginnings(catalog: Catalog) -> frozenset[str]:
+    """Return how all names of generations begin; the shortest has more letters."""
+    return frozenset(name[:_SURE] for name in _generations_by_name(catalog)[0])
+
+
 def match_link(text: str, catalog: Catalog, position: int = 0) -> tuple[LinkGeneration, int] | None:
     """Return the link's generation that is named at a place of a text and where its name ends, or None."""
     known, longest = _generations_by_name(catalog)
     squashed, ends = _squashed(text[position : position + 2 * longest])
+    if squashed[:_SURE] not in _sure_beginnings(catalog):
+        return None
     for length in range(min(longest, len(squashed)), 0, -1):
         entry = known.get(squashed[:length])
         if entry is not None and _ends_there(text, position + ends[length - 1]):
@@ -99,21 +108,29 @@ def match_link(text: str, catalog: Catalog, position: int = 0) -> tuple[LinkGene
     return None
 
 
-def link_words(text: str, catalog: Catalog) -> list[Word]:
+@lru_cache(maxsize=16)  # a text that is no notation is read again for its refusal
+def link_words(text: str, catalog: Catalog) -> tuple[Word, ...]:
     """Return the words of a text, those that name a link among them: its generation, or its family alone."""
+    longest, beginnings = _generations_by_name(catalog)[1], _beginnings(catalog)
 
     def name_at(text: str, position: int) -> Word | None:
-        if not text[position].isalnum():
+        if text[position].lower() not in beginnings:
             return None
         if (found := match_link(text, catalog, position)) is not None:
             return Word("link", text[position : found[1]], position, found[1], entry=found[0])
-        squashed, ends = _squashed(text[position : position + 2 * _generations_by_name(catalog)[1]])
+        squashed, ends = _squashed(text[position : position + 2 * longest])
         for name, family in _families_by_name(catalog).items():
             if squashed.startswith(name) and _is_family(text, end := position + ends[len(name) - 1]):
                 return Word("link family", text[position:end], position, end, entry=family)
         return None
 
-    return read_words(text, name_at, LINK_WORDS)
+    return tuple(read_words(text, name_at, LINK_WORDS))
+
+
+@lru_cache(maxsize=1)
+def _beginnings(catalog: Catalog) -> frozenset[str]:
+    """Return the first letters of all names: most words of a text begin with another one."""
+    return frozenset(name[0] for name in (*_generations_by_name(catalog)[0], *_families_by_name(catalog)))
 
 
 def of_lspci(text: str) -> str:

@@ -74,10 +74,11 @@ _FIRST_DDR5_CODE = 48
 _CAMM = re.compile(r"(?:LP|SO)?CAMM2?(?![a-z0-9])", re.IGNORECASE | re.ASCII)
 
 
-def memory_words(text: str, catalog: Catalog) -> list[Word]:
+@lru_cache(maxsize=16)  # a text that is no notation is read again for its refusal
+def memory_words(text: str, catalog: Catalog) -> tuple[Word, ...]:
     """Return the words of a text, those that name a memory among them."""
     words = read_words(text, _names_of(catalog), MEMORY_WORDS)
-    return [replace(word, kind="unknown") if word.kind == "generation" else word for word in words]
+    return tuple(replace(word, kind="unknown") if word.kind == "generation" else word for word in words)
 
 
 def names_memory(word: Word) -> bool:

@@ -27,6 +27,7 @@ _CAMM_FAMILY = "LPDDR5X"
 # Kits of more than two modules are for platforms of two channels too; these kinds of module go where there are more.
 _SERVER_MODULES = frozenset({"rdimm", "rdimms", "lrdimm", "registered", "reg"})
 _DESKTOP_CHANNELS, _MOST_ON_TWO_CHANNELS = 2, 4
+_MOST_IN_A_KIT = 8  # modules that shops sell as one; more are a server's
 _SERVER_CHANNELS = defaultdict(lambda: 8, {"DDR5": 12, "MRDIMM": 12})  # a socket's, with one module each
 _MOST_CHANNELS = 12  # of a socket
 _MOST_CHIPS = 16  # of GDDR on a card: 512 bits
@@ -367,7 +368,7 @@ def _channels_of_modules(text: str, family: MemoryFamily, nominal: Fraction, par
         word.lower().replace("-", "") in _SERVER_MODULES for word in parts.dropped
     )
     is_desktop = not is_server and modules <= _MOST_ON_TWO_CHANNELS and not parts.may_be_channels
-    is_shop = parts.is_kit_of_shop and family.name != "MRDIMM"
+    is_shop = parts.is_kit_of_shop and family.name != "MRDIMM" and modules <= _MOST_IN_A_KIT
     if channels > _DESKTOP_CHANNELS and parts.modules_per_channel is None and (is_shop or is_desktop):
         said.warn(f"{modules} modules are taken as 2 channels, as desktops have: write x{modules} for {modules}")
         return _DESKTOP_CHANNELS

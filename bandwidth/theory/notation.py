@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 
 from bandwidth.catalog import Catalog, Memory, current_catalog
 from bandwidth.errors import BandwidthError, UsageError
@@ -27,6 +27,7 @@ from bandwidth.theory.words import as_product_name, first_unknown, is_figure
 from bandwidth.units import format_decimal
 
 MAX_SPEC_LENGTH = 200
+LONGEST_SLIP = 3  # letters
 
 
 def peak(spec: str, *, channels: int | None = None, width_bits: int | None = None, sockets: int | None = None) -> Peak:
@@ -170,10 +171,18 @@ def _checked_text(spec: str) -> str:
 def _suggestion(text: str, catalog: Catalog) -> str:
     import difflib  # needed for a slip only, and not free to import
 
-    known = [family.name for family in catalog.families] + [generation.name for generation in catalog.links]
-    by_lower_case = {name.lower(): name for name in known}
     word = re.split(r"[\s@,-]", text.lower(), maxsplit=1)[0]
-    near = catalog.devices.near_names(text) or [
-        by_lower_case[key] for key in difflib.get_close_matches(word, by_lower_case, 1, 0.6)
-    ]
+    near = catalog.devices.near_names(text)
+    if not near and (alike := {name.lower(): name for name in _names(catalog) if _may_be_slip(name.lower(), word)}):
+        near = tuple(alike[key] for key in difflib.get_close_matches(word, alike, 1, 0.6))
     return f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES
+
+
+@lru_cache(maxsize=1)
+def _names(catalog: Catalog) -> tuple[str, ...]:
+    return (*(family.name for family in catalog.families), *(link.name for link in catalog.links))
+
+
+def _may_be_slip(name: str, word: str) -> bool:
+    """Return whether a name is near enough in length and letters to be compared: most are not, and that takes long."""
+    return abs(len(name) - len(word)) <= LONGEST_SLIP and len(set(name) & set(word)) > len(word) // 2

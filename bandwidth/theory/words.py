@@ -8,7 +8,7 @@ A word that is neither is `unknown`, and whoever asks decides what that means.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -106,6 +106,9 @@ _WORDS = rf"""
     | (?P<slash>/)
     | (?P<unknown>[^\s,;:@|()\[\]{{}}/]+)
 """
+# How a word of the kinds above begins that begins with a letter: other words need not be tried.
+_MEANT = re.compile(rf"(?:{'|'.join(COUNT_WORDS)})|kit|per|a\b|each|c|xmp|expo|m|g|v|x", re.IGNORECASE | re.ASCII)
+_UNKNOWN = re.compile(r"(?P<unknown>[^\s,;:@|()\[\]{}/]+)")
 _NAME_WORD = re.compile(r"[a-z][a-z0-9.+'-]*", re.IGNORECASE | re.ASCII)
 
 
@@ -142,7 +145,9 @@ def read_words(text: str, name_at: NameAt, says_nothing: frozenset[str]) -> list
 
 
 def _word_at(text: str, position: int, says_nothing: frozenset[str]) -> Word:
-    match = _PLAIN.match(text, position) or _pattern().match(text, position)
+    is_plain_word = text[position].isalpha() and _MEANT.match(text, position) is None
+    pattern = _UNKNOWN if is_plain_word else _pattern()
+    match = _PLAIN.match(text, position) or pattern.match(text, position)
     assert match is not None  # noqa: S101 - the last kinds take any character
     word = _word(match)
     return (_dropped_word(text, position, says_nothing) or word) if word.kind == "unknown" else word
@@ -216,7 +221,7 @@ def is_figure(word: Word) -> bool:
     return is_plain and word.kind in (*MODULES, "width", "count", "units", "times", "capacity", "rate", "parts")
 
 
-def as_product_name(words: list[Word], text: str) -> list[Word]:
+def as_product_name(words: Sequence[Word], text: str) -> Sequence[Word]:
     """Return the words of a text with its product's name dropped, where it reads as a shop's: all words otherwise.
 
     What stands before the memory's name is the product's ("Flare X5", "Viper 3"), unless it has a unit, as is any word
@@ -239,7 +244,7 @@ def as_product_name(words: list[Word], text: str) -> list[Word]:
     ]
 
 
-def _is_product_name(words: list[Word], text: str) -> bool:
+def _is_product_name(words: Sequence[Word], text: str) -> bool:
     """Return whether a text reads as the name that a shop gives to a kit or a module: `Viper DDR4-3200 16GB (2x8GB)`.
 
     It begins with words, and states the memory, its rate, and a kit; or a capacity or a large kit, where it names no
@@ -255,7 +260,7 @@ def _is_product_name(words: list[Word], text: str) -> bool:
     return 0 < most <= _SURE_KIT or _NO_MODULE.search(text) is None
 
 
-def _is_of_name(words: list[Word], index: int, name: int, has_rate: bool) -> bool:
+def _is_of_name(words: Sequence[Word], index: int, name: int, has_rate: bool) -> bool:
     word = words[index]
     if word.kind == "unknown":
         return _SAYS_MORE.search(word.text) is None

@@ -136,6 +136,7 @@ def test_what_contradicts_itself_or_leaves_it_open_is_refused(spec):
         ("GDDR6 7001 MHz 256-bit", {"GDDR6 7.001Gbps 256-bit": 224.032, "GDDR6 14.002Gbps 256-bit": 448.064}),
         ("8 x 64GB DDR5-5600 RDIMM 2DPC", {"DDR5-5600 x4": 179.2, "DDR5-5600 x8": 358.4}),
         ("24x64GB DDR5-4800 RDIMM", {"DDR5-4800 x12": 460.8, "DDR5-4800 x24": 921.6}),
+        ("Z8 384GB (12x32GB) DDR4-2933", {"DDR4-2933 x6": 140.8, "DDR4-2933 x12": 281.6}),
         ("16GB x4 DDR4-3200", {"DDR4-3200 x2": 51.2, "DDR4-3200 x4": 102.4}),
         ("LPDDR5-6400 dual channel 64-bit", {"LPDDR5-6400 64-bit": 51.2, "LPDDR5-6400 128-bit": 102.4}),
         ("24 channels DDR5-4800 2 sockets", {"DDR5-4800 x24": 921.6, "DDR5-4800 x48": 1843.2}),
