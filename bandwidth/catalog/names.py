@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 LONGEST_NAME = 200
+MOST_LISTED = 16  # products of one name, as drivers list those of one ID
 
 # Who a word names; a name that states a maker is never another maker's product.
 _MAKERS = (
@@ -44,7 +45,7 @@ _PCI_CLASS = re.compile(
     r"(?:vga compatible controller|3d controller|display controller|processing accelerators|co-processor)"
     r"\s*(?:\[[0-9a-f]{4}\])?\s*:\s*"
 )
-_PCI_TAIL = re.compile(r"\((?:rev|prog-if)\b[^)]*\)|\[[0-9a-f]{4}:[0-9a-f]{4}\]|\(rev\.? [0-9a-f]+\)")
+_PCI_TAIL = re.compile(r"\((?:rev|prog-if|secondary)\b[^)]*\)|\[[0-9a-f]{4}:[0-9a-f]{4}\]|\(rev\.? [0-9a-f]+\)")
 _PCI_PRODUCT = re.compile(r"(?:nvidia|amd|intel|matrox) .*\[([^\[\]]+)\]\s*$")
 _RENDERER = re.compile(r"/(?:pcie|agp|pci)(?:/sse2)?\b.*|/sse2\b.*|^mesa (?:dri )?|^angle \(|, ?opengl.*| d3d1[12].*")
 # What drivers say in brackets of themselves and the chip, and people of its code name: never what tells parts apart.
@@ -63,19 +64,20 @@ _CORES = re.compile(
     r"\b(?:[0-9]{1,3}|single|dual|triple|quad|six|eight|ten|twelve|sixteen|twenty-four|thirty-two)[- ]cores?\b"
     r"(?! (?:gpu|cpu))(?! e[0-9])"
 )
+_CARD = re.compile(r"\b(?:geforce|[gr]tx|radeon)\b")  # a card is told by them: "GTX 560 Ti 448 Cores"
 # The graphics that a processor's name goes on with; "with Max-Q Design" is a part of its own.
 _WITH_GRAPHICS = re.compile(
-    r"\s(?:w/|(?:apu )?with (?:(?:intel|amd|ati) )?(?:radeon|uhd|hd|iris|vega|graphics|wraith|near)).*"
-    r"|,? ?[0-9]+ compute cores.*"
+    r"\s(?:[0-9]{1,2}w )?(?:w/|(?:apu )?with (?:(?:intel|amd|ati) )?(?:radeon|uhd|hd|iris|vega|graphics|wraith|near)).*"
+    r"|(?: r[2-7])?,? ?[0-9]+ compute cores.*"
 )
 _AFTER_MODEL = re.compile(
-    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]\b(?! [0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9])).*"
+    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]e?\b(?! [0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9])).*"
 )
 _GENERATION = re.compile(r"\b[0-9]{1,2}(?:st|nd|rd|th) gen(?:eration)?\b(?! \()")
 _EMPTY_PHRASES = re.compile(
     r"\b(?:extreme edition|x-series|developer kit|dev(?:elopment)? kit|lite hash rate|lhr|oem only|oem/tray|oam|vf"
     r"|microsoft surface edition|cpu|processor|graphics card|genuine|engineering sample|eng sample|boxed|tray)\b"
-    r"|\bseries\s*$|\brev [0-9]+\.[0-9]+\s*$"
+    r"|\brev [0-9]+\.[0-9]+\s*$|\brev\. a\s*$"
 )
 # A computer of Apple's is named for its chip.
 _MAC = re.compile(
@@ -205,9 +207,12 @@ def bare_name(text: str) -> str:
     plain = _CLOCK.sub(" ", plain)
     plain = _WITH_GRAPHICS.sub("", plain)
     plain = _without_graphics(plain)
-    for pattern in (_GENERATION, _CORES, _EMPTY_PHRASES):
+    plain = _CORES.sub(lambda match: f" {match[0].split()[0]} " if _CARD.search(plain) else " ", plain)
+    for pattern in (_GENERATION, _EMPTY_PHRASES):
         plain = pattern.sub(" ", plain)
-    return " ".join(plain.split())
+    plain = " ".join(plain.split())
+    # "Radeon X800 Series" is named by its number; "Xbox Series" is no Xbox.
+    return plain.removesuffix(" series") if any(letter.isdigit() for letter in plain) else plain
 
 
 def _of_tool(plain: str) -> str:
@@ -244,14 +249,38 @@ def _without_graphics(plain: str) -> str:
     return plain[: found.start()] if found and any(letter.isdigit() for letter in plain[: found.start()]) else plain
 
 
-def products_of(plain: str) -> tuple[str, ...]:
-    """Return the products of a bare name that lists several: `radeon rx 470/480` are the RX 470 and the RX 480."""
-    first, *others = [part.strip() for part in plain.split("/") if part.strip()] or [plain]
-    words = first.split()
+def products_of(plain: str) -> tuple[tuple[str, ...], ...]:
+    """Return the products of a bare name that lists several, each by the names that it may have, the likeliest first.
+
+    `radeon rx 470/480` are the RX 470 and the RX 480, `geforce gtx 1650 mobile / max-q` two of one number, and
+    `radeon hd 7950 / r9 280` goes on with another line. More than `MOST_LISTED` are no list of products.
+    """
+    parts = [part.strip() for part in plain.split("/") if part.strip()] or [plain]
+    if not 1 < len(parts) <= MOST_LISTED:
+        return ((plain,),)
+    maker = next((word for word in parts[0].split()[:1] if word in MAKERS), "")
+    line, product = _line_and_product(parts[0])
+    found: list[tuple[str, ...]] = [(parts[0],)]
+    for part in parts[1:]:
+        own = f"{maker} {part}".strip()
+        if not any(letter.isdigit() for letter in part):  # a suffix: "Max-Q", "XT"
+            found.append((f"{product} {part}",))
+        elif part[0].isalpha() and " " in part:  # another line: "R9 280"
+            found.append((own, f"{line} {part}", f"{product} {part}"))
+            line, product = _line_and_product(own)
+        else:
+            found.append((f"{line} {part}", f"{product} {part}", own))
+    return tuple(found)
+
+
+def _line_and_product(name: str) -> tuple[str, str]:
+    """Return a name's line, and the product without its last suffix: "RX", "RX 7900" of "RX 7900 XT"."""
+    words = name.split()
+    has_suffix = len(words) > 1 and not any(letter.isdigit() for letter in words[-1])
+    product = " ".join(words[:-1] if has_suffix else words)
     while len(words) > 1 and not any(letter.isdigit() for letter in words[-1]):
-        words.pop()  # a suffix behind the number: "RX 7900 XT / 7900 XTX"
-    line = " ".join(words[:-1])
-    return (first, *(part if part.split()[0].isalpha() else f"{line} {part}" for part in others))
+        words.pop()
+    return " ".join(words[:-1]), product
 
 
 def chunks_beside(asked: Name, has: Name, optional: frozenset[str] = frozenset()) -> tuple[str, ...] | None:
