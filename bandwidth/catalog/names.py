@@ -142,6 +142,11 @@ class Name:
         plain = [_SIZE_NUMBER.match(word)[0] if is_size(word) else word for word in words]  # type: ignore[index]
         return tuple(sorted(plain, key=lambda word: (word[0].isdigit(), len(word)), reverse=True))
 
+    @cached_property
+    def without_sizes(self) -> Name:
+        """The name without its capacities."""
+        return Name(tuple(atoms for atoms in self.chunks if not is_size(atoms[0])), self.makers)
+
     @property
     def names_no_product(self) -> bool:
         """Whether it has nothing but sizes and families of memory: "80GB HBM3"."""

@@ -273,7 +273,8 @@ class Devices:
         for place in (*self._entries_with(name.words), *self._lines_with(name.words)):
             if not _is_of_makers(place, name):
                 continue
-            others = [chunks_beside(name, has, place.optional) for has in place.names]
+            asked = name.without_sizes if place.is_sold_without_memory else name
+            others = [chunks_beside(asked, has, place.optional) for has in place.names]
             best = min((found for found in others if found is not None), key=len, default=None)
             if best is not None:
                 yield Match(place, best)

@@ -157,6 +157,14 @@ def test_graphics_with_memory_of_their_own_are_not_said_to_share_it(card):
     assert "shares" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("computer", "name"),
+    [("Mac Studio M2 Ultra 192GB", "M2 Ultra"), ("Ryzen AI Max+ 395 128GB", "Ryzen AI Max+ 395"), ("M4 16 GB", "M4")],
+)
+def test_a_processor_may_stand_beside_the_capacity_of_its_computer(computer, name):
+    assert peaks(computer)[0].name.removesuffix(" (unverified)") == name
+
+
 LSPCI = "NVIDIA Corporation TU106M [GeForce RTX 2070 Mobile / Max-Q] (rev a1)"
 
 
