@@ -47,6 +47,11 @@ _PCI_CLASS = re.compile(
 )
 _PCI_TAIL = re.compile(r"\((?:rev|prog-if|secondary)\b[^)]*\)|\[[0-9a-f]{4}:[0-9a-f]{4}\]|\(rev\.? [0-9a-f]+\)")
 _PCI_PRODUCT = re.compile(r"(?:nvidia|amd|intel|matrox) .*\[([^\[\]]+)\]\s*$")
+# The card behind its chip where no company stands before it, as tools that read lspci print it.
+_CHIPS_PRODUCT = re.compile(
+    r"[a-z0-9][a-z0-9 /.+-]* "
+    r"\[((?:geforce|radeon|quadro|tesla|nvs|titan|rtx|firepro|mobility|instinct|arc|iris|uhd)\b[^\[\]]*)\]"
+)
 _RENDERER = re.compile(r"/(?:pcie|agp|pci)(?:/sse2)?\b.*|/sse2\b.*|^mesa (?:dri )?|^angle \(|, ?opengl.*| d3d1[12].*")
 # What drivers say in brackets of themselves and the chip, and people of its code name: never what tells parts apart.
 _DRIVER_WORD = re.compile(
@@ -227,9 +232,11 @@ def _of_tool(plain: str) -> str:
     plain = _PCI_CLASS.sub("", _PCI_ADDRESS.sub("", plain, count=1), count=1) if ":" in plain else plain
     plain = _PCI_TAIL.sub("", plain)
     plain = _COMPANY.sub(lambda match: f" {_MAKER_OF_COMPANY.get(match[0][0], '')} ", plain).strip()
-    product = _PCI_PRODUCT.match(" ".join(plain.split()))
+    words = plain.split()
+    plain = " ".join(words)
+    product = _PCI_PRODUCT.match(plain) or _CHIPS_PRODUCT.fullmatch(plain)
     if product is not None:
-        plain = f"{plain.split()[0]} {product[1]}"
+        plain = f"{words[0]} {product[1]}" if words[0] in MAKERS else product[1]
     plain = _RENDERER.sub("", plain)
     return _BRACKETS.sub(_bracket, plain).strip()
 

@@ -131,7 +131,8 @@ class Devices:
 
     def search(self, query: str) -> list[str]:
         """Return the names of all devices that have every word of a query, the shortest first."""
-        return [match.place.name for match in self._sorted(read_name(query))]
+        matches = self._sorted(read_name(query)) or self._sorted(read_name(bare_name(query)))
+        return [match.place.name for match in matches]
 
     def names_from(self, start: str) -> list[str]:
         """Return the names of all devices that begin with a text, their maker's name left out or not."""
@@ -369,7 +370,8 @@ def _ambiguous(query: str, places: Sequence[Place]) -> AmbiguousName:
     more = f" and {len(places) - MOST_CANDIDATES} more" if len(places) > MOST_CANDIDATES else ""
     devices = tuple(read_device(place) for place in places[:MOST_READINGS])
     says = "may be several devices" if len(places) > 1 else "alone names no device"
-    return AmbiguousName(f"{query[:60]!a} {says}", f"choose one: {names}{more}", candidates=devices)
+    unlisted = len(places) - len(devices)
+    return AmbiguousName(f"{query[:60]!a} {says}", f"choose one: {names}{more}", candidates=devices, unlisted=unlisted)
 
 
 def _is_near(key: str, other: str) -> bool:

@@ -31,9 +31,11 @@ def named_peaks(
     except AmbiguousName as error:
         readings = tuple(device_peaks(one, query, counts, resolve)[0] for one in error.candidates)
         listed = "; ".join(f"{peak.name} {format_rate(peak.bytes_per_s)} GB/s" for peak in readings[:MOST_LISTED])
-        more = f"; and {len(readings) - MOST_LISTED} more" if len(readings) > MOST_LISTED else ""
+        unlisted = error.unlisted
+        left = max(len(readings) - MOST_LISTED, 0) + unlisted
+        hint = f"choose one: {listed}" + (f"; and {left} more" if left else "")
         raise AmbiguousName(
-            error.message, f"choose one: {listed}{more}", candidates=error.candidates, readings=readings
+            error.message, hint, candidates=error.candidates, readings=readings, unlisted=unlisted
         ) from error
     return () if device is None else device_peaks(device, query, counts, resolve)
 

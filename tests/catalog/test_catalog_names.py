@@ -115,6 +115,11 @@ def test_a_number_of_cores_tells_cards_apart_and_no_processors():
     assert bare_name("AMD EPYC 9754 128-Core Processor") == "amd epyc 9754"
 
 
+def test_a_card_stands_behind_its_chip_with_and_without_a_company():
+    assert bare_name("TU106 [GeForce RTX 2060 SUPER]") == "geforce rtx 2060 super"
+    assert bare_name("Samsung M1 [GeForce RTX 4090]") == "samsung geforce rtx 4090"
+
+
 def test_a_series_is_left_out_behind_a_number_alone():
     assert bare_name("Radeon X800 Series") == "radeon x800"
     assert bare_name("Xbox Series") == "xbox series"

@@ -131,6 +131,14 @@ def test_bad_use_is_one_line(words, code, part, capsys):
     assert len(captured.err.splitlines()) == 1
 
 
+def test_search_reads_a_pasted_name(capsys):
+    assert (
+        run(["specs", "search", "01:00.0 VGA compatible controller: NVIDIA Corporation AD102 [GeForce RTX 4090 D]"])
+        == 0
+    )
+    assert capsys.readouterr().out == "GeForce RTX 4090 D\n"
+
+
 def test_completion_offers_names(folder):
     from bandwidth.cli.specs_option import complete_device, use_specs
 
