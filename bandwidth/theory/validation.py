@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bandwidth.catalog import MemoryFamily
+from bandwidth.catalog.decoding import DECODING_FILE, HOST_DECODING_FILE, DeviceFit, HostEnd
 from bandwidth.catalog.entries import (
     LINKS_FILE,
     MEMORY_FILE,
@@ -32,6 +33,8 @@ KINDS: dict[str, type[MemoryFamily] | type[LinkGeneration] | type[NormalBand] | 
     NORMAL_FILE: NormalBand,
     REFERENCE_FILE: PublishedFigure,
 }
+# The package's own alone: no user's folder has them.
+_OWN_KINDS: dict[str, type[DeviceFit] | type[HostEnd]] = {DECODING_FILE: DeviceFit, HOST_DECODING_FILE: HostEnd}
 
 
 def faults(paths: Sequence[Path]) -> list[str]:
@@ -73,7 +76,7 @@ def _faults_of_file(path: Path, owners: dict[str, str], *, is_named: bool) -> It
         return
     if not tables:
         yield f"{path}: holds no entry"
-    for name, result in parse_entries(path, tables, KINDS.get(path.name, Device)):
+    for name, result in parse_entries(path, tables, {**KINDS, **_OWN_KINDS}.get(path.name, Device)):
         if isinstance(result, BandwidthError):
             yield str(result)
         elif isinstance(result, Device):

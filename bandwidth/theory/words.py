@@ -85,7 +85,7 @@ _WORDS = rf"""
     | (?P<parts>(?P<of_parts>{_FEW})(?:[\s-]*(?:channels?|ch))?\s*[x*]
         \s*(?P<part_bits>[0-9]{{1,4}})\s*-?\s*bits?(?![a-z/]))
     | (?P<width>(?:[x*]\s+)?(?P<of_width>[0-9]{{1,7}})\s*-?\s*bits?(?![a-z/]))
-    | (?P<dropped>[1-8]s?[1-8]?d?s?Rx?[0-9]{{0,2}}{_END}|{_COUNT}[\s-]*ranks?(?:ed)?{_END}
+    | (?P<dropped>[1-8]s?[1-8]?d?s?R(?:x?(?:4|8|16))?{_END}|{_COUNT}[\s-]*ranks?(?:ed)?{_END}
         |(?:CL|C|CAS(?:\s*latency)?)\s*[=:-]?\s*[0-9]{{1,3}}(?:-[0-9]{{1,3}}){{0,4}}{_END}
         |[0-9]{{1,3}}(?:-[0-9]{{1,3}}){{2,4}}(?![a-z0-9-])
         |[0-9]{{1,2}}\s*-?\s*(?:Hi|H|high){_END}|[12]T{_END}|3DS{_END}|M\.?2[\s(-]*(?:22|30|32)[0-9]{{2,3}}{_END}|(?:XMP|EXPO)\s*[0-9](?:\.[0-9])?{_END}
@@ -216,9 +216,9 @@ def first_unknown(words: Iterable[Word]) -> Word | None:
 
 
 def is_figure(word: Word) -> bool:
-    """Return whether a word is a figure, with its unit or without, and no name that has digits ("5600G")."""
-    ends_plain = word.text[-1].isdigit() or word.text[-1] in "bB"
-    is_plain = word.kind not in ("rate", "capacity") or bool(word.unit) or ends_plain
+    """Return whether a word is a figure, with its unit or without, and no name that has digits ("5600G", "8575B")."""
+    is_plain = word.kind not in ("rate", "capacity") or bool(word.unit) or word.text[-1].isdigit()
+    is_plain = is_plain or (word.kind == "capacity" and word.text[-1] in "bB")
     return is_plain and word.kind in (*MODULES, "width", "count", "units", "times", "capacity", "rate", "parts")
 
 

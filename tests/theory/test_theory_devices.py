@@ -123,6 +123,15 @@ def test_a_name_whose_readings_have_one_figure_is_answered(user_specs):
     assert peaks("RTX 9999")[0].bytes_per_s == 448e9
 
 
+@pytest.mark.parametrize(("cloud", "name"), [("7R13", "EPYC 7R13"), ("8575B", "8575B"), ("5600G", None)])
+def test_a_cloud_s_short_name_is_no_rank_and_no_rate(cloud, name):
+    if name is None:
+        with pytest.raises(AmbiguousName):
+            peaks(cloud)
+    else:
+        assert peaks(cloud)[0].name.endswith(name)
+
+
 def test_so_little_of_a_name_is_listed_although_one_product_has_it(user_specs):
     (user_specs / "cards.toml").write_text(CARDS.replace(" 24GB", " SUPER"), "utf-8")
     with pytest.raises(AmbiguousName, match="alone names no device; choose one: GeForce RTX 9999 SUPER 512"):
