@@ -51,6 +51,14 @@ class Place:
     table: Mapping[str, Any] | None = field(default=None, repr=False)
     line: tuple[ProductTable, int] | None = field(default=None, repr=False)
 
+    @property
+    def shown(self) -> str:
+        """Where it stands, as errors say it: its file, and the line in a table of products."""
+        if self.line is None:
+            return str(self.path)
+        table, number = self.line
+        return f"{table.shown}: line {table.numbers[number]}"
+
     @cached_property
     def written(self) -> str:
         """Its names as they are written, in lower case: what has not the words of a query in it needs no reading."""

@@ -129,6 +129,11 @@ class Devices:
         variants = [match for match in matches if match.is_variant]
         return self._answer(query, matches, decides=bool(variants if name.numbers else variants == matches))
 
+    def where(self, device: Device) -> str:
+        """Return where a user's device stands, its file and line; "" for one of the package's."""
+        place = self._users.get(read_name(device.name).key)
+        return place.shown if place is not None and place.name == device.name else ""
+
     def search(self, query: str) -> list[str]:
         """Return the names of all devices that have every word of a query, the shortest first."""
         matches = self._sorted(read_name(query)) or self._sorted(read_name(bare_name(query)))

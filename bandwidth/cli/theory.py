@@ -13,7 +13,7 @@ import typer
 
 from bandwidth.cli.options import PrintOptions, SpecsOption, option_value, with_groups
 from bandwidth.cli.output import Output, emit, say
-from bandwidth.cli.specs_option import complete_device, use_specs
+from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
 from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
 from bandwidth.units import parse_clock_mhz, parse_moved_bytes, parse_rate_mt_s
 
@@ -125,6 +125,7 @@ def theory(
     _print(peaks, view, options, unread, keep_going=shown.keep_going)
     unread.tell()
     if unread.failed:
+        tell_broken()  # what could not be read may stand there
         raise typer.Exit(BandwidthError.exit_code)
 
 
