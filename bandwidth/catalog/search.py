@@ -140,11 +140,11 @@ class Devices:
         return [match.place.name for match in matches]
 
     def names_from(self, start: str) -> list[str]:
-        """Return the names of all devices that begin with a text, their maker's name left out or not."""
+        """Return the names of all devices that begin with a text, their maker's and line's name left out or not."""
         wanted = start.lower()
-        names = [place.name for place in self.entries]
-        names += [name for table in self._folders.own_tables for name in table.names()]
-        return list(dict.fromkeys(name for name in names if _begins_with(name.lower(), wanted)))
+        names = [(place.name, f"{place.maker} {place.name}".lower()) for place in self.entries]
+        names += [(name, name.lower()) for table in self._folders.own_tables for name in table.names()]
+        return list(dict.fromkeys(name for name, full in names if wanted in full and _begins_with(full, wanted)))
 
     def all(self) -> list[Device]:
         """Return every device that can be read, a user's in the place of the same name; a broken entry is noted."""
@@ -350,8 +350,11 @@ class Devices:
 
 
 def _begins_with(name: str, start: str) -> bool:
-    maker, _, rest = name.partition(" ")
-    return name.startswith(start) or (maker in MAKERS and rest.startswith(start))
+    word, _, rest = name.partition(" ")
+    while not name.startswith(start) and (word in MAKERS or word in _LINES):
+        name = rest
+        word, _, rest = name.partition(" ")
+    return name.startswith(start)
 
 
 def _is_of_makers(place: Place, name: Name) -> bool:

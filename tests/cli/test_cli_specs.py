@@ -162,4 +162,7 @@ def test_completion_offers_names(folder):
     use_specs(folder)
     assert complete_device("toy") == ["Toy Card 77"]
     assert complete_device("77") == ["Toy Card 77"]
+    assert "GeForce RTX 4090" in complete_device("rtx 40")
+    assert "GeForce RTX 5090" in complete_device("NVIDIA GeForce RTX 509")
+    assert "AMD EPYC 7R13" in complete_device("7R1")
     assert complete_device("nothing like it") == []
