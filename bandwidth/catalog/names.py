@@ -63,20 +63,25 @@ _TELLING = frozenset(
     "laptop mobile notebook max q ti super xt xtx gre oem pro passive ultra sff mac oled lcd".split()  # noqa: SIM905
 )
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-_CLOCK = re.compile(r"@.*|\b[0-9]+\.[0-9]+\s*[gm]hz\b")
+_CLOCK = re.compile(r"@\s*(?:[0-9.]+\+?\s*(?:[gm](?:hz?)?\b)?)?|\b[0-9]+\.[0-9]+\s*[gm]hz\b")
 _STEPPING = re.compile(r"\s+(?:0|v0)\s*(?=@)|\$?\b0{4}\b%?")
 _CORES = re.compile(
     r"\b(?:[0-9]{1,3}|single|dual|triple|quad|six|eight|ten|twelve|sixteen|twenty-four|thirty-two)[- ]cores?\b"
     r"(?! (?:gpu|cpu))(?! e[0-9])"
 )
 _CARD = re.compile(r"\b(?:geforce|[gr]tx|radeon)\b")  # a card is told by them: "GTX 560 Ti 448 Cores"
+_GRAPHICS = (
+    r"intel|amd|ati|radeon|uhd|hd|iris|xe|plus|pro|vega|rx|wx|m|g[hl]|thermal|and|graphics?|mobile|gfx|gpu|series|wraith|near|r[2-9]e?|[0-9]{1,4}[a-z]?"
+    r"|\(.*\)|\S*cooler|\S*spire|\S*prism|compute cores|[0-9]+c\+[0-9]+g|silent|solution"
+)
 # The graphics that a processor's name goes on with; "with Max-Q Design" is a part of its own.
 _WITH_GRAPHICS = re.compile(
-    r"\s(?:[0-9]{1,2}w )?(?:w/|(?:apu )?with (?:(?:intel|amd|ati) )?(?:radeon|uhd|hd|iris|vega|graphics|wraith|near)).*"
+    rf"\s(?:[0-9]{{1,2}}w )?(?:w/|(?:apu )?with) ?(?:{_GRAPHICS})(?:,? (?:{_GRAPHICS}))*$"
     r"|(?: r[2-7])?,? ?[0-9]+ compute cores.*"
 )
 _AFTER_MODEL = re.compile(
-    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]e?\b(?! [0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9])).*"
+    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]e?\b(?! [0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9]))"
+    rf"(?:(?:,|/| /)? ?(?:{_GRAPHICS}))*$"
 )
 _GENERATION = re.compile(r"\b[0-9]{1,2}(?:st|nd|rd|th) gen(?:eration)?\b(?! \()")
 _EMPTY_PHRASES = re.compile(

@@ -351,7 +351,7 @@ class Devices:
 
 def _begins_with(name: str, start: str) -> bool:
     word, _, rest = name.partition(" ")
-    while not name.startswith(start) and (word in MAKERS or word in _LINES):
+    while not name.startswith(start) and (word in MAKERS or (word in _LINES and not start.isdigit())):
         name = rest
         word, _, rest = name.partition(" ")
     return name.startswith(start)

@@ -120,6 +120,14 @@ def test_a_card_stands_behind_its_chip_with_and_without_a_company():
     assert bare_name("Samsung M1 [GeForce RTX 4090]") == "samsung geforce rtx 4090"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["AMD Ryzen 7 7840U w/ Radeon 780M + RTX 4070", "i9-13900K @ 5.8GHz with RTX 4090", "A10-7850K Radeon R7 v2"],
+)
+def test_what_stands_behind_a_clock_or_graphics_is_not_lost(name):
+    assert bare_name(name).split()[-1] == name.lower().split()[-1]
+
+
 def test_a_series_is_left_out_behind_a_number_alone():
     assert bare_name("Radeon X800 Series") == "radeon x800"
     assert bare_name("Xbox Series") == "xbox series"
