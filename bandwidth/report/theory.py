@@ -18,6 +18,7 @@ MEMORY_OR_LINK = "memory or link"
 UNVERIFIED = " (unverified)"
 # So that a row with its rate, width and units, its peak and how else that is quoted stays within 80 columns.
 WIDEST_NAME = 22
+LONGEST_QUERY = 70  # characters, so that a line about one that was pasted stays within 80 columns too
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def theory_document(
     `unlisted` is how many more there are of a query.
     """
     tables = [_table(rows, view)] if rows else []
-    tables += [_table(readings, view, f"{query} may be:") for query, readings in ambiguous.items()]
+    tables += [_table(readings, view, f"{_shortened(query)} may be:") for query, readings in ambiguous.items()]
     lines = [line for row in rows for line in _explained(row.peak)] if view.explain else []
     records = [_json_row(row, view) for row in rows]
     unsettled = [
@@ -66,10 +67,14 @@ def theory_document(
     data = {"schema": SCHEMA, **({"ambiguous": unsettled} if unsettled else {}), "results": records}
     remarks = () if view.explain else remarks_of([*rows, *chain.from_iterable(ambiguous.values())])
     remarks = (
-        *(f"{query}: {more} more may be meant; write more of the name" for query, more in unlisted.items()),
+        *(f"{_shortened(query)}: {more} more may be meant; write more of the name" for query, more in unlisted.items()),
         *remarks,
     )
     return Document((*tables, *(["\n".join(lines)] if lines else [])), data, records, remarks)
+
+
+def _shortened(query: str) -> str:
+    return query if len(query) <= LONGEST_QUERY else f"{query[: LONGEST_QUERY - 3]}..."
 
 
 def _table(rows: Sequence[TheoryRow], view: TheoryView, title: str = "") -> Table:

@@ -191,6 +191,8 @@ def test_the_readings_of_a_name_stand_below_with_their_figures():
     assert [reading["peak_bytes_per_s"] for reading in unsettled["readings"]] == [307.2e9, 409.6e9]
     assert "\nM3 Max may be:\n" in render(document, "table")
     assert "more may be meant" not in render(document, "table")
+    long = render(theory_document([], TheoryView(), {"M3 Max " * 20: readings["M3 Max"]}), "table")
+    assert max(map(len, long.splitlines())) <= 80
 
 
 def test_readings_that_are_not_listed_are_counted():
