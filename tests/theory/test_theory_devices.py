@@ -174,6 +174,11 @@ def test_a_processor_may_stand_beside_the_capacity_of_its_computer(computer, nam
     assert peaks(computer)[0].name.removesuffix(" (unverified)") == name
 
 
+def test_the_version_of_an_unknown_processor_is_no_generation_of_a_link():
+    with pytest.raises(BandwidthError, match="no memory, link or device that is known here"):
+        peaks("Xeon E5-2690 v9")
+
+
 LSPCI = "NVIDIA Corporation TU106M [GeForce RTX 2070 Mobile / Max-Q] (rev a1)"
 
 
