@@ -223,16 +223,15 @@ class Devices:
         raise _ambiguous(query, [match.place for match in matches])
 
     def _one_of_a_list(self, query: str, products: Sequence[Sequence[str]]) -> Device | None:
-        """Return the device of a name that lists several of one number and memory; raise what lists them otherwise.
+        """Return the device of a laptop card with and without Max-Q of one memory; raise what lists them otherwise.
 
         Each product is given by the names that it may have. None where no product is known, and only what is known is
         listed where another is not; pci.ids writes "Max-Q / Mobile" also where NVIDIA sells no Max-Q of its own.
         """
         found = {names[0]: next(filter(None, map(self._of_a_list, names)), []) for names in products}
         places = dict.fromkeys(match.place for matches in found.values() for match in matches)
-        has_no_max_q = {names[0] for names in products if len(names) == 1 and names[0].endswith(" max-q")}
-        decides = all(matches or name in has_no_max_q for name, matches in found.items())
-        decides = decides and len({place.names[0].numbers for place in places}) == 1
+        max_q = {names[0] for names in products if len(names) == 1 and names[0].endswith(" max-q")}
+        decides = bool(max_q) and all(matches or name in max_q for name, matches in found.items())
         return self._answer(query, [Match(place, ()) for place in places], decides=decides)
 
     def _of_a_list(self, text: str) -> list[Match]:

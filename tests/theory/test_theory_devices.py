@@ -193,6 +193,8 @@ def test_a_list_of_several_products_is_listed_although_they_have_one_memory():
     with pytest.raises(AmbiguousName) as told:
         peaks("AMD/ATI Navi 21 [Radeon RX 6800/6800 XT / 6900 XT]")
     assert [peak.bytes_per_s for peak in told.value.readings] == [512e9] * 3
+    with pytest.raises(AmbiguousName):
+        peaks("AMD Instinct MI250X/MI250")
 
 
 @pytest.mark.parametrize(
