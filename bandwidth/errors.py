@@ -32,16 +32,23 @@ class UsageError(BandwidthError):
 class AmbiguousName(BandwidthError):  # noqa: N818 - a name that can be listed is hardly an error
     """A name that stands for several products of the catalog, or says too little to stand for one.
 
-    `candidates` are their entries; `readings` the peak of each one's memory, where `theory` was asked. The message
-    lists them.
+    `candidates` are their entries; `readings` the peak of each one's memory, where `theory` was asked; `unlisted`
+    how many more there are. The message lists them.
     """
 
     def __init__(
-        self, message: str, hint: str = "", *, candidates: tuple[Any, ...] = (), readings: tuple[Any, ...] = ()
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        candidates: tuple[Any, ...] = (),
+        readings: tuple[Any, ...] = (),
+        unlisted: int = 0,
     ) -> None:
         super().__init__(message, hint)
         self.candidates = candidates
         self.readings = readings
+        self.unlisted = unlisted
 
 
 class HardwareError(BandwidthError):

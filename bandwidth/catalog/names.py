@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 LONGEST_NAME = 200
+MOST_LISTED = 16  # products of one name, as drivers list those of one ID
 
 # Who a word names; a name that states a maker is never another maker's product.
 _MAKERS = (
@@ -44,8 +45,13 @@ _PCI_CLASS = re.compile(
     r"(?:vga compatible controller|3d controller|display controller|processing accelerators|co-processor)"
     r"\s*(?:\[[0-9a-f]{4}\])?\s*:\s*"
 )
-_PCI_TAIL = re.compile(r"\((?:rev|prog-if)\b[^)]*\)|\[[0-9a-f]{4}:[0-9a-f]{4}\]|\(rev\.? [0-9a-f]+\)")
+_PCI_TAIL = re.compile(r"\((?:rev|prog-if|secondary)\b[^)]*\)|\[[0-9a-f]{4}:[0-9a-f]{4}\]|\(rev\.? [0-9a-f]+\)")
 _PCI_PRODUCT = re.compile(r"(?:nvidia|amd|intel|matrox) .*\[([^\[\]]+)\]\s*$")
+# The card behind its chip where no company stands before it, as tools that read lspci print it.
+_CHIPS_PRODUCT = re.compile(
+    r"[a-z0-9][a-z0-9 /.+-]* "
+    r"\[((?:geforce|radeon|quadro|tesla|nvs|titan|rtx|firepro|mobility|instinct|arc|iris|uhd)\b[^\[\]]*)\]"
+)
 _RENDERER = re.compile(r"/(?:pcie|agp|pci)(?:/sse2)?\b.*|/sse2\b.*|^mesa (?:dri )?|^angle \(|, ?opengl.*| d3d1[12].*")
 # What drivers say in brackets of themselves and the chip, and people of its code name: never what tells parts apart.
 _DRIVER_WORD = re.compile(
@@ -57,25 +63,31 @@ _TELLING = frozenset(
     "laptop mobile notebook max q ti super xt xtx gre oem pro passive ultra sff mac oled lcd".split()  # noqa: SIM905
 )
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-_CLOCK = re.compile(r"@.*|\b[0-9]+\.[0-9]+\s*[gm]hz\b")
+_CLOCK = re.compile(r"@\s*(?:[0-9.]+\+?\s*(?:[gm](?:hz?)?\b)?)?|\b[0-9]+\.[0-9]+\s*[gm]hz\b")
 _STEPPING = re.compile(r"\s+(?:0|v0)\s*(?=@)|\$?\b0{4}\b%?")
 _CORES = re.compile(
     r"\b(?:[0-9]{1,3}|single|dual|triple|quad|six|eight|ten|twelve|sixteen|twenty-four|thirty-two)[- ]cores?\b"
     r"(?! (?:gpu|cpu))(?! e[0-9])"
 )
+_CARD = re.compile(r"\b(?:geforce|[gr]tx|radeon)\b")  # a card is told by them: "GTX 560 Ti 448 Cores"
+_GRAPHICS = (
+    r"intel|amd|ati|radeon|uhd|hd|iris|xe|plus|pro|vega|rx|wx|m|g[hl]|thermal|and|graphics?|mobile|gfx|gpu|series|wraith|near|r[2-9]e?|[0-9]{1,4}[a-z]?"
+    r"|\(.*\)|\S*cooler|\S*spire|\S*prism|compute cores|[0-9]+c\+[0-9]+g|silent|solution"
+)
 # The graphics that a processor's name goes on with; "with Max-Q Design" is a part of its own.
 _WITH_GRAPHICS = re.compile(
-    r"\s(?:w/|(?:apu )?with (?:(?:intel|amd|ati) )?(?:radeon|uhd|hd|iris|vega|graphics|wraith|near)).*"
-    r"|,? ?[0-9]+ compute cores.*"
+    rf"\s(?:[0-9]{{1,2}}w )?(?:w/|(?:apu )?with) ?(?:{_GRAPHICS})(?:,? (?:{_GRAPHICS}))*$"
+    r"|(?: r[2-7])?,? ?[0-9]+ compute cores.*"
 )
 _AFTER_MODEL = re.compile(
-    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]\b(?! [0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9])).*"
+    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]e?\b(?! [0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9]))"
+    rf"(?:(?:,|/| /)? ?(?:{_GRAPHICS}))*$"
 )
 _GENERATION = re.compile(r"\b[0-9]{1,2}(?:st|nd|rd|th) gen(?:eration)?\b(?! \()")
 _EMPTY_PHRASES = re.compile(
     r"\b(?:extreme edition|x-series|developer kit|dev(?:elopment)? kit|lite hash rate|lhr|oem only|oem/tray|oam|vf"
     r"|microsoft surface edition|cpu|processor|graphics card|genuine|engineering sample|eng sample|boxed|tray)\b"
-    r"|\bseries\s*$|\brev [0-9]+\.[0-9]+\s*$"
+    r"|\brev [0-9]+\.[0-9]+\s*$|\brev\. a\s*$"
 )
 # A computer of Apple's is named for its chip.
 _MAC = re.compile(
@@ -139,6 +151,11 @@ class Name:
         words = dict.fromkeys(atom for atoms in own or self.chunks for atom in atoms if atom not in _SAME.values())
         plain = [_SIZE_NUMBER.match(word)[0] if is_size(word) else word for word in words]  # type: ignore[index]
         return tuple(sorted(plain, key=lambda word: (word[0].isdigit(), len(word)), reverse=True))
+
+    @cached_property
+    def without_sizes(self) -> Name:
+        """The name without its capacities."""
+        return Name(tuple(atoms for atoms in self.chunks if not is_size(atoms[0])), self.makers)
 
     @property
     def names_no_product(self) -> bool:
@@ -205,9 +222,12 @@ def bare_name(text: str) -> str:
     plain = _CLOCK.sub(" ", plain)
     plain = _WITH_GRAPHICS.sub("", plain)
     plain = _without_graphics(plain)
-    for pattern in (_GENERATION, _CORES, _EMPTY_PHRASES):
+    plain = _CORES.sub(lambda match: f" {match[0].split()[0]} " if _CARD.search(plain) else " ", plain)
+    for pattern in (_GENERATION, _EMPTY_PHRASES):
         plain = pattern.sub(" ", plain)
-    return " ".join(plain.split())
+    plain = " ".join(plain.split())
+    # "Radeon X800 Series" is named by its number; "Xbox Series" is no Xbox.
+    return plain.removesuffix(" series") if any(letter.isdigit() for letter in plain) else plain
 
 
 def _of_tool(plain: str) -> str:
@@ -217,9 +237,11 @@ def _of_tool(plain: str) -> str:
     plain = _PCI_CLASS.sub("", _PCI_ADDRESS.sub("", plain, count=1), count=1) if ":" in plain else plain
     plain = _PCI_TAIL.sub("", plain)
     plain = _COMPANY.sub(lambda match: f" {_MAKER_OF_COMPANY.get(match[0][0], '')} ", plain).strip()
-    product = _PCI_PRODUCT.match(" ".join(plain.split()))
+    words = plain.split()
+    plain = " ".join(words)
+    product = _PCI_PRODUCT.match(plain) or _CHIPS_PRODUCT.fullmatch(plain)
     if product is not None:
-        plain = f"{plain.split()[0]} {product[1]}"
+        plain = f"{words[0]} {product[1]}" if words[0] in MAKERS else product[1]
     plain = _RENDERER.sub("", plain)
     return _BRACKETS.sub(_bracket, plain).strip()
 
@@ -244,14 +266,38 @@ def _without_graphics(plain: str) -> str:
     return plain[: found.start()] if found and any(letter.isdigit() for letter in plain[: found.start()]) else plain
 
 
-def products_of(plain: str) -> tuple[str, ...]:
-    """Return the products of a bare name that lists several: `radeon rx 470/480` are the RX 470 and the RX 480."""
-    first, *others = [part.strip() for part in plain.split("/") if part.strip()] or [plain]
-    words = first.split()
+def products_of(plain: str) -> tuple[tuple[str, ...], ...]:
+    """Return the products of a bare name that lists several, each by the names that it may have, the likeliest first.
+
+    `radeon rx 470/480` are the RX 470 and the RX 480, `geforce gtx 1650 mobile / max-q` two of one number, and
+    `radeon hd 7950 / r9 280` goes on with another line. More than `MOST_LISTED` are no list of products.
+    """
+    parts = [part.strip() for part in plain.split("/") if part.strip()] or [plain]
+    if not 1 < len(parts) <= MOST_LISTED:
+        return ((plain,),)
+    maker = next((word for word in parts[0].split()[:1] if word in MAKERS), "")
+    line, product = _line_and_product(parts[0])
+    found: list[tuple[str, ...]] = [(parts[0],)]
+    for part in parts[1:]:
+        own = f"{maker} {part}".strip()
+        if not any(letter.isdigit() for letter in part):  # a suffix: "Max-Q", "XT"
+            found.append((f"{product} {part}",))
+        elif part[0].isalpha() and " " in part:  # another line: "R9 280"
+            found.append((own, f"{line} {part}", f"{product} {part}"))
+            line, product = _line_and_product(own)
+        else:
+            found.append((f"{line} {part}", f"{product} {part}", own))
+    return tuple(found)
+
+
+def _line_and_product(name: str) -> tuple[str, str]:
+    """Return a name's line, and the product without its last suffix: "RX", "RX 7900" of "RX 7900 XT"."""
+    words = name.split()
+    has_suffix = len(words) > 1 and not any(letter.isdigit() for letter in words[-1])
+    product = " ".join(words[:-1] if has_suffix else words)
     while len(words) > 1 and not any(letter.isdigit() for letter in words[-1]):
-        words.pop()  # a suffix behind the number: "RX 7900 XT / 7900 XTX"
-    line = " ".join(words[:-1])
-    return (first, *(part if part.split()[0].isalpha() else f"{line} {part}" for part in others))
+        words.pop()
+    return " ".join(words[:-1]), product
 
 
 def chunks_beside(asked: Name, has: Name, optional: frozenset[str] = frozenset()) -> tuple[str, ...] | None:

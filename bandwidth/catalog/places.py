@@ -23,11 +23,12 @@ from bandwidth.errors import BandwidthError
 
 # A table's header, and those of its fields that it is looked up by.
 _LINE = re.compile(
-    r'^(?:\["([^"\n]+)"\]|(aliases|cpuid|model_names|pci_ids) = \[([^\]]*)\]|(maker|memory|capacity) = "([^"\n]*)")$',
+    r'^(?:\["([^"\n]+)"\]|(aliases|cpuid|model_names|pci_ids) = \[([^\]]*)\]'
+    r'|(maker|memory|capacity|kind) = "([^"\n]*)")$',
     re.MULTILINE,
 )
 _LISTS = ("aliases", "cpuid", "model_names", "pci_ids")
-_TEXTS = ("maker", "memory", "capacity")
+_TEXTS = ("maker", "memory", "capacity", "kind")
 _QUOTED = re.compile(r'"([^"]+)"')
 
 
@@ -40,6 +41,7 @@ class Place:
     maker: str = ""
     memory: str = ""
     capacity: str = ""
+    kind: str = ""
     aliases: tuple[str, ...] = ()
     cpuid: tuple[str, ...] = ()
     model_names: tuple[str, ...] = ()
@@ -48,6 +50,14 @@ class Place:
     text: str = field(default="", repr=False)
     table: Mapping[str, Any] | None = field(default=None, repr=False)
     line: tuple[ProductTable, int] | None = field(default=None, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """Where it stands, as errors say it: its file, and the line in a table of products."""
+        if self.line is None:
+            return str(self.path)
+        table, number = self.line
+        return f"{table.shown}: line {table.numbers[number]}"
 
     @cached_property
     def written(self) -> str:
@@ -74,6 +84,11 @@ class Place:
         if not stated and self.line is not None:
             stated = frozenset({self.maker.lower()})
         return stated.union(*(name.makers for name in self.names)) if self.maker else stated
+
+    @property
+    def is_sold_without_memory(self) -> bool:
+        """Whether a capacity beside its name says nothing of it: a processor takes what the computer has."""
+        return self.kind in ("cpu", "soc") and not self.capacity
 
     @cached_property
     def optional(self) -> frozenset[str]:
@@ -130,6 +145,7 @@ def place_of_line(table: ProductTable, number: int, *, is_users: bool = False) -
         maker=cells["name"].split(" ", 1)[0],
         memory=cells["memory"],
         capacity=cells.get("capacity", ""),
+        kind=table.kind_of(cells),
         aliases=tuple(values(cells["aliases"])),
         pci_ids=tuple(values(cells.get("pci_ids", "-"))),
         is_users=is_users,

@@ -123,6 +123,10 @@ class ProductTable:
             raise self.error(place, "the line", f"{len(cells)} cells and not {len(columns)}")
         return dict(zip(columns, cells, strict=True))
 
+    def kind_of(self, cells: dict[str, str]) -> str:
+        """Return the kind of a line's device, "" for a class that is none."""
+        return _KINDS[self.path.name].get(cells["class"], "")
+
     def error(self, place: int, field: str, wrong: str) -> BandwidthError:
         """Return the error of a line: the file, the line's number, the field."""
         return BandwidthError(f"{self.shown}: line {self.numbers[place]}: {field}: {wrong}", "mend that line")

@@ -29,12 +29,17 @@ _VARIANT = re.compile(
     r"[0-9.]+[gm]b|pcie|sxm[0-9]?|fhhl|(?:lp|g)?ddr[0-9]x?|hbm[0-9]?e?|quadro|ada|generation|blackwell|edition|workstation"
 )
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-# Graphics that have no memory of their own.
+# Graphics that have no memory of their own, as drivers and lspci call them.
 _SHARED = re.compile(
-    r"\b(?:iris(?: (?:xe|plus|pro))?|uhd|hd graphics|intel hd|intel graphics|gma|adreno|mali|immortalis|powervr)\b"
-    r"|\b(?:videocore|xclipse)\b|\barc (?:1[0-9]{2}[tv]|graphics)\b|\bradeon graphics$"
-    r"|\bradeon (?:[0-9]{3}m|80[4-6]0s|r[2-7]|(?:rx )?vega(?: (?:[0-9]|1[01]|mobile))?)(?: graphics)?$"
+    r"\b(?:iris(?: (?:xe(?! max| pod)|plus|pro))?(?! xe)|uhd|hd graphics|intel hd|intel graphics|gma|adreno|mali)\b"
+    r"|\b(?:immortalis|powervr|videocore|xclipse)\b|\barc (?:pro )?(?:1[0-9]{2}[tv]|b3[79]0|graphics)\b"
+    r"|\bradeon graphics$|\bintegrated (?:hd |iris pro )?graphics\b|\bintel\b.*\bgraphics (?:controller|device|& )"
+    r"|\bradeon (?:[0-9]{3}m|80[4-6]0s|r[2-7]e?|(?:rx )?vega(?: (?:[0-9]|1[01]|mobile|series))?)(?: graphics)?(?:$| ?/)"
+    r"|\bradeon hd (?:[678][0-9]{3}[dg]|62[59]0|63[12]0|7(?:29|31|34)0|8(?:180|2[1458]0|3[13]0|400)e?)(?:$| ?/)"
+    r"|\bradeon (?:hd )?(?:2100|3[0-3]00|4100|42(?:00|25|50|90))(?:$| ?/)|\bradeon (?:xpress|igp)\b"
 )
+# What lspci and Mesa print of cards whose names are those of graphics in processors.
+_CARD_CHIP = re.compile(r"\b(?:dg[12]|battlemage|bmg|navi ?[0-9]{2})\b")
 _SLICE = re.compile(r"-[0-9]{1,3}[abcq]\b|\bmig\b")
 MOST_CANDIDATES = 8
 MOST_READINGS = 24
@@ -102,21 +107,22 @@ class Devices:
         plain = bare_name(query)
         if _SLICE.search(plain):
             raise BandwidthError(f"{query[:60]!a} is a slice of a GPU", "its tenants share the memory: ask for the GPU")
+        shares = _SHARED.search(plain) is not None and _CARD_CHIP.search(query.lower()) is None
         listed = products_of(plain)
-        if len(listed) > 1:
+        if len(listed) > 1 and not shares:
             return self._one_of_a_list(query, listed)
         if found := self._named(read_name(plain)):
             return self._answer(query, found)
         name = read_name(plain)
-        if name.names_no_product:
+        if name.names_no_product and not shares:
             return None
-        matches = self._sorted(name)
+        matches = [] if name.names_no_product else self._sorted(name)
         if name.begins_with_number or name.is_number:
             return self._answer(query, matches, decides=False)
         products = [match for match in matches if match.is_the_product]
         if products:
             return self._answer(query, products)
-        if _SHARED.search(plain):
+        if shares:
             raise BandwidthError(
                 f"{query[:60]!a} shares the memory of its processor", "ask for the processor, such as Ryzen 7 7840U"
             )
@@ -127,16 +133,22 @@ class Devices:
         """Return whether a product has exactly this name; a number or a capacity alone is none."""
         return bool(self._named(read_name(query)))
 
+    def where(self, device: Device) -> str:
+        """Return where a user's device stands, its file and line; "" for one of the package's."""
+        place = self._users.get(read_name(device.name).key)
+        return place.shown if place is not None and place.name == device.name else ""
+
     def search(self, query: str) -> list[str]:
         """Return the names of all devices that have every word of a query, the shortest first."""
-        return [match.place.name for match in self._sorted(read_name(query))]
+        matches = self._sorted(read_name(query)) or self._sorted(read_name(bare_name(query)))
+        return [match.place.name for match in matches]
 
     def names_from(self, start: str) -> list[str]:
-        """Return the names of all devices that begin with a text, their maker's name left out or not."""
+        """Return the names of all devices that begin with a text, their maker's and line's name left out or not."""
         wanted = start.lower()
-        names = [place.name for place in self.entries]
-        names += [name for table in self._folders.own_tables for name in table.names()]
-        return list(dict.fromkeys(name for name in names if _begins_with(name.lower(), wanted)))
+        names = [(place.name, f"{place.maker} {place.name}".lower()) for place in self.entries]
+        names += [(name, name.lower()) for table in self._folders.own_tables for name in table.names()]
+        return list(dict.fromkeys(name for name, full in names if wanted in full and _begins_with(full, wanted)))
 
     def all(self) -> list[Device]:
         """Return every device that can be read, a user's in the place of the same name; a broken entry is noted."""
@@ -214,12 +226,25 @@ class Devices:
             return read_device(matches[0].place)
         raise _ambiguous(query, [match.place for match in matches])
 
-    def _one_of_a_list(self, query: str, names: Sequence[str]) -> Device | None:
-        """Raise what lists the products of a name that lists several; None where one of them is not known."""
-        found = [match.place for name in names for match in self._named(read_name(name))]
-        if not found:
-            return None
-        raise _ambiguous(query, list(dict.fromkeys(found)))
+    def _one_of_a_list(self, query: str, products: Sequence[Sequence[str]]) -> Device | None:
+        """Return the device of a laptop card with and without Max-Q of one memory; raise what lists them otherwise.
+
+        Each product is given by the names that it may have. None where no product is known, and only what is known is
+        listed where another is not; pci.ids writes "Max-Q / Mobile" also where NVIDIA sells no Max-Q of its own.
+        """
+        found = {names[0]: next(filter(None, map(self._of_a_list, names)), []) for names in products}
+        places = dict.fromkeys(match.place for matches in found.values() for match in matches)
+        max_q = {names[0] for names in products if len(names) == 1 and names[0].endswith(" max-q")}
+        decides = bool(max_q) and all(matches or name in max_q for name, matches in found.items())
+        return self._answer(query, [Match(place, ()) for place in places], decides=decides)
+
+    def _of_a_list(self, text: str) -> list[Match]:
+        """Return the products of one name of a list, or the variants that have more in their names."""
+        name = read_name(text)
+        if not name.numbers or name.is_number:
+            return self._named(name)
+        matches = self._named(name) or self._sorted(name)
+        return [one for one in matches if one.is_the_product] or [one for one in matches if one.is_variant]
 
     def _named(self, name: Name) -> list[Match]:
         """Return the products that have a name as it stands, of the maker that it states."""
@@ -257,7 +282,8 @@ class Devices:
         for place in (*self._entries_with(name.words), *self._lines_with(name.words)):
             if not _is_of_makers(place, name):
                 continue
-            others = [chunks_beside(name, has, place.optional) for has in place.names]
+            asked = name.without_sizes if place.is_sold_without_memory else name
+            others = [chunks_beside(asked, has, place.optional) for has in place.names]
             best = min((found for found in others if found is not None), key=len, default=None)
             if best is not None:
                 yield Match(place, best)
@@ -327,8 +353,11 @@ class Devices:
 
 
 def _begins_with(name: str, start: str) -> bool:
-    maker, _, rest = name.partition(" ")
-    return name.startswith(start) or (maker in MAKERS and rest.startswith(start))
+    word, _, rest = name.partition(" ")
+    while not name.startswith(start) and (word in MAKERS or (word in _LINES and not start.isdigit())):
+        name = rest
+        word, _, rest = name.partition(" ")
+    return name.startswith(start)
 
 
 def _is_of_makers(place: Place, name: Name) -> bool:
@@ -352,7 +381,8 @@ def _ambiguous(query: str, places: Sequence[Place]) -> AmbiguousName:
     more = f" and {len(places) - MOST_CANDIDATES} more" if len(places) > MOST_CANDIDATES else ""
     devices = tuple(read_device(place) for place in places[:MOST_READINGS])
     says = "may be several devices" if len(places) > 1 else "alone names no device"
-    return AmbiguousName(f"{query[:60]!a} {says}", f"choose one: {names}{more}", candidates=devices)
+    unlisted = len(places) - len(devices)
+    return AmbiguousName(f"{query[:60]!a} {says}", f"choose one: {names}{more}", candidates=devices, unlisted=unlisted)
 
 
 def _is_near(key: str, other: str) -> bool:

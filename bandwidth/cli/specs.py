@@ -62,10 +62,17 @@ def _list(asked: str, options: Output) -> None:
     from bandwidth.report.specs import devices_document
     from bandwidth.theory import peak
 
-    known = current_catalog().devices
+    known, rows = current_catalog().devices, []
     wanted = set(known.search(asked)) if asked else None
-    devices = [device for device in known.all() if wanted is None or device.name in wanted]
-    emit(devices_document([(device, peak(device.memory)) for device in devices], options.unit), options)
+    for device in known.all():
+        if wanted is not None and device.name not in wanted:
+            continue
+        try:
+            rows.append((device, peak(device.memory)))
+        except BandwidthError as error:
+            where = known.where(device) or device.name
+            current_catalog().folders.note_broken(BandwidthError(f"{where}: memory: {error.message}", error.hint))
+    emit(devices_document(rows, options.unit), options)
 
 
 def _show(asked: str, options: Output) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from bandwidth.cli.options import PrintOptions, SpecsOption, option_value, with_groups
 from bandwidth.cli.output import Output, emit, say
-from bandwidth.cli.specs_option import complete_device, use_specs
+from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
 from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
 from bandwidth.units import parse_clock_mhz, parse_moved_bytes, parse_rate_mt_s
 
@@ -125,6 +125,7 @@ def theory(
     _print(peaks, view, options, unread, keep_going=shown.keep_going)
     unread.tell()
     if unread.failed:
+        tell_broken()  # what could not be read may stand there
         raise typer.Exit(BandwidthError.exit_code)
 
 
@@ -147,9 +148,9 @@ class _Unread:
         self.failed += 1
         self._line(f"bandwidth: {place}{error}")
 
-    def take_readings(self) -> dict[str, tuple[Peak, ...]]:
-        """Return the readings of each query so far, which then are printed and not told."""
-        found = {spec: error.readings for spec, error in self._readings.items()}
+    def take_readings(self) -> dict[str, AmbiguousName]:
+        """Return the queries so far that have several readings, which then are printed and not told."""
+        found = dict(self._readings)
         self._readings.clear()
         return found
 
@@ -179,8 +180,9 @@ def _print(peaks: Iterator[Peak], view: TheoryView, options: Output, unread: _Un
         rows = list(chain.from_iterable(pieces))
         readings = unread.take_readings()
         if (rows or readings) and (keep_going or not unread.failed):
-            several = {spec: [_row(peak, view) for peak in peaks] for spec, peaks in readings.items()}
-            emit(theory_document(rows, view, several), options)
+            several = {spec: [_row(peak, view) for peak in error.readings] for spec, error in readings.items()}
+            unlisted = {spec: error.unlisted for spec, error in readings.items() if error.unlisted}
+            emit(theory_document(rows, view, several, unlisted), options)
         return
     whole = replace(view, all_columns=True)
     emit_streamed((theory_document(rows, whole) for rows in pieces), options)

@@ -18,6 +18,7 @@ MEMORY_OR_LINK = "memory or link"
 UNVERIFIED = " (unverified)"
 # So that a row with its rate, width and units, its peak and how else that is quoted stays within 80 columns.
 WIDEST_NAME = 22
+LONGEST_QUERY = 70  # characters, so that a line about one that was pasted stays within 80 columns too
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,34 @@ class TheoryView:
 
 
 def theory_document(
-    rows: Sequence[TheoryRow], view: TheoryView, ambiguous: Mapping[str, Sequence[TheoryRow]] = MappingProxyType({})
+    rows: Sequence[TheoryRow],
+    view: TheoryView,
+    ambiguous: Mapping[str, Sequence[TheoryRow]] = MappingProxyType({}),
+    unlisted: Mapping[str, int] = MappingProxyType({}),
 ) -> Document:
-    """Return the document of some peaks; `ambiguous` has the readings of each query that stands for several."""
+    """Return the document of some peaks; `ambiguous` has the readings of each query that stands for several.
+
+    `unlisted` is how many more there are of a query.
+    """
     tables = [_table(rows, view)] if rows else []
-    tables += [_table(readings, view, f"{query} may be:") for query, readings in ambiguous.items()]
+    tables += [_table(readings, view, f"{_shortened(query)} may be:") for query, readings in ambiguous.items()]
     lines = [line for row in rows for line in _explained(row.peak)] if view.explain else []
     records = [_json_row(row, view) for row in rows]
-    unsettled = [_json_readings(query, readings, view) for query, readings in ambiguous.items()]
+    unsettled = [
+        _json_readings(query, readings, view) | ({"unlisted": unlisted[query]} if query in unlisted else {})
+        for query, readings in ambiguous.items()
+    ]
     data = {"schema": SCHEMA, **({"ambiguous": unsettled} if unsettled else {}), "results": records}
     remarks = () if view.explain else remarks_of([*rows, *chain.from_iterable(ambiguous.values())])
+    remarks = (
+        *(f"{_shortened(query)}: {more} more may be meant; write more of the name" for query, more in unlisted.items()),
+        *remarks,
+    )
     return Document((*tables, *(["\n".join(lines)] if lines else [])), data, records, remarks)
+
+
+def _shortened(query: str) -> str:
+    return query if len(query) <= LONGEST_QUERY else f"{query[: LONGEST_QUERY - 3]}..."
 
 
 def _table(rows: Sequence[TheoryRow], view: TheoryView, title: str = "") -> Table:

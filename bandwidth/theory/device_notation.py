@@ -29,13 +29,28 @@ def named_peaks(
     try:
         device = catalog.device(query)
     except AmbiguousName as error:
-        readings = tuple(device_peaks(one, query, counts, resolve)[0] for one in error.candidates)
+        readings = tuple(_peaks_of(one, query, counts, resolve, catalog)[0] for one in error.candidates)
         listed = "; ".join(f"{peak.name} {format_rate(peak.bytes_per_s)} GB/s" for peak in readings[:MOST_LISTED])
-        more = f"; and {len(readings) - MOST_LISTED} more" if len(readings) > MOST_LISTED else ""
+        unlisted = error.unlisted
+        left = max(len(readings) - MOST_LISTED, 0) + unlisted
+        hint = f"choose one: {listed}" + (f"; and {left} more" if left else "")
         raise AmbiguousName(
-            error.message, f"choose one: {listed}{more}", candidates=error.candidates, readings=readings
+            error.message, hint, candidates=error.candidates, readings=readings, unlisted=unlisted
         ) from error
-    return () if device is None else device_peaks(device, query, counts, resolve)
+    return () if device is None else _peaks_of(device, query, counts, resolve, catalog)
+
+
+def _peaks_of(
+    device: Device, query: str, counts: Counts, resolve: Callable[[str, Counts], Peak], catalog: Catalog
+) -> tuple[Peak, ...]:
+    """Return the peaks of a device of the catalog; what is wrong with a user's is told with its file and line."""
+    try:
+        return device_peaks(device, query, counts, resolve)
+    except UsageError:
+        raise
+    except BandwidthError as error:
+        where = catalog.devices.where(device)
+        raise BandwidthError(f"{where}: {error.message}" if where else error.message, error.hint) from error
 
 
 def device_peaks(

@@ -39,7 +39,7 @@ _SHOWN_UNITS = (1, 4, 8, 16)
 _USUAL_LANES = 16
 _PCIE = "PCIe"
 # lspci prints the state of a link, and what it is capable of, without the name of it.
-_LSPCI = re.compile(r"\bLnk(?:Sta|Cap)2?:.*?Speed\s+([0-9.]+\s*GT/s).*?Width\s+x([0-9]{1,2})", re.IGNORECASE | re.ASCII)
+_LSPCI = re.compile(r"\bSpeed\s+([0-9.]+\s*GT/s).*?Width\s+x([0-9]{1,2})", re.IGNORECASE | re.ASCII)
 # Sockets of drives, which have four lanes.
 _FOUR_LANES = re.compile(r"[mu]\.?2|nvme|oculink", re.IGNORECASE)
 _DRIVE_LANES = 4

@@ -111,7 +111,9 @@ def _unknown(text: str, catalog: Catalog) -> BandwidthError:
     for words, names in ((memory_words(text, catalog), names_memory), (link_words(text, catalog), names_link)):
         if not words or (first_unknown(words) is None and not any(map(names, words))):
             return _alone(text)
-        if any(map(names, words)) and (unknown := first_unknown(words)) is not None:
+        # "v9" of "Xeon E5-2690 v9" is no link's generation.
+        is_named = any(names(word) and word.kind != "generation" for word in words)
+        if is_named and (unknown := first_unknown(words)) is not None:
             return not_understood(text, unknown)
     return BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
 

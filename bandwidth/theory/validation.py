@@ -36,6 +36,8 @@ KINDS: dict[str, type[Entry]] = {
     DECODING_FILE: DeviceFit,
     HOST_DECODING_FILE: HostEnd,
 }
+# The package's own alone: no user's folder has them.
+_OWN_KINDS: dict[str, type[DeviceFit] | type[HostEnd]] = {DECODING_FILE: DeviceFit, HOST_DECODING_FILE: HostEnd}
 
 
 def faults(paths: Sequence[Path]) -> list[str]:
@@ -77,7 +79,7 @@ def _faults_of_file(path: Path, owners: dict[str, str], *, is_named: bool) -> It
         return
     if not tables:
         yield f"{path}: holds no entry"
-    for name, result in parse_entries(path, tables, KINDS.get(path.name, Device)):
+    for name, result in parse_entries(path, tables, {**KINDS, **_OWN_KINDS}.get(path.name, Device)):
         if isinstance(result, BandwidthError):
             yield str(result)
         elif isinstance(result, Device):

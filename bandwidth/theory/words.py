@@ -30,7 +30,7 @@ _MODULE_WORDS = """
     samsung micron hynix sk skhynix kingston corsair crucial gskill adata teamgroup patriot lexar
 """
 _SENTENCE_WORDS = """
-    at of with in on the a an and or is as to for from per each total all running runs run rated speed speeds clock
+    at of with in on over the a an and or is as to for from per each total all running runs run rated speed speeds clock
     clocked frequency data rate transfer effective bandwidth peak theoretical bus interface wide width organization
     latency cas timing timings voltage type version edition series model up max maximum configured supported supports
     revision rev w using
@@ -57,6 +57,7 @@ NAMES = ("family", "module", "part number", "camm")
 MODULES = ("kit", "kit_of", "pieces", "sum")
 
 _COUNT = rf"(?:[0-9]{{1,6}}|{'|'.join(sorted(COUNT_WORDS, key=len, reverse=True))})"
+_FEW = _COUNT.replace("1,6", "1,3")  # parts: "2933 x 64 bit" is a rate and a width
 _WORD_ALONE = "|".join(sorted(set(COUNT_WORDS) - {"one", "five", "ten"}, key=len, reverse=True))
 _SIZED = r"[0-9]{1,6}(?:\.[0-9]{1,3})?\s*-?\s*(?:[GTM]i?B|G|Gigs?)"
 _SIZE = rf"{_SIZED}(?![a-z0-9/])"
@@ -81,10 +82,10 @@ _WORDS = rf"""
     | (?P<pieces>{_SIZED}\s*[x*]\s*(?P<of_pieces>[0-9]{{1,3}})(?![a-z0-9.]))
     | (?P<kit_of>kit\s+of\s+(?P<of_kit_of>{_COUNT}){_END}
         |(?P<sticks>{_COUNT})\s*-?\s*(?:pack|pcs|sticks?|modules?|dimms?){_END})
-    | (?P<parts>(?P<of_parts>{_COUNT})(?:[\s-]*(?:channels?|ch))?\s*[x*]
+    | (?P<parts>(?P<of_parts>{_FEW})(?:[\s-]*(?:channels?|ch))?\s*[x*]
         \s*(?P<part_bits>[0-9]{{1,4}})\s*-?\s*bits?(?![a-z/]))
-    | (?P<width>(?P<of_width>[0-9]{{1,7}})\s*-?\s*bits?(?![a-z/]))
-    | (?P<dropped>[1-8]s?[1-8]?d?s?Rx?[0-9]{{0,2}}{_END}|{_COUNT}[\s-]*ranks?(?:ed)?{_END}
+    | (?P<width>(?:[x*]\s+)?(?P<of_width>[0-9]{{1,7}})\s*-?\s*bits?(?![a-z/]))
+    | (?P<dropped>[1-8]s?[1-8]?d?s?R(?:x?(?:4|8|16))?{_END}|{_COUNT}[\s-]*ranks?(?:ed)?{_END}
         |(?:CL|C|CAS(?:\s*latency)?)\s*[=:-]?\s*[0-9]{{1,3}}(?:-[0-9]{{1,3}}){{0,4}}{_END}
         |[0-9]{{1,3}}(?:-[0-9]{{1,3}}){{2,4}}(?![a-z0-9-])
         |[0-9]{{1,2}}\s*-?\s*(?:Hi|H|high){_END}|[12]T{_END}|3DS{_END}|M\.?2[\s(-]*(?:22|30|32)[0-9]{{2,3}}{_END}|(?:XMP|EXPO)\s*[0-9](?:\.[0-9])?{_END}
@@ -215,9 +216,9 @@ def first_unknown(words: Iterable[Word]) -> Word | None:
 
 
 def is_figure(word: Word) -> bool:
-    """Return whether a word is a figure, with its unit or without, and no name that has digits ("5600G")."""
-    ends_plain = word.text[-1].isdigit() or word.text[-1] in "bB"
-    is_plain = word.kind not in ("rate", "capacity") or bool(word.unit) or ends_plain
+    """Return whether a word is a figure, with its unit or without, and no name that has digits ("5600G", "8575B")."""
+    is_plain = word.kind not in ("rate", "capacity") or bool(word.unit) or word.text[-1].isdigit()
+    is_plain = is_plain or (word.kind == "capacity" and word.text[-1] in "bB")
     return is_plain and word.kind in (*MODULES, "width", "count", "units", "times", "capacity", "rate", "parts")
 
 

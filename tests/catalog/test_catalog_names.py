@@ -93,10 +93,44 @@ def test_a_capacity_may_stand_beside_a_name():
     assert chunks_beside(read_name("RTX 3080 10"), read_name("RTX 3080"), frozenset({"10gb"})) is None
 
 
-def test_a_name_that_lists_several_is_all_of_them():
-    assert products_of("radeon rx 470/480/580x") == ("radeon rx 470", "radeon rx 480", "radeon rx 580x")
-    assert products_of("radeon rx 7900 xt / 7900 xtx") == ("radeon rx 7900 xt", "radeon rx 7900 xtx")
-    assert products_of("h100") == ("h100",)
+@pytest.mark.parametrize(
+    ("listed", "products"),
+    [
+        ("radeon rx 470/480/580x", ["radeon rx 470", "radeon rx 480", "radeon rx 580x"]),
+        ("radeon rx 7900 xt / 7900 xtx", ["radeon rx 7900 xt", "radeon rx 7900 xtx"]),
+        ("nvidia geforce rtx 2070 super mobile / max-q", [None, "nvidia geforce rtx 2070 super max-q"]),
+        ("amd radeon hd 7950/8950 oem / r9 280/380", [None, "amd radeon hd 8950 oem", "amd r9 280", "amd r9 380"]),
+        ("geforce 6800 gt/gto/ultra", [None, "geforce 6800 gto", "geforce 6800 ultra"]),
+        *[("h100", ["h100"]), ("/".join("123456789" * 2), None)],
+    ],
+)
+def test_a_name_that_lists_several_is_all_of_them(listed, products):
+    found = [names[0] for names in products_of(listed)]
+    told = [listed] if products is None else [here or names for here, names in zip(products, found, strict=True)]
+    assert found == told
+
+
+def test_a_number_of_cores_tells_cards_apart_and_no_processors():
+    assert bare_name("GeForce GTX 560 Ti 448 Cores") == "geforce gtx 560 ti 448"
+    assert bare_name("AMD EPYC 9754 128-Core Processor") == "amd epyc 9754"
+
+
+def test_a_card_stands_behind_its_chip_with_and_without_a_company():
+    assert bare_name("TU106 [GeForce RTX 2060 SUPER]") == "geforce rtx 2060 super"
+    assert bare_name("Samsung M1 [GeForce RTX 4090]") == "samsung geforce rtx 4090"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AMD Ryzen 7 7840U w/ Radeon 780M + RTX 4070", "i9-13900K @ 5.8GHz with RTX 4090", "A10-7850K Radeon R7 v2"],
+)
+def test_what_stands_behind_a_clock_or_graphics_is_not_lost(name):
+    assert bare_name(name).split()[-1] == name.lower().split()[-1]
+
+
+def test_a_series_is_left_out_behind_a_number_alone():
+    assert bare_name("Radeon X800 Series") == "radeon x800"
+    assert bare_name("Xbox Series") == "xbox series"
 
 
 def test_a_stated_maker_is_apart_from_the_name():

@@ -132,10 +132,38 @@ def test_bad_use_is_one_line(words, code, part, capsys):
     assert len(captured.err.splitlines()) == 1
 
 
+TABLE = "name\taliases\tmemory\tlink\tcapacity\tpci_ids\tyear\tclass\tvendor_gb_s\tsource\n"
+
+
+def test_faults_of_a_user_s_table_are_named_by_file_line_and_field(folder, capsys):
+    rows = ("Toy 1\t-\tGDDR6 zz\t-\t-", "Toy 2\t-\tGDDR6 14Gbps 64-bit\t-\t12XB", "Toy 3\t-\tGDDR6 14Gbps 64-bit\t-\t-")
+    (folder / "graphics.tsv").write_text(TABLE + "".join(f"{row}\t-\t2022\tdesktop\t-\tme\n" for row in rows))
+    assert run(["specs", "list", "toy", "--specs", str(folder), "--format", "csv"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("Toy 3,") == 1
+    assert "graphics.tsv: line 2: memory: 'GDDR6 zz'" in captured.err
+    assert "graphics.tsv: line 3: capacity: '12XB' is not a size" in captured.err
+    assert run(["theory", "Toy 1"]) == 1
+    assert "graphics.tsv: line 2: the entry of Toy 1: memory: 'GDDR6 zz'" in capsys.readouterr().err
+    assert run(["theory", "Toy 2"]) == 1
+    assert "graphics.tsv: line 3: capacity" in capsys.readouterr().err
+
+
+def test_search_reads_a_pasted_name(capsys):
+    assert (
+        run(["specs", "search", "01:00.0 VGA compatible controller: NVIDIA Corporation AD102 [GeForce RTX 4090 D]"])
+        == 0
+    )
+    assert capsys.readouterr().out == "GeForce RTX 4090 D\n"
+
+
 def test_completion_offers_names(folder):
     from bandwidth.cli.specs_option import complete_device, use_specs
 
     use_specs(folder)
     assert complete_device("toy") == ["Toy Card 77"]
     assert complete_device("77") == ["Toy Card 77"]
+    assert "GeForce RTX 4090" in complete_device("rtx 40")
+    assert "GeForce RTX 5090" in complete_device("NVIDIA GeForce RTX 509")
+    assert "AMD EPYC 7R13" in complete_device("7R1")
     assert complete_device("nothing like it") == []

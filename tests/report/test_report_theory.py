@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bandwidth.catalog import current_catalog
+from bandwidth.errors import AmbiguousName
 from bandwidth.report import render
 from bandwidth.report.theory import TheoryRow, TheoryView, theory_document
 from bandwidth.theory import peak, peaks
@@ -189,3 +190,18 @@ def test_the_readings_of_a_name_stand_below_with_their_figures():
     (unsettled,) = document.data["ambiguous"]
     assert [reading["peak_bytes_per_s"] for reading in unsettled["readings"]] == [307.2e9, 409.6e9]
     assert "\nM3 Max may be:\n" in render(document, "table")
+    assert "more may be meant" not in render(document, "table")
+    long = render(theory_document([], TheoryView(), {"M3 Max " * 20: readings["M3 Max"]}), "table")
+    assert max(map(len, long.splitlines())) <= 80
+
+
+def test_readings_that_are_not_listed_are_counted():
+    with pytest.raises(AmbiguousName) as told:
+        peaks("Ryzen 9")
+    error = told.value
+    assert error.unlisted > 20
+    assert f"and {len(error.readings) - 8 + error.unlisted} more" in str(error)
+    readings = {"Ryzen 9": [TheoryRow(each) for each in error.readings]}
+    document = theory_document([], TheoryView(), readings, {"Ryzen 9": error.unlisted})
+    assert f"Ryzen 9: {error.unlisted} more may be meant; write more of the name\n" in render(document, "table")
+    assert document.data["ambiguous"][0]["unlisted"] == error.unlisted

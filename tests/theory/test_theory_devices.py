@@ -123,6 +123,15 @@ def test_a_name_whose_readings_have_one_figure_is_answered(user_specs):
     assert peaks("RTX 9999")[0].bytes_per_s == 448e9
 
 
+@pytest.mark.parametrize(("cloud", "name"), [("7R13", "EPYC 7R13"), ("8575B", "8575B"), ("5600G", None)])
+def test_a_cloud_s_short_name_is_no_rank_and_no_rate(cloud, name):
+    if name is None:
+        with pytest.raises(AmbiguousName):
+            peaks(cloud)
+    else:
+        assert peaks(cloud)[0].name.endswith(name)
+
+
 def test_so_little_of_a_name_is_listed_although_one_product_has_it(user_specs):
     (user_specs / "cards.toml").write_text(CARDS.replace(" 24GB", " SUPER"), "utf-8")
     with pytest.raises(AmbiguousName, match="alone names no device; choose one: GeForce RTX 9999 SUPER 512"):
@@ -136,11 +145,56 @@ def test_so_little_of_a_name_is_listed_although_one_product_has_it(user_specs):
         *("Intel(R) UHD Graphics 630", "Arc 140V", "AMD Radeon Graphics (RADV RENOIR)", "Mali-G610 (Panfrost)"),
         *("AMD Radeon 780M (RADV PHOENIX)", "Mesa Intel(R) HD Graphics 4000 (IVB GT2)", "AMD Radeon(TM) Graphics"),
         *("Intel(R) Arc(TM) Graphics", "AMD Radeon(TM) Vega 8 Graphics"),
+        "Intel Corporation Alder Lake-N [Intel Graphics] (rev a1)",
+        "Intel Corporation Xeon E3-1200 v3/4th Gen Core Processor Integrated Graphics Controller (rev 06)",
+        "Advanced Micro Devices, Inc. [AMD/ATI] Strix [Radeon 880M / 890M] (rev c1)",
+        "Advanced Micro Devices, Inc. [AMD/ATI] Kabini [Radeon HD 8400 / R3 Series]",
+        "Advanced Micro Devices, Inc. [AMD/ATI] Trinity 2 [Radeon HD 7480D]",
     ],
 )
 def test_graphics_without_memory_of_their_own_ask_for_the_processor(graphics):
     with pytest.raises(BandwidthError, match="shares the memory of its processor; ask for the processor"):
         peaks(graphics)
+
+
+@pytest.mark.parametrize(
+    "card", ["Intel Corporation DG1 [Iris Xe Graphics] (rev 01)", "Intel Xe MAX", "Radeon HD 7350"]
+)
+def test_graphics_with_memory_of_their_own_are_not_said_to_share_it(card):
+    with pytest.raises(BandwidthError) as told:
+        peaks(card)
+    assert "shares" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("computer", "name"),
+    [("Mac Studio M2 Ultra 192GB", "M2 Ultra"), ("Ryzen AI Max+ 395 128GB", "Ryzen AI Max+ 395"), ("M4 16 GB", "M4")],
+)
+def test_a_processor_may_stand_beside_the_capacity_of_its_computer(computer, name):
+    assert peaks(computer)[0].name.removesuffix(" (unverified)") == name
+
+
+def test_the_version_of_an_unknown_processor_is_no_generation_of_a_link():
+    with pytest.raises(BandwidthError, match="no memory, link or device that is known here"):
+        peaks("Xeon E5-2690 v9")
+
+
+LSPCI = "NVIDIA Corporation TU106M [GeForce RTX 2070 Mobile / Max-Q] (rev a1)"
+
+
+def test_lspci_names_every_card_of_its_id():
+    with pytest.raises(AmbiguousName) as told:
+        peaks(LSPCI)
+    assert [peak.bytes_per_s / 1e9 for peak in told.value.readings] == [448, 384]
+    assert peaks(LSPCI.replace("RTX 2070", "RTX 5090"))[0].name.startswith("GeForce RTX 5090 Laptop GPU")
+
+
+def test_a_list_of_several_products_is_listed_although_they_have_one_memory():
+    with pytest.raises(AmbiguousName) as told:
+        peaks("AMD/ATI Navi 21 [Radeon RX 6800/6800 XT / 6900 XT]")
+    assert [peak.bytes_per_s for peak in told.value.readings] == [512e9] * 3
+    with pytest.raises(AmbiguousName):
+        peaks("AMD Instinct MI250X/MI250")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,10 @@ NEAR = 0.016  # DATA.md: makers cut 21.33 to 21
         ("DDR5 6,400 MT/s", "DDR5-6400"), ("GDDR6 14,5 Gbps 192 Bit", "GDDR6 14.5Gbps 192-bit"),
         ("DDR4 3,2 GT/s", "DDR4-3200"), ("GDDR6 1750 MHz 256-bit", "GDDR6 14Gbps 256-bit"),
         ("24 GB GDDR6X @ 21 Gbps, 384 bit", "GDDR6X 21Gbps 384-bit"), ("GDDR6 18Gbps x 12", "GDDR6 18Gbps 384-bit"),
+        # as a table of peaks prints it
+        ("21 Gbps x 384 bit GDDR6X", "GDDR6X 21Gbps 384-bit"), ("DDR4 2933 MT/s x 64 bit x 4", "DDR4-2933 x4"),
+        ("DDR4-2933 x 64 bit x 4", "DDR4-2933 x4"),
+        ("GDDR6 16 Gbps over a 256-bit bus", "GDDR6 16Gbps 256-bit"),
         # makers' order
         ("DDR5-8800 MRDIMM x12", "MRDIMM-8800 x12"), ("12 x 64GB MRDIMM-8800", "MRDIMM-8800 x12"),
         ("LPCAMM2 LPDDR5X-7500", "LPDDR5X-7500 128-bit"), ("SOCAMM2 9600", "LPDDR5X-9600 128-bit"),
@@ -56,6 +60,7 @@ NEAR = 0.016  # DATA.md: makers cut 21.33 to 21
         # links
         ("x16 PCIe 5.0", "PCIe 5.0 x16"), ("PCIe x16 Gen3", "PCIe 3.0 x16"), ("gen4 x4", "PCIe 4.0 x4"),
         ("PCIe x4 4.0", "PCIe 4.0 x4"), ("16.0 GT/s PCIe x16", "PCIe 4.0 x16"), ("PCIe 8 GT/s x8", "PCIe 3.0 x8"),
+        ("Speed 16GT/s, Width x16", "PCIe 4.0 x16"),
         ("\t\tLnkSta:\tSpeed 8GT/s (downgraded), Width x4 (ok)", "PCIe 3.0 x4"),
         ("LnkCap: Port #0, Speed 16GT/s, Width x16, ASPM L1, Exit Latency L1 <64us", "PCIe 4.0 x16"),
         ("x16 PCI Express 4 x16", "PCIe 4.0 x16"), ("M.2 2280 NVMe Gen4", "PCIe 4.0 x4"), ("OCuLink", "OCuLink"),
