@@ -18,6 +18,7 @@ from bandwidth.planning.options import MeasureOptions
 if TYPE_CHECKING:
     from bandwidth.measuring.run import Progress
     from bandwidth.planning.preparation import Preparation
+    from bandwidth.report import Document
     from bandwidth.results import Examination, Record
 
 # What --strict does not accept: an interval that is wide, or none at all.
@@ -33,6 +34,9 @@ def measure(
     asked: Given[MeasureOptions],
     plan: Annotated[bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.")] = False,
     machine: MachineOptions,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every case, with its interval and ceiling.", rich_help_panel=PRINTED)
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 4 where a result is unstable.", rich_help_panel=PRINTED)
     ] = False,
@@ -79,7 +83,7 @@ def measure(
     with one_interrupt() as interrupt:
         ended = _measured(preparation, keeper, interrupt, options)
         interrupt.hold()
-        examination = _keep(ended, keeper, options, is_record_the_output=is_record_the_output)
+        examination = _keep(ended, keeper, options, is_record_the_output=is_record_the_output, every=every)
     _leave(ended, examination, keeper, options, strict=strict)
 
 
@@ -111,10 +115,21 @@ def _measured(preparation: "Preparation", keeper: RecordKeeper, interrupt: Inter
         return _Ended(keeper.latest, failure=error)
 
 
-def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the_output: bool) -> "Examination":
+def _document(record: "Record", examination: "Examination", options: Output, *, every: bool) -> "Document":
+    """Return what is printed: the answer, or every case where that is asked for or the format is for programs."""
+    from bandwidth.report.measurement import measurement_document
+    from bandwidth.report.screen.default import screen_document
+
+    if every or options.format_name == "csv":
+        return measurement_document(record, examination, options.unit)
+    return screen_document(record, examination, options.unit, is_quiet=options.quiet)
+
+
+def _keep(
+    ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the_output: bool, every: bool
+) -> "Examination":
     """Save the record and print the table; what cannot go where it should goes somewhere else, see `ended.trouble`."""
     from bandwidth.findings import examine
-    from bandwidth.report.measurement import measurement_document
 
     record = ended.record
     keeper.finish(record)
@@ -124,7 +139,7 @@ def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the
     try:
         # An interrupt before the first sample leaves an earlier file alone.
         if not is_record_the_output and (record.results or not ended.interrupted or options.path is None):
-            emit(measurement_document(record, examination, options.unit), options, is_measured=True)
+            emit(_document(record, examination, options, every=every), options, is_measured=True)
             is_printed = options.format_name == "json" and options.path is None
     except BandwidthError as error:
         ended.trouble = error
@@ -139,6 +154,7 @@ def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the
 
 def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, options: Output, *, strict: bool) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
+    from bandwidth.report.screen.why import subject
     from bandwidth.results import summarise
 
     record = ended.record
@@ -152,13 +168,13 @@ def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, opti
         raise BandwidthError("nothing could be measured", record.not_run[0].reason)
     if _lacks_gpu(record):
         raise HardwareError("the GPU that was asked for could not be measured", "the reason stands in the result")
-    failed = [result.case.id for result in record.results if not result.is_verified]
+    failed = [subject(result.case, record) for result in record.results if not result.is_verified]
     if failed:
-        raise BandwidthError(f"verification failed: {', '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
-    impossible = [result.case.id for result in record.results if summarise(result).is_impossible]
+        raise BandwidthError(f"verification failed: {'; '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
+    impossible = [subject(result.case, record) for result in record.results if summarise(result).is_impossible]
     if impossible:
         raise BandwidthError(
-            f"above the theory, so INVALID: {', '.join(impossible)}", "see BW002 above; `bandwidth explain BW002`"
+            f"above the theory, so INVALID: {'; '.join(impossible)}", "see BW002 above; `bandwidth explain BW002`"
         )
     unstable = UNSTABLE_CODES & examination.codes()
     if strict and unstable:

@@ -18,7 +18,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.machine.conditions import Activity
 from bandwidth.measuring.disturbance import disturbances, seen
 from bandwidth.planning.cases import Plan, PlannedCase
-from bandwidth.planning.options import HARD_STOP, PLANNED_STOP
+from bandwidth.planning.options import HARD_STOP, OUT_OF_BUDGET, PLANNED_STOP
 from bandwidth.results import Case, NotRun, Result, Samples
 from bandwidth.statistics import FEWEST_FOR_INTERVAL
 from bandwidth.units import format_duration
@@ -304,7 +304,7 @@ class Measurement:
         results = [_result(turn) for turn in self._turns if turn.seconds or turn.failure]
         begun = {result.case.id for result in results}
         budget = format_duration(self._plan.budget_s)
-        reason = f"the budget of {budget} did not reach it; give a longer --budget"
+        reason = f"{OUT_OF_BUDGET} {budget} did not reach it; give a longer --budget"
         if interrupted:
             reason = "interrupted before its first sample"
         reasons = self._refused | {turn.planned.case.id: turn.given_up for turn in self._turns if turn.given_up}

@@ -55,6 +55,8 @@ SWEEPS = (SIZE_SWEEP, THREAD_SWEEP)
 # The budget of the table, and of each study that is asked for instead: sweeps and matrices have more cases.
 DEFAULT_BUDGET_S = 15.0
 STUDY_BUDGET_S = 60.0
+# How the reason begins of a case that was not measured for want of time.
+OUT_OF_BUDGET = "the budget of"
 LONGEST_NUMBER = 4
 # Samples beyond those that an interval needs are taken within the budget. To give every case those, the run may be
 # planned to take this multiple of it (filling gigabytes for the first time can take seconds), and no block starts after

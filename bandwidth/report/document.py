@@ -11,13 +11,15 @@ from typing import Any, Literal
 class Column:
     """One column: its header, with its unit where it has one, how it is aligned, and where plain text wraps it.
 
-    `two_lines`: the header may take several lines where plain text has no room for the table otherwise.
+    `two_lines`: the header may take several lines where plain text has no room for the table otherwise. `spare`: from 1
+    on it is left out where there is no room even so, the highest first.
     """
 
     header: str
     align: Literal["left", "right"] = "left"
     wrap_at: int | None = None
     two_lines: bool = False
+    spare: int = 0
 
 
 @dataclass(frozen=True)

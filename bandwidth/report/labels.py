@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Column
-from bandwidth.results import Case, Finding, Latency, Result, Summary, summarise
+from bandwidth.results import Case, Ceiling, Finding, Latency, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_percent, format_rate
-from bandwidth.vocabulary import HOST, NATIVE, NUMPY, STORES
+from bandwidth.vocabulary import HOST, LOW, NATIVE, NUMPY, STORES, ceiling_words
 
 # Results beyond this share of their theory are not printed as a plain percentage.
 WHOLE = 1.0
 UNKNOWN = "-"
 INVALID = "INVALID"
+_CACHE_LEVEL = re.compile("L[1-4]")
 # What the memory can do comes before what NumPy code gets.
 _ENGINES = (NATIVE, NUMPY)
 # Numbers of threads that are all named; of more, the ends.
@@ -27,24 +29,31 @@ _PATHS = (*KERNELS, *COUNTED_COPIES, "h2d", "d2h", "bidirectional", "peer")
 
 def rate_columns(unit: str) -> tuple[Column, ...]:
     """Return the columns of `rate_cells`."""
-    headers = ("95 % interval", "best", "theory", "share", "n")
-    return (Column(f"median {unit}", "right", two_lines=True), *(Column(header, "right") for header in headers))
+    median = Column(f"median {unit}", "right", two_lines=True)
+    share, count = Column("share", "right"), Column("n", "right")
+    return (median, Column("95 % interval", "right"), Column("ceiling", "right"), Column("of"), share, count)
 
 
 def rate_cells(result: Result, unit: str) -> tuple[str, ...]:
-    """Return a result's median, interval, best, theory, share of it and number of blocks."""
+    """Return a result's median, interval, lowest ceiling and what that is, share of it and number of blocks."""
     summary = summarise(result)
-    if summary.median_bytes_per_s is None or summary.best_bytes_per_s is None:
-        return (INVALID, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, str(summary.count))
-    theory = result.theory_bytes_per_s
-    return (
-        _marked(summary.median_bytes_per_s, theory, unit),
-        rate_interval(summary.ci95, unit),
-        _marked(summary.best_bytes_per_s, theory, unit),
-        UNKNOWN if theory is None else format_rate(theory, unit),
-        _share(summary),
-        str(summary.count),
-    )
+    if summary.median_bytes_per_s is None:
+        return (INVALID, UNKNOWN, *ceiling_cells(result, unit), str(summary.count))
+    marked = marked_rate(summary.median_bytes_per_s, result.theory_bytes_per_s, unit)
+    return (marked, rate_interval(summary.ci95, unit), *ceiling_cells(result, unit), str(summary.count))
+
+
+def ceiling_cells(result: Result, unit: str) -> tuple[str, str, str]:
+    """Return a result's lowest ceiling that is not of low confidence, what it is in a few letters, and the share of it.
+
+    Of a record from before ceilings were kept it is the theory.
+    """
+    summary, ceiling = summarise(result), result.binding
+    if ceiling is None and result.theory_bytes_per_s is not None:
+        return (format_rate(result.theory_bytes_per_s, unit), "theory", _share(summary, summary.efficiency))
+    if ceiling is None:
+        return ("", "", "")
+    return (format_rate(ceiling.bytes_per_s, unit), ceiling_short(ceiling), _share(summary, summary.share))
 
 
 def rate_cell(summary: Summary, unit: str) -> str:
@@ -55,6 +64,11 @@ def rate_cell(summary: Summary, unit: str) -> str:
 def known_rate(bytes_per_s: float | None, unit: str) -> str:
     """Return a rate, or a dash where it is not known."""
     return UNKNOWN if bytes_per_s is None else format_rate(bytes_per_s, unit)
+
+
+def share_of(share: float | None) -> str:
+    """Return a share in percent, or a dash where it is not known."""
+    return UNKNOWN if share is None else format_percent(share)
 
 
 def rate_interval(interval: Interval | None, unit: str) -> str:
@@ -81,13 +95,20 @@ def format_cycles(cycles: float | None) -> str:
     return UNKNOWN if cycles is None else f"{cycles:,.1f}"
 
 
-def _share(summary: Summary) -> str:
-    if summary.efficiency is None:
-        return UNKNOWN
-    return INVALID if summary.is_impossible else format_percent(summary.efficiency)
+def ceiling_short(ceiling: Ceiling) -> str:
+    """Return what a ceiling is in a few letters, of a cache its level; one of low confidence has a ~ before it."""
+    level = _CACHE_LEVEL.match(ceiling.working)
+    short = level[0] if ceiling.kind == "cache" and level else ceiling_words(ceiling.kind)[0]
+    return f"~{short}" if ceiling.confidence == LOW else short
 
 
-def _marked(rate: float, theory: float | None, unit: str) -> str:
+def _share(summary: Summary, share: float | None) -> str:
+    if summary.is_impossible:
+        return INVALID
+    return "" if share is None else format_percent(share)
+
+
+def marked_rate(rate: float, theory: float | None, unit: str) -> str:
     """Return a rate, marked where it exceeds its theory: it is not to be read as a plain number."""
     return format_rate(rate, unit) + ("!" if theory is not None and rate > theory else "")
 
@@ -130,6 +151,16 @@ def case_words(case: Case, *left_out: str, threads: bool = True) -> str:
     if case.target != HOST and threads:
         return ", ".join([*parts, target_words(case)])
     return ", ".join([*parts, threads_in_words([case.threads])] if threads else parts)
+
+
+def id_words(case_id: str) -> str:
+    """Return what an id says in words, of a case that did not run: `copy, native, 2 threads, streaming`."""
+    target, *parts = case_id.split("/")
+    if target == HOST and len(parts) > 2 and parts[2].isdecimal():
+        parts[2] = threads_in_words([int(parts[2])])
+    elif len(parts) > 2:
+        parts[2] = target.replace(":", " ")
+    return ", ".join(parts)
 
 
 def target_words(case: Case) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bandwidth.machine.sockets import Sockets
 from ceiling_hosts import DRAM_BYTES, KIB, MIB, case_on, facts_of_host, host_of, layout, theory_of
 from gpu_machine import facts as facts_of_card
 from gpu_machine import gpu
@@ -18,6 +17,7 @@ from bandwidth.ceilings.memory import memory_ceiling, memory_full_ceiling
 from bandwidth.ceilings.of_results import Machine, ceilings_of, seen_in
 from bandwidth.ceilings.platform import instance_ceiling, platform_ceiling
 from bandwidth.machine.facts import Fact, Facts
+from bandwidth.machine.numa import Sockets
 from bandwidth.results import Ceiling, Observed, summarise
 
 GENOA = facts_of_host("AuthenticAMD", 25, 17, "AMD EPYC 9654 96-Core Processor")
