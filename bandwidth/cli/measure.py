@@ -154,7 +154,7 @@ def _keep(
 
 def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, options: Output, *, strict: bool) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
-    from bandwidth.report.screen.why import subject
+    from bandwidth.report.labels import subject
     from bandwidth.results import summarise
 
     record = ended.record

@@ -60,11 +60,11 @@ def emit(document: Document, output: Output, *, is_measured: bool = False) -> No
     Raises UsageError where the file cannot be written, which then says where the document went.
     """
     if output.quiet:
-        document = replace(document, remarks=())
+        document = replace(document, remarks=(), in_blocks=())
     # Files are UTF-8, whatever the terminal shows.
     blocks = output.path is not None or shows_blocks(sys.stdout)
     text = render(document, output.format_name, text_width(sys.stdout), blocks=blocks)
-    remarks = document.remarks if output.format_name == "csv" else ()
+    remarks = (*document.remarks, *document.in_blocks) if output.format_name == "csv" else ()
     try:
         deliver(text, output, is_measured=is_measured)
     except BandwidthError:

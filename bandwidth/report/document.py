@@ -42,9 +42,11 @@ class Document:
 
     `blocks` are tables and lines in their order, for people; `data` is the object that JSON prints; `records` are the
     flat rows that CSV prints; `remarks` are findings and notes: text formats put them last, CSV on standard error.
+    `in_blocks` are those that stand among the blocks already, which CSV has not: it puts them on standard error too.
     """
 
     blocks: tuple[Table | str, ...]
     data: Mapping[str, Any]
     records: Sequence[Mapping[str, Any]]
     remarks: tuple[str, ...] = field(default=())
+    in_blocks: tuple[str, ...] = field(default=())

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from bandwidth.findings.evidence import all_threads
+from bandwidth.findings.rules import SOUND, TO_DO, UNTOLD, Mark, mark_of
 from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Column
-from bandwidth.results import Case, Ceiling, Finding, Latency, Result, Summary, summarise
+from bandwidth.results import Case, Ceiling, Finding, Latency, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_percent, format_rate
 from bandwidth.vocabulary import HOST, LOW, NATIVE, NUMPY, STORES, ceiling_words
@@ -170,6 +173,26 @@ def target_words(case: Case) -> str:
     return f"link of {devices}" if kind == "pcie" and numbers else devices
 
 
+def thread_role(case: Case, record: Record) -> str:
+    """Return who works on a case: `one core`, `all cores`, `4 threads`, or a hybrid's `performance cores`."""
+    kind = case.variant.get("cores")
+    if case.threads == 1:
+        return "one core" if kind is None else f"one {kind} core"
+    if kind is not None:
+        return f"{kind} cores"
+    return "all cores" if case.threads == all_threads(record) else f"{case.threads} threads"
+
+
+def subject(case: Case, record: Record) -> str:
+    """Return a case as people speak of it: `copy, all cores, streaming stores`; never its id."""
+    if case.kind != HOST:
+        return ", ".join([case.path, *variant_words(case.variant), target_words(case)])
+    stores = [f"{stores_in_words(case)} stores"] if "stores" in case.variant else []
+    others = variant_words(case.variant, "stores", "cores")
+    engine = ["NumPy"] if case.engine == NUMPY else []
+    return ", ".join([path_of(case), thread_role(case, record), *engine, *stores, *others])
+
+
 def counted_names(names: Iterable[str]) -> str:
     """Return names with how often each stands there: `8 x NVIDIA H200, ASPEED 1a03:2000`."""
     return ", ".join(counted_name(name, count) for name, count in Counter(names).items())
@@ -226,3 +249,36 @@ def _kernel_name(case: Case) -> str | None:
         return kernel_of(case.path, case.variant).name
     except KeyError:
         return None
+
+
+# --- findings as lines ----------------------------------------------------------------------------------------------
+
+# The most useful first.
+MARKS: tuple[Mark, ...] = (TO_DO, UNTOLD, SOUND)
+
+
+class Line(NamedTuple):
+    """One thing that was looked at: its mark, what was seen, what to do, and the code for `explain`."""
+
+    mark: Mark
+    seen: str
+    hint: str = ""
+    code: str = ""
+
+    def __str__(self) -> str:
+        """Return it as the screen has it: `  !!  What was seen. What to do. (BW042)`."""
+        hint = "" if self.mark == SOUND or not self.hint else f" {_sentence(self.hint)}"
+        return f"  {self.mark}  {_sentence(self.seen)}{hint}{f' ({self.code})' if self.code else ''}"
+
+
+def findings_lines(found: Sequence[Finding]) -> list[Line]:
+    """Return findings that are about no single result as lines, the most useful first."""
+    lines = [Line(mark_of(one.code), one.text, one.hint, one.code) for one in found]
+    return sorted(lines, key=lambda line: MARKS.index(line.mark))
+
+
+def _sentence(text: str) -> str:
+    """Return a text that begins with a capital, but for a name or an option, and ends with a full stop."""
+    first = text.split(" ", 1)[0]
+    start = text if not first.isalpha() or not first.islower() else text[0].upper() + text[1:]
+    return start if start.endswith((".", "?")) else f"{start}."

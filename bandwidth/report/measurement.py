@@ -16,9 +16,9 @@ from bandwidth.report.labels import (
     rate_cell,
     setting_words,
     stores_in_words,
+    subject,
     threads_in_words,
 )
-from bandwidth.report.screen.why import subject
 from bandwidth.report.views import VIEWS
 from bandwidth.report.views.gpus import counted_sizes
 from bandwidth.report.views.shown import Shown

@@ -15,7 +15,7 @@ from bandwidth.offload.sources import Asked, Source, find_figures
 from bandwidth.planning.options import DEFAULT_BUDGET_S, OUT_OF_BUDGET
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.formats import DEFAULT_WIDTH, render, wrapped
-from bandwidth.report.labels import INVALID, ceiling_short, rate_cell
+from bandwidth.report.labels import INVALID, Line, ceiling_short, rate_cell
 from bandwidth.report.measurement import measurement_document
 from bandwidth.report.screen.machine_line import machine_lines
 from bandwidth.report.screen.roles import (
@@ -27,7 +27,7 @@ from bandwidth.report.screen.roles import (
     roles,
     share_words,
 )
-from bandwidth.report.screen.why import Line, lines_of
+from bandwidth.report.screen.why import lines_of
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Ceiling, Examination, Record, Result, rates_bytes_per_s, summarise
 from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal_size, format_duration, format_percent, format_rate

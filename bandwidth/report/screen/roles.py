@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from bandwidth.analysis.groups import grouped
 from bandwidth.catalog.normal import NormalBand
-from bandwidth.findings.evidence import ResultRow, all_threads
+from bandwidth.findings.evidence import ResultRow
 from bandwidth.findings.gpus import gpu_normal_of
 from bandwidth.findings.normal_range import best_row, normal_of
 from bandwidth.kernels import KERNELS
+from bandwidth.report.labels import thread_role
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.units import format_percent
@@ -43,16 +44,6 @@ class Headline:
     words: str
     result: Result
     normal: str = ""
-
-
-def thread_role(case: Case, record: Record) -> str:
-    """Return who works on a case: `one core`, `all cores`, `4 threads`, or a hybrid's `performance cores`."""
-    kind = case.variant.get("cores")
-    if case.threads == 1:
-        return "one core" if kind is None else f"one {kind} core"
-    if kind is not None:
-        return f"{kind} cores"
-    return "all cores" if case.threads == all_threads(record) else f"{case.threads} threads"
 
 
 # --- the headline ---------------------------------------------------------------------------------------------------

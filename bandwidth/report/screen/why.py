@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from bandwidth.findings.evidence import positive
-from bandwidth.findings.rules import SOUND, TO_DO, UNTOLD, Mark, mark_of
-from bandwidth.report.labels import path_of, stores_in_words, target_words, variant_words
-from bandwidth.report.screen.roles import thread_role
+from bandwidth.findings.rules import SOUND, mark_of
+from bandwidth.report.labels import MARKS, Line, subject
 from bandwidth.results import Case, Examination, Finding, Record
-from bandwidth.vocabulary import HOST, NUMPY
 
 # The verdict on the whole stands above all else that was looked at.
 _VERDICTS = ("BW034", "BW047")
-_ORDER: tuple[Mark, ...] = (TO_DO, UNTOLD, SOUND)
-
-
-class Line(NamedTuple):
-    """One thing that was looked at: its mark, what was seen, what to do, and the code for `explain`."""
-
-    mark: Mark
-    seen: str
-    hint: str = ""
-    code: str = ""
-
-    def __str__(self) -> str:
-        """Return it as the screen has it: `  !!  What was seen. What to do. (BW042)`."""
-        hint = "" if self.mark == SOUND or not self.hint else f" {_sentence(self.hint)}"
-        return f"  {self.mark}  {_sentence(self.seen)}{hint}{f' ({self.code})' if self.code else ''}"
 
 
 def lines_of(record: Record, examination: Examination) -> list[Line]:
@@ -42,23 +25,7 @@ def lines_of(record: Record, examination: Examination) -> list[Line]:
         groups.setdefault(finding.code, []).append((None, finding))
     lines = [_line(code, group, record) for code, group in groups.items()]
     lines += _sound_memory(record.machine, groups)
-    return sorted(lines, key=lambda line: (line.code not in _VERDICTS, _ORDER.index(line.mark)))
-
-
-def findings_lines(found: Sequence[Finding]) -> list[Line]:
-    """Return findings that are about no single result as lines, the most useful first."""
-    lines = [Line(mark_of(one.code), one.text, one.hint, one.code) for one in found]
-    return sorted(lines, key=lambda line: _ORDER.index(line.mark))
-
-
-def subject(case: Case, record: Record) -> str:
-    """Return a case as people speak of it: `copy, all cores, streaming stores`; never its id."""
-    if case.kind != HOST:
-        return ", ".join([case.path, *variant_words(case.variant), target_words(case)])
-    stores = [f"{stores_in_words(case)} stores"] if "stores" in case.variant else []
-    others = variant_words(case.variant, "stores", "cores")
-    engine = ["NumPy"] if case.engine == NUMPY else []
-    return ", ".join([path_of(case), thread_role(case, record), *engine, *stores, *others])
+    return sorted(lines, key=lambda line: (line.code not in _VERDICTS, MARKS.index(line.mark)))
 
 
 def _line(code: str, group: Sequence[tuple[Case | None, Finding]], record: Record) -> Line:
@@ -79,10 +46,3 @@ def _sound_memory(machine: Mapping[str, Any], raised: Mapping[str, Any]) -> Iter
     is_rated = configured is not None and rated is not None and "BW043" not in raised
     speed = ", at their rated speed" if is_rated else ""
     yield Line(SOUND, f"{used:.0f} of {there:.0f} memory channels hold a module{speed}")
-
-
-def _sentence(text: str) -> str:
-    """Return a text that begins with a capital, but for a name or an option, and ends with a full stop."""
-    first = text.split(" ", 1)[0]
-    start = text if not first.isalpha() or not first.islower() else text[0].upper() + text[1:]
-    return start if start.endswith((".", "?")) else f"{start}."
