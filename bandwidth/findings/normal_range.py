@@ -112,6 +112,11 @@ def normal_of(record: Record, row: ResultRow) -> tuple[float, NormalBand] | None
     return limits[0]
 
 
+def lower_end(row: ResultRow, band: NormalBand) -> float:
+    """Return the rate at which a band begins, 0 where what it is stated in is not known."""
+    return _least_bytes_per_s(row, band) or 0.0
+
+
 def _least_bytes_per_s(row: ResultRow, band: NormalBand) -> float | None:
     if band.denominator == "GB/s":
         return band.low * GIGA

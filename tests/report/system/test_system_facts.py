@@ -15,7 +15,7 @@ from bandwidth.machine.modules.table import UDEV_DATABASE
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.topology import read_topology
-from bandwidth.report import FORMATS, render
+from bandwidth.report import FORMATS, Table, render
 from bandwidth.report.system.facts import facts_table, system_document, system_json
 from bandwidth.theory import peak
 
