@@ -1,8 +1,6 @@
 """`bandwidth measure`: what this machine's memory really reaches, beside what it should."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +9,12 @@ import typer
 
 from bandwidth.cli.keeping import Interrupt, RecordKeeper, joined_errors, one_interrupt
 from bandwidth.cli.options import PRINTED, Given, MachineOptions, PrintOptions, expanded, with_groups
-from bandwidth.cli.output import Output, emit, is_lively
+from bandwidth.cli.output import Output, emit
+from bandwidth.cli.progress import shown_progress
 from bandwidth.errors import BandwidthError, HardwareError, InterruptError, UnstableError, UsageError
-from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.options import TARGET_ALIASES, MeasureOptions
 
 if TYPE_CHECKING:
-    from bandwidth.measuring.run import Progress
     from bandwidth.planning.preparation import Preparation
     from bandwidth.report import Document
     from bandwidth.results import Examination, Record
@@ -28,7 +26,11 @@ UNSTABLE_CODES = frozenset({"BW003", "BW008", "BW045"})
 @with_groups
 def measure(
     target: Annotated[
-        str, typer.Argument(metavar="host|device|pcie|all", help="What to measure; all: what this machine has.")
+        str,
+        typer.Argument(
+            metavar="host|device|pcie|all",
+            help="What to measure: cpu (host), gpu (device), link (pcie); all: what this machine has.",
+        ),
     ] = "all",
     *,
     asked: Given[MeasureOptions],
@@ -51,7 +53,7 @@ def measure(
     ] = None,
     printing: PrintOptions,
 ) -> None:
-    """What this machine's memory, and that of its GPUs and the link to them, really reach beside what they should.
+    """Measure the bandwidth of memory, GPUs and their links, and compare it with the theoretical peak.
 
     bandwidth measure
 
@@ -75,7 +77,7 @@ def measure(
     is_record_the_output = options.format_name == "json" and options.path is not None and save is None and not plan
     if is_record_the_output:
         save = options.path  # -o x.json --json is the same as --save x.json
-    preparation = prepare(asked.over(machine.options(), target=target.lower()))
+    preparation = prepare(asked.over(machine.options(), target=TARGET_ALIASES.get(target.lower(), target.lower())))
     if plan:
         emit(plan_document(preparation.plans, options.unit), options)
         return
@@ -103,7 +105,7 @@ def _measured(preparation: "Preparation", keeper: RecordKeeper, interrupt: Inter
 
     command = ["bandwidth", *sys.argv[1:]]
     try:
-        with _progress(interrupt, quiet=options.quiet) as progress:
+        with shown_progress(interrupt.check, quiet=options.quiet) as progress:
             return _Ended(*measure_prepared(preparation, command, progress=progress, save=keeper))
     except KeyboardInterrupt:
         if keeper.latest is None:
@@ -199,33 +201,3 @@ def _kept(record: "Record", keeper: RecordKeeper, options: Output) -> str:
     if keeper.is_saved:
         return f"what was measured is kept in {keeper.path}"
     return f"what was measured is {'printed' if options.path is None else f'kept in {options.path}'}"
-
-
-@contextmanager
-def _progress(interrupt: Interrupt, *, quiet: bool) -> "Iterator[Callable[[Progress], None]]":
-    """Yield what is to be told of progress: a bar on a terminal, nothing elsewhere."""
-    if quiet or not is_lively(sys.stderr):
-        yield lambda _: interrupt.check()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("measuring"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    # Drawn only between blocks: a bar that draws itself from a thread would take a CPU away from a measured one.
-    bar = Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
-    task = bar.add_task("", total=None)
-
-    def show(progress: "Progress") -> None:
-        interrupt.check()
-        elapsed = min(progress.elapsed_s, progress.budget_s)
-        with suppress(OSError):  # the terminal was closed: the measurement goes on
-            bar.update(task, total=progress.budget_s, completed=elapsed, description=progress.doing, refresh=True)
-
-    with suppress(OSError):
-        bar.start()
-    try:
-        yield show
-    finally:
-        with suppress(OSError):
-            bar.stop()

@@ -102,7 +102,7 @@ def refused(capsys, code, *arguments):
         (2, ("--format", "xml"), ("--format 'xml' is not known", "csv")),
         (2, ("--json", "--format", "csv"), ("do not go together",)),
         (2, ("--unit", "furlongs"), ("--unit 'furlongs'",)),
-        (2, ("disk",), ("'disk' is nothing that can be measured", "host")),
+        (2, ("disk",), ("unknown target 'disk'", "host")),
         (2, ("--threads", "0"), ("--threads 0", "give 1 to")),
         (2, ("--threads", "-1"), ("--threads '-1'",)),
         (2, ("--threads", "1,many"), ("--threads 'many' is not a number of threads", "1,4,all")),
