@@ -29,9 +29,7 @@ def compare(
         str | None,
         typer.Option(metavar="RECORD|SPEC", help="What the others are divided by; default: the first."),
     ] = None,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Show every point of a sweep, not its plateaus alone.")
-    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every result, and every point of sweeps.")] = False,
     reference_set: Annotated[
         bool, typer.Option("--reference-set", help="Put records beside published figures of the same path.")
     ] = False,
@@ -59,7 +57,7 @@ def compare(
         named, index = _with_reference(sources, reference)
         _refuse_twice(named)
         sides = side_by_side(_columns(named), index)
-        document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
+        document = comparison_document(sides, options.unit, with_all=show_all, format_name=options.format_name)
         emit(document, options)
 
 
