@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, plateaus, size_curves
 from bandwidth.analysis.groups import divided, is_size_check
@@ -234,6 +235,22 @@ def with_ratios(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | No
 
 
 # --- what a column is called ----------------------------------------------------------------------------------------
+
+
+def named(columns: Sequence[Side]) -> list[Side]:
+    """Return columns with short names: their hosts' where no two are alike, else their files'; a SPEC as written."""
+    hosts = [_host(column.record) for column in columns if column.record is not None]
+    use_hosts = all(hosts) and len(set(hosts)) == len(hosts)
+    full = [
+        column.source if column.record is None else _host(column.record) if use_hosts else Path(column.source).stem
+        for column in columns
+    ]
+    return [replace(column, name=name) for name, column in zip(short_names(full), columns, strict=True)]
+
+
+def _host(record: Record) -> str:
+    """Return the host's name without its domain, empty where the record does not tell it."""
+    return str(record.machine.get("hostname") or "").partition(".")[0]
 
 
 def short_names(full: Sequence[str], longest: int = LONGEST_COLUMN_NAME) -> list[str]:

@@ -262,7 +262,7 @@ def test_three_records_fit_in_80_columns(run, pair, build):
 
 @pytest.fixture
 def fleet(build):
-    """Save eight machines that read 1.2, 2.4, 3.6 ... GB/s with one core and 8 times that with all; return their files."""
+    """Save eight machines that read 1.2, 2.4, 3.6 ... GB/s with one core, with all 8 times that; return the files."""
     for number in range(1, 9):
         rows = [("read", "native", threads, "", (1.2 * number * threads,) * 6) for threads in (8, 1)]
         build(f"r{number}.json", *rows, machine={"hostname": f"n{number}.example.org", "cpu_model": f"Part {number}"})

@@ -11,7 +11,7 @@ from bandwidth.comparison.roles import met_by_all
 from bandwidth.comparison.sides import ComparedRow, Side, SideBySide
 from bandwidth.plain_text import one_line
 from bandwidth.report.comparison.data import comparison_json, comparison_records
-from bandwidth.report.comparison.summary import BEYOND, MOST_COLUMNS, UNSURE, Summary, ratio_text, summary_of
+from bandwidth.report.comparison.summary import BEYOND, MOST_COLUMNS, UNSURE, Summary, fitting, ratio_text, summary_of
 from bandwidth.report.comparison.tables import MOST_BESIDE, comparison_tables, in_order, is_above, noise_mark
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import case_words, counted_names
@@ -58,7 +58,8 @@ def comparison_document(
     """
     data = comparison_json(sides, METHOD) if format_name in ("", "json") else {}
     records = comparison_records(sides) if format_name in ("", "csv") else []
-    blocks = [] if format_name in ("json", "csv") else _blocks(comparison_parts(sides, unit, with_all=with_all))
+    is_text = format_name not in ("json", "csv")
+    blocks = _blocks(comparison_parts(fitting(sides), unit, with_all=with_all)) if is_text else []
     return Document(tuple(blocks), data, records, (SHORT_METHOD,))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bandwidth.analysis.roles import ALL_CORES, GPU_MEMORY, LINK_FROM, LINK_TO, ONE_CORE
 from bandwidth.comparison.roles import Doubt, RoleRow, by_role, doubts, threads_of
@@ -154,11 +154,14 @@ def _table(sides: SideBySide, rows: Sequence[RoleRow], unit: str, *, with_all: b
     return _machines_as_rows(sides, rows, unit, len(sides.columns) if with_all else MOST_ROWS)
 
 
-def column_names(sides: SideBySide) -> list[str]:
-    """Return the names of the columns, shorter where there are many beside each other."""
-    names = [column.name for column in sides.columns]
-    longest = LONGEST_NAMES.get(len(names))
-    return names if longest is None else short_names(names, longest)
+def fitting(sides: SideBySide) -> SideBySide:
+    """Return columns whose names fit beside each other in 80 columns of text."""
+    longest = LONGEST_NAMES.get(len(sides.columns))
+    if longest is None:
+        return sides
+    names = short_names([column.name for column in sides.columns], longest)
+    columns = tuple(replace(column, name=name) for name, column in zip(names, sides.columns, strict=True))
+    return replace(sides, columns=columns)
 
 
 def _machines_as_columns(sides: SideBySide, rows: Sequence[RoleRow], unit: str) -> Table:
@@ -171,7 +174,7 @@ def _machines_as_columns(sides: SideBySide, rows: Sequence[RoleRow], unit: str) 
             cells.append(("", "of peak", *(share_text(cell) for _, cell in indexed)))
         if row.known > 1:
             cells.append(("", "ratio", *(_marked(sides, cell, index) for index, cell in indexed)))
-    heads = (Column("by role"), Column(""), *(Column(name, "right") for name in column_names(sides)))
+    heads = (Column("by role"), Column(""), *(Column(column.name, "right") for column in sides.columns))
     return Table(heads, tuple(cells))
 
 

@@ -17,7 +17,6 @@ from bandwidth.report.comparison.summary import (
     MOST_COLUMNS,
     UNSURE,
     WITHIN,
-    column_names,
     ratio_text,
     share_text,
 )
@@ -176,7 +175,7 @@ def _matrix(sides: SideBySide, rows: Sequence[ComparedRow], unit: str) -> list[T
 def _matrix_table(sides: SideBySide, group: Sequence[ComparedRow], title: str, unit: str) -> Table:
     """Return one table; where engines differ, a row names its own unless that is compiled code."""
     engines = {row.case.engine for row in group}
-    heads = (parts.Column(""), *(parts.Column(name, "right") for name in column_names(sides)))
+    heads = (parts.Column(""), *(parts.Column(column.name, "right") for column in sides.columns))
     cells = tuple((_label(row, engines), *(figure_text(row, cell, unit) for cell in row.cells)) for row in group)
     return Table(heads, cells, f"{title}, {one_line(engines.pop())}" if len(engines) == 1 else title)
 
