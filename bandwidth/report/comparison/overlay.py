@@ -59,7 +59,7 @@ def role_bars(sides: SideBySide, rows: Sequence[RoleRow], unit: str) -> list[Fig
     ]
     picture = Bars(unit, tuple(panel for panel in kept if panel[1]), names, own_scales=True)
     reference = sides.columns[sides.reference].name
-    text = f"Median rates. Ticks: theoretical peak of all cores, of a GPU's memory and of its link. x: ratio to {reference}."
+    text = f"Median rates. Ticks: the theoretical peak, but for one core; x: the ratio to {reference}."
     told = "; ".join(f"{row.role}: {', '.join(_told(sides, row, unit))}" for row in rows)
     return [Figure("by-role", "By role", picture, " ".join(filter(None, [text, left_out])), f"{told}.")]
 

@@ -10,7 +10,7 @@ from bandwidth.report.comparison.overlay import overlay_figures
 from bandwidth.report.comparison.side_by_side import METHOD, Parts, comparison_parts
 from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure, distinct
-from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
+from bandwidth.report.write_up.content import IN_SHORT, Block, Items, Section, WriteUp
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 MOST_IN_TITLE = 3
@@ -20,12 +20,16 @@ def comparison_write_up(
     sides: SideBySide, unit: str = DEFAULT_RATE_UNIT, *, with_all: bool = False, figures: bool = True
 ) -> WriteUp:
     """Return columns side by side as a write-up; without `figures` (no matplotlib) there are none."""
-    parts = comparison_parts(sides, unit, with_all=with_all)
+    parts = comparison_parts(sides, unit, with_all=with_all, is_page=True)
     picture, *curves = _figures(sides, parts, unit) if figures else [None]
     sections = [
-        Section("In short", _in_short(parts, picture)),
+        Section(IN_SHORT, _in_short(parts, picture)),
         *([Section("Over size and threads", tuple(filter(None, curves)))] if curves else []),
-        *([Section("Every result" if with_all else "Results of all", parts.tables)] if parts.tables else []),
+        *(
+            [Section("Every result" if with_all else "Measured in the same way on all", parts.tables)]
+            if parts.tables
+            else []
+        ),
         *([Section("Notes", (Items(parts.told),))] if parts.told else []),
         *([Section(parts.differing[0].rstrip(":"), (Items(_lines(parts)),))] if parts.differing else []),
         Section("Method", (Items((METHOD,)),)),

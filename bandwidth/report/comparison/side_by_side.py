@@ -72,10 +72,10 @@ def _blocks(parts: Parts) -> list[Table | str]:
     return [*blocks, *(["\n".join(parts.differing)] if parts.differing else [])]
 
 
-def comparison_parts(sides: SideBySide, unit: str, *, with_all: bool = False) -> Parts:
-    """Return what a comparison says; without `with_all` the rows that all records have, and of many the first."""
+def comparison_parts(sides: SideBySide, unit: str, *, with_all: bool = False, is_page: bool = False) -> Parts:
+    """Return what a comparison says; without `with_all` the rows that all records have, on a screen the first."""
     common = in_order(met_by_all(sides))
-    shown = in_order(sides.rows) if with_all else common[: _most_shown(sides)]
+    shown = in_order(sides.rows) if with_all else common if is_page else common[: _most_shown(sides)]
     summary = summary_of(sides, unit, with_all=with_all)
     told = [*_in_short(sides, common), *_marks(sides, shown, summary)]
     told += [] if with_all else _hidden(sides, common, shown)

@@ -97,12 +97,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """Bars in panels that share one scale, or have `own_scales`: a title and its bars each; `groups` are the bars'."""
+    """Bars in panels that share one scale, or have `own_scales`: a title and its bars each; `groups` are the bars'.
+
+    `width_inches` is that of the whole figure where it is not the usual one.
+    """
 
     x_label: str
     panels: tuple[tuple[str, tuple[Bar, ...]], ...]
     groups: tuple[str, ...]
     own_scales: bool = False
+    width_inches: float | None = None
 
 
 @dataclass(frozen=True)

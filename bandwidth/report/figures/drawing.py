@@ -40,8 +40,10 @@ PNG_DOTS_PER_INCH = 160
 MOST_VECTOR_DOTS = 3000
 # The least that the strip shows on either side of the median: noise of a thousandth is not to fill the picture.
 STRIP_LEAST = 2.0
-# How much longer an axis is than its longest bar, for the text behind it: a number, or a share and a ratio too.
-ROOM_FOR_NUMBERS, ROOM_FOR_WORDS = 1.16, 1.55
+# How much longer an axis is than its longest bar, for the number behind it. Of longer texts it follows from the width
+# of a letter, the gaps beside labels and texts, and the most of an axis that they may take.
+ROOM_FOR_NUMBERS = 1.16
+LETTER_INCHES, GAP_INCHES, MOST_FOR_WORDS = 0.064, 0.12, 0.6
 
 
 def can_draw() -> bool:
@@ -87,7 +89,7 @@ def _drawn(figure: Figure, file_format: str, *, transparent: bool) -> bytes:
 
 def _draw_bars(canvas: Canvas, picture: Bars) -> None:
     counts = [len(bars) for _, bars in picture.panels]
-    canvas.set_size_inches(WIDTH_INCHES, 0.8 + 0.27 * sum(counts) + 0.45 * len(counts))
+    canvas.set_size_inches(picture.width_inches or WIDTH_INCHES, 0.8 + 0.27 * sum(counts) + 0.45 * len(counts))
     panels = canvas.subplots(
         len(counts),
         1,
@@ -98,7 +100,7 @@ def _draw_bars(canvas: Canvas, picture: Bars) -> None:
     shown = [bar for _, bars in picture.panels for bar in bars]
     for axes, (title, bars) in zip(panels[:, 0], picture.panels, strict=True):
         most = _longest(bars if picture.own_scales else shown)
-        room = ROOM_FOR_WORDS if picture.own_scales else ROOM_FOR_NUMBERS
+        room = _room_for_words(picture) if picture.own_scales else ROOM_FOR_NUMBERS
         axes.set_title(short(title))
         for row, bar in enumerate(bars):
             _draw_bar(axes, row, bar, most * (room - 1))
@@ -109,6 +111,16 @@ def _draw_bars(canvas: Canvas, picture: Bars) -> None:
         axes.set_xlim(0, most * room)
     panels[-1, 0].set_xlabel(picture.x_label)
     _bar_legend(canvas, shown)
+
+
+def _room_for_words(picture: Bars) -> float:
+    """Return how much longer an axis is than its longest bar, so that the longest text has room behind it."""
+    bars = [bar for _, bars in picture.panels for bar in bars]
+    labels, texts = (
+        max(map(len, words)) * LETTER_INCHES for words in ([b.label for b in bars], [b.text for b in bars])
+    )
+    axis = (picture.width_inches or WIDTH_INCHES) - labels - 2 * GAP_INCHES
+    return 1 / (1 - min((texts + GAP_INCHES) / axis, MOST_FOR_WORDS))
 
 
 def _longest(bars: Sequence[Bar]) -> float:
