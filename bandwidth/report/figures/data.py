@@ -126,12 +126,13 @@ class Heatmap:
 class StripRow:
     """All samples of one result or curve, each in percent of its result's median, in the order they were taken.
 
-    `marked` are the positions of those that stand out.
+    `marked` are the positions of those that stand out, `names` what is written at them.
     """
 
     label: str
     percents: tuple[float, ...]
     marked: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

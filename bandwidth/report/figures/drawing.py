@@ -22,7 +22,7 @@ from bandwidth.report.figures.data import (
     Strip,
     StripRow,
 )
-from bandwidth.report.figures.lines import MOST_TICKS, WIDTH_INCHES, draw_curves, legend, short
+from bandwidth.report.figures.lines import MOST_TICKS, WIDTH_INCHES, draw_curves, legend, short, spread_out
 from bandwidth.report.figures.style import COLOURS, DASHES, GRID, INK, MARKERS, METADATA, SETTINGS, undisturbed
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ DARK_CELL = 0.5  # below this share of the scale the cell is dark, and its numbe
 PNG_DOTS_PER_INCH = 160
 # Beyond this many dots a picture of them is smaller than the list of their places.
 MOST_VECTOR_DOTS = 3000
+# A row of a strip, the share of it that dots take, the height of a name beside a dot, and how many of them are written.
+ROW_INCHES, STRIP_SHARE, POINT_NAME_INCHES, MOST_POINT_NAMES = 0.42, 0.68, 0.12, 12
 # The least that the strip shows on either side of the median: noise of a thousandth is not to fill the picture.
 STRIP_LEAST = 2.0
 # How much longer an axis is than its longest bar, for the number behind it. Of longer texts it follows from the width
@@ -196,14 +198,17 @@ def _draw_strip(canvas: Canvas, picture: Strip) -> None:
     from matplotlib.ticker import MaxNLocator
 
     rows = picture.rows
-    canvas.set_size_inches(WIDTH_INCHES, 0.9 + 0.42 * len(rows))
+    named = [min(len(row.names), MOST_POINT_NAMES) for row in rows]
+    row_inches = max(ROW_INCHES, max(named, default=0) * POINT_NAME_INCHES / STRIP_SHARE)
+    canvas.set_size_inches(WIDTH_INCHES, 0.9 + row_inches * len(rows))
     axes = canvas.add_subplot()
     is_large = sum(len(row.percents) for row in rows) > MOST_VECTOR_DOTS
     for number, row in enumerate(rows):
         count = len(row.percents)
-        heights = [number - 0.34 + 0.68 * (index + 0.5) / count for index in range(count)]
+        heights = [number + STRIP_SHARE * ((index + 0.5) / count - 0.5) for index in range(count)]
         _draw_dots(axes, row.percents, heights, COLOURS[0], rasterized=is_large)
         _mark_dots(axes, row, heights)
+        _name_dots(axes, row, number, heights, row_inches)
     axes.axvline(100, color=INK, linewidth=1)
     if picture.limit is not None:
         axes.axvline(picture.limit, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
@@ -241,6 +246,18 @@ def _mark_dots(axes: Axes, row: StripRow, heights: Sequence[float]) -> None:
     look: dict[str, Any] = {"markersize": 6, "color": COLOURS[1], "markeredgewidth": 0}
     if xs:
         axes.plot(xs, [heights[position] for position in row.marked], "D", clip_on=False, **look)
+
+
+def _name_dots(axes: Axes, row: StripRow, number: int, heights: Sequence[float], row_inches: float) -> None:
+    """Write the names of the marked dots beside them, the furthest from the median first where they are many."""
+    far = sorted(zip(row.marked, row.names, strict=False), key=lambda one: row.percents[one[0]])[:MOST_POINT_NAMES]
+    shown = sorted(far)
+    wanted = [(heights[position] - number) / STRIP_SHARE + 0.5 for position, _ in shown]
+    places = spread_out(wanted, POINT_NAME_INCHES / row_inches / STRIP_SHARE) if shown else []
+    for (position, name), place in zip(shown, places, strict=True):
+        percent = min(max(row.percents[position], STRIP_LOW), STRIP_HIGH)
+        at = (percent, number + STRIP_SHARE * (place - 0.5))
+        axes.annotate(short(name), at, xytext=(7, 0), textcoords="offset points", va="center", fontsize=7)
 
 
 def _draw_roofline(canvas: Canvas, picture: Roofline) -> None:
