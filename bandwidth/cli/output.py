@@ -20,6 +20,7 @@ from bandwidth.units import DEFAULT_RATE_UNIT, canonical_rate_unit
 
 if TYPE_CHECKING:
     from bandwidth.report import Document
+    from bandwidth.report.write_up.content import WriteUp
 
 STANDARD_OUTPUT = "standard output"
 WIDTH_OF_FILES = 80
@@ -91,6 +92,19 @@ def deliver(text: str, output: Output, *, is_measured: bool = False) -> None:
         if not is_measured:
             raise
         raise kept_elsewhere(text, error, is_printed=output.path is None) from error
+
+
+def deliver_page(write_up: WriteUp, output: Output, *, is_measured: bool = False) -> None:
+    """Print a write-up as an HTML page with its figures inside, or write it to the file asked for. Raises as `emit`.
+
+    Where there is nothing to draw with, it is said.
+    """
+    from bandwidth.report.figures.drawing import MISSING, can_draw
+    from bandwidth.report.write_up.files import text_alone
+
+    deliver(text_alone(write_up, "html"), output, is_measured=is_measured)
+    if not can_draw() and not output.quiet:
+        say(f"bandwidth: {MISSING}")
 
 
 # --- where what was measured goes, if not where it should -----------------------------------------------------------

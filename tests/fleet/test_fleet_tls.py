@@ -131,8 +131,8 @@ def test_a_fleet_is_measured_over_tls(address, folder, tmp_path, settings):
             "cluster",
             "stranger",
             "tls",
-            "does not answer: .*(alert unknown ca|Stream is closed|[Cc]onnection reset|[Bb]roken pipe|EOF occurred).*; check "
-            "its address, and that it runs, and Dask's TLS settings: .*CLIENT__CERT.*",
+            "does not answer: .*(alert unknown ca|Stream is closed|[Cc]onnection reset|[Bb]roken pipe|EOF occurred).*; "
+            "check its address, and that it runs, and Dask's TLS settings: .*CLIENT__CERT.*",
         ),
         (
             "stranger",
