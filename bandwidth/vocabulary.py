@@ -29,6 +29,28 @@ Confidence = Literal["high", "medium", "low"]
 HIGH: Confidence = "high"
 MEDIUM: Confidence = "medium"
 LOW: Confidence = "low"
+# What a ceiling is: its kind in a record, in a few letters for a column, and in words.
+CEILING_WORDS = {
+    "memory": ("memory", "the memory as it is set up"),
+    "memory_full": ("full", "the memory with every channel filled, at the rated speed"),
+    "platform": ("CPU max", "the processor's documented maximum"),
+    "instance": ("host", "the memory of the cloud's host, shared with its other guests"),
+    "fabric": ("CCD link", "the chiplets' links to the memory"),
+    "core": ("core", "the lines that the cores keep in flight"),
+    "cache": ("cache", "the width of the cache"),
+    "socket_link": ("socket", "the link between the sockets"),
+    "device": ("GPU", "the GPU's memory"),
+    "link": ("link", "the link as negotiated"),
+}
+
+
+def ceiling_words(kind: str) -> tuple[str, str]:
+    """Return what a ceiling is in a few letters and in words; a kind of a later version is its own name."""
+    return CEILING_WORDS.get(kind, (kind, kind))
+
+
+# Above these a measurement is wrong; above another, our figure is.
+SURE_CEILINGS = frozenset({"memory", "memory_full", "device", "link"})
 
 
 class Target(NamedTuple):

@@ -45,7 +45,7 @@ ONE_PLACE = {
     "cupy": "engines/cuda/device.py",
     "distributed": "fleet/on_dask.py",
     "llvmlite": "engines/host/native_code/",
-    "matplotlib": "report/figures/drawing.py",
+    "matplotlib": "report/figures/",
 }
 
 

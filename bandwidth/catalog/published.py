@@ -39,7 +39,7 @@ def fault_of_source(entry: Named) -> str:
 class NormalBand:
     """One band of a sound machine's rates: `low` to `high` in what `denominator` says. See specs/normal.toml.
 
-    `unverified` marks a band of which an end could not be read in a source.
+    `unverified` marks a band of which an end could not be read in a source. `machines` is how many it was read of.
     """
 
     name: str
@@ -56,6 +56,13 @@ class NormalBand:
     host_memory: Literal["", "pinned", "pageable"] = ""
     why: str = ""
     unverified: bool = False
+    machines: Annotated[int, Field(gt=0)] | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it is from, in short: the site or document that its source begins with, and of how many machines."""
+        site = self.source.split("/")[0].split(" (")[0].split(":")[0]
+        return site if self.machines is None else f"{site}, {self.machines} machine{'s' * (self.machines != 1)}"
 
     @property
     def is_general(self) -> bool:

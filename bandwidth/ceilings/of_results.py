@@ -18,7 +18,7 @@ from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case, Ceiling, Result, summarise
-from bandwidth.vocabulary import DEVICE, HOST, PCIE
+from bandwidth.vocabulary import DEVICE, HOST, LOW, PCIE, SURE_CEILINGS
 
 NOTHING_SEEN = Seen()
 # A random load of 4 KiB pages waits for page walks too, which reads in order do not.
@@ -54,7 +54,7 @@ class Machine:
     def with_ceilings(self, results: Sequence[Result], gpus: Sequence[GpuFacts]) -> tuple[Result, ...]:
         """Return the results of a run, each with its ceilings; the theories of links must stand in them already."""
         seen = seen_in(results)
-        return tuple(replace(result, ceilings=self._of(result, gpus, seen)) for result in results)
+        return tuple(without_refuted(replace(result, ceilings=self._of(result, gpus, seen))) for result in results)
 
     def _of(self, result: Result, gpus: Sequence[GpuFacts], seen: Seen) -> tuple[Ceiling, ...]:
         kind = result.case.kind
@@ -65,6 +65,20 @@ class Machine:
         if kind == DEVICE and "peer" not in result.case.variant:
             return _lowest_first(device_ceilings(result, gpus, self.host.facts))
         return _lowest_first((link_ceiling(result),)) if kind == PCIE else ()
+
+
+def without_refuted(result: Result) -> Result:
+    """Return the result with every ceiling of low confidence that its median is above, but those that make it INVALID.
+
+    A core, a chiplet's link or a cache that was faster than our figure for it says that the figure is wrong.
+    """
+    median = summarise(result).median_bytes_per_s or 0.0
+
+    def judged(ceiling: Ceiling) -> Ceiling:
+        is_refuted = ceiling.kind not in SURE_CEILINGS and ceiling.bytes_per_s < median
+        return replace(ceiling, confidence=LOW) if is_refuted else ceiling
+
+    return replace(result, ceilings=tuple(map(judged, result.ceilings)))
 
 
 def seen_in(results: Iterable[Result]) -> Seen:

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from bandwidth.cli.output import drop_standard_output, say
+from bandwidth.cli.output import drop_standard_output, print_text, say, text_width
 from bandwidth.errors import BandwidthError, InterruptError
-from bandwidth.plain_text import one_line
+from bandwidth.plain_text import one_line, visible
 from bandwidth.version import __version__
 
 DEFECT = 1
@@ -58,14 +58,18 @@ def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
 
 def bandwidth(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """The memory bandwidth a machine should reach, the one it does reach, and why they differ."""
+    """State the theoretical memory bandwidth of a machine, measure the real one, and say why they differ."""
     del debug  # taken by run() already, wherever it stands
     if version:
         typer.echo(f"bandwidth {__version__}")
     elif context.invoked_subcommand is None:
+        from bandwidth.cli.overview import overview
+        from bandwidth.units import DEFAULT_RATE_UNIT
+
+        print_text(f"{visible(overview(DEFAULT_RATE_UNIT, text_width(sys.stdout)))}\n\n")
         typer.echo(context.get_help())
 
 
@@ -77,7 +81,7 @@ def run(arguments: list[str]) -> int:
     """
     debug = "--debug" in arguments
     try:
-        arguments = [argument for argument in arguments if argument != "--debug"]
+        arguments = _as_meant([argument for argument in arguments if argument != "--debug"])
         called = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
         code = build_app(called)(arguments, prog_name="bandwidth", standalone_mode=False)
         sys.stdout.flush()
@@ -105,6 +109,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is one line too
         return _failed(line_of(error), DEFECT, debug)
     return code if isinstance(code, int) else 0
+
+
+def _as_meant(arguments: list[str]) -> list[str]:
+    """Return the arguments with `help` as the option that it means: `bandwidth help measure` is `measure --help`."""
+    if arguments[:1] != ["help"]:
+        return arguments
+    return [*arguments[1:2], "--help"]
 
 
 def _usage_line(error: typer.TyperException) -> str:

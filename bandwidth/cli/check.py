@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from bandwidth.units import parse_share
 if TYPE_CHECKING:
     from bandwidth.comparison.baseline import Check
     from bandwidth.comparison.checked_now import Rules
+    from bandwidth.comparison.normal import NormalCheck
 
 DEFAULT_LEAST = "95%"
 
@@ -28,7 +30,10 @@ def check(
     ] = None,
     *,
     baseline: Annotated[
-        Path | None, typer.Option(metavar="RECORD", help="A record of the same machine when it was sound.")
+        Path | None,
+        typer.Option(
+            metavar="RECORD", help="A record of the same machine when it was sound; without it the normal range counts."
+        ),
     ] = None,
     least: Annotated[
         str, typer.Option("--min", metavar="SHARE", help="The least share of the baseline, such as 95% or 0.95.")
@@ -49,9 +54,13 @@ def check(
     ] = None,
     printing: PrintOptions,
 ) -> None:
-    """Whether a machine is as fast as it was: one line, and exit code 0, 1, or 4 where noise keeps it undecided.
+    """Check whether a machine is as fast as it was, or as is normal for its kind: one line and an exit code.
 
-    A result fails where its median is below the least share, and by more than the noise.
+    0 is ok, 1 failed, 4 undecided (too noisy, or another measurement runs for longer than a minute). With --baseline a
+    result fails where its median is below the least share by more than the noise; without one the normal range of the
+    processor or GPU counts.
+
+    bandwidth check --measure host
 
     bandwidth check today.json --baseline sound.json
 
@@ -65,10 +74,12 @@ def check(
     options = printing.checked()
     share = option_value("--min", least, parse_share)
     _check_usage(record, baseline, measure, save)
-    assert baseline is not None  # noqa: S101 - the line above saw to it
     for path in (save, options.path):
         if path is not None:
             check_writable(path)
+    if baseline is None:
+        _by_itself(record, measure or "", save, options)
+        return
     base = usable(load(baseline), str(baseline))
     rules = Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
     trouble = None
@@ -77,21 +88,69 @@ def check(
         _print(found, name, str(baseline), options)
     else:
         found, trouble = _checked_now(measure or "", rules, save, str(baseline), options)
+    _leave(found, trouble)
+
+
+def _leave(found: Check, trouble: BandwidthError | None) -> None:
+    """Return for exit code 0, or raise what stands for another."""
     if trouble is not None:
         raise trouble
     if not found.has_passed:
         raise typer.Exit((UnstableError if found.verdict == "undecided" else BandwidthError).exit_code)
 
 
+def _by_itself(record: Path | None, target: str, save: Path | None, options: Output) -> None:
+    """Judge a record, or what is measured now, by what is normal for its kind."""
+    from bandwidth.comparison.normal import check_normal, measured_by_itself
+    from bandwidth.comparison.sides import usable
+    from bandwidth.results.files import load
+
+    if record is not None:
+        judged = check_normal(usable(load(record), str(record)))
+        _print_normal(judged, str(record), options)
+        _leave(judged.check, None)
+        return
+    keeper = RecordKeeper(save)
+    with one_interrupt() as interrupt:
+        try:
+            command = ["bandwidth", *sys.argv[1:]]
+            measured, judged = measured_by_itself(target, command, tell=_teller(options), keep=keeper)
+        except (BandwidthError, KeyboardInterrupt) as error:
+            interrupt.hold()
+            raise _broken_off(error, keeper) from error
+        interrupt.hold()
+        keeper.finish_latest()
+        name = None if measured is None else measured.machine.get("hostname")
+        shown = None
+        try:
+            _print_normal(judged, str(name or "this machine"), options, is_measured=True)
+        except BandwidthError as error:
+            shown = error
+        keeper.rescue()
+    _leave(judged.check, joined_errors(keeper.trouble, shown))
+
+
+def _print_normal(found: NormalCheck, name: str, options: Output, *, is_measured: bool = False) -> None:
+    from bandwidth.report.check import normal_document, normal_line
+
+    if options.format_name != "table":
+        emit(normal_document(found, name, options.unit), options, is_measured=is_measured)
+        return
+    deliver(normal_line(found, name) + "\n", options, is_measured=is_measured)
+
+
+def _teller(options: Output) -> Callable[[str], None]:
+    """Return what says on standard error that another measurement is waited for."""
+    return lambda words: None if options.quiet else say(f"bandwidth: {words}")
+
+
 def _check_usage(record: Path | None, baseline: Path | None, measure: str | None, save: Path | None) -> None:
-    if baseline is None:
-        raise UsageError("there is nothing to check against", "give --baseline RECORD")
     if (record is None) == (measure is None):
         raise UsageError("one record is checked", "give RECORD, or --measure host to measure now")
     if save is not None and measure is None:
         raise UsageError("--save keeps what --measure measured", "give --measure, or leave it out")
     try:
-        is_same = record is not None and record.resolve() == baseline.resolve()
+        is_same = record is not None and baseline is not None and record.resolve() == baseline.resolve()
     except (OSError, RuntimeError):  # its links run in a circle: reading it says so
         is_same = False
     if is_same:
@@ -119,7 +178,7 @@ def _checked_now(
     keeper, shown = RecordKeeper(save), None
     with one_interrupt() as interrupt:
         try:
-            name, found = _measured(target, rules, keeper, quiet=options.quiet)
+            name, found = _measured(target, rules, keeper, options)
         except (BandwidthError, KeyboardInterrupt) as error:  # it was ended, or the baseline is of another machine
             interrupt.hold()
             raise _broken_off(error, keeper) from error
@@ -144,14 +203,10 @@ def _broken_off(error: BaseException, keeper: RecordKeeper) -> BandwidthError:
     return joined_errors(told, keeper.trouble) or told
 
 
-def _measured(target: str, rules: Rules, keeper: RecordKeeper, *, quiet: bool) -> tuple[str, Check]:
+def _measured(target: str, rules: Rules, keeper: RecordKeeper, options: Output) -> tuple[str, Check]:
     """Measure this machine against its baseline, the record kept as it grows; return its name and the check."""
     from bandwidth.comparison.checked_now import check_now
 
-    def tell(words: str) -> None:
-        if not quiet:
-            say(f"bandwidth: {words}")
-
-    record, found = check_now(target, rules, ["bandwidth", *sys.argv[1:]], tell=tell, keep=keeper)
+    record, found = check_now(target, rules, ["bandwidth", *sys.argv[1:]], tell=_teller(options), keep=keeper)
     name = None if record is None else record.machine.get("hostname")
     return str(name or "this machine"), found

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bandwidth.cli.options import PrintOptions, SpecsOption, with_groups
-from bandwidth.cli.output import Output, emit
+from bandwidth.cli.output import Output, deliver_page, emit
 from bandwidth.cli.specs_option import use_specs
 from bandwidth.errors import UsageError
 
 if TYPE_CHECKING:
-    from bandwidth.comparison.sides import Side
+    from bandwidth.comparison.sides import Side, SideBySide
 
 RECORD_SUFFIX = ".json"
 
@@ -29,9 +29,7 @@ def compare(
         str | None,
         typer.Option(metavar="RECORD|SPEC", help="What the others are divided by; default: the first."),
     ] = None,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Show every point of a sweep, not its plateaus alone.")
-    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every result, and every point of sweeps.")] = False,
     reference_set: Annotated[
         bool, typer.Option("--reference-set", help="Put records beside published figures of the same path.")
     ] = False,
@@ -47,7 +45,6 @@ def compare(
     bandwidth compare --reference-set mine.json
     """
     from bandwidth.comparison.sides import side_by_side
-    from bandwidth.report.comparison.side_by_side import comparison_document
 
     options = printing.checked()
     use_specs(specs_folder)
@@ -56,11 +53,9 @@ def compare(
             raise UsageError("--reference-set stands by itself", "leave out --reference and --all")
         _beside_references(sources, options)
     else:
-        named, index = _with_reference(sources, reference)
-        _refuse_twice(named)
-        sides = side_by_side(_columns(named), index)
-        document = comparison_document(sides, options.unit, with_details=show_all, format_name=options.format_name)
-        emit(document, options)
+        all_sources, index = _with_reference(sources, reference)
+        _refuse_twice(all_sources)
+        _print(side_by_side(_columns(all_sources), index), options, with_all=show_all)
 
 
 def is_record(source: str) -> bool:
@@ -69,6 +64,19 @@ def is_record(source: str) -> bool:
         return source.lower().endswith(RECORD_SUFFIX) or Path(source).exists()
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def _print(sides: SideBySide, options: Output, *, with_all: bool) -> None:
+    """Print a comparison; as HTML it is a page with its figures."""
+    from bandwidth.report.comparison.page import comparison_write_up
+    from bandwidth.report.comparison.side_by_side import comparison_document
+    from bandwidth.report.figures.drawing import can_draw
+
+    if options.format_name == "html":
+        deliver_page(comparison_write_up(sides, options.unit, with_all=with_all, figures=can_draw()), options)
+        return
+    document = comparison_document(sides, options.unit, with_all=with_all, format_name=options.format_name)
+    emit(document, options)
 
 
 def _beside_references(sources: Sequence[str], options: Output) -> None:
@@ -115,7 +123,7 @@ def _key(source: str) -> str:
 def _columns(sources: Sequence[str]) -> list[Side]:
     """Return a column for each source, with a short name. Raises BandwidthError for one that cannot be read."""
 
-    from bandwidth.comparison.sides import Side, short_names, usable
+    from bandwidth.comparison.sides import Side, named, usable
     from bandwidth.results.files import load
     from bandwidth.theory import peaks
 
@@ -130,21 +138,4 @@ def _columns(sources: Sequence[str]) -> list[Side]:
             memory = next((peak for peak in found if peak.kind == "memory"), None)
             link = next((peak for peak in found if peak.kind == "link"), None)
             columns.append(Side("", source, memory=memory, link=link))
-    names = short_names(_full_names(columns))
-    return [Side(name, one.source, one.record, one.memory, one.link) for name, one in zip(names, columns, strict=True)]
-
-
-def _full_names(columns: Sequence[Side]) -> list[str]:
-    """Return the host's name of each record where no two are alike, else its file's name; a SPEC as it was written."""
-    hosts = [_host(column) for column in columns if column.record is not None]
-    use_hosts = all(hosts) and len(set(hosts)) == len(hosts)
-    return [
-        column.source if column.record is None else _host(column) if use_hosts else Path(column.source).stem
-        for column in columns
-    ]
-
-
-def _host(column: Side) -> str:
-    """Return the host's name without its domain, empty where the record does not tell it."""
-    name = "" if column.record is None else column.record.machine.get("hostname")
-    return str(name or "").partition(".")[0]
+    return named(columns)

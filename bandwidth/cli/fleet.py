@@ -13,7 +13,7 @@ import typer
 
 from bandwidth.cli.keeping import one_interrupt
 from bandwidth.cli.options import PrintOptions, option_value, with_groups
-from bandwidth.cli.output import Output, deliver, emit, print_text, say
+from bandwidth.cli.output import Output, deliver_page, emit, print_text, say
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import parse_duration_s, parse_share
 
@@ -103,7 +103,7 @@ def fleet(
     cluster: ClusterOptions,
     printing: PrintOptions,
 ) -> None:
-    """Many machines, the same measurement, and the odd one found: exit code 1 if there is one, 4 if none can be judged.
+    """Find the slow machines among many measured alike: exit code 1 if there are any, 4 if none can be judged.
 
     bandwidth fleet runs
 
@@ -170,29 +170,15 @@ def _nothing_to_judge() -> UsageError:
 
 
 def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:
-    from bandwidth.report.fleet import fleet_document, fleet_page
+    from bandwidth.report.figures.drawing import can_draw
+    from bandwidth.report.fleet.page import fleet_write_up
+    from bandwidth.report.fleet.text import fleet_document
 
-    if options.format_name != "html":
-        emit(fleet_document(found, options.unit, gathered), options, is_measured=bool(gathered))
+    if options.format_name == "html":
+        page = fleet_write_up(found, options.unit, gathered, figures=can_draw())
+        deliver_page(page, options, is_measured=bool(gathered))
         return
-    page = fleet_page(found, options.unit, _drawings(found, options), gathered)
-    deliver(page, options, is_measured=bool(gathered))
-
-
-def _drawings(found: Fleet, options: Output) -> dict[str, str]:
-    """Return the strip plot as an element of the page, none without matplotlib: that is said."""
-    from bandwidth.report.figures.drawing import MISSING, can_draw, draw
-    from bandwidth.report.fleet import fleet_figures
-    from bandwidth.report.write_up.html import inline_svg
-
-    if not can_draw():
-        if not options.quiet:
-            say(f"bandwidth: {MISSING}")
-        return {}
-    return {
-        figure.name: inline_svg(draw(figure, "svg", transparent=True).decode("utf-8"), figure)
-        for figure in fleet_figures(found)
-    }
+    emit(fleet_document(found, options.unit, gathered), options, is_measured=bool(gathered))
 
 
 # --- measuring ------------------------------------------------------------------------------------------------------

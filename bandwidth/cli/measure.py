@@ -1,8 +1,6 @@
 """`bandwidth measure`: what this machine's memory really reaches, beside what it should."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +9,14 @@ import typer
 
 from bandwidth.cli.keeping import Interrupt, RecordKeeper, joined_errors, one_interrupt
 from bandwidth.cli.options import PRINTED, Given, MachineOptions, PrintOptions, expanded, with_groups
-from bandwidth.cli.output import Output, emit, is_lively
+from bandwidth.cli.output import Output, emit
+from bandwidth.cli.progress import shown_progress
 from bandwidth.errors import BandwidthError, HardwareError, InterruptError, UnstableError, UsageError
-from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.options import TARGET_ALIASES, MeasureOptions
 
 if TYPE_CHECKING:
-    from bandwidth.measuring.run import Progress
     from bandwidth.planning.preparation import Preparation
+    from bandwidth.report import Document
     from bandwidth.results import Examination, Record
 
 # What --strict does not accept: an interval that is wide, or none at all.
@@ -27,12 +26,19 @@ UNSTABLE_CODES = frozenset({"BW003", "BW008", "BW045"})
 @with_groups
 def measure(
     target: Annotated[
-        str, typer.Argument(metavar="host|device|pcie|all", help="What to measure; all: what this machine has.")
+        str,
+        typer.Argument(
+            metavar="host|device|pcie|all",
+            help="What to measure: cpu (host), gpu (device), link (pcie); all: what this machine has.",
+        ),
     ] = "all",
     *,
     asked: Given[MeasureOptions],
     plan: Annotated[bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.")] = False,
     machine: MachineOptions,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every case, with its interval and ceiling.", rich_help_panel=PRINTED)
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 4 where a result is unstable.", rich_help_panel=PRINTED)
     ] = False,
@@ -47,7 +53,7 @@ def measure(
     ] = None,
     printing: PrintOptions,
 ) -> None:
-    """What this machine's memory, and that of its GPUs and the link to them, really reach beside what they should.
+    """Measure the bandwidth of memory, GPUs and their links, and compare it with the theoretical peak.
 
     bandwidth measure
 
@@ -71,7 +77,7 @@ def measure(
     is_record_the_output = options.format_name == "json" and options.path is not None and save is None and not plan
     if is_record_the_output:
         save = options.path  # -o x.json --json is the same as --save x.json
-    preparation = prepare(asked.over(machine.options(), target=target.lower()))
+    preparation = prepare(asked.over(machine.options(), target=TARGET_ALIASES.get(target.lower(), target.lower())))
     if plan:
         emit(plan_document(preparation.plans, options.unit), options)
         return
@@ -79,7 +85,7 @@ def measure(
     with one_interrupt() as interrupt:
         ended = _measured(preparation, keeper, interrupt, options)
         interrupt.hold()
-        examination = _keep(ended, keeper, options, is_record_the_output=is_record_the_output)
+        examination = _keep(ended, keeper, options, is_record_the_output=is_record_the_output, every=every)
     _leave(ended, examination, keeper, options, strict=strict)
 
 
@@ -99,7 +105,7 @@ def _measured(preparation: "Preparation", keeper: RecordKeeper, interrupt: Inter
 
     command = ["bandwidth", *sys.argv[1:]]
     try:
-        with _progress(interrupt, quiet=options.quiet) as progress:
+        with shown_progress(interrupt.check, quiet=options.quiet) as progress:
             return _Ended(*measure_prepared(preparation, command, progress=progress, save=keeper))
     except KeyboardInterrupt:
         if keeper.latest is None:
@@ -111,10 +117,21 @@ def _measured(preparation: "Preparation", keeper: RecordKeeper, interrupt: Inter
         return _Ended(keeper.latest, failure=error)
 
 
-def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the_output: bool) -> "Examination":
+def _document(record: "Record", examination: "Examination", options: Output, *, every: bool) -> "Document":
+    """Return what is printed: the answer, or every case where that is asked for or the format is for programs."""
+    from bandwidth.report.measurement import measurement_document
+    from bandwidth.report.screen.default import screen_document
+
+    if every or options.format_name == "csv":
+        return measurement_document(record, examination, options.unit)
+    return screen_document(record, examination, options.unit, is_quiet=options.quiet)
+
+
+def _keep(
+    ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the_output: bool, every: bool
+) -> "Examination":
     """Save the record and print the table; what cannot go where it should goes somewhere else, see `ended.trouble`."""
     from bandwidth.findings import examine
-    from bandwidth.report.measurement import measurement_document
 
     record = ended.record
     keeper.finish(record)
@@ -124,7 +141,7 @@ def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the
     try:
         # An interrupt before the first sample leaves an earlier file alone.
         if not is_record_the_output and (record.results or not ended.interrupted or options.path is None):
-            emit(measurement_document(record, examination, options.unit), options, is_measured=True)
+            emit(_document(record, examination, options, every=every), options, is_measured=True)
             is_printed = options.format_name == "json" and options.path is None
     except BandwidthError as error:
         ended.trouble = error
@@ -139,6 +156,7 @@ def _keep(ended: _Ended, keeper: RecordKeeper, options: Output, *, is_record_the
 
 def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, options: Output, *, strict: bool) -> None:
     """Return for exit code 0, or raise what stands for another: all that was measured is printed and saved by now."""
+    from bandwidth.report.labels import subject
     from bandwidth.results import summarise
 
     record = ended.record
@@ -152,13 +170,13 @@ def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, opti
         raise BandwidthError("nothing could be measured", record.not_run[0].reason)
     if _lacks_gpu(record):
         raise HardwareError("the GPU that was asked for could not be measured", "the reason stands in the result")
-    failed = [result.case.id for result in record.results if not result.is_verified]
+    failed = [subject(result.case, record) for result in record.results if not result.is_verified]
     if failed:
-        raise BandwidthError(f"verification failed: {', '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
-    impossible = [result.case.id for result in record.results if summarise(result).is_impossible]
+        raise BandwidthError(f"verification failed: {'; '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
+    impossible = [subject(result.case, record) for result in record.results if summarise(result).is_impossible]
     if impossible:
         raise BandwidthError(
-            f"above the theory, so INVALID: {', '.join(impossible)}", "see BW002 above; `bandwidth explain BW002`"
+            f"above the theory, so INVALID: {'; '.join(impossible)}", "see BW002 above; `bandwidth explain BW002`"
         )
     unstable = UNSTABLE_CODES & examination.codes()
     if strict and unstable:
@@ -183,33 +201,3 @@ def _kept(record: "Record", keeper: RecordKeeper, options: Output) -> str:
     if keeper.is_saved:
         return f"what was measured is kept in {keeper.path}"
     return f"what was measured is {'printed' if options.path is None else f'kept in {options.path}'}"
-
-
-@contextmanager
-def _progress(interrupt: Interrupt, *, quiet: bool) -> "Iterator[Callable[[Progress], None]]":
-    """Yield what is to be told of progress: a bar on a terminal, nothing elsewhere."""
-    if quiet or not is_lively(sys.stderr):
-        yield lambda _: interrupt.check()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("measuring"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    # Drawn only between blocks: a bar that draws itself from a thread would take a CPU away from a measured one.
-    bar = Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
-    task = bar.add_task("", total=None)
-
-    def show(progress: "Progress") -> None:
-        interrupt.check()
-        elapsed = min(progress.elapsed_s, progress.budget_s)
-        with suppress(OSError):  # the terminal was closed: the measurement goes on
-            bar.update(task, total=progress.budget_s, completed=elapsed, description=progress.doing, refresh=True)
-
-    with suppress(OSError):
-        bar.start()
-    try:
-        yield show
-    finally:
-        with suppress(OSError):
-            bar.stop()

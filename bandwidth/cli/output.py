@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from bandwidth.units import DEFAULT_RATE_UNIT, canonical_rate_unit
 
 if TYPE_CHECKING:
     from bandwidth.report import Document
+    from bandwidth.report.write_up.content import WriteUp
 
 STANDARD_OUTPUT = "standard output"
 WIDTH_OF_FILES = 80
@@ -28,6 +30,9 @@ BLOCKS = "\u2588\u2589\u258a\u258b\u258c\u258d\u258e\u258f"
 FIRST_PIECE, LATER_PIECES = 256, 1024
 
 Item = TypeVar("Item")
+# Bold red, yellow, green and grey of what a line begins with.
+_COLOURS = {"UNRELIABLE": "1;31", "FAILED": "1;31", "!!": "1;33", "ok": "32", "--": "2", "Why not more": "1"}
+_COLOURED = re.compile(rf"^ *({'|'.join(map(re.escape, _COLOURS))})(?=[ :\n]|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,11 @@ def emit(document: Document, output: Output, *, is_measured: bool = False) -> No
     Raises UsageError where the file cannot be written, which then says where the document went.
     """
     if output.quiet:
-        document = replace(document, remarks=())
+        document = replace(document, remarks=(), in_blocks=())
     # Files are UTF-8, whatever the terminal shows.
     blocks = output.path is not None or shows_blocks(sys.stdout)
     text = render(document, output.format_name, text_width(sys.stdout), blocks=blocks)
-    remarks = document.remarks if output.format_name == "csv" else ()
+    remarks = (*document.remarks, *document.in_blocks) if output.format_name == "csv" else ()
     try:
         deliver(text, output, is_measured=is_measured)
     except BandwidthError:
@@ -78,7 +83,7 @@ def deliver(text: str, output: Output, *, is_measured: bool = False) -> None:
     text = visible(text)
     try:
         if output.path is None:
-            print_text(text)
+            print_text(coloured(text) if output.format_name == "table" and is_lively(sys.stdout) else text)
         else:
             from bandwidth.text_files import write_atomically
 
@@ -87,6 +92,19 @@ def deliver(text: str, output: Output, *, is_measured: bool = False) -> None:
         if not is_measured:
             raise
         raise kept_elsewhere(text, error, is_printed=output.path is None) from error
+
+
+def deliver_page(write_up: WriteUp, output: Output, *, is_measured: bool = False) -> None:
+    """Print a write-up as an HTML page with its figures inside, or write it to the file asked for. Raises as `emit`.
+
+    Where there is nothing to draw with, it is said.
+    """
+    from bandwidth.report.figures.drawing import MISSING, can_draw
+    from bandwidth.report.write_up.files import text_alone
+
+    deliver(text_alone(write_up, "html"), output, is_measured=is_measured)
+    if not can_draw() and not output.quiet:
+        say(f"bandwidth: {MISSING}")
 
 
 # --- where what was measured goes, if not where it should -----------------------------------------------------------
@@ -191,6 +209,11 @@ def say(*lines: str) -> None:
 def is_lively(stream: TextIO) -> bool:
     """Return whether a stream may show animation and colour: it is a terminal, and NO_COLOR is not set or empty."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def coloured(text: str) -> str:
+    """Return a text for a terminal with its marks in colour: the words say the same without."""
+    return _COLOURED.sub(lambda found: f"\x1b[{_COLOURS[found[1]]}m{found[0]}\x1b[0m", text)
 
 
 def text_width(stream: TextIO) -> int:

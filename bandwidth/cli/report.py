@@ -1,5 +1,6 @@
 """`bandwidth report`: a complete write-up of one or several records."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,8 @@ from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 
 if TYPE_CHECKING:
-    from bandwidth.report.write_up.content import WriteUp
+    from bandwidth.report.write_up.content import Section, WriteUp
+    from bandwidth.results import Record
 
 
 def report(
@@ -38,6 +40,10 @@ def report(
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="Leave out host names, users, serials and paths.")
     ] = False,
+    overlay: Annotated[
+        bool,
+        typer.Option("--overlay", help="Compare the records first: a summary, and figures with a line a machine."),
+    ] = False,
     flops: Annotated[
         str | None, typer.Option(metavar="FLOP/S", help="Peak of the arithmetic, such as 500GFLOP/s: adds a roofline.")
     ] = None,
@@ -48,6 +54,8 @@ def report(
     """A complete write-up of records: tables, findings, figures, and where the numbers come from.
 
     bandwidth report run.json -o run.html
+
+    bandwidth report laptop.json server.json -o both.html --overlay
 
     bandwidth report one-thread.json all-threads.json sweep.json -o article.tex --anonymise
     """
@@ -65,7 +73,8 @@ def report(
     _refuse_overwriting(records, output)
     loaded = [usable(load(path), str(path)) for path in records]
     shown = [anonymised(record) for record in loaded] if anonymise else loaded
-    write_up = make_write_up(shown, options.unit, flops=peak, title=title, figures=can_draw())
+    opening = _overlaid(records, shown, options.unit, is_anonymous=anonymise) if overlay else ()
+    write_up = make_write_up(shown, options.unit, flops=peak, title=title, figures=can_draw(), opening=opening)
     _write(write_up, options, figures)
     if not can_draw() and not quiet:
         say(f"bandwidth: {MISSING}")
@@ -88,6 +97,21 @@ def _format(name: str | None, output: Path | None) -> str:
     *others, last = (form.suffixes[0] for form in FORMS.values())
     ends = f"{', '.join(others)} or {last}"
     raise UsageError(f"-o {str(output)!a} does not end in {ends}", f"or give --format {known}")
+
+
+def _overlaid(
+    paths: list[Path], records: Sequence["Record"], unit: str, *, is_anonymous: bool
+) -> "tuple[Section, ...]":
+    """Return the sections that compare the records, which have the names of their hosts or files, or numbers."""
+    from bandwidth.comparison.sides import Side, named, side_by_side
+    from bandwidth.report.comparison.page import opening_sections
+    from bandwidth.report.figures.drawing import can_draw
+
+    if len(records) < 2:
+        raise UsageError("--overlay needs two records", "name another, or leave it out")
+    sources = [f"record-{number}" if is_anonymous else str(path) for number, path in enumerate(paths, start=1)]
+    columns = named([Side("", source, record) for source, record in zip(sources, records, strict=True)])
+    return opening_sections(side_by_side(columns), unit, figures=can_draw())
 
 
 def _refuse_overwriting(records: list[Path], output: Path | None) -> None:

@@ -14,6 +14,7 @@ from bandwidth.errors import UsageError
 if TYPE_CHECKING:
     from bandwidth.ceilings.memory import HostTheory
     from bandwidth.machine.facts import Facts
+    from bandwidth.machine.topology import Topology
     from bandwidth.planning.options import MeasureOptions
 
 
@@ -39,10 +40,13 @@ def system(
         Path | None,
         typer.Option(metavar="FILE", help="The other machine's /proc/cpuinfo, or the text of its lscpu."),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every fact with its source, and the ceilings of writes.")
+    ] = False,
     machine: MachineOptions,
     printing: PrintOptions,
 ) -> None:
-    """What is in this machine, what its memory should reach, and where each fact came from.
+    """Show this machine's memory and what it should reach, its ceilings and its GPUs.
 
     bandwidth system
 
@@ -51,6 +55,7 @@ def system(
     ssh node7 sudo dmidecode | bandwidth system --dmi -
     """
     from bandwidth.ceilings.memory import host_theory
+    from bandwidth.ceilings.of_machine import machine_ceilings
     from bandwidth.ceilings.platform import platform_peak
     from bandwidth.report.system.facts import system_document, system_json
     from bandwidth.text_files import check_writable, write_atomically
@@ -60,23 +65,26 @@ def system(
         check_writable(save)
     asked = machine.options()
     if dmi is None and cpuinfo is None:
-        facts, sockets_found = _this_machine(asked)
-        theory = host_theory(asked.given_memory, facts, sockets_found)
+        facts, topology = _this_machine(asked)
+        theory = host_theory(asked.given_memory, facts, topology.sockets)
+        ceilings = machine_ceilings(facts, topology, theory)
     else:
         facts, sockets_found = _other_machine(dmi, cpuinfo, asked)
         # BANDWIDTH_MEMORY speaks of this machine; the number of sockets stands among the facts.
         asked = replace(asked, memory=machine.memory, sockets=None)
+        ceilings = ()
         theory = _with_its_hint(host_theory(asked.given_memory, facts, sockets_found), facts)
     platform = platform_peak(facts)
     if save is not None:
         write_atomically(save, json.dumps(system_json(facts, theory, platform), indent=1, allow_nan=False) + "\n")
         if not options.quiet:
             say(f"bandwidth: the facts are saved in {save}; give them by --facts {save}")
-    emit(system_document(facts, theory, options.unit, platform), options)
+    document = system_document(facts, theory, options.unit, platform, ceilings, every=every, is_quiet=options.quiet)
+    emit(document, options)
 
 
-def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
-    """Return the facts of this machine and its number of sockets."""
+def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, Topology]":
+    """Return the facts of this machine and its layout."""
     from bandwidth.ceilings.memory import with_saved_modules
     from bandwidth.machine.probe import collect
     from bandwidth.machine.reader import SystemReader
@@ -86,7 +94,7 @@ def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, int]":
     facts = collect(reader)
     if asked.saved_facts is not None:
         facts = with_saved_modules(facts, asked.saved_facts)
-    return facts, read_topology(reader).sockets
+    return facts, read_topology(reader)
 
 
 def _other_machine(dmi: Path | None, cpuinfo: Path | None, asked: "MeasureOptions") -> "tuple[Facts, int]":

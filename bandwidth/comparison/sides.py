@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, plateaus, size_curves
 from bandwidth.analysis.groups import divided, is_size_check
@@ -131,7 +132,7 @@ def side_by_side(columns: Sequence[Side], reference: int = 0) -> SideBySide:
             entries[key].cell if key in entries else _peak_cell(column, bare)
             for column, entries in zip(columns, found, strict=True)
         ]
-        rows.append(replace(bare, cells=_divided(cells, reference)))
+        rows.append(replace(bare, cells=with_ratios(cells, reference)))
     return SideBySide(tuple(columns), reference, tuple(rows))
 
 
@@ -217,7 +218,7 @@ def _peak_cell(column: Side, row: ComparedRow) -> Cell | None:
     return None if peak is None else Cell(peak, Interval(peak, peak))
 
 
-def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None, ...]:
+def with_ratios(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None, ...]:
     """Return the cells with their ratios to the reference's."""
     base = cells[reference] or Cell(None)
     return tuple(
@@ -236,16 +237,29 @@ def _divided(cells: Sequence[Cell | None], reference: int) -> tuple[Cell | None,
 # --- what a column is called ----------------------------------------------------------------------------------------
 
 
-def short_names(full: Sequence[str]) -> list[str]:
-    """Return a name of at most ten printable characters for each, no two alike: the beginning, else the end of it."""
+def named(columns: Sequence[Side]) -> list[Side]:
+    """Return columns with short names: their hosts' where no two are alike, else their files'; a SPEC as written."""
+    hosts = [_host(column.record) for column in columns if column.record is not None]
+    use_hosts = all(hosts) and len(set(hosts)) == len(hosts)
+    full = [
+        column.source if column.record is None else _host(column.record) if use_hosts else Path(column.source).stem
+        for column in columns
+    ]
+    return [replace(column, name=name) for name, column in zip(short_names(full), columns, strict=True)]
+
+
+def _host(record: Record) -> str:
+    """Return the host's name without its domain, empty where the record does not tell it."""
+    return str(record.machine.get("hostname") or "").partition(".")[0]
+
+
+def short_names(full: Sequence[str], longest: int = LONGEST_COLUMN_NAME) -> list[str]:
+    """Return a name of at most `longest` printable characters for each, no two alike: the beginning, else the end."""
     clean = [one_line(name) for name in full]
-    for short in (
-        [name[:LONGEST_COLUMN_NAME].strip() for name in clean],
-        [name[-LONGEST_COLUMN_NAME:].strip() for name in clean],
-    ):
+    for short in ([name[:longest].strip() for name in clean], [name[-longest:].strip() for name in clean]):
         if len(set(short)) == len(short) and all(short):
             return short
-    return [f"{name[: LONGEST_COLUMN_NAME - 5]}~{number}" for number, name in enumerate(clean, start=1)]
+    return [f"{name[: max(longest - 5, 1)]}~{number}" for number, name in enumerate(clean, start=1)]
 
 
 # --- published figures beside a record ------------------------------------------------------------------------------

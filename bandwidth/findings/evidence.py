@@ -218,6 +218,12 @@ def cores_of(record: Record) -> int | None:
     return None if cores is None else int(cores)
 
 
+def all_threads(record: Record) -> int | None:
+    """Return how many threads are one on each core that may be used, None where the cores are not known."""
+    cores, allowed = cores_of(record), listed_cpus(record.machine.get("cpus_allowed"))
+    return cores if cores is None or allowed is None else min(cores, len(allowed))
+
+
 # --- which results may be compared ----------------------------------------------------------------------------------
 
 

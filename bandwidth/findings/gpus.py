@@ -21,7 +21,7 @@ from bandwidth.findings.evidence import (
     ratio,
     texts,
 )
-from bandwidth.findings.rules import ALL, also, rule
+from bandwidth.findings.rules import ALL, SOUND, UNTOLD, also, rule
 from bandwidth.results import Record
 from bandwidth.units import format_duration, format_percent, format_rate
 from bandwidth.vocabulary import DEVICE, GIGA, PAGEABLE, PCIE, PINNED, SWEEP_POINT
@@ -39,19 +39,21 @@ HELD_LEAST_S = 0.05
 @also("BW034", rank=300, of=ALL, compares=True)
 def gpu_below_normal(record: Record) -> Iterator[Raised]:
     """Yield rates of a GPU's memory and of pinned copies that lie below the band of their path."""
-    bands, gpus = current_catalog().normal_bands, record.gpus
     for row in rated(record):
-        case, numbers = row.result.case, row.result.case.devices
-        if row.result.case.kind not in (DEVICE, PCIE) or SWEEP_POINT in case.variant or len(numbers) != 1:
-            continue
-        if "peer" in case.variant or case.variant.get("host_memory", PINNED) != PINNED:
-            continue
-        found = _limit(row, gpu_bands(bands, row.result.case.kind, case.path, _names(gpus.get(numbers[0], {}))))
+        found = _band(record, row)
         if found is None or rate(row) >= found[0]:
             continue
         least, band = found
-        seen = f"{rate_text(row)} is below {format_rate(least)} GB/s, where what is normal begins ({_words(band)})"
-        yield Raised(case.id, seen, f"see first: {_first_check(record, row, gpus)}")
+        seen = (
+            f"{rate_text(row)} is below {format_rate(least)} GB/s, the lower end of the normal range ({_words(band)})"
+        )
+        yield Raised(row.result.case.id, seen, f"check first: {_first_check(record, row, record.gpus)}")
+
+
+def gpu_normal_of(record: Record, row: ResultRow) -> NormalBand | None:
+    """Return the normal range of a rate of a GPU's memory or of pinned copies, None where none is known."""
+    found = _band(record, row)
+    return None if found is None else found[1]
 
 
 @rule("BW035", "The link of a GPU is below its maximum under load", rank=310, of=ALL)
@@ -109,7 +111,7 @@ def shared_with_others(record: Record) -> Iterator[Raised]:
             yield Raised(None, text, "they share its memory: see `nvidia-smi`, and measure without them")
 
 
-@rule("BW038", "The GPU is split into instances (MIG)", rank=340, of=ALL)
+@rule("BW038", "The GPU is split into instances (MIG)", rank=340, mark=UNTOLD, of=ALL)
 def split_up(record: Record) -> Iterator[Raised]:
     """
     A multi-instance GPU gives each instance a part of the multiprocessors and of the memory's channels, so no instance
@@ -123,7 +125,7 @@ def split_up(record: Record) -> Iterator[Raised]:
             yield Raised(None, text, "normal: read the theory as the whole card's, or switch MIG off")
 
 
-@rule("BW039", "Confidential computing is on", rank=350, of=ALL)
+@rule("BW039", "Confidential computing is on", rank=350, mark=UNTOLD, of=ALL)
 def confidential(record: Record) -> Iterator[Raised]:
     """
     In this mode all that goes over the link between processor and GPU is encrypted, and copied once more for it: a few GB/s
@@ -134,7 +136,7 @@ def confidential(record: Record) -> Iterator[Raised]:
         yield Raised(None, text, "normal: a few GB/s are usual then; without it the link is free")
 
 
-@rule("BW040", "Pageable memory is slower than pinned", rank=370, of=ALL, compares=True)
+@rule("BW040", "Pageable memory is slower than pinned", rank=370, mark=SOUND, of=ALL, compares=True)
 def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
     """
     A GPU reads and writes the host's memory by itself, and for that the pages must not move: they are pinned. From ordinary
@@ -180,6 +182,17 @@ def links_share_a_way(record: Record) -> Iterator[Raised]:
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
+
+
+def _band(record: Record, row: ResultRow) -> tuple[float, NormalBand] | None:
+    """Return the rate at which the band of a row begins, and the band; None for what has none."""
+    case = row.result.case
+    if case.kind not in (DEVICE, PCIE) or SWEEP_POINT in case.variant or len(case.devices) != 1:
+        return None
+    if "peer" in case.variant or case.variant.get("host_memory", PINNED) != PINNED:
+        return None
+    names = _names(record.gpus.get(case.devices[0], {}))
+    return _limit(row, gpu_bands(current_catalog().normal_bands, case.kind, case.path, names))
 
 
 def _names(gpu: Mapping[str, Any]) -> frozenset[str]:

@@ -82,7 +82,7 @@ def busy(record: Record) -> Iterator[Raised]:
 
     What to try: measure on an idle machine (`top` names what runs), or on CPUs of its own (--cpus).
     """
-    hint = "stop what else runs (`top` names it), or measure on CPUs of its own (--cpus) or another time"
+    hint = "stop other work (see `top`), reserve CPUs with --cpus, or measure at another time"
     watched = [result for result in record.results if is_watched(result) and result.case.kind != DEVICE]
     found = [one for one in map(disturbance_by_block, watched) if one is not None]
     for words, limit in dict.fromkeys((one.words, one.limit) for one in found):
@@ -107,7 +107,7 @@ def waited_for_memory(record: Record) -> Iterator[Raised]:
     yield Raised(None, f"{seen}, more than {format_percent(MEMORY_WAIT_SHARE)}", hint)
 
 
-@rule("BW005", "Fewer CPUs, or less of their time, than there is", rank=180, of=HOST)
+@rule("BW005", "Restricted CPUs or CPU time", rank=180, of=HOST)
 def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
     """
     A cpuset, taskset, a container or a batch system allows this process only some of the machine's CPUs, or a quota
@@ -120,7 +120,8 @@ def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
     """
     online, allowed = number(record.machine.get("logical_cpus")), listed_cpus(record.machine.get("cpus_allowed"))
     if online is not None and allowed is not None and len(allowed) < online:
-        text = f"only {len(allowed)} of this machine's {online:.0f} CPUs may be used here{_isolated_words(record)}"
+        seen = f"only {len(allowed)} of this machine's {online:.0f} CPUs are available to this process"
+        text = f"{seen}{_isolated_words(record)}"
         hint = "the theory is the whole memory's: more CPUs may be needed to reach it (cpuset, taskset, Slurm, --cpus)"
         yield Raised(None, text, hint)
     offline = positive(record.machine.get("cpus_offline"))
@@ -136,7 +137,7 @@ def held_by_quota(record: Record) -> Iterator[Raised]:
     allowed, quota = listed_cpus(record.machine.get("cpus_allowed")), number(record.machine.get("cpu_quota"))
     hint = "it is stopped in the middle of blocks: lift the quota or give --threads"
     if quota is not None and allowed is not None and quota < len(allowed):
-        text = f"a quota holds this process to {quota:g} CPUs' worth of time on {len(allowed)} CPUs"
+        text = f"a CPU quota limits this process to {quota:g} CPUs' worth of time on {len(allowed)} CPUs"
         yield Raised(None, text, hint)
     stopped_us = growth(record, "throttled_us")
     if stopped_us is not None and stopped_us > 0:
@@ -156,12 +157,12 @@ def power_settings(record: Record) -> Iterator[Raised]:
     What to try: cpupower frequency-set -g performance, or mains power; then measure again.
     """
     if any(value is True for value in either(record, "on_battery")):
-        hint = "plug it in: on a battery firmware lowers clocks and the memory's speed"
+        hint = "connect it to mains power: on battery the firmware lowers the CPU and memory clocks"
         yield Raised(None, "the machine ran on its battery", hint)
     settings = _holding_settings(record)
     if settings:
         hint = "set the governor to performance (cpupower frequency-set -g performance) and measure again"
-        yield Raised(None, f"the clock is not held up: {', '.join(settings)}", hint)
+        yield Raised(None, f"power settings may lower the clock: {', '.join(settings)}", hint)
     scales = any(row.summary.latency or SWEEP_POINT in row.result.case.variant for row in measured(record))
     if record.machine.get("boost") is False and scales:
         hint = "normal where it was switched off on purpose; memory itself hardly depends on it"
@@ -184,7 +185,7 @@ def small_pages(record: Record) -> Iterator[Raised]:
     for row in rows:
         share = _huge_share(row)
         if SWEEP_POINT not in row.result.case.variant and share is not None and share < HUGE_SHARE:
-            text = f"only {format_percent(share)} of its pages are huge ones, less than {limit}"
+            text = f"only {format_percent(share)} of its pages are huge pages (limit {limit})"
             yield Raised(row.result.case.id, text, hint)
     swept = [share for row in in_memory(sweep_points(record)) if (share := _huge_share(row)) is not None]
     few = [share for share in swept if share < HUGE_SHARE]
@@ -206,7 +207,7 @@ def clock_moved(record: Record) -> Iterator[Raised]:
     What to try: see to cooling and power limits, set the governor to performance; use cycles in place of nanoseconds for
     the latencies of caches.
     """
-    hint = "heat, power limits or a governor: rates of caches follow the clock; see the governor and the cooling"
+    hint = "heat, power limits or a governor: rates of caches follow the clock; check the governor and the cooling"
     limit = format_percent(CLOCK_RANGE)
     for row in filter(_has_moving_clock, shown(record)):
         clock = row.result.observed["clock_hz"]
@@ -230,8 +231,8 @@ def throttled_by_heat(record: Record) -> Iterator[Raised]:
     """Yield where the processor lowered its clock for heat during the run."""
     times = growth(record, "throttle_count")
     if times is not None and times > 0:
-        text = f"the processor's count of lowering its clock for heat grew by {times:.0f} during the run"
-        yield Raised(None, text, "see to its cooling, and measure again when it is cool")
+        text = f"the processor throttled for heat {times:.0f} times during the run"
+        yield Raised(None, text, "check the cooling, and measure again when it is cool")
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 from bandwidth.analysis.groups import NODE_KEYS, PLACED_SHARE, NodeMatrix, node_matrices
 from bandwidth.ceilings.memory import modules_bytes_per_s
 from bandwidth.findings.evidence import Raised, ResultRow, are_apart, measured, numbers, positive, rate_text, ratio
-from bandwidth.findings.rules import MACHINE, THEORY, percent, rule
+from bandwidth.findings.rules import MACHINE, SOUND, THEORY, UNTOLD, percent, rule
 from bandwidth.results import Record
 from bandwidth.units import format_percent, format_rate, format_size
 from bandwidth.vocabulary import HOST
@@ -67,7 +67,7 @@ def empty_channels(machine: Mapping[str, Any]) -> Iterator[Raised]:
     verb = "holds" if used == 1 else "hold"
     seen = f"{used:.0f} of {there:.0f} memory channels {verb} a module{_rates(machine, used, there)}"
     if with_slots is not None and used >= with_slots:
-        yield Raised(None, seen, "the firmware lists no slots of the others: the board may have none there")
+        yield Raised(None, seen, "the firmware lists no slots on the other channels: the board may not have any")
         return
     yield Raised(None, seen, "put a module of the same kind into a slot of each empty channel")
 
@@ -95,7 +95,7 @@ def modules_slow(machine: Mapping[str, Any]) -> Iterator[Raised]:
     yield Raised(None, seen, hint)
 
 
-@rule("BW044", "Modules that differ", rank=270, of=MACHINE)
+@rule("BW044", "Mixed memory modules", rank=270, of=MACHINE)
 def modules_mixed(machine: Mapping[str, Any]) -> Iterator[Raised]:
     """
     Consecutive addresses are spread over all channels, which needs the same capacity on each. Where one channel has more,
@@ -111,11 +111,11 @@ def modules_mixed(machine: Mapping[str, Any]) -> Iterator[Raised]:
     channels = positive(machine.get("memory_channels"))
     differing = [words for name, show in _ALIKE if (words := _mix(modules, name, show, channels))]
     if differing:
-        hint = "the slowest sets the speed of all, and what one channel has beyond the others is not interleaved"
+        hint = "all run at the speed of the slowest, and the extra capacity of a channel is not interleaved"
         yield Raised(None, f"the memory modules differ: {'; '.join(differing)}", hint)
 
 
-@rule("BW010", "The memory's peak is not known", rank=280, of=THEORY)
+@rule("BW010", "The memory's peak is not known", rank=280, mark=UNTOLD, of=THEORY)
 def theory_unknown(memory: Mapping[str, Any]) -> Iterator[Raised]:
     """
     Without the type, speed and number of channels there is no theory to compare with, and none is guessed. In a virtual
@@ -135,8 +135,9 @@ def theory_unknown(memory: Mapping[str, Any]) -> Iterator[Raised]:
 
 @rule(
     "BW025",
-    "Memory of another node is further away",
+    "Remote memory is slower",
     rank=400,
+    mark=SOUND,
     of=HOST,
     compares=True,
     limits={"off": percent(1 - NODES_ALIKE)},
@@ -156,9 +157,7 @@ def remote_memory(record: Record) -> Iterator[Raised]:
         yield Raised(None, f"memory of another node is slower: {'; '.join(words)}", hint)
 
 
-@rule(
-    "BW026", "The memory lay on another node than it should", rank=60, of=HOST, limits={"share": percent(PLACED_SHARE)}
-)
+@rule("BW026", "Memory was not on the requested node", rank=60, of=HOST, limits={"share": percent(PLACED_SHARE)})
 def placed_elsewhere(record: Record) -> Iterator[Raised]:
     """
     Where the pages lie is read after they were written. Less than {share} of this result's were on the node that it names, so
@@ -177,7 +176,7 @@ def placed_elsewhere(record: Record) -> Iterator[Raised]:
             yield Raised(row.result.case.id, f"{seen}, {limit}", hint)
 
 
-@rule("BW027", "Where the memory lay could not be seen", rank=230, of=HOST)
+@rule("BW027", "Memory placement could not be verified", rank=230, mark=UNTOLD, of=HOST)
 def placement_not_verified(record: Record) -> Iterator[Raised]:
     """
     Figures between NUMA nodes rest on pages that lie where they were asked for. The system call that tells (move_pages) and
@@ -193,7 +192,12 @@ def placement_not_verified(record: Record) -> Iterator[Raised]:
 
 
 @rule(
-    "BW028", "The nodes' own memories differ", rank=380, of=HOST, compares=True, limits={"share": percent(SAME_MODULES)}
+    "BW028",
+    "Local bandwidth differs between nodes",
+    rank=380,
+    of=HOST,
+    compares=True,
+    limits={"share": percent(SAME_MODULES)},
 )
 def nodes_unlike(record: Record) -> Iterator[Raised]:
     """
@@ -217,7 +221,7 @@ def nodes_unlike(record: Record) -> Iterator[Raised]:
             return  # every kernel shows the same
 
 
-@rule("BW029", "Memory without a processor was not measured", rank=390, of=HOST)
+@rule("BW029", "Memory without a processor was not measured", rank=390, mark=UNTOLD, of=HOST)
 def memory_only_nodes(record: Record) -> Iterator[Raised]:
     """
     This machine has NUMA nodes with memory and no CPU: CXL memory, high-bandwidth memory in flat mode, or a GPU's. Nothing

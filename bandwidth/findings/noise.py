@@ -15,7 +15,7 @@ from bandwidth.findings.evidence import (
     sweep_points,
     why_not_comparable,
 )
-from bandwidth.findings.rules import ALL, in_words, percent, rule
+from bandwidth.findings.rules import ALL, UNTOLD, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.results.model import ADDRESS_BYTES
 from bandwidth.results.summary import NS_PER_S, rates_bytes_per_s
@@ -91,6 +91,7 @@ def two_rates(record: Record) -> Iterator[Raised]:
     "BW046",
     "Nothing is concluded",
     rank=170,
+    mark=UNTOLD,
     of=ALL,
     limits={"fewest": in_words(FEWEST_FOR_INTERVAL), "reach": percent(UNSTABLE_HALF_WIDTH)},
 )

@@ -9,6 +9,7 @@ from bandwidth.catalog.published import NormalBand, host_bands
 from bandwidth.findings.evidence import (
     Raised,
     ResultRow,
+    all_threads,
     cores_of,
     either,
     in_memory,
@@ -18,9 +19,8 @@ from bandwidth.findings.evidence import (
     positive,
     rate,
     rate_text,
-    thread_words,
 )
-from bandwidth.findings.rules import rule
+from bandwidth.findings.rules import SOUND, rule
 from bandwidth.results import Record
 from bandwidth.units import format_percent, format_rate
 from bandwidth.vocabulary import GIGA, HOST, NATIVE, ORDINARY
@@ -43,20 +43,39 @@ def below_normal(record: Record) -> Iterator[Raised]:
 
     What to try: what the finding names. From the band up to the peak nothing is wrong.
     """
-    best = _best_row(record)
-    found = None if best is None else _limit(record, best)
+    best = best_row(record)
+    found = None if best is None else normal_of(record, best)
     if best is None or found is None or rate(best) >= found[0]:
         return
-    case, (least, band) = best.result.case, found
-    seen = f"the best of {thread_words(case.threads)}, {rate_text(best)} ({case.engine} {case.path})"
-    normal = f"is below {format_rate(least)} GB/s, where what is normal begins ({_band_words(band)})"
-    yield Raised(case.id, f"{seen}, {normal}", f"see first: {_first_check(record, best)}")
+    least, band = found
+    seen = f"{_share_words(best, band)}; normal for {band_words(band)}, from {format_rate(least)} GB/s on"
+    yield Raised(best.result.case.id, seen, f"check first: {_first_check(record, best)}")
+
+
+@rule("BW047", "Within the normal range", rank=295, mark=SOUND, of=HOST, compares=True)
+def within_normal(record: Record) -> Iterator[Raised]:
+    """
+    The best rate from memory with all threads is within the range in which sound machines of this kind are
+    (specs/normal.toml has each range with its source and, where it is known, the number of machines), or above it.
+    No memory reaches its peak: it has to be refreshed, rows have to be opened and closed, and changing between
+    reads and writes takes time.
+
+    Nothing has to be done.
+    """
+    best = best_row(record)
+    found = None if best is None else normal_of(record, best)
+    if best is None or found is None or rate(best) < found[0]:
+        return
+    band = found[1]
+    place = "is normal" if _amount(best, band) <= band.high else "is more than normal"
+    seen = f"{_share_words(best, band)} {place}: {band_words(band)} ({band.origin})"
+    yield Raised(best.result.case.id, seen, "normal: refresh and changing between reads and writes take the rest")
 
 
 # --- what is judged, and against what -------------------------------------------------------------------------------
 
 
-def _best_row(record: Record) -> ResultRow | None:
+def best_row(record: Record) -> ResultRow | None:
     """Return the fastest row of all threads that a band speaks of: compiled code's, NumPy's where there is none."""
     rows = [
         row
@@ -67,19 +86,13 @@ def _best_row(record: Record) -> ResultRow | None:
         and row.result.case.variant.get("stores") != ORDINARY
     ]
     rows = [row for row in rows if row.result.case.engine == NATIVE] or rows
-    all_threads = _all_threads(record)
-    full = [row for row in rows if all_threads is not None and row.result.case.threads >= all_threads]
+    most = all_threads(record)
+    full = [row for row in rows if most is not None and row.result.case.threads >= most]
     return max(full, key=rate, default=None)
 
 
-def _all_threads(record: Record) -> int | None:
-    """Return how many threads are one on each core that may be used, None where the cores are not known."""
-    cores, allowed = cores_of(record), listed_cpus(record.machine.get("cpus_allowed"))
-    return cores if cores is None or allowed is None else min(cores, len(allowed))
-
-
-def _limit(record: Record, row: ResultRow) -> tuple[float, NormalBand] | None:
-    """Return the rate at which the band begins that this machine has, None without one whose denominator is known."""
+def normal_of(record: Record, row: ResultRow) -> tuple[float, NormalBand] | None:
+    """Return the normal range of a row of the host's memory and the rate at which it begins, None without one."""
     machine = record.machine
     caches = positive(machine.get("last_level_cache_instances"))
     spec = str(record.memory.get("spec", ""))
@@ -99,6 +112,11 @@ def _limit(record: Record, row: ResultRow) -> tuple[float, NormalBand] | None:
     return limits[0]
 
 
+def lower_end(row: ResultRow, band: NormalBand) -> float:
+    """Return the rate at which a band begins, 0 where what it is stated in is not known."""
+    return _least_bytes_per_s(row, band) or 0.0
+
+
 def _least_bytes_per_s(row: ResultRow, band: NormalBand) -> float | None:
     if band.denominator == "GB/s":
         return band.low * GIGA
@@ -112,11 +130,28 @@ def _processor_numbers(record: Record) -> str:
     return " ".join(str(machine.get(name, "")) for name in ("cpu_vendor", "cpu_family", "cpu_model_number"))
 
 
-def _band_words(band: NormalBand) -> str:
+def _amount(row: ResultRow, band: NormalBand) -> float:
+    """Return a rate in what its band is stated in."""
     if band.denominator == "GB/s":
-        return f"{band.name}: {band.low:g} to {band.high:g} GB/s"
-    of = "peak" if band.denominator == "peak" else "maker's figure"
-    return f"{band.name}: {format_percent(band.low)} to {format_percent(band.high)} of the {of}"
+        return rate(row) / GIGA
+    whole = row.result.theory_bytes_per_s if band.denominator == "peak" else row.result.vendor_bytes_per_s
+    return rate(row) / (whole or 1.0)
+
+
+def _share_words(row: ResultRow, band: NormalBand) -> str:
+    """Return `83.0 % of peak` or, of a band in GB/s, the rate."""
+    if band.denominator == "GB/s":
+        return rate_text(row)
+    of = "peak" if band.denominator == "peak" else "the maker's figure"
+    return f"{format_percent(_amount(row, band))} of {of}"
+
+
+def band_words(band: NormalBand) -> str:
+    """Return a band with its name: `EPYC 9004 is 75 to 85 %`, `single-die Ryzen with DDR5 is 50 to 64 GB/s`."""
+    if band.denominator == "GB/s":
+        return f"{band.name} is {band.low:g} to {band.high:g} GB/s"
+    of = "" if band.denominator == "peak" else " of the maker's figure"
+    return f"{band.name} is {band.low * 100:g} to {band.high * 100:g} %{of}"
 
 
 # --- what to look at first ------------------------------------------------------------------------------------------
@@ -132,7 +167,7 @@ def _few_threads(record: Record, row: ResultRow) -> str:
     cores, threads = cores_of(record), row.result.case.threads
     if cores is None or threads >= cores:
         return ""
-    return f"only {threads} of {cores} cores may be used here, and it takes most of them (BW005)"
+    return f"only {threads} of {cores} cores are available, and most are needed to reach the peak (BW005)"
 
 
 def _few_cpus_allowed(record: Record, _: ResultRow) -> str:
@@ -163,7 +198,7 @@ def _half_the_peak(record: Record, row: ResultRow) -> str:
     low, high = HALF_OF_PEAK
     if not low <= share <= high or not _is_given(record):
         return ""
-    return f"{format_percent(share)} of the peak is what half the channels give: count the modules"
+    return f"{format_percent(share)} of the peak is typical of half-populated channels: check the modules"
 
 
 def _power(record: Record, _: ResultRow) -> str:
@@ -177,7 +212,7 @@ def _part_of_nodes(record: Record, _: ResultRow) -> str:
     nodes = numbers(record.machine.get("memory_nodes_allowed"))
     if not nodes:
         return ""
-    return f"memory may only lie on node {', '.join(map(str, nodes))} here (cpuset), far from the other CPUs"
+    return f"memory is restricted to node {', '.join(map(str, nodes))} (cpuset), remote to the other CPUs"
 
 
 def _virtual(record: Record, _: ResultRow) -> str:

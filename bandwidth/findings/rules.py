@@ -27,6 +27,11 @@ from bandwidth.vocabulary import HOST
 ALL: Final = "all"
 MACHINE: Final = "machine"
 THEORY: Final = "theory"
+# How a finding stands on the screen: something to do, looked at and sound, cannot be told here.
+TO_DO: Final = "!!"
+SOUND: Final = "ok"
+UNTOLD: Final = "--"
+Mark = Literal["!!", "ok", "--"]
 Of = Literal["host", "all", "machine", "theory"]
 _TOPICS = Path(__file__).parent / "topics"
 _TOPIC = re.compile(
@@ -48,6 +53,7 @@ class Rule:
     title: str = ""
     limits: Mapping[str, str] = field(default_factory=dict)
     in_a_line: bool = False
+    mark: Mark = TO_DO
 
     def findings(self, seen: Any) -> Iterator[tuple[str | None, Finding]]:
         """Yield what is found in what the rule looks at, with the id of the result that it is about."""
@@ -65,6 +71,7 @@ def rule(
     of: Of,
     compares: bool = False,
     in_a_line: bool = False,
+    mark: Mark = TO_DO,
     limits: Mapping[str, str] | None = None,
 ) -> Callable[[Find], Find]:
     """Register the function below as the rule that raises `code`. Raises ValueError where code or rank is taken.
@@ -72,14 +79,15 @@ def rule(
     `rank` is its place in the order: findings that invalidate a figure come first (from 10), then those that colour it
     (from 130), then those that explain it (from 290); leave ten to its neighbours, for rules to come. `compares`: it
     compares results with each other or with what is normal, so it sees no result in which noise took part.
-    `in_a_line`: its first words stand in lines that say other things too. `limits` are the values in the docstring's
+    `in_a_line`: its first words stand in lines that say other things too. `mark`: whether the reader has to do
+    something, has nothing to do, or something cannot be told here. `limits` are the values in the docstring's
     braces, made from the constants that the function goes by, so that text and code have the same.
     """
 
     def register(find: Find) -> Find:
         if any(other.code == code and other.title for other in _RULES):
             raise ValueError(f"{code} is the code of another rule: take the next that is free")
-        _add(Rule(code, rank, of, compares, find, title, limits or {}, in_a_line))
+        _add(Rule(code, rank, of, compares, find, title, limits or {}, in_a_line, mark))
         return find
 
     return register
@@ -105,6 +113,11 @@ def _add(added: Rule) -> None:
 def rules() -> tuple[Rule, ...]:
     """Return every rule of every theme, in the order in which findings are printed."""
     return tuple(_RULES)
+
+
+def mark_of(code: str) -> Mark:
+    """Return how the findings of a code are marked; those of a later version's are something to do."""
+    return next((one.mark for one in _RULES if one.code == code and one.title), TO_DO)
 
 
 # --- asking them ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from bandwidth.findings.evidence import (
     ratio,
     thread_words,
 )
-from bandwidth.findings.rules import percent, rule
+from bandwidth.findings.rules import SOUND, percent, rule
 from bandwidth.results import Record, summarise
 from bandwidth.statistics import median
 from bandwidth.units import format_duration, format_percent, format_size
@@ -41,6 +41,7 @@ ZEROS_GAIN = 1.1
     "BW015",
     "Ordinary stores read before they write",
     rank=430,
+    mark=SOUND,
     of=HOST,
     compares=True,
     limits={"alike": percent(STORES_ALIKE)},
@@ -64,15 +65,16 @@ def write_allocate(record: Record) -> Iterator[Raised]:
             continue
         if ratio(row, streaming) < STORES_ALIKE and are_apart(row, streaming):
             share = f"{rate_text(row)} is {format_percent(ratio(row, streaming))} of streaming stores' rate"
-            limit = f"below {format_percent(STORES_ALIKE)} it is the read of each line before its first store"
-            hint = "normal: streaming stores leave that read out, where the data is not used again soon"
+            limit = "each line is read before it is written (write-allocate)"
+            hint = "normal: streaming stores avoid the read, if the data is not reused soon"
             yield Raised(case.id, f"{share}; {limit}{_more_traffic(row)}", hint)
 
 
 @rule(
     "BW016",
-    "NumPy writes with ordinary stores",
+    "NumPy uses ordinary stores",
     rank=440,
+    mark=SOUND,
     of=HOST,
     compares=True,
     limits={"alike": percent(NUMPY_ALIKE)},
@@ -88,12 +90,12 @@ def numpy_ordinary_stores(record: Record) -> Iterator[Raised]:
     for row, best, ordinary in _behind_native(record):
         if ordinary is not None and not _is_short(row) and ratio(row, ordinary) >= SAME_STORES:
             seen = f"NumPy reaches {rate_text(row)}, {format_percent(ratio(row, best))} of compiled code's best"
-            why = f"it writes with ordinary stores, with which compiled code reaches {rate_text(ordinary)}"
-            hint = f"normal: what NumPy code gets; below {format_percent(NUMPY_ALIKE)} a reason is named"
+            why = f"it uses ordinary stores, with which compiled code reaches {rate_text(ordinary)}"
+            hint = "normal for NumPy code"
             yield Raised(row.result.case.id, f"{seen}; {why}{_more_traffic(ordinary)}", hint)
 
 
-@rule("BW017", "Which stores NumPy's copy had", rank=450, of=HOST, compares=True)
+@rule("BW017", "Stores used by NumPy's copy", rank=450, mark=SOUND, of=HOST, compares=True)
 def numpy_copy(record: Record) -> Iterator[Raised]:
     """
     np.copyto of whole arrays is the C library's memcpy. glibc on x86 changes to streaming stores for copies above a
@@ -115,6 +117,7 @@ def numpy_copy(record: Record) -> Iterator[Raised]:
     "BW018",
     "NumPy is slower for another reason than stores",
     rank=460,
+    mark=SOUND,
     of=HOST,
     compares=True,
     limits={
@@ -137,9 +140,9 @@ def numpy_itself(record: Record) -> Iterator[Raised]:
         if _is_short(row):
             share = format_percent(CALL_COST_S / _call_s(row))
             why = f"a call takes {format_duration(_call_s(row))}, of which NumPy's own part, about 0.3 us, is {share}"
-            hint = "give NumPy larger arrays at a time: from 30 us a call on it is below one percent"
+            hint = "give NumPy larger arrays at a time: for calls of 30 us or more the overhead is below 1 %"
         elif ordinary is None or ratio(row, ordinary) < SAME_STORES:
-            why = f"less than {format_percent(NUMPY_ALIKE)}, and stores do not explain it: its loop is the slower one"
+            why = f"less than {format_percent(NUMPY_ALIKE)}, and stores do not explain it: NumPy's own loop is slower"
             hint = "normal where one thread has to compute: see whether all threads get closer"
         else:
             continue
@@ -169,7 +172,15 @@ def zeros_shortcut(record: Record) -> Iterator[Raised]:
             yield Raised(pair.zeros.case.id, f"{seen}, {limit}", hint)
 
 
-@rule("BW020", "Zeros are no faster here", rank=420, of=HOST, compares=True, limits={"gain": percent(ZEROS_GAIN - 1)})
+@rule(
+    "BW020",
+    "Zeros are no faster here",
+    rank=420,
+    mark=SOUND,
+    of=HOST,
+    compares=True,
+    limits={"gain": percent(ZEROS_GAIN - 1)},
+)
 def no_zeros_shortcut(record: Record) -> Iterator[Raised]:
     """
     Zeros were written beside other data, as was asked for, and none was more than {gain} faster with intervals apart. Nothing
@@ -179,8 +190,8 @@ def no_zeros_shortcut(record: Record) -> Iterator[Raised]:
     if found and not any(_is_shortcut(pair, gain) for pair, gain in found):
         lowest, highest = min(gain for _, gain in found), max(gain for _, gain in found)
         seen = f"zeros were written at {lowest:.2f} to {highest:.2f} times the rate of other data"
-        hint = f"nothing to do: a shortcut shows above {ZEROS_GAIN:.2f}"
-        yield Raised(None, f"{seen}: no shortcut for them was seen here", hint)
+        hint = f"nothing to do: a shortcut would exceed {ZEROS_GAIN:.2f}"
+        yield Raised(None, f"{seen}: no shortcut for zeros was detected", hint)
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
@@ -233,7 +244,7 @@ def _copy_verdict(record: Record, partners: Partners, row: ResultRow) -> str:
     is_streaming = ratio(row, ordinary) * ratio(row, streaming) > 1
     nearer = streaming if is_streaming else ordinary
     kind = "streaming" if is_streaming else "ordinary"
-    words = f"with {thread_words(row.result.case.threads)}, {rate_text(row)}, it is nearest to {kind} stores"
+    words = f"with {thread_words(row.result.case.threads)}, {rate_text(row)}, it is closest to {kind} stores"
     return f"{words} ({rate_text(nearer)}){_threshold_words(record, row)}"
 
 

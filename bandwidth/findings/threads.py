@@ -23,7 +23,7 @@ from bandwidth.findings.evidence import (
     sweep_points,
     thread_words,
 )
-from bandwidth.findings.rules import percent, rule
+from bandwidth.findings.rules import SOUND, percent, rule
 from bandwidth.results import Record, summarise
 from bandwidth.units import format_percent
 from bandwidth.vocabulary import HOST, LINE_BYTES, NATIVE, NUMPY
@@ -37,8 +37,9 @@ _PLAIN_LINES_PATHS = ("read", "copy", "triad")
 
 @rule(
     "BW021",
-    "One thread cannot fill the memory",
+    "One thread cannot saturate the memory",
     rank=470,
+    mark=SOUND,
     of=HOST,
     compares=True,
     limits={"share": percent(ONE_THREAD_FILLS)},
@@ -60,8 +61,8 @@ def one_thread(record: Record) -> Iterator[Raised]:
     one, most = pair
     case = most.result.case
     seen = f"one thread reaches {rate_text(one)}, {format_percent(ratio(one, most))} of {thread_words(case.threads)}"
-    words = f"{seen} ({case.engine} {case.path}); below {format_percent(ONE_THREAD_FILLS)} one core limits it"
-    hint = "normal: a core keeps only so many lines in flight, so many cores fill a memory"
+    words = f"{seen} ({case.path}): one core cannot saturate the memory"
+    hint = "normal: a core keeps a limited number of lines in flight, so it takes many cores to saturate the memory"
     yield Raised(one.result.case.id, f"{words}{_lines_in_flight(record, one)}", hint)
 
 
@@ -69,6 +70,7 @@ def one_thread(record: Record) -> Iterator[Raised]:
     "BW022",
     "The knee: from here on more threads gain nothing",
     rank=480,
+    mark=SOUND,
     of=HOST,
     compares=True,
     limits={"share": percent(KNEE_SHARE)},
@@ -117,7 +119,7 @@ def threads_that_cost(record: Record) -> Iterator[Raised]:
                 yield _cost(row, best)
 
 
-@rule("BW024", "More threads than cores: siblings shared them", rank=500, of=HOST, compares=True)
+@rule("BW024", "More threads than cores: siblings shared them", rank=500, mark=SOUND, of=HOST, compares=True)
 def siblings_used(record: Record) -> Iterator[Raised]:
     """
     With simultaneous multithreading (Hyper-Threading) a core shows as two CPUs that share its caches and its buffers for
@@ -135,7 +137,7 @@ def siblings_used(record: Record) -> Iterator[Raised]:
         yield Raised(case.id, words, hint)
 
 
-@rule("BW033", "Cores of several kinds worked together", rank=510, of=HOST)
+@rule("BW033", "Cores of several kinds worked together", rank=510, mark=SOUND, of=HOST)
 def kinds_of_cores_mixed(record: Record) -> Iterator[Raised]:
     """
     A hybrid processor has fast cores and frugal ones. With all of them each gets the same share of the data, and a block

@@ -17,7 +17,7 @@ from bandwidth.findings.evidence import (
     stop_words,
     sweep_points,
 )
-from bandwidth.findings.rules import ALL, also, in_words, percent, rule
+from bandwidth.findings.rules import ALL, UNTOLD, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE, outlier_indices, two_groups
@@ -73,9 +73,11 @@ def above_theory(record: Record) -> Iterator[Raised]:
         best, theory = summary.best_bytes_per_s, result.theory_bytes_per_s
         if best is None or theory is None or best <= theory:
             continue
-        seen = f"{format_rate(best)} GB/s is {format_percent(best / theory)} of the theory, {format_rate(theory)} GB/s"
+        seen = f"{format_rate(best)} GB/s is {format_percent(best / theory)} of the theoretical peak"
         hint = _ABOVE[result.case.kind] if result.case.kind in _ABOVE else _ABOVE[HOST]
-        yield Raised(result.case.id, f"{seen}; nothing real exceeds 100 %", hint)
+        yield Raised(
+            result.case.id, f"{seen}, {format_rate(theory)} GB/s; a correct measurement cannot exceed 100 %", hint
+        )
 
 
 @rule(
@@ -101,10 +103,12 @@ def below_the_size_of_memory(record: Record) -> Iterator[Raised]:
         case = row.case
         if case.dram_rule_bytes is None or case.meets_dram_rule or case.is_latency:
             continue
-        seen = f"the working set of {format_size(case.working_set_bytes)} may be served by caches"
+        seen = f"the working set of {format_size(case.working_set_bytes)} may fit in the caches"
         why = "64 times the L2" if row.case.kind == DEVICE else _HOST_RULE
-        limit = f"memory needs {format_size(case.dram_rule_bytes)} ({why})"
-        hint = f"give --size {size_option(case.dram_rule_bytes)} or more, which takes up to twice as much free memory"
+        limit = f"measuring memory needs at least {format_size(case.dram_rule_bytes)} ({why})"
+        hint = (
+            f"give --size {size_option(case.dram_rule_bytes)} or larger, which needs up to twice that much free memory"
+        )
         yield Raised(case.id, f"{seen}; {limit}", hint)
 
 
@@ -119,13 +123,13 @@ def faster_at_half_the_size(record: Record) -> Iterator[Raised]:
             continue
         half = ResultRow(check, summarise(check))
         if ratio(half, row) > 1 + HALF_SIZE_TOLERANCE and are_apart(half, row):
-            seen = f"half the working set is {format_percent(ratio(half, row) - 1)} faster"
-            limit = f"memory alone would be within {format_percent(HALF_SIZE_TOLERANCE)}"
+            seen = f"half the working set runs {format_percent(ratio(half, row) - 1)} faster"
+            limit = f"from memory both would agree within {format_percent(HALF_SIZE_TOLERANCE)}"
             hint = "a cache larger than the one reported serves part of it: give a larger --size"
             yield Raised(case.id, f"{seen}; {limit}", hint)
 
 
-@rule("BW011", "The caches are not known", rank=50, of=HOST)
+@rule("BW011", "The caches are not known", rank=50, mark=UNTOLD, of=HOST)
 def caches_unknown(record: Record) -> Iterator[Raised]:
     """
     The size of the last-level caches decides how much data it takes to measure memory and not a cache. Where the system
@@ -145,7 +149,7 @@ def caches_unknown(record: Record) -> Iterator[Raised]:
         yield Raised(None, text, hint)
 
 
-@rule("BW003", "Unstable: the interval is wide", rank=70, of=ALL, limits={"reach": percent(UNSTABLE_HALF_WIDTH)})
+@rule("BW003", "Unstable: wide confidence interval", rank=70, of=ALL, limits={"reach": percent(UNSTABLE_HALF_WIDTH)})
 def unstable(record: Record) -> Iterator[Raised]:
     """
     The headline is the median of all timed blocks, with the interval that holds the true median with 95 % confidence
@@ -157,7 +161,7 @@ def unstable(record: Record) -> Iterator[Raised]:
     """
     hint, limit = "stop what else runs on the machine, or give a longer --budget", format_percent(UNSTABLE_HALF_WIDTH)
     for row in filter(is_unstable, shown(record)):
-        seen = f"the 95 % interval reaches {format_percent(row.summary.half_width or 0.0)} from the median"
+        seen = f"the 95 % interval extends {format_percent(row.summary.half_width or 0.0)} from the median"
         yield Raised(row.result.case.id, f"{seen}, more than {limit}", hint)
     yield from _of_points(record, is_unstable, f"have a 95 % interval that reaches further than {limit}", hint)
 
@@ -225,16 +229,16 @@ def outliers(record: Record) -> Iterator[Raised]:
     scaled median absolute deviation) exceeds {score}. Something disturbs the machine regularly: a timer, a neighbour, a clock
     that changes. The median is hardly moved by it, but the spread is real and stays in the record.
     """
-    hint = "something disturbs the machine now and then; the median stands, the spread is real"
+    hint = "something disturbs the machine at intervals; the median is sound, the spread is real"
     for row in filter(_has_outliers, shown(record)):
         far = len(outlier_indices(row.result.samples.seconds))
-        seen = f"{far} of {row.summary.count} blocks lie far from the rest (modified z-score above {OUTLIER_SCORE})"
+        seen = f"{far} of {row.summary.count} blocks are outliers (modified z-score above {OUTLIER_SCORE})"
         yield Raised(row.result.case.id, seen, hint)
     words = f"have more than {format_percent(OUTLIER_SHARE)} of blocks far from the rest"
     yield from _of_points(record, _has_outliers, f"{words} (modified z-score above {OUTLIER_SCORE})", hint)
 
 
-@rule("BW007", "Threads not pinned", rank=220, of=HOST)
+@rule("BW007", "Threads not pinned", rank=220, mark=UNTOLD, of=HOST)
 def not_pinned(record: Record) -> Iterator[Raised]:
     """
     Each thread should stay on the CPU next to its data. On Linux every worker is pinned to one CPU; macOS and Windows
@@ -243,7 +247,7 @@ def not_pinned(record: Record) -> Iterator[Raised]:
     """
     if any(not result.pinned for result in record.results):
         text = f"threads were not pinned to CPUs ({record.machine.get('operating_system', 'this system')})"
-        hint = "they may have moved away from their data: expect more spread; Linux can pin"
+        hint = "threads may migrate away from their data: expect more spread (only Linux can pin)"
         yield Raised(None, text, hint)
 
 

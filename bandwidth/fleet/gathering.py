@@ -207,7 +207,7 @@ def _answer(host: _Host, now: float, there: Collection[str] | None) -> tuple[dic
             return None, str(error)
         except Exception as error:  # noqa: BLE001 - whatever happened there, the other hosts go on
             return None, f"its worker failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return (answer, "") if isinstance(answer, dict) else (None, "its worker answered something else")
+        return (answer, "") if isinstance(answer, dict) else (None, "its worker sent an unexpected reply")
     if there is not None and host.address not in there:
         host.task.cancel()
         return None, f"its worker {host.address} left the cluster before it answered"
@@ -226,7 +226,7 @@ def _kept(host: _Host, answer: Mapping[str, Any], folder: Path, limit_s: float) 
     elif code != 0:
         reason = said.removeprefix("bandwidth: ") or f"`bandwidth measure` ended with {code} and said nothing"
     if not text:
-        return Gathered(host.name, None, reason or "it left no record")
+        return Gathered(host.name, None, reason or "no record was produced")
     try:
         name, content = _labelled(text, host)
     except BandwidthError as error:

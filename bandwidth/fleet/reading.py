@@ -146,7 +146,7 @@ def _newest(records: Sequence[Machine], notes: list[str]) -> Machine:
         newest = record if record.taken_at >= newest.taken_at else newest
     if len(records) > 1:
         when = newest.taken_at.isoformat(timespec="seconds")
-        notes.append(f"{newest.name}: of {len(records)} records the newest counts, {newest.source}, taken at {when}.")
+        notes.append(f"{newest.name}: {len(records)} records; the newest is used, {newest.source}, taken at {when}.")
     return newest
 
 
@@ -156,7 +156,7 @@ def _labelled(machines: Sequence[Machine], notes: list[str]) -> list[Machine]:
     short = {machine.source: PurePath(machine.source).name for machine in machines}
     labels = {source: name if names[name] == 1 else source for source, name in short.items()}
     untold = sum(not machine.ids for machine in machines)
-    why = "" if not untold else f"; {untold} of the records tell no id, and may be of one machine measured before"
+    why = "" if not untold else f"; {untold} records carry no machine id and may be earlier runs of the same machine"
     name = machines[0].name
     notes.append(f"{name}: {len(machines)} machines have this name, and are told apart by their files{why}.")
     return [

@@ -18,7 +18,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.machine.conditions import Activity
 from bandwidth.measuring.disturbance import disturbances, seen
 from bandwidth.planning.cases import Plan, PlannedCase
-from bandwidth.planning.options import HARD_STOP, PLANNED_STOP
+from bandwidth.planning.options import HARD_STOP, OUT_OF_BUDGET, PLANNED_STOP
 from bandwidth.results import Case, NotRun, Result, Samples
 from bandwidth.statistics import FEWEST_FOR_INTERVAL
 from bandwidth.units import format_duration
@@ -30,11 +30,19 @@ CHECK_PER_PASS = 3.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a measurement is: seconds of its budget, and what it does just now."""
+    """How far a measurement is: seconds of its budget, and what it does just now.
+
+    `case` is the `number`th of `cases`, and has had `bytes_per_s` so far; `is_filling` while nothing is timed at all.
+    """
 
     elapsed_s: float
     budget_s: float
     doing: str
+    case: Case | None = None
+    number: int = 0
+    cases: int = 0
+    bytes_per_s: float | None = None
+    is_filling: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ class Measurement:
     # --- before the rounds
 
     def _prepare(self) -> None:
-        self._tell("filling memory")
+        self._tell("filling memory", is_filling=True)
         limit_s = self._plan.budget_s * HARD_STOP
         # Engines of several names may be one object, which then lays out the memory of all their cases.
         for engine in {id(engine): engine for engine in self._engines.values()}.values():
@@ -171,7 +179,7 @@ class Measurement:
     def _take(self, planned: PlannedCase) -> bool:
         """Run a case untimed to see what it costs, and return whether there is room for it; the first always has."""
         turn = _Turn(planned, self._engines[planned.case.engine])
-        self._tell(f"warming up {planned.case.id}")
+        self._tell("warming up", turn)
         self._calibrate(turn)
         self._costs_s[planned.case.id] = turn.cost_s
         self._turns.append(turn)
@@ -220,7 +228,7 @@ class Measurement:
             if self._clock() - self._start > self._plan.budget_s * HARD_STOP and turn.seconds:
                 turn.is_closing, turn.stopped_by = False, "budget"
                 continue
-            self._tell(turn.planned.case.id)
+            self._tell("", turn)
             self._sample(turn)
         for turn in self._active():
             if not turn.is_closing and (is_precise(turn.seconds) or len(turn.seconds) >= MOST_SAMPLES - 1):
@@ -297,14 +305,21 @@ class Measurement:
     def _left_s(self, stretch: float) -> float:
         return self._plan.budget_s * stretch - (self._clock() - self._start)
 
-    def _tell(self, doing: str) -> None:
-        self._progress(Progress(self._clock() - self._start, self._plan.budget_s, doing))
+    def _tell(self, doing: str, turn: _Turn | None = None, *, is_filling: bool = False) -> None:
+        elapsed_s, budget_s = self._clock() - self._start, self._plan.budget_s
+        if turn is None:
+            self._progress(Progress(elapsed_s, budget_s, doing, is_filling=is_filling))
+            return
+        case, cases = turn.planned.case, self._plan.cases
+        number = next((place for place, one in enumerate(cases, 1) if one.case is case), 0)
+        so_far = None if case.is_latency or not turn.seconds else case.bytes_per_call * turn.calls / turn.seconds[-1]
+        self._progress(Progress(elapsed_s, budget_s, doing, case, number, len(cases), so_far))
 
     def _outcome(self, *, interrupted: bool) -> Outcome:
         results = [_result(turn) for turn in self._turns if turn.seconds or turn.failure]
         begun = {result.case.id for result in results}
         budget = format_duration(self._plan.budget_s)
-        reason = f"the budget of {budget} did not reach it; give a longer --budget"
+        reason = f"{OUT_OF_BUDGET} {budget} did not reach it; give a longer --budget"
         if interrupted:
             reason = "interrupted before its first sample"
         reasons = self._refused | {turn.planned.case.id: turn.given_up for turn in self._turns if turn.given_up}

@@ -47,7 +47,11 @@ Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
 
 TARGET = "target"
+# What people call the targets.
+TARGET_ALIASES = {"gpu": DEVICE, "cpu": HOST, "link": PCIE, "memory": HOST, "ram": HOST}
 ALL_TARGETS = "all"
+ALL_KERNELS = "all"
+KERNEL_SETS = {"stream": ("copy", "scale", "add", "triad")}
 ALL_DEVICES = "all"
 ALL_THREADS = "all"
 SIZE_SWEEP, THREAD_SWEEP = "size", "threads"
@@ -55,6 +59,8 @@ SWEEPS = (SIZE_SWEEP, THREAD_SWEEP)
 # The budget of the table, and of each study that is asked for instead: sweeps and matrices have more cases.
 DEFAULT_BUDGET_S = 15.0
 STUDY_BUDGET_S = 60.0
+# How the reason begins of a case that was not measured for want of time.
+OUT_OF_BUDGET = "the budget of"
 LONGEST_NUMBER = 4
 # Samples beyond those that an interval needs are taken within the budget. To give every case those, the run may be
 # planned to take this multiple of it (filling gigabytes for the first time can take seconds), and no block starts after
@@ -64,6 +70,14 @@ HARD_STOP = 4 / 3
 
 # The parts of --help that options stand in.
 STUDY, GPU = "Instead of the table", "GPUs"
+
+
+def kernel_words(option: str, text: str) -> tuple[str, ...] | None:
+    """Return kernels, `stream` for STREAM's four; None, as where none is named, for `all`."""
+    names = words(option, text)
+    if ALL_KERNELS in names:
+        return None
+    return tuple(dict.fromkeys(kernel for name in names for kernel in KERNEL_SETS.get(name, (name,))))
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,12 @@ class CallOptions:
 
     target: str = ALL_TARGETS
     _: KW_ONLY
-    kernels: Names = option("--kernel", "Kernels, such as copy,read; default: all.", metavar="K,..", parse=words)
+    kernels: Names = option(
+        "--kernel",
+        "Kernels, such as copy,read; stream: STREAM's four; default: all.",
+        metavar="K,..",
+        parse=kernel_words,
+    )
     engines: Names = option(
         "--engine", "Engines: native, numpy, cuda; default: all that are here.", metavar="E,..", parse=words
     )

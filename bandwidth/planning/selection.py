@@ -10,7 +10,7 @@ from bandwidth.engines.interface import EngineEntry
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import UsageError
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS
+from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, TARGET_ALIASES
 from bandwidth.vocabulary import DEVICE, HOST, LINK_PATHS, TARGETS
 
 
@@ -25,9 +25,12 @@ class CpuSet:
 def check_target(target: str) -> None:
     """Raise UsageError for a target that is none."""
     if target not in (*TARGETS, ALL_TARGETS):
-        raise UsageError(
-            f"{target!a} is nothing that can be measured", f"choose from {', '.join((*TARGETS, ALL_TARGETS))}"
-        )
+        import difflib  # an error alone needs it
+
+        near = difflib.get_close_matches(target, (*TARGETS, ALL_TARGETS, *TARGET_ALIASES), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        known = "host (cpu), device (gpu), pcie (link) or all"
+        raise UsageError(f"unknown target {target!a}", f"{hint}choose {known}")
 
 
 def choose_engines(names: Sequence[str] | None) -> tuple[tuple[EngineEntry, ...], tuple[str, ...]]:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bandwidth.comparison.baseline import FAILING, UNDECIDED, Check, Judged
+from bandwidth.comparison.normal import NormalCheck
 from bandwidth.plain_text import one_line
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.labels import UNKNOWN, format_ns, known_rate
+from bandwidth.report.labels import UNKNOWN, format_ns, id_words, known_rate
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent
 
 SCHEMA = "bandwidth/check/1"
 MOST_NAMED = 3
 MOST_DIFFERENCES = 6
+
+
+def normal_line(found: NormalCheck, name: str) -> str:
+    """Return the one line of a record that is judged by what is normal for its kind: the verdict, then each range."""
+    check = found.check
+    if check.locked_out:
+        return one_line(f"undecided: {name}: {check.locked_out}")
+    verdict = {"ok": "ok", "failed": "FAILED"}.get(check.verdict, check.verdict)
+    rows = zip(check.judged, found.words, strict=True)
+    told = [f"{id_words(one.name)} {words}{f' ({one.reason})' if one.reason else ''}" for one, words in rows]
+    return one_line("; ".join([f"{verdict}: {name}: {told[0]}", *told[1:], *check.set_up]))
+
+
+def normal_document(found: NormalCheck, name: str, unit: str = DEFAULT_RATE_UNIT) -> Document:
+    """Return the document of a record that is judged by itself; in JSON the baseline is null."""
+    document = check_document(found.check, name, "what is normal", unit)
+    return replace(document, blocks=(normal_line(found, name),), data={**document.data, "baseline": None})
 
 
 def check_document(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_UNIT) -> Document:

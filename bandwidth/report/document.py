@@ -11,13 +11,15 @@ from typing import Any, Literal
 class Column:
     """One column: its header, with its unit where it has one, how it is aligned, and where plain text wraps it.
 
-    `two_lines`: the header may take several lines where plain text has no room for the table otherwise.
+    `two_lines`: the header may take several lines where plain text has no room for the table otherwise. `spare`: from 1
+    on it is left out where there is no room even so, the highest first.
     """
 
     header: str
     align: Literal["left", "right"] = "left"
     wrap_at: int | None = None
     two_lines: bool = False
+    spare: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Document:
 
     `blocks` are tables and lines in their order, for people; `data` is the object that JSON prints; `records` are the
     flat rows that CSV prints; `remarks` are findings and notes: text formats put them last, CSV on standard error.
+    `in_blocks` are those that stand among the blocks already, which CSV has not: it puts them on standard error too.
     """
 
     blocks: tuple[Table | str, ...]
     data: Mapping[str, Any]
     records: Sequence[Mapping[str, Any]]
     remarks: tuple[str, ...] = field(default=())
+    in_blocks: tuple[str, ...] = field(default=())

@@ -29,6 +29,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # A number stays on the line of its unit.
 _NUMBER_WITH_UNIT = re.compile(r"(\d) (%|(?:[GMk]i?B/s|[KMG]iB|MT/s|MHz|Gbps|GT/s|bytes?|bits?|s|ms|us|ns|GHz)\b)")
 _GAP = "  "  # between two columns
+# A finding on the screen: what follows its mark is set in behind it.
+_MARKED = re.compile(r" +(?:!!|ok|--)  ")
 LONGEST_BAR = 30
 # A shorter one shows nothing that the numbers do not.
 SHORTEST_SCALE = 8
@@ -72,22 +74,21 @@ def shown_table(table: Table) -> Table:
 def _as_table(document: Document, width: int = DEFAULT_WIDTH, *, blocks: bool = False) -> str:
     tables = [part for part in document.blocks if isinstance(part, Table)]
     texts = _text_tables(tables, width, blocks=blocks)
-    parts = [texts.pop(0) if isinstance(part, Table) else _wrapped(part, width) for part in document.blocks]
-    remarks = "\n".join(_wrapped(remark, width) for remark in document.remarks)
+    parts = [texts.pop(0) if isinstance(part, Table) else wrapped(part, width) for part in document.blocks]
+    remarks = "\n".join(wrapped(remark, width) for remark in document.remarks)
     return paragraphs([*parts, *([remarks] if remarks else [])])
 
 
-def _wrapped(text: str, width: int) -> str:
-    """Wrap each line, what follows set in by two; a line's own indent stays."""
+def wrapped(text: str, width: int) -> str:
+    """Wrap each line, what follows set in by two, or behind the mark of a finding; a line's own indent stays."""
     return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
 
 
 def _wrapped_line(line: str, width: int) -> str:
-    indent = line[: len(line) - len(line.lstrip(" "))]
+    found = _MARKED.match(line)
+    indent = line[: len(line) - len(line.lstrip(" "))] + "  " if found is None else " " * len(found[0])
     whole = _NUMBER_WITH_UNIT.sub(rf"\1{_NO_BREAK}\2", line)
-    wrapped = textwrap.fill(
-        whole, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
-    )
+    wrapped = textwrap.fill(whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return wrapped.replace(_NO_BREAK, " ")
 
 
@@ -110,16 +111,26 @@ def _laid_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: i
 
     Headers that may take two lines do so where the rows would be too wide otherwise, and are not with them.
     """
-    wrapped = [[_wrapped_cell(cell, column.wrap_at) for cell, column in zip(row, columns, strict=True)] for row in rows]
-    table = Table(tuple(columns), tuple(map(tuple, wrapped)))
+    cells = [[_wrapped_cell(cell, column.wrap_at) for cell, column in zip(row, columns, strict=True)] for row in rows]
+    table = Table(tuple(columns), tuple(map(tuple, cells)))
     body = _tabulated(table, "simple")
     if _width(body) > width and _width(shorter := _tabulated(_with_short_headers(table), "simple")) <= width:
         body = shorter
+    while _width(body) > width and any(column.spare for column in table.columns):
+        table = _without_spare(table)
+        body = _tabulated(table, "simple")
     lines = body.split("\n")
-    heights = [max(cell.count("\n") + 1 for cell in row) for row in wrapped]
+    heights = [max(cell.count("\n") + 1 for cell in row) for row in table.rows]
     start = len(lines) - sum(heights)
     ends = list(accumulate(heights, initial=start))
     return lines[:start], ["\n".join(lines[low:high]) for low, high in pairwise(ends)]
+
+
+def _without_spare(table: Table) -> Table:
+    """Return the table without the column that can be spared first."""
+    place = max(range(len(table.columns)), key=lambda number: table.columns[number].spare)
+    columns = (*table.columns[:place], *table.columns[place + 1 :])
+    return replace(table, columns=columns, rows=tuple((*row[:place], *row[place + 1 :]) for row in table.rows))
 
 
 def _text_table(table: Table, head: Sequence[str], rows: Sequence[str], width: int, *, blocks: bool) -> str:

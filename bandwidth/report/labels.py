@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+from bandwidth.findings.evidence import all_threads
+from bandwidth.findings.rules import SOUND, TO_DO, UNTOLD, Mark, mark_of
 from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Column
-from bandwidth.results import Case, Finding, Latency, Result, Summary, summarise
+from bandwidth.results import Case, Ceiling, Finding, Latency, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_percent, format_rate
-from bandwidth.vocabulary import HOST, NATIVE, NUMPY, STORES
+from bandwidth.vocabulary import HOST, LOW, NATIVE, NUMPY, STORES, ceiling_words
 
 # Results beyond this share of their theory are not printed as a plain percentage.
 WHOLE = 1.0
 UNKNOWN = "-"
 INVALID = "INVALID"
+_CACHE_LEVEL = re.compile("L[1-4]")
 # What the memory can do comes before what NumPy code gets.
 _ENGINES = (NATIVE, NUMPY)
 # Numbers of threads that are all named; of more, the ends.
@@ -27,24 +32,31 @@ _PATHS = (*KERNELS, *COUNTED_COPIES, "h2d", "d2h", "bidirectional", "peer")
 
 def rate_columns(unit: str) -> tuple[Column, ...]:
     """Return the columns of `rate_cells`."""
-    headers = ("95 % interval", "best", "theory", "share", "n")
-    return (Column(f"median {unit}", "right", two_lines=True), *(Column(header, "right") for header in headers))
+    median = Column(f"median {unit}", "right", two_lines=True)
+    share, count = Column("share", "right"), Column("n", "right")
+    return (median, Column("95 % interval", "right"), Column("ceiling", "right"), Column("of"), share, count)
 
 
 def rate_cells(result: Result, unit: str) -> tuple[str, ...]:
-    """Return a result's median, interval, best, theory, share of it and number of blocks."""
+    """Return a result's median, interval, lowest ceiling and what that is, share of it and number of blocks."""
     summary = summarise(result)
-    if summary.median_bytes_per_s is None or summary.best_bytes_per_s is None:
-        return (INVALID, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, str(summary.count))
-    theory = result.theory_bytes_per_s
-    return (
-        _marked(summary.median_bytes_per_s, theory, unit),
-        rate_interval(summary.ci95, unit),
-        _marked(summary.best_bytes_per_s, theory, unit),
-        UNKNOWN if theory is None else format_rate(theory, unit),
-        _share(summary),
-        str(summary.count),
-    )
+    if summary.median_bytes_per_s is None:
+        return (INVALID, UNKNOWN, *ceiling_cells(result, unit), str(summary.count))
+    marked = marked_rate(summary.median_bytes_per_s, result.theory_bytes_per_s, unit)
+    return (marked, rate_interval(summary.ci95, unit), *ceiling_cells(result, unit), str(summary.count))
+
+
+def ceiling_cells(result: Result, unit: str) -> tuple[str, str, str]:
+    """Return a result's lowest ceiling that is not of low confidence, what it is in a few letters, and the share of it.
+
+    Of a record from before ceilings were kept it is the theory.
+    """
+    summary, ceiling = summarise(result), result.binding
+    if ceiling is None and result.theory_bytes_per_s is not None:
+        return (format_rate(result.theory_bytes_per_s, unit), "theory", _share(summary, summary.efficiency))
+    if ceiling is None:
+        return ("", "", "")
+    return (format_rate(ceiling.bytes_per_s, unit), ceiling_short(ceiling), _share(summary, summary.share))
 
 
 def rate_cell(summary: Summary, unit: str) -> str:
@@ -55,6 +67,11 @@ def rate_cell(summary: Summary, unit: str) -> str:
 def known_rate(bytes_per_s: float | None, unit: str) -> str:
     """Return a rate, or a dash where it is not known."""
     return UNKNOWN if bytes_per_s is None else format_rate(bytes_per_s, unit)
+
+
+def share_of(share: float | None) -> str:
+    """Return a share in percent, or a dash where it is not known."""
+    return UNKNOWN if share is None else format_percent(share)
 
 
 def rate_interval(interval: Interval | None, unit: str) -> str:
@@ -81,13 +98,20 @@ def format_cycles(cycles: float | None) -> str:
     return UNKNOWN if cycles is None else f"{cycles:,.1f}"
 
 
-def _share(summary: Summary) -> str:
-    if summary.efficiency is None:
-        return UNKNOWN
-    return INVALID if summary.is_impossible else format_percent(summary.efficiency)
+def ceiling_short(ceiling: Ceiling) -> str:
+    """Return what a ceiling is in a few letters, of a cache its level; one of low confidence has a ~ before it."""
+    level = _CACHE_LEVEL.match(ceiling.working)
+    short = level[0] if ceiling.kind == "cache" and level else ceiling_words(ceiling.kind)[0]
+    return f"~{short}" if ceiling.confidence == LOW else short
 
 
-def _marked(rate: float, theory: float | None, unit: str) -> str:
+def _share(summary: Summary, share: float | None) -> str:
+    if summary.is_impossible:
+        return INVALID
+    return "" if share is None else format_percent(share)
+
+
+def marked_rate(rate: float, theory: float | None, unit: str) -> str:
     """Return a rate, marked where it exceeds its theory: it is not to be read as a plain number."""
     return format_rate(rate, unit) + ("!" if theory is not None and rate > theory else "")
 
@@ -132,11 +156,41 @@ def case_words(case: Case, *left_out: str, threads: bool = True) -> str:
     return ", ".join([*parts, threads_in_words([case.threads])] if threads else parts)
 
 
+def id_words(case_id: str) -> str:
+    """Return what an id says in words, of a case that did not run: `copy, native, 2 threads, streaming`."""
+    target, *parts = case_id.split("/")
+    if target == HOST and len(parts) > 2 and parts[2].isdecimal():
+        parts[2] = threads_in_words([int(parts[2])])
+    elif len(parts) > 2:
+        parts[2] = target.replace(":", " ")
+    return ", ".join(parts)
+
+
 def target_words(case: Case) -> str:
     """Return what a case is about in words: `device 0`, `link of device 0`, `devices 0,1`."""
     kind, _, numbers = case.target.partition(":")
     devices = f"{'devices' if ',' in numbers else 'device'} {numbers}" if numbers else case.target
     return f"link of {devices}" if kind == "pcie" and numbers else devices
+
+
+def thread_role(case: Case, record: Record) -> str:
+    """Return who works on a case: `one core`, `all cores`, `4 threads`, or a hybrid's `performance cores`."""
+    kind = case.variant.get("cores")
+    if case.threads == 1:
+        return "one core" if kind is None else f"one {kind} core"
+    if kind is not None:
+        return f"{kind} cores"
+    return "all cores" if case.threads == all_threads(record) else f"{case.threads} threads"
+
+
+def subject(case: Case, record: Record) -> str:
+    """Return a case as people speak of it: `copy, all cores, streaming stores`; never its id."""
+    if case.kind != HOST:
+        return ", ".join([case.path, *variant_words(case.variant), target_words(case)])
+    stores = [f"{stores_in_words(case)} stores"] if "stores" in case.variant else []
+    others = variant_words(case.variant, "stores", "cores")
+    engine = ["NumPy"] if case.engine == NUMPY else []
+    return ", ".join([path_of(case), thread_role(case, record), *engine, *stores, *others])
 
 
 def counted_names(names: Iterable[str]) -> str:
@@ -195,3 +249,36 @@ def _kernel_name(case: Case) -> str | None:
         return kernel_of(case.path, case.variant).name
     except KeyError:
         return None
+
+
+# --- findings as lines ----------------------------------------------------------------------------------------------
+
+# The most useful first.
+MARKS: tuple[Mark, ...] = (TO_DO, UNTOLD, SOUND)
+
+
+class Line(NamedTuple):
+    """One thing that was looked at: its mark, what was seen, what to do, and the code for `explain`."""
+
+    mark: Mark
+    seen: str
+    hint: str = ""
+    code: str = ""
+
+    def __str__(self) -> str:
+        """Return it as the screen has it: `  !!  What was seen. What to do. (BW042)`."""
+        hint = "" if self.mark == SOUND or not self.hint else f" {_sentence(self.hint)}"
+        return f"  {self.mark}  {_sentence(self.seen)}{hint}{f' ({self.code})' if self.code else ''}"
+
+
+def findings_lines(found: Sequence[Finding]) -> list[Line]:
+    """Return findings that are about no single result as lines, the most useful first."""
+    lines = [Line(mark_of(one.code), one.text, one.hint, one.code) for one in found]
+    return sorted(lines, key=lambda line: MARKS.index(line.mark))
+
+
+def _sentence(text: str) -> str:
+    """Return a text that begins with a capital, but for a name or an option, and ends with a full stop."""
+    first = text.split(" ", 1)[0]
+    start = text if not first.isalpha() or not first.islower() else text[0].upper() + text[1:]
+    return start if start.endswith((".", "?")) else f"{start}."

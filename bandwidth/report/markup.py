@@ -54,8 +54,12 @@ def as_html(document: Document) -> str:
 
 
 def html_table(table: Table, *, in_page: bool = False) -> str:
-    """Return a table; `in_page` says of each header what it heads, and marks the cells of long texts as `wide`."""
+    """Return a table; `in_page` says of each header what it heads, and marks the cells of long texts as `wide`.
+
+    There its title is in a span, which stays in view where the table is wider than the window.
+    """
     headers, rows = _padded(table)
+    open_span, close_span = ("<span>", "</span>") if in_page else ("", "")
     scope, wide = (' scope="col"', ' class="wide"') if in_page else ("", "")
     heads = [f"th{scope}{_style(column)}" for column in table.columns]
     cells = [f"td{wide if column.wrap_at is not None else ''}{_style(column)}" for column in table.columns]
@@ -63,7 +67,7 @@ def html_table(table: Table, *, in_page: bool = False) -> str:
     return "".join(
         [
             "<table>\n",
-            f"<caption>{html.escape(table.title)}</caption>\n" if table.title else "",
+            f"<caption>{open_span}{html.escape(table.title)}{close_span}</caption>\n" if table.title else "",
             f"<thead>\n{_html_row(heads, headers)}</thead>\n{start}",
             *(_html_row(cells, row) for row in rows),
             f"{end}\n</table>",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bandwidth.planning.cases import Plan, PlannedCase
@@ -12,9 +12,11 @@ from bandwidth.report.labels import (
     counted_bytes,
     finding_line,
     format_ns,
+    id_words,
     rate_cell,
     setting_words,
     stores_in_words,
+    subject,
     threads_in_words,
 )
 from bandwidth.report.views import VIEWS
@@ -55,8 +57,9 @@ def remarks(shown: Shown, examination: Examination) -> tuple[str, ...]:
     for case_id, findings in examination.by_id.items():
         for finding in findings:
             by_code.setdefault(finding.code, []).append((case_id, finding))
-    ids = {result.case.id for result in shown.own}
-    lines = [_grouped(code, group, ids) for code, group in by_code.items()]
+    words = {result.case.id: subject(result.case, shown.record) for result in shown.results}
+    own = {result.case.id for result in shown.own}
+    lines = [_grouped(code, group, own, words) for code, group in by_code.items()]
     lines += [finding_line(finding) for finding in examination.general]
     return tuple(lines)
 
@@ -87,7 +90,9 @@ def _not_run(record: Record) -> str:
     by_reason: dict[str, list[str]] = {}
     for skipped in record.not_run:
         by_reason.setdefault(skipped.reason, []).append(skipped.id)
-    return "\n".join(f"Not run: {_named(ids)}: {reason}." for reason, ids in by_reason.items())
+    return "\n".join(
+        f"Not run: {_named([id_words(one) for one in ids])}: {reason}." for reason, ids in by_reason.items()
+    )
 
 
 def _counted(shown: Shown) -> list[str]:
@@ -97,7 +102,7 @@ def _counted(shown: Shown) -> list[str]:
     counted = counted_bytes(results)
     lines = [f"Counted, bytes an element: {counted}; {verdict}." if counted else f"{verdict[0].upper()}{verdict[1:]}."]
     if any(_exceeds_theory(result) for result in results):
-        lines.append("! exceeds the theory, which nothing real does: BW002 below.")
+        lines.append("! is above the theoretical peak, so it is wrong: BW002 below.")
     by_size: dict[str, list[int]] = {}
     for result in results:
         if "sweep_point" not in result.case.variant and result.case.target == HOST:
@@ -107,8 +112,7 @@ def _counted(shown: Shown) -> list[str]:
 
 
 def _exceeds_theory(result: Result) -> bool:
-    best, theory = summarise(result).best_bytes_per_s, result.theory_bytes_per_s
-    return best is not None and theory is not None and best > theory
+    return summarise(result).is_impossible
 
 
 def _size_checks(shown: Shown) -> list[str]:
@@ -127,19 +131,21 @@ def _short_words(result: Result) -> str:
     return f"{case.path} ({how}) {where}"
 
 
-def _grouped(code: str, group: Sequence[tuple[str, Finding]], ids: set[str]) -> str:
+def _grouped(code: str, group: Sequence[tuple[str, Finding]], own: set[str], words: Mapping[str, str]) -> str:
+    """Return a code's findings as a line; results stand there by what they are called and not by their ids."""
     case_id, finding = group[0]
-    if len(ids) > 1 and ids <= {found for found, _ in group}:
-        return f"{code}: all results, such as {case_id}: {finding.text}; {finding.hint}."
-    others = [other for other, _ in group[1:]]
+    name = words.get(case_id) or id_words(case_id)
+    if len(own) > 1 and own <= {found for found, _ in group}:
+        return f"{code}: all results, such as {name}: {finding.text}; {finding.hint}."
+    others = [words.get(other) or id_words(other) for other, _ in group[1:]]
     also = f" Also: {_named(others)}." if others else ""
-    return f"{code}: {case_id}: {finding.text}; {finding.hint}.{also}"
+    return f"{code}: {name}: {finding.text}; {finding.hint}.{also}"
 
 
-def _named(ids: Sequence[str]) -> str:
-    """Return the first ids and the number of the others: a sweep has hundreds."""
-    more = len(ids) - MOST_NAMED
-    return ", ".join(ids[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _named(names: Sequence[str]) -> str:
+    """Return the first names and the number of the others: a sweep has hundreds."""
+    more = len(names) - MOST_NAMED
+    return "; ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------------

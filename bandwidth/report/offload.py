@@ -34,6 +34,7 @@ def offload_document(
 ) -> Document:
     """Return the document of an answer; `plotted` is drawn with characters, `expression` is what was timed."""
     blocks: list[Table | str] = [
+        conclusion(answer),
         _figures(answer, unit),
         _latencies(answer),
         _by_size(answer.by_size),
@@ -45,6 +46,17 @@ def offload_document(
     ]
     rows = [_json_row(row) for row in answer.rows]
     return Document(tuple(blocks), _data(answer, rows), rows, answer.remarks)
+
+
+def conclusion(answer: OffloadAnswer) -> str:
+    """Return the answer in words: from how many passes over the first size the GPU is faster, and how much at most."""
+    found, size = answer.by_size[0], format_decimal_size(answer.by_size[0].size_bytes)
+    if found.break_even_passes is None:
+        most = f"even with many passes it reaches {_ratio(found.long_speedup)} of the host's speed"
+        return f"The GPU does not pay for {size}: {most}."
+    moved = "the data is on it already" if answer.model.work.resident else "the move across the link included"
+    start = f"The GPU pays from {pass_words(found.break_even_passes)} over {size} on, {moved}."
+    return f"{start} With many passes it is at most {_ratio(found.long_speedup)} times as fast."
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -77,7 +89,7 @@ def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, sources.Sourced
 
 
 def _by_size(found: Sequence[BySize]) -> Table:
-    columns = (Column("data"), Column("device pays from", "right"), Column("speed-up, ever more passes", "right"))
+    columns = (Column("data"), Column("GPU is faster from", "right"), Column("limit for many passes", "right"))
     return Table(
         columns,
         tuple(
@@ -92,7 +104,7 @@ def _by_size(found: Sequence[BySize]) -> Table:
 
 
 def _by_passes(found: Sequence[ByPasses]) -> Table:
-    headers = ("passes", "device pays from", "speed-up, ever more data")
+    headers = ("passes", "GPU is faster from", "limit for much data")
     columns = tuple(Column(header, "right") for header in headers)
     return Table(
         columns,

@@ -591,8 +591,7 @@ def test_a_gpu_that_is_gone_is_missing_or_no_hardware(run, gpus):
 @pytest.mark.parametrize(
     ("code", "arguments", "parts"),
     [
-        (2, (), ("nothing to check against", "--baseline RECORD")),
-        (2, ("today.json",), ("nothing to check against",)),
+        (2, (), ("one record is checked", "--measure host")),
         (2, ("--baseline", "sound.json"), ("one record is checked", "--measure host")),
         (2, (*TODAY, "--measure", "host"), ("one record is checked",)),
         (2, (*TODAY, "--save", "x.json"), ("--save keeps what --measure measured",)),

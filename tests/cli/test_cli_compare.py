@@ -19,49 +19,68 @@ GB = 10**9
 NASTY = "=cmd()|<script>alert(1)</script>_50%\nx"
 
 TWO_RECORDS = """\
-before (reference): before.json: Example 8-Core Processor, 8 cores, DDR4-2933
-  x4, 2026-01-02
-after: after.json: Example 8-Core Processor, 8 cores, DDR4-2933 x4, 2026-01-02
+after copies 0.50 x before with all cores (35.00 against 70.00 GB/s); with one
+  core 1.01 x, within the noise.
+
+before (reference): Example 8-Core Processor, 8 cores, DDR4-2933 x4, 2026-01-02
+after: Example 8-Core Processor, 8 cores, DDR4-2933 x4, 2026-01-02
+
+by role             before   after
+---------  -------  ------  ------
+all cores  GB/s      70.00   35.00
+           of peak  74.6 %  37.3 %
+           ratio     1.000  0.500*
+one core   GB/s      12.00   12.10
+           of peak  12.8 %  12.9 %
+           ratio     1.000   1.008
+
+Compared: copy, compiled, streaming stores (all cores); read, compiled (one
+  core).
+All cores: 8 threads.
 
 path   engine  stores     threads  before GB/s  after GB/s   ratio        range
 -----  ------  ---------  -------  -----------  ----------  ------  -----------
 copy   native  streaming        8        70.00       35.00  0.500*  0.500-0.500
 triad  native  streaming        8        72.00     INVALID       -            -
 read   native  -                1        12.00       12.10   1.008  0.976-1.017
-write  numpy   -                1            -        9.00       -            -
 copy   numpy   -                1        10.00       11.00  1.100?            -
 
-Theory GB/s, and the share of it
-path   engine  stores     threads  before   share  after   share
------  ------  ---------  -------  ------  ------  -----  ------
-copy   native  streaming        8   93.87  74.6 %  93.87  37.3 %
-triad  native  streaming        8   93.87  76.7 %  93.87       -
-read   native  -                1   93.87  12.8 %  93.87  12.9 %
-write  numpy   -                1       -       -  93.87   9.6 %
-copy   numpy   -                1   93.87  10.7 %  93.87  11.7 %
-
+Measured in the same way on all: 4 results, 1 different by more than the noise:
+  0.500 (copy, native, streaming stores, 8 threads).
 * the difference is larger than the noise.
 ? too few samples to tell it from noise.
-Working sets differ, 256 MiB and 512 MiB: host/copy/numpy/1.
+Not shown: 1 that not all have, or that are points of sweeps. --all shows them.
+Working sets differ, 256 MiB and 512 MiB: copy, numpy, 1 thread.
 
-What differs between the set-ups:
+Differences in configuration:
   kernel: 6.1.0 (before), 6.8.0 (after)
   governor: performance (before), powersave (after)
   modules: 8 (before), 4 (after)
 
 """
-METHOD = """\
-Method: a ratio is of two medians; its range comes from the ends of both 95 %
-  intervals (order statistics). A difference is beyond the noise where the two
-  intervals have no value in common, a cautious test; below six samples nothing
-  is said of noise. Results are matched by id and nothing else.
-"""
 BESIDE_THEORY = """\
-before (reference): before.json: Example 8-Core Processor, 8 cores, DDR4-2933
-  x4, 2026-01-02
+The peak of DDR5-4800 is 6.58 x what before copies with all cores (460.80
+  against 70.00 GB/s); with one core 38.4 x.
+The peak of H200 is 70.2 x what before copies with all cores (4,916.74 against
+  70.00 GB/s); with one core 409.7 x.
+
+before (reference): Example 8-Core Processor, 8 cores, DDR4-2933 x4, 2026-01-02
 DDR5-4800: theory, DDR5-4800 x12: 4800 MT/s x 8 B x 12 = 460.80 GB/s
 H200: theory, H200: 6.402 Gbps x 128 B x 6 = 4,916.74 GB/s; H200, PCIe 5.0 x16:
   32 GT/s x 16 x 128/130 / 8 = 63.02 GB/s
+
+by role             before  DDR5-4800      H200
+---------  -------  ------  ---------  --------
+all cores  GB/s      70.00     460.80  4,916.74
+           of peak  74.6 %          -         -
+           ratio     1.000      6.583      70.2
+one core   GB/s      12.00     460.80  4,916.74
+           of peak  12.8 %          -         -
+           ratio     1.000       38.4     409.7
+
+Compared: copy, compiled, streaming stores (all cores); read, compiled (one
+  core).
+All cores: 8 threads.
 
 Medians
 path   engine  stores     threads  before GB/s  DDR5-4800 GB/s  H200 GB/s
@@ -79,24 +98,59 @@ triad  native  streaming        8      6.400  6.400-6.400   68.3    68.3-68.3
 read   native  -                1       38.4    37.5-38.7  409.7  399.7-413.2
 copy   numpy   -                1       46.1    46.1-46.1  491.7  491.7-491.7
 
-Theory GB/s, and the share of it
-path   engine  stores     threads  before   share
------  ------  ---------  -------  ------  ------
-copy   native  streaming        8   93.87  74.6 %
-triad  native  streaming        8   93.87  76.7 %
-read   native  -                1   93.87  12.8 %
-copy   numpy   -                1   93.87  10.7 %
+"""
+SIX = """\
+Fastest: n6 reads 6.00 x n1 with all cores (57.60 against 9.60 GB/s).
+Slowest: n2 reads 2.00 x n1 with all cores (19.20 against 9.60 GB/s).
+
+n1 (reference): Part 1, 8 cores, DDR4-2933 x4, 2026-01-02, r1.json
+n2: Part 2, 8 cores, DDR4-2933 x4, 2026-01-02, r2.json
+n3: Part 3, 8 cores, DDR4-2933 x4, 2026-01-02, r3.json
+n4: Part 4, 8 cores, DDR4-2933 x4, 2026-01-02, r4.json
+n5: Part 5, 8 cores, DDR4-2933 x4, 2026-01-02, r5.json
+n6: Part 6, 8 cores, DDR4-2933 x4, 2026-01-02, r6.json
+
+by role                 n1      n2      n3      n4      n5      n6
+---------  -------  ------  ------  ------  ------  ------  ------
+all cores  GB/s       9.60   19.20   28.80   38.40   48.00   57.60
+           of peak  10.2 %  20.5 %  30.7 %  40.9 %  51.1 %  61.4 %
+           ratio     1.000  2.000*  3.000*  4.000*  5.000*  6.000*
+one core   GB/s       1.20    2.40    3.60    4.80    6.00    7.20
+           of peak   1.3 %   2.6 %   3.8 %   5.1 %   6.4 %   7.7 %
+           ratio     1.000  2.000*  3.000*  4.000*  5.000*  6.000*
+
+Compared: read, compiled (all cores, one core).
+All cores: 8 threads.
+
+8 threads, GB/s, native
+        n1     n2     n3     n4     n5     n6
+----  ----  -----  -----  -----  -----  -----
+read  9.60  19.20  28.80  38.40  48.00  57.60
+
+1 thread, GB/s, native
+        n1     n2     n3     n4     n5     n6
+----  ----  -----  -----  -----  -----  -----
+read  1.20   2.40   3.60   4.80   6.00   7.20
+
+Measured in the same way on all: 2 results, 2 different by more than the noise:
+  2.000 (read, native, 8 threads) to 6.000 (read, native, 8 threads).
+* the difference is larger than the noise.
 
 """
-FOUR = """\
-host/read/native/1
-     median GB/s  ratio        range   noise  theory   share
----  -----------  -----  -----------  ------  ------  ------
-n10        12.00  1.000  0.967-1.034  within   93.87  12.8 %
-n11        12.00  1.000  0.967-1.034  within   93.87  12.8 %
-n12        12.00  1.000  0.967-1.034  within   93.87  12.8 %
-n13        12.00  1.000  0.967-1.034  within   93.87  12.8 %
+EIGHT = """\
+By role; ratio to n1
+    all cores GB/s  of peak   ratio  one core GB/s
+--  --------------  -------  ------  -------------
+n1            9.60   10.2 %   1.000           1.20
+n2           19.20   20.5 %  2.000*           2.40
+n3           28.80   30.7 %  3.000*           3.60
+n4           38.40   40.9 %  4.000*           4.80
+n5           48.00   51.1 %  5.000*           6.00
+n6           57.60   61.4 %  6.000*           7.20
+n7           67.20   71.6 %  7.000*           8.40
+n8           76.80   81.8 %  8.000*           9.60
 """
+METHOD = "A ratio is of two medians; its range is from the ends of both 95 % intervals.\n"
 PUBLISHED = """\
 before, Example 8-Core Processor, beside published figures
 path   threads  yours   share  published        share  of    whose
@@ -206,14 +260,71 @@ def test_three_records_fit_in_80_columns(run, pair, build):
     assert "Ratio to before\n" in out
 
 
-def test_more_than_three_stand_below_each_other(run, build):
-    for number in range(10, 14):
-        read = ("read", "native", 1, "", (11.8, 12.0, 12.0, 12.0, 12.0, 12.2))
-        build(f"r{number}.json", read, machine={"hostname": f"n{number}.example.org"})
-    out = run(*(f"r{number}.json" for number in range(10, 14))).out
-    assert FOUR in out
-    assert "n10 (reference): r10.json" in out
-    assert "example.org" not in out
+@pytest.fixture
+def fleet(build):
+    """Save eight machines that read 1.2, 2.4, 3.6 ... GB/s with one core, with all 8 times that; return the files."""
+    for number in range(1, 9):
+        rows = [("read", "native", threads, "", (1.2 * number * threads,) * 6) for threads in (8, 1)]
+        build(f"r{number}.json", *rows, machine={"hostname": f"n{number}.example.org", "cpu_model": f"Part {number}"})
+    return [f"r{number}.json" for number in range(1, 9)]
+
+
+def test_four_to_six_stand_beside_each_other(run, fleet):
+    assert run(*fleet[:6]) == Ran(0, SIX + METHOD, "")
+
+
+def test_more_than_six_are_rows_of_the_table_by_role(run, fleet):
+    ran = run(*fleet)
+    assert EIGHT in ran.out
+    assert "Not shown: 2 more that all have. --all shows them." in ran.out
+    everything = run(*fleet, "--all").out
+    assert "read, native, 8 threads\n" in everything
+    assert everything.count("\nn8 ") == 3
+    assert "example.org" not in everything
+
+
+def test_machines_that_are_alike_are_one_sentence(run, build):
+    for number in range(4):
+        build(f"r{number}.json", ("read", "native", 1, "", (11.8, 12.0, 12.0, 12.0, 12.0, 12.2)))
+    out = run(*(f"r{number}.json" for number in range(4))).out
+    assert out.startswith("All 3 others read as fast as r0 with one core, within the noise.\n\n")
+
+
+def test_nothing_is_concluded_of_what_cannot_be_compared(run, build):
+    build("noisy.json", ("read", "native", 8, "", (50.0, 60.0, 70.0, 80.0, 90.0, 100.0)))
+    build("few.json", ("read", "native", 8, "", (70.0,) * 5))
+    build("fast.json", ("read", "native", 8, "", (94.0,) * 6))
+    build("good.json", ("read", "native", 8, "", (70.0,) * 6))
+    out = " ".join(run("good.json", "noisy.json", "few.json", "fast.json").out.split())
+    assert out.startswith("UNRELIABLE: the results that stand for each role cannot be compared; no conclusion.")
+    assert "!! noisy, all cores: its 95 % interval reaches" in out
+    assert "!! few, all cores: 5 of the 6 blocks that an interval needs. No conclusion from it." in out
+    assert "!! fast, all cores: it is above the theoretical peak" in out
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "compared"),
+    [
+        (("read", "native", 8, ""), ("read", "native", 96, ""), "read, compiled (all cores)"),
+        (("copy", "native", 8, "streaming"), ("copy", "native", 96, "ordinary"), "copy, compiled (all cores)"),
+        (("copy", "native", 8, "streaming"), ("copy", "numpy", 96, ""), "copy, fastest engine (all cores)"),
+    ],
+)
+def test_a_role_is_compared_in_the_way_that_both_have(run, build, mine, theirs, compared):
+    build("mine.json", (*mine, (40.0,) * 6), ("write", "native", 8, "streaming", (30.0,) * 6))
+    build("theirs.json", (*theirs, (80.0,) * 6), ("triad", "native", 96, "streaming", (90.0,) * 6))
+    out = run("mine.json", "theirs.json").out
+    assert f"Compared: {compared}.\n" in out
+    assert "theirs" in out
+    assert " 2.00 x mine with all cores (80.00 against 40.00 GB/s).\n" in out
+
+
+def test_different_paths_are_not_compared(run, build):
+    build("mine.json", ("read", "native", 8, "", (70.0,) * 6))
+    build("theirs.json", ("write", "native", 8, "streaming", (70.0,) * 6))
+    out = " ".join(run("mine.json", "theirs.json").out.split())
+    assert out.startswith("All cores, one core, GPU memory, link: none of these was measured on two machines;")
+    assert "No result was measured in the same way on all of them" in out
 
 
 def test_the_reference_may_be_any_of_them_or_another(run, pair):
@@ -237,11 +348,11 @@ def numbers_of(text):
 
 def test_every_format_carries_the_same_numbers(run, pair):
     arguments = ("before.json", "after.json")
-    table = run(*arguments).out.split("\n\n* the")[0].partition("2026-01-02\n\n")[2]
+    table = run(*arguments, "--all").out.split("\n\nMeasured")[0].partition("2026-01-02\n\n")[2]
     wanted = numbers_of(table)
     assert len(wanted) > 15
     for name in ("markdown", "html", "latex"):
-        assert wanted <= numbers_of(run(*arguments, "--format", name).out)
+        assert wanted <= numbers_of(run(*arguments, "--all", "--format", name).out)
     data = json.loads(run(*arguments, "--json").out)
     rows = list(csv.DictReader(io.StringIO(run(*arguments, "--format", "csv").out)))
     values = [(row, value) for row in data["rows"] for value in row["values"]]
@@ -301,8 +412,9 @@ def test_names_of_any_content_break_no_format(run, build, tmp_path, name):
         rows = list(csv.DictReader(io.StringIO(out)))
         assert len(rows) == 2
     if name == "markdown":
-        lines = [line for line in out.splitlines() if line.startswith("|")]
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+        tables = re.findall(r"(?:^\|.*\n)+", out, re.MULTILINE)
+        bars = [{len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} for table in tables]
+        assert [len(one) for one in bars] == [1, 1]
     if name == "json":
         assert json.loads(out)["columns"][0]["hostname"] == NASTY
 
@@ -335,11 +447,11 @@ def test_sweeps_are_shown_by_plateaus_and_all_points_on_request(run, make_record
     out = run("one.json", "two.json").out
     assert "Latency, plateaus of sweeps by size\n" in out
     assert "latency, L1      native        1       1.50       3.00  2.000      -\n" in out
-    assert "17 points of sweeps, and checks at half a size, not shown: --all shows them." in out
-    assert "Of latencies the ratio is of the times: above 1 is slower." in out
+    assert "Not shown: 17 that not all have, or that are points of sweeps. --all shows them." in out
+    assert "Ratios of latencies are of times: above 1 is slower." in out
     everything = run("one.json", "two.json", "--all").out
     assert len(re.findall(r"^latency, [0-9]+ [KM]iB", everything, re.MULTILINE)) == 17
-    assert "not shown" not in everything
+    assert "Not shown" not in everything
 
 
 # --- published figures

@@ -82,7 +82,7 @@ def test_bw034_of_a_card_with_a_published_figure(record, device):
 )
 def test_bw034_names_the_first_thing_to_see(record, device, changes, part):
     (text,) = said(record(device("triad", 3000.0), **changes), "BW034")
-    assert f"see first: {part}" in text
+    assert f"check first: {part}" in text
 
 
 def test_bw034_names_a_memory_that_ran_below_its_clock(record, device):

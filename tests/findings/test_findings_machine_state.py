@@ -73,7 +73,8 @@ def test_bw005_names_the_cpus_that_the_kernel_keeps(steady, found):
     machine = CPUS | {"cpus_allowed": "0-1", "cpus_isolated": "1-3"}
     ((_, text),) = found(steady(10.0), code="BW005", machine=machine)
     assert text == (
-        "only 2 of this machine's 4 CPUs may be used here (the kernel keeps 2-3 free: `taskset -c` gets at them)"
+        "only 2 of this machine's 4 CPUs are available to this process "
+        "(the kernel keeps 2-3 free: `taskset -c` gets at them)"
     )
 
 
@@ -104,7 +105,7 @@ def test_bw030_names_a_governor_where_the_run_shows_it(rated, steady, found, gov
     conditions = {"governors": [governor], "energy_preference": ["balance_power"]}
     wide = rated(10.0, 10.0, 10.0, 10.0, 10.0, 14.0)
     ((_, text),) = found(wide, code="BW030", before=conditions)
-    assert text == f"the clock is not held up: the governor is {governor}, and results are unstable (BW003)"
+    assert text == f"power settings may lower the clock: the governor is {governor}, and results are unstable (BW003)"
     moving = steady(10.0, observed=clock(3e9, 2e9))
     ((_, text),) = found(moving, code="BW030", before=conditions)
     assert "the clock moved (BW032)" in text

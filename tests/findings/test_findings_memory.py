@@ -32,7 +32,7 @@ def texts(machine, code):
         (
             {"memory_channels": 1, "memory_channels_with_slots": 1, "memory_channels_possible": 2},
             "1 of 2 memory channels holds a module",
-            "the firmware lists no slots of the others",
+            "the firmware lists no slots on the other channels",
         ),
         (
             {"memory_channels": 2, "memory_channels_possible": 4, "memory_type": "LPDDR5"},

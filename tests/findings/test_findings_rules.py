@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 import pytest
+from bound_guest import GUEST, bound_results
 from gpu_machine import H200, device_result, gpu_conditions, link_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,7 +72,9 @@ def test_bw001_by_the_working_set(make_record, make_case, make_result, size, exp
 
 def test_bw001_names_size_limit_and_what_to_give(make_record, make_case, make_result):
     (finding,) = examine(make_record(make_result(make_case(working_set_bytes=4 * MIB)))).of(COPY)
-    assert finding.text.startswith("the working set of 4 MiB may be served by caches; memory needs 256 MiB")
+    assert finding.text.startswith(
+        "the working set of 4 MiB may fit in the caches; measuring memory needs at least 256 MiB"
+    )
     assert "--size 256MiB" in finding.hint
 
 
@@ -152,7 +155,10 @@ def test_bw002_by_any_figure_above_theory(make_record, make_case, make_result, f
 def test_bw002_names_the_share(make_record, make_result, make_case):
     case = make_case(bytes_per_call=11 * 10**9)
     (finding,) = examine(make_record(make_result(case, (1.0,) * 6, theory_bytes_per_s=10e9))).of(COPY)
-    assert finding.text == "11.00 GB/s is 110.0 % of the theory, 10.00 GB/s; nothing real exceeds 100 %"
+    assert (
+        finding.text
+        == "11.00 GB/s is 110.0 % of the theoretical peak, 10.00 GB/s; a correct measurement cannot exceed 100 %"
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -405,7 +411,8 @@ def everything_wrong(make_record, make_case, make_result, steady):
         before={"steal_ticks": 0, "total_ticks": 0},
         after={"steal_ticks": 50, "total_ticks": 100},
     )
-    return first, noisy, make_record(*alike), _gpu_wrong(make_record, make_case, make_result)
+    bound = make_record(*bound_results(steady), machine=GUEST)
+    return first, noisy, make_record(*alike), bound, _gpu_wrong(make_record, make_case, make_result)
 
 
 def _gpu_wrong(make_record, make_case, make_result):

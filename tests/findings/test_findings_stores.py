@@ -35,8 +35,8 @@ def test_bw015_names_the_ratio_the_limit_and_the_traffic(native, found):
     ((case_id, text),) = found(*native(20.0, 40.0), code="BW015")
     assert case_id == "host/copy/native/1/ordinary"
     assert text == (
-        "20.00 GB/s is 50.0 % of streaming stores' rate; below 90.0 % it is the read of each line before its "
-        "first store, 50.0 % more traffic than is counted"
+        "20.00 GB/s is 50.0 % of streaming stores' rate; each line is read before it is written (write-allocate), "
+        "50.0 % more traffic than is counted"
     )
 
 
@@ -122,7 +122,7 @@ def test_bw017_by_the_nearer_row(native, steady, found, numpy, nearest):
     """Half the way between 20 and 40 is 28.3, by ratio."""
     ((case_id, text),) = found(*native(20.0, 40.0), steady(numpy), code="BW017")
     assert case_id is None
-    assert f"it is nearest to {nearest} stores" in text
+    assert f"it is closest to {nearest} stores" in text
 
 
 def test_bw017_tells_each_number_of_threads_apart_with_the_threshold(native, steady, found):
@@ -131,9 +131,9 @@ def test_bw017_tells_each_number_of_threads_apart_with_the_threshold(native, ste
     ((_, text),) = found(*rows, code="BW017", machine=machine)
     assert text == (
         "NumPy's copy is the C library's: "
-        "with 1 thread, 39.00 GB/s, it is nearest to streaming stores (40.00 GB/s), "
+        "with 1 thread, 39.00 GB/s, it is closest to streaming stores (40.00 GB/s), "
         "a copy of 128 MiB where glibc 2.36 streams from 100 MiB on; "
-        "with 2 threads, 31.00 GB/s, it is nearest to ordinary stores (30.00 GB/s), "
+        "with 2 threads, 31.00 GB/s, it is closest to ordinary stores (30.00 GB/s), "
         "a copy of 64 MiB where glibc 2.36 streams from 100 MiB on"
     )
 

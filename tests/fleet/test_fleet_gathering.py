@@ -126,10 +126,10 @@ def test_hosts_that_are_one_machine_take_turns_and_get_labels(record, tmp_path):
         (PlayedTask({"code": 1, "said": "bandwidth: no room", "record": ""}), "no room"),
         (PlayedTask({"code": 3, "said": "", "record": ""}), "`bandwidth measure` ended with 3 and said nothing"),
         (PlayedTask({"code": None, "said": "", "record": ""}), "it was stopped: it took longer than 300 s"),
-        (PlayedTask({"code": 0, "said": "", "record": ""}), "it left no record"),
+        (PlayedTask({"code": 0, "said": "", "record": ""}), "no record was produced"),
         (PlayedTask({"code": 0, "said": "", "record": "{"}), "the record of b is not whole JSON"),
         (PlayedTask(RuntimeError("out\nof memory")), "its worker failed: RuntimeError: out of memory"),
-        (PlayedTask("something"), "its worker answered something else"),
+        (PlayedTask("something"), "its worker sent an unexpected reply"),
     ],
 )
 def test_a_host_that_fails_is_told_and_the_rest_goes_on(record, tmp_path, task, reason):

@@ -170,7 +170,7 @@ def test_the_newest_record_of_a_host_counts_and_that_is_said(make_machine):
     new = make_machine("n0", 1.0, taken_at="2026-01-02T02:04:05+00:00", **IDS)
     fleet = judge([old, new, *(make_machine(f"n{i}") for i in range(1, 4))])
     assert fleet.flagged == ()
-    assert fleet.notes == ("n0: of 2 records the newest counts, n0.json, taken at 2026-01-02T02:04:05+00:00.",)
+    assert fleet.notes == ("n0: 2 records; the newest is used, n0.json, taken at 2026-01-02T02:04:05+00:00.",)
 
 
 def test_hosts_of_one_name_are_told_apart_by_their_labels(make_machine):
@@ -227,7 +227,7 @@ def test_hosts_of_one_name_are_told_apart_by_their_files(make_machine):
     assert len(fleet.groups[0].machines) == 5
     assert fleet.notes == (
         "raspberrypi: 5 machines have this name, and are told apart by their files; "
-        "5 of the records tell no id, and may be of one machine measured before.",
+        "5 records carry no machine id and may be earlier runs of the same machine.",
     )
 
 

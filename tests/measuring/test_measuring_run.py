@@ -243,7 +243,10 @@ def test_progress_tells_what_is_done():
     told = []
     run(plan_of(), ScriptedEngine(lambda case, calls: 0.1), progress=told.append)
     assert told[0].doing == "filling memory"
-    assert told[-1].doing == "host/copy/numpy/2"
+    assert told[0].is_filling
+    last = told[-1]
+    assert (last.case.id, last.number, last.cases) == ("host/copy/numpy/2", 1, 1)
+    assert last.bytes_per_s > 0
     assert all(progress.budget_s == 15.0 for progress in told)
 
 

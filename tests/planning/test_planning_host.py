@@ -203,7 +203,7 @@ def test_sockets_option_overrides_those_found():
         ({"engines": ("fortran",)}, "--engine 'fortran' is not known; choose from native, numpy"),
         ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native, which is not used"),
         ({"cpus": (0, 7)}, "--cpus: CPU 7 may not be used here; choose from 0-1"),
-        ({"target": "disk"}, "'disk' is nothing that can be measured"),
+        ({"target": "disk"}, "unknown target 'disk'"),
         ({"memory": "PCIe 4.0 x16"}, "--memory 'PCIe 4.0 x16' is a link"),
         ({"memory": "DDR9-1"}, "--memory: 'DDR9-1' is no memory, link or device"),
         ({"sockets": 2}, "--sockets multiplies --memory"),

@@ -10,7 +10,8 @@ from bandwidth.fleet import judge
 from bandwidth.fleet.machines import machine_of
 from bandwidth.fleet.reading import NotRead
 from bandwidth.report import render
-from bandwidth.report.fleet import MOST_NAMED, fleet_document, fleet_figures
+from bandwidth.report.fleet.page import fleet_figures
+from bandwidth.report.fleet.text import MOST_NAMED, fleet_document
 
 FAULT = Fault("slow", 0.5)
 
@@ -26,7 +27,7 @@ def test_the_table_names_the_host_its_share_and_its_slowest_result():
     line = next(line for line in text.splitlines() if line.startswith("n00002  host"))
     assert line.split() == ["n00002", "host", "50.0", "%", "-", "read", "native", "1", "thread", "50.00", "100.00"]
     assert "Not read: x.json: it is cut short\n" in text
-    assert "Differs: nothing that is known." in " ".join(text.split())
+    assert "No difference in configuration found." in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -55,7 +56,7 @@ def test_the_strip_has_a_row_a_target_and_marks_the_flagged():
     assert figure.picture.limit == 95.0
     rows = {row.label.split("\n")[1]: row for row in figure.picture.rows}
     assert rows["host, all"].percents == (100.0, 100.0, 50.0, 100.0)
-    assert rows["host, all"].marked == (2,)
+    assert (rows["host, all"].marked, rows["host, all"].names) == ((2,), ("n00002",))
     assert rows["pcie:0, all"].marked == ()
 
 

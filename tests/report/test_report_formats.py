@@ -343,7 +343,7 @@ def test_a_table_without_rows_still_says_how_its_columns_stand():
 def test_a_table_in_a_page_tells_its_headers_and_its_wide_cells():
     table = Table((Column("fact", wrap_at=22), Column("GB/s", "right")), (("a", "1"),), "Facts")
     assert html_table(table, in_page=True).split("\n")[1:6] == [
-        "<caption>Facts</caption>",
+        "<caption><span>Facts</span></caption>",
         "<thead>",
         '<tr><th scope="col">fact</th><th scope="col" style="text-align: right;">GB/s</th></tr>',
         "</thead>",

@@ -96,16 +96,16 @@ Theory: DDR4-2933 x4: 2933.33 MT/s x 8 B x 4 = 93.87 GB/s, from --memory
   DDR4-2933 x4
 
 8 threads
-path  engine  median GB/s  95 % interval   best  theory   share  n
-----  ------  -----------  -------------  -----  ------  ------  -
-copy  numpy         71.50    71.36-71.64  71.64   93.87  76.2 %  6
-add   numpy         65.25    65.12-65.38  65.38   93.87  69.5 %  6
+path  engine  median GB/s  95 % interval  ceiling  of       share  n
+----  ------  -----------  -------------  -------  ------  ------  -
+copy  numpy         71.50    71.36-71.64    93.87  theory  76.2 %  6
+add   numpy         65.25    65.12-65.38    93.87  theory  69.5 %  6
 
 1 thread
-path  engine  median GB/s  95 % interval   best  theory   share  n
-----  ------  -----------  -------------  -----  ------  ------  -
-read  numpy         12.00    11.98-12.02  12.02   93.87  12.8 %  6
-copy  numpy         18.40    18.36-18.44  18.44   93.87  19.6 %  6
+path  engine  median GB/s  95 % interval  ceiling  of       share  n
+----  ------  -----------  -------------  -------  ------  ------  -
+read  numpy         12.00    11.98-12.02    93.87  theory  12.8 %  6
+copy  numpy         18.40    18.36-18.44    93.87  theory  19.6 %  6
 
 Counted, bytes an element: read 8 read, copy 8 read + 8 written, add 16 read + 8
   written; all verified.
@@ -113,8 +113,8 @@ Working set: 512 MiB with 1 thread.
 Working set: 1 GiB with 8 threads.
 At half the working set copy (numpy) with 1 thread runs at 1.02 of its rate.
 
-Not run: host/write/numpy/1: the budget of 1 s did not reach it; give a longer
-  --budget.
+Not run: write, numpy, 1 thread: the budget of 1 s did not reach it; give a
+  longer --budget.
 """
 SERVER = """\
 Host memory of Example 8-Core Processor, 8 cores
@@ -122,28 +122,28 @@ Theory: DDR4-2933 x4: 2933.33 MT/s x 8 B x 4 = 93.87 GB/s, from --memory
   DDR4-2933 x4
 
 96 threads
-path   engine  stores     median GB/s  95 % interval    best  theory   share  n
------  ------  ---------  -----------  -------------  ------  ------  ------  -
-read   native  -               389.20  388.42-389.98  389.98  460.80  84.5 %  6
-read   numpy   -               300.00  299.40-300.60  300.60  460.80  65.1 %  6
-copy   native  streaming       378.90  378.14-379.66  379.66  460.80  82.2 %  6
-copy   native  ordinary        265.23  264.70-265.76  265.76  460.80  57.6 %  6
-copy   numpy   -               360.00  359.28-360.72  360.72  460.80  78.1 %  6
-triad  native  streaming       374.00  373.25-374.75  374.75  460.80  81.2 %  6
-triad  native  ordinary        261.80  261.28-262.32  262.32  460.80  56.8 %  6
-dot    native  -               380.10  379.34-380.86  380.86  460.80  82.5 %  6
+path   engine  stores     median GB/s  95 % interval  ceiling  of       share  n
+-----  ------  ---------  -----------  -------------  -------  ------  ------  -
+read   native  -               389.20  388.42-389.98   460.80  theory  84.5 %  6
+read   numpy   -               300.00  299.40-300.60   460.80  theory  65.1 %  6
+copy   native  streaming       378.90  378.14-379.66   460.80  theory  82.2 %  6
+copy   native  ordinary        265.23  264.70-265.76   460.80  theory  57.6 %  6
+copy   numpy   -               360.00  359.28-360.72   460.80  theory  78.1 %  6
+triad  native  streaming       374.00  373.25-374.75   460.80  theory  81.2 %  6
+triad  native  ordinary        261.80  261.28-262.32   460.80  theory  56.8 %  6
+dot    native  -               380.10  379.34-380.86   460.80  theory  82.5 %  6
 
 1 thread
-path   engine  stores     median GB/s  95 % interval    best  theory   share  n
------  ------  ---------  -----------  -------------  ------  ------  ------  -
-read   native  -                19.46    19.42-19.50   19.50  460.80   4.2 %  6
-read   numpy   -                15.00    14.97-15.03   15.03  460.80   3.3 %  6
-copy   native  streaming        18.95    18.91-18.98   18.98  460.80   4.1 %  6
-copy   native  ordinary         13.26    13.24-13.29   13.29  460.80   2.9 %  6
-copy   numpy   -                18.00    17.96-18.04   18.04  460.80   3.9 %  6
-triad  native  streaming        18.70    18.66-18.74   18.74  460.80   4.1 %  6
-triad  native  ordinary         13.09    13.06-13.12   13.12  460.80   2.8 %  6
-dot    native  -                19.00    18.97-19.04   19.04  460.80   4.1 %  6
+path   engine  stores     median GB/s  95 % interval  ceiling  of       share  n
+-----  ------  ---------  -----------  -------------  -------  ------  ------  -
+read   native  -                19.46    19.42-19.50   460.80  theory   4.2 %  6
+read   numpy   -                15.00    14.97-15.03   460.80  theory   3.3 %  6
+copy   native  streaming        18.95    18.91-18.98   460.80  theory   4.1 %  6
+copy   native  ordinary         13.26    13.24-13.29   460.80  theory   2.9 %  6
+copy   numpy   -                18.00    17.96-18.04   460.80  theory   3.9 %  6
+triad  native  streaming        18.70    18.66-18.74   460.80  theory   4.1 %  6
+triad  native  ordinary         13.09    13.06-13.12   460.80  theory   2.8 %  6
+dot    native  -                19.00    18.97-19.04   460.80  theory   4.1 %  6
 
 Counted, bytes an element: read 8 read, copy 8 read + 8 written, triad 16 read +
   8 written, dot 16 read; all verified.
@@ -158,21 +158,22 @@ Host memory of aarch64, 1 core
 Theory: not known here (BW010 below says why)
 
 1 thread
-path   engine  median GB/s  95 % interval    best  theory    share  n
------  ------  -----------  -------------  ------  ------  -------  -
-read   numpy         18.40    15.33-23.00   23.00       -        -  6
-write  numpy        30.00!              -  30.00!   20.00  INVALID  2
-copy   numpy         18.40    15.33-23.00  23.00!   20.00   92.0 %  6
-scale  numpy       INVALID              -       -       -        -  1
+path   engine  median GB/s  95 % interval  ceiling  of        share  n
+-----  ------  -----------  -------------  -------  ------  -------  -
+read   numpy         18.40    15.33-23.00                            6
+write  numpy        30.00!              -    20.00  theory  INVALID  2
+copy   numpy         18.40    15.33-23.00    20.00  theory   92.0 %  6
+scale  numpy       INVALID              -                            1
 
 Counted, bytes an element: read 8 read, write 8 written, copy 8 read + 8
   written, scale 8 read + 8 written; INVALID: the data was wrong.
-! exceeds the theory, which nothing real does: BW002 below.
+! is above the theoretical peak, so it is wrong: BW002 below.
 Working set: 512 MiB with 1 thread.
 
-BW006: host/scale/numpy/1: verification failed: element 7 is wrong; run again.
-BW002: host/copy/numpy/1: 23.00 GB/s is 115.0 % of the theory; the theory may be
-  wrong. Also: host/write/numpy/1.
+BW006: scale, one core, NumPy: verification failed: element 7 is wrong; run
+  again.
+BW002: copy, one core, NumPy: 23.00 GB/s is 115.0 % of the theory; the theory
+  may be wrong. Also: write, one core, NumPy.
 BW010: the memory's peak is not known here; give --memory "DDR5-4800 x12".
 """
 
@@ -199,7 +200,7 @@ def test_the_table_of_a_run_that_was_interrupted_at_once(make_record):
         "Host memory of this machine\n"
         "Theory: DDR4-2933 x4: 2933.33 MT/s x 8 B x 4 = 93.87 GB/s, from --memory\n"
         "  DDR4-2933 x4\n\n"
-        "Not run: host/copy/numpy/1: interrupted before its first sample.\n"
+        "Not run: copy, numpy, 1 thread: interrupted before its first sample.\n"
     )
 
 
@@ -231,7 +232,7 @@ def test_the_unit_stands_in_the_header_and_counts_for_every_rate(ordinary):
     row = row_of(tables_of(ordinary, "MB/s")["1 thread"], 1)
     assert (row["path"], row["median MB/s"]) == ("copy", "18,400.00")
     assert row["95 % interval"] == "18,363.27-18,436.87"
-    assert (row["best"], row["theory"]) == ("18,436.87", "93,866.67")
+    assert (row["ceiling"], row["of"]) == ("93,866.67", "theory")
 
 
 def test_rows_stand_by_kernel_then_engine_then_streaming_stores_first(server):
@@ -263,13 +264,13 @@ def test_notes_are_lines_of_their_own(server):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "share", "best"), [((1.0,) * 6, "100.0 %", "20.00"), ((0.99,) * 6, "INVALID", "20.20!")]
+    ("seconds", "share", "median"), [((1.0,) * 6, "100.0 %", "20.00"), ((0.99,) * 6, "INVALID", "20.20!")]
 )
-def test_a_share_above_100_percent_is_never_a_plain_number(make_record, result, seconds, share, best):
+def test_a_share_above_100_percent_is_never_a_plain_number(make_record, result, seconds, share, median):
     record = make_record(result("copy", 1, 20.0, seconds, theory_bytes_per_s=20 * GB))
     row = row_of(tables_of(record)["1 thread"])
-    assert (row["share"], row["best"]) == (share, best)
-    assert ("BW002" in shown(record)) == ("!" in best)
+    assert (row["share"], row["median GB/s"]) == (share, median)
+    assert ("BW002" in shown(record)) == ("!" in median)
 
 
 def test_an_unverified_rate_stands_nowhere(make_record, result):
@@ -293,8 +294,8 @@ def test_one_check_on_several_results_is_one_line(troubled):
         "BW010",
     ]
     (unstable,) = [remark for remark in document.remarks if remark.startswith("BW003")]
-    assert unstable.startswith("BW003: host/copy/numpy/1: ")
-    assert unstable.endswith(" Also: host/read/numpy/1.")
+    assert unstable.startswith("BW003: copy, one core, NumPy: ")
+    assert unstable.endswith(" Also: read, one core, NumPy.")
 
 
 def test_a_check_that_strikes_a_sweep_names_a_few_and_counts_the_rest(make_record, result):
@@ -304,15 +305,15 @@ def test_a_check_that_strikes_a_sweep_names_a_few_and_counts_the_rest(make_recor
     finding = Finding("BW003", "it is unstable", "look")
     found = {point.case.id: (finding,) for point in points[1:]}
     (remark,) = measurement_document(make_record(*points), Examination(found, ())).remarks
-    assert remark.count("host/") == 1 + MOST_NAMED
+    assert remark.count("one core") == 1 + MOST_NAMED
     assert remark.endswith(" and 19 more.")
 
 
 def test_a_sweep_that_was_not_reached_names_a_few_and_counts_the_rest(make_record):
     skipped = tuple(NotRun(f"host/copy/native/1/{size}", "the budget was spent") for size in range(30))
     text = " ".join(shown(make_record(not_run=skipped)).split())
-    assert text.count("host/") == MOST_NAMED
-    assert text.endswith("host/copy/native/1/7 and 22 more: the budget was spent.")
+    assert text.count("native") == MOST_NAMED
+    assert text.endswith("copy, native, 1 thread, 7 and 22 more: the budget was spent.")
 
 
 # --- other formats

@@ -42,11 +42,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """One curve; `ringed` are the positions of points to be marked, such as a knee."""
+    """One curve; `ringed` are the positions of points to be marked, such as a knee.
+
+    `colour` is the number of its colour where that is not its place in the figure.
+    """
 
     label: str
     points: tuple[Point, ...]
     ringed: tuple[int, ...] = ()
+    colour: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Mark:
 class Curves:
     """Lines over an axis. `x_sizes`: x is bytes, on a scale of powers of two; `y_log`: else y begins at zero.
 
-    `across` are upright lines at an x, `levels` level ones at a y; `ring_label` says what a ring marks.
+    `x_log`: x is a count, on a scale of powers of two. `across` are upright lines at an x, `levels` level ones at a y;
+    `ring_label` says what a ring marks. `at_lines`: each line's name stands at its end, and there is no legend.
     """
 
     x_label: str
@@ -72,6 +77,8 @@ class Curves:
     x_sizes: bool = False
     y_log: bool = False
     ring_label: str = ""
+    x_log: bool = False
+    at_lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """Bars in panels that share one scale: a title and its bars each. `groups` names the bars' groups."""
+    """Bars in panels that share one scale, or have `own_scales`: a title and its bars each; `groups` are the bars'.
+
+    `width_inches` is that of the whole figure where it is not the usual one.
+    """
 
     x_label: str
     panels: tuple[tuple[str, tuple[Bar, ...]], ...]
     groups: tuple[str, ...]
+    own_scales: bool = False
+    width_inches: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,12 +126,13 @@ class Heatmap:
 class StripRow:
     """All samples of one result or curve, each in percent of its result's median, in the order they were taken.
 
-    `marked` are the positions of those that stand out.
+    `marked` are the positions of those that stand out, `names` what is written at them.
     """
 
     label: str
     percents: tuple[float, ...]
     marked: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

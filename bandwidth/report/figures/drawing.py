@@ -1,4 +1,4 @@
-"""Figures drawn by matplotlib: the one module that knows it. The same figure gives the same bytes each time."""
+"""Figures drawn by matplotlib, which this folder alone knows. The same figure gives the same bytes each time."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from bandwidth.report.figures.data import (
     Curves,
     Figure,
     Heatmap,
-    Mark,
     Picture,
     Roofline,
-    Series,
     Strip,
     StripRow,
 )
+from bandwidth.report.figures.lines import MOST_TICKS, WIDTH_INCHES, draw_curves, legend, short, spread_out
 from bandwidth.report.figures.style import COLOURS, DASHES, GRID, INK, MARKERS, METADATA, SETTINGS, undisturbed
-from bandwidth.units import format_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,17 +35,17 @@ MISSING = "figures are left out: matplotlib is not installed; pip install 'memba
 COLOUR_MAP = "cividis"
 DARK_CELL = 0.5  # below this share of the scale the cell is dark, and its number white
 
-WIDTH_INCHES = 6.8
 PNG_DOTS_PER_INCH = 160
 # Beyond this many dots a picture of them is smaller than the list of their places.
 MOST_VECTOR_DOTS = 3000
+# A row of a strip, the share of it that dots take, the height of a name beside a dot, and how many of them are written.
+ROW_INCHES, STRIP_SHARE, POINT_NAME_INCHES, MOST_POINT_NAMES = 0.42, 0.68, 0.12, 12
 # The least that the strip shows on either side of the median: noise of a thousandth is not to fill the picture.
 STRIP_LEAST = 2.0
-LONGEST_LABEL = 60
-MOST_TICKS = 9
-# Cores come in multiples of two: ticks at 4, 8, 16, 32 and ten times these.
-_THREAD_TICKS: dict[str, Any] = {"integer": True, "steps": [1, 1.6, 2, 3.2, 4, 8, 10]}
-NEAR_MARKS = 0.1  # as a share of the axis: names of marks that are nearer stand at two heights
+# How much longer an axis is than its longest bar, for the number behind it. Of longer texts it follows from the width
+# of a letter, the gaps beside labels and texts, and the most of an axis that they may take.
+ROOM_FOR_NUMBERS = 1.16
+LETTER_INCHES, GAP_INCHES, MOST_FOR_WORDS = 0.064, 0.12, 0.6
 
 
 def can_draw() -> bool:
@@ -88,158 +86,51 @@ def _drawn(figure: Figure, file_format: str, *, transparent: bool) -> bytes:
     return file.getvalue()
 
 
-def _short(label: str) -> str:
-    """Return a label that leaves room for the figure: a foreign record's names may have any length."""
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 3]}..."
-
-
-# --- curves ---------------------------------------------------------------------------------------------------------
-
-
-def _draw_curves(canvas: Canvas, picture: Curves) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    canvas.set_size_inches(WIDTH_INCHES, 3.4 + 0.2 * len(picture.series))
-    axes = canvas.add_subplot()
-    for index, series in enumerate(picture.series):
-        _draw_series(axes, series, index)
-    axes.set_xlabel(picture.x_label)
-    axes.set_ylabel(picture.y_label)
-    xs = [point.x for series in picture.series for point in series.points]
-    if picture.x_sizes:
-        _size_axis(axes, min(xs), max(xs))
-    elif max(xs) > 0:
-        axes.set_xlim(0, max(xs) * 1.05)
-        axes.xaxis.set_major_locator(MaxNLocator(**_THREAD_TICKS if picture.x_label == "threads" else {}))
-    _draw_levels(axes, picture.levels)
-    if picture.y_log:
-        _log_axis(axes, [point.y for series in picture.series for point in series.points])
-    else:
-        axes.set_ylim(0, max([*_highest(picture), *(mark.value for mark in picture.levels)]) * 1.1)
-    _draw_marks(axes, picture.across)
-    _ring(axes, picture)
-    _legend(canvas, axes)
-
-
-def _draw_series(axes: Axes, series: Series, index: int) -> None:
-    xs, ys = [point.x for point in series.points], [point.y for point in series.points]
-    below = [point.y - (point.y if point.low is None else point.low) for point in series.points]
-    above = [(point.y if point.high is None else point.high) - point.y for point in series.points]
-    axes.errorbar(
-        xs,
-        ys,
-        yerr=[[max(length, 0.0) for length in below], [max(length, 0.0) for length in above]],
-        color=COLOURS[index % len(COLOURS)],
-        marker=MARKERS[index % len(MARKERS)],
-        linestyle=DASHES[index % len(DASHES)],
-        capsize=2,
-        elinewidth=1,
-        label=_short(series.label),
-    )
-
-
-def _draw_levels(axes: Axes, marks: Sequence[Mark]) -> None:
-    """Draw level lines, each with its name above its right end."""
-    for mark in marks:
-        axes.axhline(mark.value, color=INK, linewidth=1, linestyle=(0, (4, 2)))
-        axes.annotate(
-            mark.label,
-            (1, mark.value),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 3),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize=8,
-        )
-
-
-def _ring(axes: Axes, picture: Curves) -> None:
-    ringed = [series.points[position] for series in picture.series for position in series.ringed]
-    if ringed:
-        axes.plot(
-            [point.x for point in ringed],
-            [point.y for point in ringed],
-            linestyle="none",
-            marker="o",
-            markersize=11,
-            markerfacecolor="none",
-            markeredgecolor=INK,
-            label=picture.ring_label,
-        )
-
-
-def _highest(picture: Curves) -> list[float]:
-    return [point.y if point.high is None else point.high for series in picture.series for point in series.points]
-
-
-def _size_axis(axes: Axes, low: float, high: float) -> None:
-    """Set a scale of powers of two, with ticks at every second, third ... power as there is room."""
-    first, last = math.floor(math.log2(low)), math.ceil(math.log2(high))
-    step = max(1, -(-(last - first) // MOST_TICKS))
-    axes.set_xscale("log", base=2)
-    ticks = [2**power for power in range(first, last + 1, step)]
-    axes.set_xticks(ticks, [format_size(tick) for tick in ticks], minor=False)
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(low / 1.3, high * 1.3)
-
-
-def _log_axis(axes: Axes, ys: Sequence[float]) -> None:
-    axes.set_yscale("log")
-    axes.set_ylim(min(ys) / 1.6, max(ys) * 1.6)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
-
-
-def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
-    """Draw upright lines with their names above the picture, at two heights where they are near each other."""
-    places = [axes.transAxes.inverted().transform(axes.transData.transform((mark.value, 1)))[0] for mark in marks]
-    raised = False
-    for index, mark in enumerate(marks):
-        raised = not raised if index and places[index] - places[index - 1] < NEAR_MARKS else False
-        axes.axvline(mark.value, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
-        axes.annotate(
-            mark.label,
-            (mark.value, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 24 if raised else 2),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-        )
-
-
-def _legend(canvas: Canvas, axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[1]:
-        canvas.legend(loc="outside lower center", ncols=1, handlelength=4)
-
-
 # --- bars -----------------------------------------------------------------------------------------------------------
 
 
 def _draw_bars(canvas: Canvas, picture: Bars) -> None:
     counts = [len(bars) for _, bars in picture.panels]
-    canvas.set_size_inches(WIDTH_INCHES, 0.8 + 0.27 * sum(counts) + 0.45 * len(counts))
+    canvas.set_size_inches(picture.width_inches or WIDTH_INCHES, 0.8 + 0.27 * sum(counts) + 0.45 * len(counts))
     panels = canvas.subplots(
-        len(counts), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": [count + 0.6 for count in counts]}
+        len(counts),
+        1,
+        sharex=not picture.own_scales,
+        squeeze=False,
+        gridspec_kw={"height_ratios": [count + 0.6 for count in counts]},
     )
     shown = [bar for _, bars in picture.panels for bar in bars]
-    most = max((value for bar in shown for value in (bar.value, bar.high, bar.theory) if value is not None), default=1)
     for axes, (title, bars) in zip(panels[:, 0], picture.panels, strict=True):
-        axes.set_title(_short(title))
+        most = _longest(bars if picture.own_scales else shown)
+        room = _room_for_words(picture) if picture.own_scales else ROOM_FOR_NUMBERS
+        axes.set_title(short(title))
         for row, bar in enumerate(bars):
-            _draw_bar(axes, row, bar, most)
-        axes.set_yticks(range(len(bars)), [_short(bar.label) for bar in bars])
+            _draw_bar(axes, row, bar, most * (room - 1))
+        axes.set_yticks(range(len(bars)), [short(bar.label) for bar in bars])
         axes.set_ylim(len(bars) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-    panels[-1, 0].set_xlim(0, most * 1.16)
+        axes.set_xlim(0, most * room)
     panels[-1, 0].set_xlabel(picture.x_label)
     _bar_legend(canvas, shown)
 
 
-def _draw_bar(axes: Axes, row: int, bar: Bar, most: float) -> None:
+def _room_for_words(picture: Bars) -> float:
+    """Return how much longer an axis is than its longest bar, so that the longest text has room behind it."""
+    bars = [bar for _, bars in picture.panels for bar in bars]
+    labels, texts = (
+        max(map(len, words)) * LETTER_INCHES for words in ([b.label for b in bars], [b.text for b in bars])
+    )
+    axis = (picture.width_inches or WIDTH_INCHES) - labels - 2 * GAP_INCHES
+    return 1 / (1 - min((texts + GAP_INCHES) / axis, MOST_FOR_WORDS))
+
+
+def _longest(bars: Sequence[Bar]) -> float:
+    return max((value for bar in bars for value in (bar.value, bar.high, bar.theory) if value is not None), default=1)
+
+
+def _draw_bar(axes: Axes, row: int, bar: Bar, text_length: float) -> None:
+    """Draw a bar with its text of about this length, which is not to cross the tick of the theory."""
     colour = COLOURS[bar.group % len(COLOURS)]
     value = bar.value or 0.0
     axes.barh(
@@ -256,7 +147,7 @@ def _draw_bar(axes: Axes, row: int, bar: Bar, most: float) -> None:
         end = bar.high
     if bar.theory is not None:
         axes.plot([bar.theory] * 2, [row - 0.42, row + 0.42], color=INK, linewidth=2.4, solid_capstyle="butt")
-        is_near = end <= bar.theory < end + most * 0.12
+        is_near = end <= bar.theory < end + text_length
         end = bar.theory if is_near else end
     axes.annotate(
         bar.text, (end, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8, annotation_clip=False
@@ -307,18 +198,21 @@ def _draw_strip(canvas: Canvas, picture: Strip) -> None:
     from matplotlib.ticker import MaxNLocator
 
     rows = picture.rows
-    canvas.set_size_inches(WIDTH_INCHES, 0.9 + 0.42 * len(rows))
+    named = [min(len(row.names), MOST_POINT_NAMES) for row in rows]
+    row_inches = max(ROW_INCHES, max(named, default=0) * POINT_NAME_INCHES / STRIP_SHARE)
+    canvas.set_size_inches(WIDTH_INCHES, 0.9 + row_inches * len(rows))
     axes = canvas.add_subplot()
     is_large = sum(len(row.percents) for row in rows) > MOST_VECTOR_DOTS
     for number, row in enumerate(rows):
         count = len(row.percents)
-        heights = [number - 0.34 + 0.68 * (index + 0.5) / count for index in range(count)]
+        heights = [number + STRIP_SHARE * ((index + 0.5) / count - 0.5) for index in range(count)]
         _draw_dots(axes, row.percents, heights, COLOURS[0], rasterized=is_large)
         _mark_dots(axes, row, heights)
+        _name_dots(axes, row, number, heights, row_inches)
     axes.axvline(100, color=INK, linewidth=1)
     if picture.limit is not None:
         axes.axvline(picture.limit, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
-    axes.set_yticks(range(len(rows)), ["\n".join(map(_short, row.label.split("\n"))) for row in rows], fontsize=7)
+    axes.set_yticks(range(len(rows)), ["\n".join(map(short, row.label.split("\n"))) for row in rows], fontsize=7)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.hlines([number + 0.5 for number in range(len(rows) - 1)], 0, 1, transform=axes.get_yaxis_transform(), **_RULE)
     axes.grid(visible=False, axis="y")
@@ -354,6 +248,18 @@ def _mark_dots(axes: Axes, row: StripRow, heights: Sequence[float]) -> None:
         axes.plot(xs, [heights[position] for position in row.marked], "D", clip_on=False, **look)
 
 
+def _name_dots(axes: Axes, row: StripRow, number: int, heights: Sequence[float], row_inches: float) -> None:
+    """Write the names of the marked dots beside them, the furthest from the median first where they are many."""
+    far = sorted(zip(row.marked, row.names, strict=False), key=lambda one: row.percents[one[0]])[:MOST_POINT_NAMES]
+    shown = sorted(far)
+    wanted = [(heights[position] - number) / STRIP_SHARE + 0.5 for position, _ in shown]
+    places = spread_out(wanted, POINT_NAME_INCHES / row_inches / STRIP_SHARE) if shown else []
+    for (position, name), place in zip(shown, places, strict=True):
+        percent = min(max(row.percents[position], STRIP_LOW), STRIP_HIGH)
+        at = (percent, number + STRIP_SHARE * (place - 0.5))
+        axes.annotate(short(name), at, xytext=(7, 0), textcoords="offset points", va="center", fontsize=7)
+
+
 def _draw_roofline(canvas: Canvas, picture: Roofline) -> None:
     canvas.set_size_inches(WIDTH_INCHES, 4.2)
     axes = canvas.add_subplot()
@@ -380,11 +286,11 @@ def _draw_roofline(canvas: Canvas, picture: Roofline) -> None:
         axis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("arithmetic intensity, FLOP/byte")
     axes.set_ylabel("GFLOP/s")
-    _legend(canvas, axes)
+    legend(canvas, axes)
 
 
 _DRAWERS: dict[type[Picture], Callable[[Canvas, Any], None]] = {
-    Curves: _draw_curves,
+    Curves: draw_curves,
     Bars: _draw_bars,
     Heatmap: _draw_heatmap,
     Strip: _draw_strip,

@@ -1,16 +1,18 @@
-"""What is in a machine: every fact with its source, and the theory that follows."""
+"""What is in a machine: its memory and what that should reach, its ceilings, and every fact with its source."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from bandwidth.ceilings.memory import HostTheory
+from bandwidth.ceilings.of_machine import MachineCeiling
 from bandwidth.findings.rules import examine_facts, examine_memory
 from bandwidth.machine.facts import READ, Fact, Facts, Json
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.labels import finding_line
+from bandwidth.report.labels import ceiling_short, finding_line, findings_lines
+from bandwidth.report.screen.machine_line import memory_words, processor_words
 from bandwidth.report.system.gpus import gpu_names, gpu_tables
 from bandwidth.results import Finding
 from bandwidth.theory import Peak
@@ -18,13 +20,14 @@ from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
 SCHEMA = "bandwidth/system/1"
 # What stands below the table in words of its own.
+_MORE = "More: --all (every fact, ceilings of writes)  --save facts.json  bandwidth measure"
 TOLD_BELOW = ("memory_modules", "memory_modules_reason")
 
 # Names that need more words for people than for programs, or fewer.
 LABELS = {
     "page_bytes": "page size",
     "transparent_huge_page_bytes": "huge page size",
-    "c_library_streaming_threshold_bytes": "c library streams above",
+    "c_library_streaming_threshold_bytes": "memcpy bypasses the cache from",
     "numa_memory_only_nodes": "numa nodes without processors",
     "numa_processor_only_nodes": "numa nodes without memory",
 }
@@ -61,31 +64,98 @@ def _findings(facts: Facts, theory: HostTheory) -> tuple[Finding, ...]:
 
 
 def system_document(
-    facts: Facts, theory: HostTheory, unit: str = DEFAULT_RATE_UNIT, platform: Peak | None = None
+    facts: Facts,
+    theory: HostTheory,
+    unit: str = DEFAULT_RATE_UNIT,
+    platform: Peak | None = None,
+    ceilings: Sequence[MachineCeiling] = (),
+    *,
+    every: bool = False,
+    is_quiet: bool = False,
 ) -> Document:
-    """Return the document of a machine's facts; `platform` is the most that its processor takes a socket."""
+    """Return the document of a machine: its memory first, its ceilings, its GPUs; with `every`, each fact too.
+
+    `platform` is the most that its processor takes a socket. `is_quiet` leaves out the findings.
+    """
+    records = [
+        {"fact": name, "value": fact.value, "source": fact.source, "confidence": fact.confidence}
+        for name, fact in facts.items()
+    ]
+    found = _findings(facts, theory)
+    findings = [] if is_quiet else [str(line) for line in findings_lines(found)]
+    blocks = (
+        *_memory(facts, theory, unit),
+        *(["\n".join(findings)] if findings else []),
+        *_modules(facts),
+        *_ceilings(ceilings, unit, every=every),
+        *(() if ceilings else _platform(platform, unit)),
+        *gpu_tables(facts, unit),
+        *([_facts_by_source(facts)] if every else [_MORE]),
+    )
+    said = tuple(finding_line(finding) for finding in found)
+    return Document(blocks, system_json(facts, theory, platform), records, in_blocks=said)
+
+
+def machine_tables(facts: Facts, unit: str = DEFAULT_RATE_UNIT) -> list[Table]:
+    """Return every fact with its source, the modules and the GPUs as tables."""
+    tables = [facts_table(facts), *_modules(facts), *gpu_tables(facts, unit)]
+    return [table for table in tables if isinstance(table, Table)]
+
+
+def facts_table(facts: Facts) -> Table:
+    """Return every fact with its source."""
     columns = (Column("fact", wrap_at=22), Column("value", wrap_at=28), Column("source", wrap_at=26))
     rows = tuple(
         (_label(name), _value(name, fact.value), _source(fact))
         for name, fact in facts.items()
         if name not in TOLD_BELOW
     )
-    records = [
-        {"fact": name, "value": fact.value, "source": fact.source, "confidence": fact.confidence}
-        for name, fact in facts.items()
-    ]
-    return Document(
+    return Table(columns, rows)
+
+
+def _facts_by_source(facts: Facts) -> Table:
+    """Return every fact, and behind those of one source where they are from: a path has a line, and breaks in none."""
+    rows: list[tuple[str, str]] = []
+    told = [(name, fact) for name, fact in facts.items() if name not in TOLD_BELOW]
+    for place, (name, fact) in enumerate(told):
+        rows.append((_label(name), _value(name, fact.value)))
+        if place + 1 == len(told) or _source(told[place + 1][1]) != _source(fact):
+            rows.append(("", f"  from {_source(fact)}"))
+    return Table((Column("fact", wrap_at=22), Column("value", wrap_at=56)), tuple(rows), "Facts")
+
+
+def _memory(facts: Facts, theory: HostTheory, unit: str) -> tuple[str, ...]:
+    """Return what the memory is and should reach, in the first lines."""
+    machine = facts.to_json()
+    first = ", ".join([processor_words(machine), *memory_words(machine)])
+    if theory.peak is None:
+        return (first, "Memory bandwidth: not known, as the modules are not.")
+    rate = format_rate(theory.peak.bytes_per_s, unit)
+    lines = [f"Memory bandwidth: {rate} {unit} for the machine, from {theory.source}"]
+    lines += [f"  {theory.peak.name}: {theory.peak.working}"]
+    lines += [f"  {theory.reason}"] if theory.reason else []  # what was taken beside the firmware's plain words
+    return (first, "\n".join(lines))
+
+
+def _ceilings(found: Sequence[MachineCeiling], unit: str, *, every: bool) -> tuple[Table, ...]:
+    """Return the ceilings of reads, and with `every` of writes too; those of low confidence have a ~."""
+    shown = [one for one in found if every or one.path == "read"]
+    if not shown:
+        return ()
+    columns = (Column("cores", "right"), *([Column("path")] if every else []), Column("ceiling"))
+    columns += (Column(unit, "right"), Column("sure"), Column("working", wrap_at=40))
+    rows = tuple(
         (
-            Table(columns, rows),
-            *_modules(facts),
-            *_theory(theory, unit),
-            *_platform(platform, unit),
-            *gpu_tables(facts, unit),
-        ),
-        system_json(facts, theory, platform),
-        records,
-        tuple(finding_line(finding) for finding in _findings(facts, theory)),
+            str(one.cores),
+            *([one.path] if every else []),
+            ceiling_short(one.ceiling),
+            format_rate(one.ceiling.bytes_per_s, unit),
+            one.ceiling.confidence,
+            one.ceiling.working,
+        )
+        for one in shown
     )
+    return (Table(columns, rows, "Ceilings" if every else "Ceilings of reads"),)
 
 
 def _label(name: str) -> str:
@@ -183,17 +253,8 @@ def _ranks(module: dict[str, Json], *, shown: bool) -> tuple[str, ...]:
     return (str(module.get("ranks") or "-"),) if shown else ()
 
 
-def _theory(theory: HostTheory, unit: str) -> tuple[str, ...]:
-    if theory.peak is None:
-        return ()
-    rate = format_rate(theory.peak.bytes_per_s, unit)
-    lines = [f"Theory: {theory.peak.name}: {theory.peak.working}"]
-    lines += [f"  {rate} {unit} for the machine, from {theory.source}"]
-    lines += [f"  {theory.reason}"] if theory.reason else []  # what was taken beside the firmware's plain words
-    return ("\n".join(lines),)
-
-
 def _platform(platform: Peak | None, unit: str) -> tuple[str, ...]:
+    """Return the platform's maximum of a machine whose layout, and so whose ceilings, are not known."""
     if platform is None:
         return ()
     figure = "" if unit == DEFAULT_RATE_UNIT else f" ({format_rate(platform.bytes_per_s, unit)} {unit})"

@@ -6,12 +6,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from bandwidth.ceilings.memory import HostTheory
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import UNKNOWN
-from bandwidth.report.system.facts import system_document
+from bandwidth.report.system.facts import machine_tables
 from bandwidth.report.system.gpus import gpu_names
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Record
@@ -88,9 +87,8 @@ def _text(value: object) -> str:
 
 def _machine(record: Record) -> list[Table]:
     """Return the facts as `bandwidth system` shows them; those of a foreign record that lack sources stand alone."""
-    unknown = HostTheory(None, 0, "")
     try:
-        blocks = system_document(Facts.from_json(dict(record.machine)), unknown).blocks
+        first, *others = machine_tables(Facts.from_json(dict(record.machine)))
     except BandwidthError:
         plain = [
             (name.replace("_", " "), gpu_names(value) if name == _GPUS else _text(value))
@@ -99,5 +97,4 @@ def _machine(record: Record) -> list[Table]:
         ]
         columns = (Column("fact", wrap_at=_NAME), Column("value", wrap_at=_WIDE))
         return [Table(columns, tuple(plain), "The machine")] if plain else []
-    first, *others = [block for block in blocks if isinstance(block, Table)]
     return [Table(first.columns, first.rows, "The machine"), *others]

@@ -8,11 +8,15 @@ from bandwidth.analysis.groups import ZerosPair, grouped
 from bandwidth.kernels import MIXES, kernel_of
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
+    INVALID,
     UNKNOWN,
+    known_rate,
+    marked_rate,
     place,
     rate_cell,
     rate_cells,
     rate_columns,
+    share_of,
     stores_in_words,
     threads_in_words,
     variant_words,
@@ -108,7 +112,12 @@ def _rate_table(results: Sequence[Result], unit: str, *, with_stores: bool) -> T
 
 def _row_of_all(result: Result, unit: str) -> tuple[str, ...]:
     case = result.case
-    median, interval, best, theory, share, count = rate_cells(result, unit)
+    summary, theory = summarise(result), known_rate(result.theory_bytes_per_s, unit)
+    median, interval, *_, count = rate_cells(result, unit)
+    best = UNKNOWN
+    if summary.best_bytes_per_s is not None:
+        best = marked_rate(summary.best_bytes_per_s, result.theory_bytes_per_s, unit)
+    share = INVALID if summary.is_impossible else share_of(summary.efficiency)
     path = ", ".join([case.path, *variant_words(case.variant, "stores")])
     return (str(case.threads), path, case.engine, stores_in_words(case), theory, median, interval, best, share, count)
 

@@ -19,10 +19,12 @@ from bandwidth.report.measurement import counted_texts, remarks
 from bandwidth.report.views import SUMMARY, VIEWS
 from bandwidth.report.views.shown import Shown
 from bandwidth.report.write_up.anonymise import with_texts
+from bandwidth.report.write_up.opening import figures_first, opening_blocks
 from bandwidth.results import Record
 from bandwidth.units import DEFAULT_RATE_UNIT
 from bandwidth.vocabulary import HOST
 
+IN_SHORT = "In short"
 NO_RATES = "No rates that stand for themselves: this record holds what follows below."
 NO_FINDINGS = "Nothing was found that speaks against these results."
 
@@ -80,15 +82,16 @@ def make_write_up(
     flops: float | None = None,
     title: str = "",
     figures: bool = True,
+    opening: Sequence[Section] = (),
 ) -> WriteUp:
     """Return the write-up of some records; rates are in `unit`, `flops` adds a roofline.
 
     Every text of a record is made fit to stand on one line: a new line or a control character in a name is written as
-    its escape. Without `figures` (no matplotlib) there are none.
+    its escape. Without `figures` (no matplotlib) there are none. `opening` stands before the first record.
     """
     safe = [with_texts(record, escaped) for record in records]
     is_one = len(safe) == 1
-    sections: list[Section] = []
+    sections = list(opening)
     for number, record in enumerate(safe, start=1):
         prefix = "" if is_one else f"record-{number}-"
         if not is_one:
@@ -135,20 +138,25 @@ def _line(record: Record, number: int | None) -> str:
 
 
 def _sections(shown: Shown, prefix: str, *, with_figures: bool) -> list[Section]:
-    """Return a record's sections: first its rates, what was counted and what was found, then what the views show.
+    """Return a record's sections: first it in short, then what was found, its rates, what was counted, and the views.
 
     `prefix` begins the names of its figures.
     """
+    opening = opening_blocks(shown, with_figure=with_figures)
     summary, *views = _views(shown, with_figures=with_figures)
     if not any(isinstance(block, Table) for block in summary.blocks):
         summary = replace(summary, blocks=(*summary.blocks, NO_RATES))
     found = remarks(shown, examine(shown.record))
     lines = tuple(line for text in counted_texts(shown) for line in text.split("\n"))
+    views = [section for section in views if section.blocks]
+    # Of a sweep alone, whose rates stand for no role, the curves are the answer.
+    first = [] if opening else [view for view in views if any(isinstance(block, Figure) for block in view.blocks)][:1]
     sections = [
+        *([Section(IN_SHORT, opening)] if opening else first),
+        Section("Findings", (Items(found) if found else NO_FINDINGS,)),
         summary,
         *([Section("What was counted", (Items(lines),))] if lines else []),
-        Section("Findings", (Items(found) if found else NO_FINDINGS,)),
-        *(section for section in views if section.blocks),
+        *(section for section in views if section not in first),
     ]
     return _with_names(sections, prefix)
 
@@ -159,7 +167,8 @@ def _views(shown: Shown, *, with_figures: bool) -> list[Section]:
     for title in dict.fromkeys((SUMMARY, *(view.section for view in VIEWS))):
         views = [view for view in VIEWS if view.section == title]
         figures = [figure for view in views for figure in view.figures(shown)] if with_figures else []
-        blocks = [block for view in views for block in view.written(shown)]
+        written = [block for view in views for block in view.written(shown)]
+        blocks = [figures_first(block) if isinstance(block, Table) else block for block in written]
         sections.append(Section(title, (*figures, *blocks)))
     return sections
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from bandwidth.report.document import Table
-from bandwidth.report.figures.data import Figure
+from bandwidth.report.figures.data import Bars, Figure
 from bandwidth.report.figures.style import GRID, INK
 from bandwidth.report.formats import shown_table
 from bandwidth.report.markup import html_table
@@ -30,7 +30,8 @@ h2 { font-size: 1.35rem; margin: 3rem 0 .75rem; padding-top: .75rem; border-top:
 h3 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 h2.part { border-top-width: 1px; font-size: 1.2rem; margin-top: 2.25rem; }
 .about { color: var(--soft); margin: 0; }
-nav ul { padding-left: 1.2rem; columns: 16rem; column-gap: 2.5rem; margin: 1.25rem 0; }
+nav ul { padding-left: 1.2rem; columns: 16rem; column-gap: 2.5rem; margin: 1.5rem 0; }
+nav li { margin: 0; padding: .15rem 0; break-inside: avoid; }
 a { color: inherit; }
 ul { padding-left: 1.2rem; }
 li { margin: .3rem 0; }
@@ -38,6 +39,7 @@ li { margin: .3rem 0; }
 .scroll:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .875rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: .25rem 0; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 2.5rem); }
 th, td { padding: .25rem .6rem; text-align: left; vertical-align: top; overflow-wrap: normal; }
 th { border-bottom: 1.5px solid var(--ink); white-space: nowrap; }
 td { border-bottom: 1px solid var(--grid); }
@@ -49,9 +51,11 @@ figure svg { display: block; width: 100%; height: auto; }
 figure svg text { font-family: inherit !important; }
 figcaption { color: var(--soft); font-size: .875rem; max-width: 46rem; }
 figcaption b { color: var(--ink); }
+figure.opening svg { max-width: calc(var(--drawn) * 1.5) !important; }
 .option { white-space: nowrap; }
 @media (max-width: 40rem) {
   .scroll > svg { width: 100vw; min-width: min(33rem, var(--drawn)); }
+  figure.opening .scroll > svg { width: 100%; min-width: 0; }
   table { font-size: .8rem; }
   th, td { padding: .25rem .4rem; }
 }
@@ -61,7 +65,10 @@ figcaption b { color: var(--ink); }
   body { max-width: none; padding: 0; font-size: 9.5pt; }
   nav { display: none; }
   h2, h3 { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
+  figure, tr, li, p { break-inside: avoid; }
+  figure svg { max-height: 195mm; }
+  .scroll:not(:has(tr:nth-child(20))) { break-inside: avoid; }
+  thead, caption, figure .scroll { break-after: avoid; }
   .scroll { overflow: visible; }
   table { font-size: 7.5pt; }
   thead { display: table-header-group; }
@@ -81,9 +88,12 @@ def html_page(write_up: WriteUp, drawings: Mapping[str, str]) -> str:
     title = html.escape(write_up.title)
     base = min(section.level for section in write_up.sections)
     about = "\n".join(f'<p class="about">{html.escape(line)}</p>' for line in write_up.lines)
-    body = "\n".join(
+    first, *others = (
         _section(section, number, base, drawings) for number, section in enumerate(write_up.sections, start=1)
     )
+    # What comes first is the answer, unless it is a record's heading.
+    before, after = ([first], others) if write_up.sections[0].blocks else ([], [first, *others])
+    body = "\n".join([*before, *([_contents(write_up)] if after else []), *after])
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -100,7 +110,6 @@ def html_page(write_up: WriteUp, drawings: Mapping[str, str]) -> str:
 <h1>{title}</h1>
 {about}
 </header>
-{_contents(write_up)}
 <main>
 {body}
 </main>
@@ -110,12 +119,12 @@ def html_page(write_up: WriteUp, drawings: Mapping[str, str]) -> str:
 
 
 def _contents(write_up: WriteUp) -> str:
-    """Return links to the sections; of several records, to each record."""
+    """Return links to the sections below them; of several records, to each record."""
     levels = {section.level for section in write_up.sections}
     links = "\n".join(
         f'<li><a href="#part-{number}">{html.escape(section.title)}</a></li>'
         for number, section in enumerate(write_up.sections, start=1)
-        if section.level == min(levels)
+        if section.level == min(levels) and (number > 1 or not section.blocks)
     )
     return f'<nav aria-label="Contents">\n<ul>\n{links}\n</ul>\n</nav>'
 
@@ -147,7 +156,9 @@ def _figure(figure: Figure, drawings: Mapping[str, str]) -> str:
         return ""
     caption = f"<b>{html.escape(figure.title)}.</b> {html.escape(figure.caption)}"
     inside = f'<div class="scroll" tabindex="0" role="group" aria-label="{html.escape(figure.title)}">'
-    return f"<figure>\n{inside}\n{drawings[figure.name]}\n</div>\n<figcaption>{caption}</figcaption>\n</figure>"
+    is_opening = isinstance(figure.picture, Bars) and figure.picture.width_inches is not None
+    start = '<figure class="opening">' if is_opening else "<figure>"
+    return f"{start}\n{inside}\n{drawings[figure.name]}\n</div>\n<figcaption>{caption}</figcaption>\n</figure>"
 
 
 def _table(table: Table, section: str) -> str:

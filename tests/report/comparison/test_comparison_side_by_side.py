@@ -9,7 +9,9 @@ from gpu_machine import two_h200s
 
 from bandwidth.comparison.sides import Side, side_by_side
 from bandwidth.report import render
-from bandwidth.report.comparison.side_by_side import comparison_document, range_text, ratio_text
+from bandwidth.report.comparison.side_by_side import comparison_document
+from bandwidth.report.comparison.summary import ratio_text
+from bandwidth.report.comparison.tables import range_text
 from bandwidth.statistics import Interval
 
 RECORDS, RESULTS, SAMPLES = 1000, 34, 25
@@ -50,10 +52,10 @@ def test_a_thousand_records_are_compared_in_seconds(make_record, make_case, make
         for index in range(RECORDS)
     ]
     started = time.process_time()
-    document = comparison_document(side_by_side(columns), format_name="table")
+    document = comparison_document(side_by_side(columns), format_name="table", with_all=True)
     text = render(document, "table")
     assert time.process_time() - started < MOST_S
-    assert text.count("\nn999 ") == RESULTS
+    assert text.count("\nn999 ") == RESULTS + 1  # and one in the table by role
     assert "and 988 more\n" in text
 
 
@@ -62,7 +64,7 @@ def test_a_difference_between_many_is_told_by_its_values(make_record, make_resul
     columns = [
         Side(f"n{index}", "x", make_record(make_result(), machine=machine)) for index, machine in enumerate(machines)
     ]
-    text = render(comparison_document(side_by_side(columns)), "table")
+    text = render(comparison_document(side_by_side(columns), with_all=True), "table")
     assert "\n  processor: B (n0), A (n1, n2, n3 and 36 more)\n" in text
     assert "and 2 more values\n" in text
 
@@ -70,7 +72,7 @@ def test_a_difference_between_many_is_told_by_its_values(make_record, make_resul
 def test_gpus_stand_in_tables_of_their_own_without_threads(make_record, make_case, make_result):
     record = two_h200s(make_record, make_case, make_result)
     columns = [Side("a", "a.json", record), Side("b", "b.json", record)]
-    text = render(comparison_document(side_by_side(columns)), "table")
+    text = render(comparison_document(side_by_side(columns), with_all=True), "table")
     titles = [line for line in text.splitlines() if line.startswith(("Device", "Link")) and "theory" not in line]
     assert titles[:5] == ["Device 0", "Device 1", "Devices 0,1", "Link of device 0", "Link of device 1"]
     assert "threads" not in text

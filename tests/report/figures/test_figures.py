@@ -124,7 +124,7 @@ def test_the_users_own_settings_change_nothing(figures, matplotlib):
 def test_a_dollar_and_markup_in_a_name_are_drawn_as_text(make_record, make_result, make_case, matplotlib):
     name = "a$x^2$ <b> & \\frac_%"
     record = make_record(make_result(make_case(path=name)))
-    (bars, strip) = make_write_up([record]).figures
+    (_, bars, strip) = make_write_up([record]).figures
     for figure in (bars, strip):
         root = ElementTree.fromstring(figures_drawing.draw(figure, "svg"))  # noqa: S314
         assert any(name in "".join(one.itertext()) for one in root.iter())
@@ -159,6 +159,6 @@ def test_colours_are_apart_in_grey_or_have_markers(record):
 
 def test_many_samples_are_drawn_as_a_picture(make_record, make_result, matplotlib):
     many = make_result(seconds=tuple(0.02 + 0.0001 * (index % 7) for index in range(4000)))
-    (_, strip) = make_write_up([make_record(many)]).figures
+    *_, strip = make_write_up([make_record(many)]).figures
     assert summarise(many).count == len(strip.picture.rows[0].percents)
     assert len(figures_drawing.draw(strip, "svg")) < 150_000

@@ -14,6 +14,7 @@ from bandwidth.results.files import load
 
 RECORD = Path(__file__).parents[2] / "data" / "report" / "record.json"
 KINDS = {
+    "in-short": Bars,
     "rates": Bars,
     "by-threads": Curves,
     "rate-by-size-1-thread": Curves,

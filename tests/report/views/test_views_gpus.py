@@ -40,20 +40,21 @@ def text_of(make_record):
 
 MEMORY_AND_LINK = """\
 Device 0: NVIDIA H200, driver 570.86.15, CUDA 12.9
-path    engine  median GB/s      95 % interval      best    theory   share  n
-------  ------  -----------  -----------------  --------  --------  ------  -
-triad   cuda       4,428.00  4,419.16-4,436.87  4,436.87  4,916.74  90.1 %  7
-memcpy  cuda       4,300.00  4,291.42-4,308.62  4,308.62  4,916.74  87.5 %  7
+path    engine  median GB/s      95 % interval   ceiling  of       share  n
+------  ------  -----------  -----------------  --------  ------  ------  -
+triad   cuda       4,428.00  4,419.16-4,436.87  4,916.74  theory  90.1 %  7
+memcpy  cuda       4,300.00  4,291.42-4,308.62  4,916.74  theory  87.5 %  7
 
 Theory: 4,916.74 GB/s, by the driver's attributes: 2 x 3201 MHz x 6144 bit / 8;
   the maker states 4,800.00 GB/s.
 
 Link of device 0: NVIDIA H200, driver 570.86.15, CUDA 12.9
-path           host memory  median GB/s  95 % interval   best  theory   share  n
--------------  -----------  -----------  -------------  -----  ------  ------  -
-h2d            pinned             55.30    55.19-55.41  55.41   63.02  87.8 %  7
-bidirectional  pinned             99.00    98.80-99.20  99.20  126.03  78.6 %  7
-h2d            pageable           11.00    10.98-11.02  11.02   63.02  17.5 %  7
+path           host      median  95 % interval  ceiling  of       share  n
+               memory      GB/s
+-------------  --------  ------  -------------  -------  ------  ------  -
+h2d            pinned     55.30    55.19-55.41    63.02  theory  87.8 %  7
+bidirectional  pinned     99.00    98.80-99.20   126.03  theory  78.6 %  7
+h2d            pageable   11.00    10.98-11.02    63.02  theory  17.5 %  7
 
 Link: PCIe 5.0 x16 under load, PCIe 1.0 x16 idle, at most PCIe 5.0 x16
   (63.02 GB/s). Theory: PCIe 5.0 x16 as negotiated under load: 32 GT/s x 16 x
@@ -68,9 +69,10 @@ Copies over the link of device 0: 512 MiB.
 A copy over a link counts each byte once; bidirectional both ways, over their
   common time.
 
-BW040: pcie:0/h2d/cuda/1/pageable: pageable memory reaches 11.00 GB/s, 19.9 % of
-  pinned memory's 55.30 GB/s; below 90.0 % it is the copy on the way; normal
-  (often half or less): use pinned memory for what is copied often.
+BW040: h2d, host memory pageable, link of device 0: pageable memory reaches
+  11.00 GB/s, 19.9 % of pinned memory's 55.30 GB/s; below 90.0 % it is the copy
+  on the way; normal (often half or less): use pinned memory for what is copied
+  often.
 """
 
 

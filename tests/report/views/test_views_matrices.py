@@ -80,7 +80,7 @@ Working set: 256 MiB with 1 and 8 threads.
 
 Node 2 has memory but no CPU.
 
-Not run: host/read/native/8/1/2: interrupted before its first sample.
+Not run: read, native, 8 threads, 1, 2: interrupted before its first sample.
 """
 
 

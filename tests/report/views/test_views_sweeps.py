@@ -109,20 +109,20 @@ Theory: DDR4-2933 x4: 2933.33 MT/s x 8 B x 4 = 93.87 GB/s, from --memory
   DDR4-2933 x4
 
 32 threads
-path  engine  stores     median GB/s  95 % interval    best  theory  share  n
-----  ------  ---------  -----------  -------------  ------  ------  -----  -
-copy  native  streaming       235.00  234.53-235.47  235.47       -      -  6
+path  engine  stores     median GB/s  95 % interval  ceiling  of  share  n
+----  ------  ---------  -----------  -------------  -------  --  -----  -
+copy  native  streaming       235.00  234.53-235.47                      6
 
 4 threads
-path  engine  stores     median GB/s  95 % interval    best  theory  share  n
-----  ------  ---------  -----------  -------------  ------  ------  -----  -
-read  native  -                80.00    79.84-80.16   80.16       -      -  6
+path  engine  stores     median GB/s  95 % interval  ceiling  of  share  n
+----  ------  ---------  -----------  -------------  -------  --  -----  -
+read  native  -                80.00    79.84-80.16                      6
 
 1 thread
-path  engine  stores     median GB/s  95 % interval    best  theory  share  n
-----  ------  ---------  -----------  -------------  ------  ------  -----  -
-read  native  -                20.00    19.96-20.04   20.04       -      -  6
-copy  native  streaming        19.00    18.96-19.04   19.04       -      -  6
+path  engine  stores     median GB/s  95 % interval  ceiling  of  share  n
+----  ------  ---------  -----------  -------------  -------  --  -----  -
+read  native  -                20.00    19.96-20.04                      6
+copy  native  streaming        19.00    18.96-19.04                      6
 
 By threads: read, native
 threads   GB/s  of best  per thread

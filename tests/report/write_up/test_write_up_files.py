@@ -32,7 +32,7 @@ def test_a_page_is_one_file(write_up, tmp_path):
     write_files(write_up, "html", tmp_path / "out.html", None)
     assert names(tmp_path) == ["out.html"]
     text = (tmp_path / "out.html").read_text("utf-8")
-    assert text.count("<svg ") == len(write_up.figures) == text.count("<figure>")
+    assert text.count("<svg ") == len(write_up.figures) == text.count("<figure")
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(set(ids)) == len(ids)
 
@@ -59,7 +59,7 @@ def test_a_folder_for_figures_has_three_formats_and_serves_the_document(write_up
 @draws
 def test_figures_alone(write_up, tmp_path):
     write_figures(write_up.figures[:1], tmp_path / "new")
-    assert names(tmp_path / "new") == ["rates.pdf", "rates.png", "rates.svg"]
+    assert names(tmp_path / "new") == ["in-short.pdf", "in-short.png", "in-short.svg"]
 
 
 def test_for_a_stream_only_a_page_has_figures(write_up):

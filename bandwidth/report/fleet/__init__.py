@@ -1,0 +1,1 @@
+"""A fleet as text, as data and as a page."""
