@@ -70,7 +70,7 @@ def screen_document(
     else:
         shares = [_SHARES] if any(role.nearest is not None for role in found) else []
         start, table, told = [*machine_lines(record), *_answer(shown)], _by_role(shown, found), [*shares, *told, _MORE]
-    end: list[Table | str] = [table, *further(shown), "\n".join(told[:-1] if is_quiet else told)]
+    end: list[Table | str] = [table, *([] if doubt else further(shown)), "\n".join(told[:-1] if is_quiet else told)]
     taken = render(Document((*start, *end), {}, ()), "table").count("\n")
     blocks = [*start, *_why(lines, MOST_LINES - taken - 1, title), *end]
     return Document(tuple(block for block in blocks if block), whole.data, whole.records)
@@ -244,11 +244,11 @@ def _unreliable(record: Record, examination: Examination) -> str:
     few = sum("blocks that an interval" in reason for reason in reasons)
     wide = sum(is_wide(summarise(one)) for one in rated)
     if busy:
-        why = f"the machine was busy: {busy}"
+        why = f"the machine was busy: {busy} (BW004)"
     elif wide:
-        why = f"{wide} of {len(rated)} cases vary by more than 5 %"
+        why = f"{wide} of {len(rated)} cases vary by more than 5 % (BW003)"
     else:
-        why = f"{few} of {len(rated)} cases have too few blocks for an interval"
+        why = f"{few} of {len(rated)} cases have too few blocks for an interval (BW008)"
     return f"UNRELIABLE: {why}. No conclusions."
 
 
