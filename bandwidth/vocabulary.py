@@ -18,6 +18,8 @@ PINNED, PAGEABLE, WRITE_COMBINED = HOST_MEMORY = ("pinned", "pageable", "write_c
 # Paths that are no kernels: a load's time, and copies over a link.
 LATENCY = "latency"
 H2D, D2H, BIDIRECTIONAL = LINK_PATHS = ("h2d", "d2h", "bidirectional")
+# The kernels that most people ask for.
+TELLING = ("read", "write", "copy", "triad")
 # What tells two results of one path apart (keys and values of a variant).
 SWEEP_POINT, ZEROS = "sweep_point", "zeros"
 # The smallest page, the line of x86 and most of Arm, which a load that misses brings, and bytes per second in a GB/s.

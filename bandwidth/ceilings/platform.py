@@ -15,7 +15,7 @@ from bandwidth.theory import Peak, peak
 from bandwidth.vocabulary import HIGH, MEDIUM, Confidence
 
 # Of these the memory runs at most as documented; elsewhere users clock it higher (XMP, EXPO).
-_SERVERS = re.compile(r"\b(?:EPYC|Xeon|Graviton|Neoverse|Altra|POWER)", re.IGNORECASE)
+SERVERS = re.compile(r"\b(?:EPYC|Xeon|Graviton|Neoverse|Altra|POWER)", re.IGNORECASE)
 # More than any core of a server draws from memory: a chiplet's link to the rest of an EPYC 9005 carries as much.
 _MOST_OF_A_CORE = 64e9
 _WHOLE_MACHINE = re.compile(r"\.metal(?:-|$)")
@@ -45,7 +45,7 @@ def platform_ceiling(case: Case, host: Host, theory: HostTheory) -> Ceiling | No
     expected = theory.expected(case, host.topology).bytes_per_s
     if whole is None or (expected is not None and expected > whole[0]):
         return None
-    is_sure = _SERVERS.search(name) is not None and _is_of_shown_sockets(case, host, whole[0])
+    is_sure = SERVERS.search(name) is not None and _is_of_shown_sockets(case, host, whole[0])
     return _ceiling("platform", case, host, whole, source, HIGH if is_sure else MEDIUM)
 
 

@@ -159,7 +159,7 @@ def make_gpu_plan(
     bench = GpuBench(options, entry, entry.maker(), tuple(gpus), usable_memory_bytes(facts))
     _check_kernels(bench)
     theories = gpu_theories(gpus, facts)
-    planned = [*(_studies(bench, theories) if options.is_study else _table(bench, theories))]
+    planned = [*(_studies(bench, theories) if options.is_study and not options.full else _table(bench, theories))]
     cases = list({one.case.id: one for one in planned}.values())
     return Plan(
         cases=tuple(cases),

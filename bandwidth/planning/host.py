@@ -29,7 +29,7 @@ from bandwidth.planning.selection import (
 from bandwidth.planning.sizing import AskedSizes, Sizing, Sizings, fitted, memory_needed, sizings_of
 from bandwidth.planning.studies import Study, studies_of
 from bandwidth.results import Case
-from bandwidth.vocabulary import HOST, STREAMING
+from bandwidth.vocabulary import HOST, STREAMING, TELLING
 
 # What goes first when the budget cannot hold all: what the memory can do, and what NumPy's copy gets of it.
 FIRST = (
@@ -74,7 +74,7 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
     check_target(options.target)
     bench, notes = _bench(options, topology)
     theory = host_theory(options.given_memory, facts, topology.sockets)
-    study = studies_of(options.studies, bench) if options.is_study else _table(bench)
+    study = studies_of(options.studies, bench, _short_table(bench)) if options.is_study else _table(bench)
     asked = AskedSizes(options.size_bytes, options.sweep_range[1] if options.sweep_range else None)
     wanted = sizings_of(asked.working_set_bytes, bench.topology, study.cpu_sets)
     cases, sizings = fitted(study.build, wanted, asked, facts, bench.topology)
@@ -108,6 +108,11 @@ def _shortness(wanted: Sizings, sizings: Sizings) -> tuple[str, ...]:
 def _table(bench: Bench) -> Study:
     """Return the table of all kernels, in the order of importance."""
     return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), lambda sizings: _cases_by_priority(bench, sizings))
+
+
+def _short_table(bench: Bench) -> Study:
+    """Return the table of the kernels that stand on the screen, for where other studies are measured beside it."""
+    return _table(replace(bench, kernels=tuple(name for name in bench.kernels if name in TELLING)))
 
 
 def _cases_by_priority(bench: Bench, sizings: Sizings) -> list[Case]:

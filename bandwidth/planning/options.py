@@ -90,10 +90,11 @@ class StudyOptions:
     numa: bool
     mixes: tuple[str, ...] | None
     zeros: bool
+    full: bool = False
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
+        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros or self.full)
 
 
 @declares_options
@@ -102,8 +103,9 @@ class CallOptions:
 
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
     `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
-    `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes) and `zeros`. `devices` are
-    numbers of GPUs or `all`, `host_memory` the kinds of memory that they copy from and to.
+    `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes) and `zeros`; `full` is the
+    table with the most telling of them. `devices` are numbers of GPUs or `all`, `host_memory` the kinds of memory that
+    they copy from and to.
     """
 
     target: str = ALL_TARGETS
@@ -161,6 +163,13 @@ class CallOptions:
         of=HOST,
     )
     zeros: bool = option("--zeros", "Whether writing zeros is a short cut here.", default=False, panel=STUDY, of=HOST)
+    full: bool = option(
+        "--full",
+        "The table, mixes, latency and NUMA on one screen, in about a minute.",
+        default=False,
+        panel=STUDY,
+        of=HOST,
+    )
     devices: Numbers = option(
         "--device", "GPUs by number; default: 0.", metavar="N,..|all", parse=words, panel=GPU, of=DEVICE
     )
@@ -265,7 +274,7 @@ class MeasureOptions(CallOptions):
     @property
     def studies(self) -> StudyOptions:
         """What is asked for in place of the table."""
-        return StudyOptions(self.sweep, self.sweep_range, self.latency, self.numa, self.mixes, self.zeros)
+        return StudyOptions(self.sweep, self.sweep_range, self.latency, self.numa, self.mixes, self.zeros, self.full)
 
     @property
     def is_study(self) -> bool:
@@ -277,7 +286,7 @@ class MeasureOptions(CallOptions):
         """The time that all measuring may take, in seconds: as given, or what this kind of measurement needs."""
         if self.budget_s is not None:
             return self.budget_s
-        studies = sum((self.sweep is not None, self.numa, self.latency))
+        studies = sum((self.sweep is not None, self.numa, self.latency, self.full))
         tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
 

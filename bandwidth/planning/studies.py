@@ -37,11 +37,14 @@ class Study:
     notes: tuple[str, ...] = ()
 
 
-def studies_of(asked: StudyOptions, bench: Bench) -> Study:
-    """Return all that is asked for, as one. Raises UsageError for what this machine cannot serve."""
+def studies_of(asked: StudyOptions, bench: Bench, table: Study) -> Study:
+    """Return all that is asked for, as one; `table` is what stands beside it where that is asked for too.
+
+    Raises UsageError for what this machine cannot serve.
+    """
     if asked.sweep is None and not asked.numa:
         _check_meaning(bench, has_stores=asked.zeros)
-    studies = list(_asked(asked, bench))
+    studies = list(_asked(asked, bench, table))
     return Study(
         tuple(dict.fromkeys(cpus for study in studies for cpus in study.cpu_sets)),
         lambda sizings: _each_once(case for study in studies for case in study.build(sizings)),
@@ -49,7 +52,9 @@ def studies_of(asked: StudyOptions, bench: Bench) -> Study:
     )
 
 
-def _asked(asked: StudyOptions, bench: Bench) -> Iterator[Study]:
+def _asked(asked: StudyOptions, bench: Bench, table: Study) -> Iterator[Study]:
+    if asked.full:
+        yield from (table, _mixes(bench, tuple(MIXES)), _loaded_latency(bench), _nodes(bench, with_latency=True))
     if asked.sweep is not None:
         sweep = _size_sweep if asked.sweep == SIZE_SWEEP else _thread_sweep
         yield sweep(bench, asked.sweep_range)

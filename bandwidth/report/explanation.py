@@ -11,12 +11,14 @@ from bandwidth.report.document import Column, Document, Table
 SCHEMA = "bandwidth/explain/1"
 
 
-def explanation_document(entry: Explanation, width: int) -> Document:
-    """Return one explanation, its paragraphs wrapped to `width` columns."""
-    paragraphs = [textwrap.fill(" ".join(part.split()), width) for part in entry.text.strip().split("\n\n")]
-    record = {"key": entry.key, "title": entry.title, "text": entry.text.strip()}
-    blocks = (f"{entry.key}: {entry.title}", "\n\n".join(paragraphs))
-    return Document(blocks, {"schema": SCHEMA, "explanations": [record]}, [record])
+def explanation_document(entries: Sequence[Explanation], width: int) -> Document:
+    """Return some explanations, their paragraphs wrapped to `width` columns."""
+    blocks: list[str] = []
+    for entry in entries:
+        paragraphs = [textwrap.fill(" ".join(part.split()), width) for part in entry.text.strip().split("\n\n")]
+        blocks += [f"{entry.key}: {entry.title}", "\n\n".join(paragraphs)]
+    records = [{"key": entry.key, "title": entry.title, "text": entry.text.strip()} for entry in entries]
+    return Document(tuple(blocks), {"schema": SCHEMA, "explanations": records}, records)
 
 
 def explanations_document(entries: Sequence[Explanation]) -> Document:

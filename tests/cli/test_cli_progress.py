@@ -19,15 +19,6 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def terminal(monkeypatch):
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    return stream
-
-
-@pytest.fixture
 def ninth(make_case):
     case = make_case(path="copy", engine="native", threads=2, variant={"stores": "streaming"})
     return Progress(11.2, 15.0, "", case, 9, 28, 25.2e9)
@@ -46,7 +37,11 @@ def test_the_bar_moves_there_and_back():
     assert len({len(bar_line("filling memory", step)) for step in range(40)}) == 1
 
 
-def test_a_terminal_has_one_line_that_is_cleared_at_the_end(terminal, ninth):
+def test_a_terminal_has_one_line_that_is_cleared_at_the_end(monkeypatch, ninth):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     with shown_progress(lambda: None, quiet=False) as show:
         show(Progress(0.0, 15.0, "filling memory", is_filling=True))
         show(ninth)

@@ -65,7 +65,7 @@ def test_bw050_says_nothing_where_none_is_empty_or_nothing_is_known(facts):
 @pytest.mark.parametrize(
     ("configured", "rated", "expected"),
     [
-        (4000, 4800, ["DDR5-4800 runs at 4000 MT/s: 83.3 % of what the modules are rated for"]),
+        (4000, 4800, ["DDR5-4800 runs at 4000 MT/s: at the rated speed the peak is 20.0 % more"]),
         (4800, 4800, []),
         (6000, 4800, []),  # an overclock
         (2666, 2667, []),  # rounding

@@ -17,6 +17,7 @@ from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.formats import DEFAULT_WIDTH, render, wrapped
 from bandwidth.report.labels import INVALID, Line, ceiling_short, rate_cell
 from bandwidth.report.measurement import measurement_document
+from bandwidth.report.screen.further import further
 from bandwidth.report.screen.machine_line import machine_lines
 from bandwidth.report.screen.roles import (
     Headline,
@@ -36,6 +37,8 @@ from bandwidth.vocabulary import ceiling_words
 # A screen, and so many rows of the table: the rest is a number, and there with --all.
 MOST_LINES = 40
 MOST_ROLES = 8
+# What follows from the noise that the first line names: it is not said again.
+_OF_NOISE = frozenset({"BW003", "BW004", "BW008", "BW009", "BW012"})
 _STUDIES = ("sweep", "latency", "numa", "mixes", "zeros")
 _SHARES = "Ceiling and share: of the figure nearest to its ceiling (explain ceiling)."
 # What a user is sent to, the most useful first.
@@ -63,11 +66,11 @@ def screen_document(
     told = [_quality(shown), *_left_out(record), *record.notes]
     if doubt := _unreliable(record, examination):
         start, table, told = [doubt, *machine_lines(record)], _ranges(shown, found), [*told, _STEADY]
-        lines, title = [line for line in lines if line.mark == TO_DO], "What was seen"
+        lines, title = [line for line in lines if line.mark == TO_DO and line.code not in _OF_NOISE], "What was seen"
     else:
         shares = [_SHARES] if any(role.nearest is not None for role in found) else []
         start, table, told = [*machine_lines(record), *_answer(shown)], _by_role(shown, found), [*shares, *told, _MORE]
-    end: list[Table | str] = [table, "\n".join(told[:-1] if is_quiet else told)]
+    end: list[Table | str] = [table, *([] if doubt else further(shown)), "\n".join(told[:-1] if is_quiet else told)]
     taken = render(Document((*start, *end), {}, ()), "table").count("\n")
     blocks = [*start, *_why(lines, MOST_LINES - taken - 1, title), *end]
     return Document(tuple(block for block in blocks if block), whole.data, whole.records)
@@ -76,6 +79,8 @@ def screen_document(
 def _is_study(shown: Shown) -> bool:
     """Return whether a study was asked for, which has tables of its own; of older records, by what there is."""
     if options := shown.record.options:
+        if options.get("full"):
+            return False
         return any(options.get(name) for name in _STUDIES)
     curves = (shown.thread_curves, shown.size_curves, shown.load_curves, shown.node_matrices)
     others = shown.zeros_pairs or any("mix" in one.case.variant or one.case.is_latency for one in shown.results)
@@ -109,7 +114,7 @@ def _bars(shown: Shown, lines: Sequence[Headline]) -> Table:
     for line in lines:
         summary = summarise(line.result)
         rate = summary.median_bytes_per_s
-        share = None if rate is None or top is None else rate / top[1]
+        share = None if rate is None or top is None else summary.efficiency or rate / top[1]
         words = INVALID if summary.is_impossible else share_words(share)
         rows.append((line.words, rate_cell(summary, unit), words, *([line.normal] if with_normal else [])))
         bars.append(rate or 0.0)
@@ -239,11 +244,11 @@ def _unreliable(record: Record, examination: Examination) -> str:
     few = sum("blocks that an interval" in reason for reason in reasons)
     wide = sum(is_wide(summarise(one)) for one in rated)
     if busy:
-        why = f"the machine was busy: {busy}"
+        why = f"the machine was busy: {busy} (BW004)"
     elif wide:
-        why = f"{wide} of {len(rated)} cases vary by more than 5 %"
+        why = f"{wide} of {len(rated)} cases vary by more than 5 % (BW003)"
     else:
-        why = f"{few} of {len(rated)} cases have too few blocks for an interval"
+        why = f"{few} of {len(rated)} cases have too few blocks for an interval (BW008)"
     return f"UNRELIABLE: {why}. No conclusions."
 
 

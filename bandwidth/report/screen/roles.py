@@ -15,10 +15,8 @@ from bandwidth.report.labels import thread_role
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.units import format_percent
-from bandwidth.vocabulary import DEVICE, GIGA, HOST, NATIVE, NUMPY, ORDINARY, PAGEABLE, PCIE, STREAMING, Target
+from bandwidth.vocabulary import DEVICE, GIGA, HOST, NATIVE, NUMPY, ORDINARY, PAGEABLE, PCIE, STREAMING, TELLING, Target
 
-# The columns of the table by role: what most people ask for; others stand there where these were not measured.
-TELLING_PATHS = ("read", "write", "copy", "triad")
 # What stands for a memory in the headline: its best by reads or by what STREAM counts.
 _BEST_PATHS = ("read", "triad", "copy")
 
@@ -159,7 +157,7 @@ def roles(shown: Shown) -> list[Role]:
 def paths_of(found: Sequence[Role]) -> list[str]:
     """Return the columns of the table: four at most, the most telling ones first, in the order of the kernels."""
     there = list(dict.fromkeys(path for role in found for path in role.results))
-    ranked = sorted(there, key=lambda path: (path not in TELLING_PATHS, _place(path)))[: len(TELLING_PATHS)]
+    ranked = sorted(there, key=lambda path: (path not in TELLING, _place(path)))[: len(TELLING)]
     return sorted(ranked, key=_place)
 
 

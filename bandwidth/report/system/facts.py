@@ -20,7 +20,7 @@ from bandwidth.units import DEFAULT_RATE_UNIT, format_rate, format_size
 
 SCHEMA = "bandwidth/system/1"
 # What stands below the table in words of its own.
-_MORE = "More: --all (every fact, ceilings of writes)  --save facts.json  bandwidth measure"
+_MORE = "More: --all (every fact, ceilings of writes)  --save facts.json"
 TOLD_BELOW = ("memory_modules", "memory_modules_reason")
 
 # Names that need more words for people than for programs, or fewer.
@@ -129,7 +129,7 @@ def _memory(facts: Facts, theory: HostTheory, unit: str) -> tuple[str, ...]:
     machine = facts.to_json()
     first = ", ".join([processor_words(machine), *memory_words(machine)])
     if theory.peak is None:
-        return (first, "Memory bandwidth: not known, as the modules are not.")
+        return (first, "Memory bandwidth: not known here.")
     rate = format_rate(theory.peak.bytes_per_s, unit)
     lines = [f"Memory bandwidth: {rate} {unit} for the machine, from {theory.source}"]
     lines += [f"  {theory.peak.name}: {theory.peak.working}"]

@@ -142,17 +142,15 @@ def _mix_table(mixed: Sequence[Result], shown: Shown) -> Table:
     beside = [
         result
         for result in shown.plain
-        if result.case.engine in engines and table_key(result.case) == group and _ratio_of(result.case)
+        if result.case.engine in engines and table_key(result.case) == group and ratio_of(result.case)
     ]
     ordered = sorted([*beside, *mixed], key=lambda result: _mix_place(result.case))
-    rows = tuple(
-        (_ratio_of(result.case), stores_in_words(result.case), *rate_cells(result, unit)) for result in ordered
-    )
+    rows = tuple((ratio_of(result.case), stores_in_words(result.case), *rate_cells(result, unit)) for result in ordered)
     columns = (Column("reads:writes"), Column("stores"), *rate_columns(unit))
     return Table(columns, rows, f"Reads to writes, {table_words(mixed[0].case)}")
 
 
-def _ratio_of(case: Case) -> str:
+def ratio_of(case: Case) -> str:
     """Return the line of Intel MLC's table that a case stands for, empty where it has none."""
     if (case.path, case.variant.get("stores")) == _LAST_MIX:
         return case.path
@@ -165,7 +163,7 @@ def _ratio_of(case: Case) -> str:
 
 def _mix_place(case: Case) -> int:
     ratios = (*MIXES, _LAST_MIX[0])
-    ratio = _ratio_of(case)
+    ratio = ratio_of(case)
     return ratios.index(ratio) if ratio in ratios else len(ratios)
 
 

@@ -31,6 +31,7 @@ from bandwidth.report.figures.data import (
 from bandwidth.report.labels import (
     UNKNOWN,
     case_words,
+    ceiling_cells,
     known_rate,
     path_of,
     place,
@@ -48,6 +49,7 @@ from bandwidth.vocabulary import HOST
 
 # What a row of plateaus has a column for, or is made of.
 _IN_COLUMNS = ("stores", "sweep_point")
+_CEILING_COLUMNS = (Column("ceiling", "right"), Column("of"), Column("share", "right"))
 
 
 def host_size_blocks(shown: Shown) -> list[Table | str]:
@@ -114,19 +116,22 @@ def cache_marks(curve: SizeCurve) -> tuple[Mark, ...]:
 
 
 def size_table(curve: SizeCurve, unit: str) -> Table:
-    """Return the rates of a curve by size."""
-    columns = (Column("size", "right"), Column("level"), Column(unit, "right"), Column("95 % interval", "right"))
+    """Return the rates of a curve by size, each beside its lowest ceiling where any is known."""
+    columns = [Column("size", "right"), Column("level"), Column(unit, "right"), Column("95 % interval", "right")]
+    with_ceilings = any(point.result.binding is not None for point in curve.points)
     rows = tuple(
         (
             format_size(point.size_bytes),
             level_words(point),
             rate_cell(point.summary, unit),
             rate_interval(point.summary.ci95, unit),
+            *(ceiling_cells(point.result, unit) if with_ceilings else ()),
         )
         for point in curve.points
     )
+    columns += _CEILING_COLUMNS if with_ceilings else ()
     bars = tuple(point.summary.median_bytes_per_s for point in curve.points)
-    return Table(columns, rows, f"By size: {case_words(curve.case, 'sweep_point')}", bars)
+    return Table(tuple(columns), rows, f"By size: {case_words(curve.case, 'sweep_point')}", bars)
 
 
 def plateau_line(curve: SizeCurve, unit: str) -> str:
@@ -224,12 +229,18 @@ def _thread_table(curve: ThreadCurve, unit: str) -> Table:
     headers = ("threads", unit, "of best", "per thread")
     count = _knee_before_the_end(curve)
     marks = () if count is None else (Column(""),)
+    with_ceilings = any(point.result.binding is not None for point in curve.points)
     rows = tuple(
-        (*_thread_cells(point, unit), *("knee" if point.result.case.threads == count else "" for _ in marks))
+        (
+            *_thread_cells(point, unit),
+            *(ceiling_cells(point.result, unit) if with_ceilings else ()),
+            *("knee" if point.result.case.threads == count else "" for _ in marks),
+        )
         for point in curve.points
     )
     bars = tuple(point.summary.median_bytes_per_s for point in curve.points)
-    columns = (*(Column(header, "right") for header in headers), *marks)
+    ceilings = _CEILING_COLUMNS if with_ceilings else ()
+    columns = (*(Column(header, "right") for header in headers), *ceilings, *marks)
     return Table(columns, rows, f"By threads: {case_words(curve.case, threads=False)}", bars)
 
 

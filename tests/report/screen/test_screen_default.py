@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from gpu_machine import two_h200s
 from screens import Run, host
+from simulated_machine import Machine
 
 from bandwidth.findings import examine
 from bandwidth.report import FORMATS, render
@@ -101,6 +102,17 @@ def test_the_other_formats_for_people_have_the_same_answer(records, format_name)
     text = shown(records["an EPYC with 96 cores and 12 channels"], format_name=format_name)
     assert "370.00" in text
     assert "Quality: good." in text
+
+
+def test_a_full_run_has_mixes_latency_and_remote_memory_on_one_screen():
+    record = Machine().record(target="host", full=True)
+    lines = shown(record).splitlines()
+    assert len(lines) <= MOST_LINES
+    text = "\n".join(lines)
+    assert re.search(r"remote node +5[0-9]\.[0-9]{2} +4[0-9] %", text)
+    assert re.search(r"reads to writes +1:0 +3:1 +2:1 +1:1\n[- ]+\nall cores +780\.00 +", text)
+    assert "Latency: 110.00 ns idle, 220.00 ns while all other cores read; at most 180.00 ns" in text
+    assert "all cores, streaming" in text
 
 
 def test_quiet_leaves_out_what_was_found_and_what_to_do(records):

@@ -73,9 +73,9 @@ Memory bandwidth: 46.93 GB/s for the machine, from /run/udev/data/+dmi:id
   DDR4-2933 x2: (1466.67 MHz x 2) x 8 bytes x 2 channels = 46,933.33 MB/s =
     46.93 GB/s
 
-  !!  DDR4-3200 runs at 2933 MT/s: 91.7 % of what the modules are rated for. XMP
-      or EXPO is off, two modules share a channel, or the processor takes no
-      more: see the firmware's setup. (BW043)
+  !!  DDR4-3200 runs at 2933 MT/s: at the rated speed the peak is 51.20 GB/s,
+      9.1 % more. Switch XMP or EXPO on in the firmware's setup, if the
+      processor and two modules a channel allow it. (BW043)
 
 Memory modules
 module                 type    size      rated    runs at
@@ -83,8 +83,7 @@ module                 type    size      rated    runs at
 DIMM 2 (P0 CHANNEL A)  DDR4  16 GiB  3200 MT/s  2933 MT/s
 DIMM 2 (P0 CHANNEL B)  DDR4  16 GiB  3200 MT/s  2933 MT/s
 
-More: --all (every fact, ceilings of writes)  --save facts.json  bandwidth
-  measure
+More: --all (every fact, ceilings of writes)  --save facts.json
 """
 
 
@@ -112,9 +111,8 @@ def test_without_a_theory_the_reason_and_what_to_do_stand_behind_it(facts):
     first = "Example CPU, 2 cores, 2 x 16 GiB DDR4-3200 running at 2933 MT/s\n\nMemory bandwidth: not known"
     text = render(document, "table")
     assert text.startswith(first)
-    assert (
-        "  --  The memory's peak is not known here: this is a virtual machine. Give --memory.\n      (BW010)\n" in text
-    )
+    found = "-- The memory's peak is not known here: this is a virtual machine. Give --memory. (BW010)"
+    assert found in " ".join(text.split())
 
 
 def test_the_gpus_stand_below_the_host_memory_and_its_theory(facts, theory):
