@@ -12,7 +12,7 @@ from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 
 if TYPE_CHECKING:
-    from bandwidth.report.write_up.content import Section, WriteUp
+    from bandwidth.report.write_up.content import Form, Section, WriteUp
     from bandwidth.results import Record
 
 
@@ -47,6 +47,13 @@ def report(
     flops: Annotated[
         str | None, typer.Option(metavar="FLOP/S", help="Peak of the arithmetic, such as 500GFLOP/s: adds a roofline.")
     ] = None,
+    siunitx: Annotated[
+        bool, typer.Option("--siunitx", help="LaTeX: numbers in columns of siunitx.", rich_help_panel=PRINTED)
+    ] = False,
+    two_columns: Annotated[
+        bool,
+        typer.Option("--two-columns", help="LaTeX: two columns of text; tables span both.", rich_help_panel=PRINTED),
+    ] = False,
     title: Annotated[str, typer.Option(metavar="TEXT", help="Another title.")] = "",
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
@@ -66,6 +73,7 @@ def report(
     from bandwidth.results.files import load
 
     written_as = _format(format_name, output)
+    form = _form(written_as, siunitx=siunitx, two_columns=two_columns)
     options = Output.checked(written_as, False, output, unit, quiet)
     peak = None if flops is None else option_value("--flops", flops, parse_flops)
     if figures is not None and not can_draw():
@@ -75,7 +83,7 @@ def report(
     shown = [anonymised(record) for record in loaded] if anonymise else loaded
     opening = _overlaid(records, shown, options.unit, is_anonymous=anonymise) if overlay else ()
     write_up = make_write_up(shown, options.unit, flops=peak, title=title, figures=can_draw(), opening=opening)
-    _write(write_up, options, figures)
+    _write(write_up, form, options, figures)
     if not can_draw() and not quiet:
         say(f"bandwidth: {MISSING}")
 
@@ -99,6 +107,18 @@ def _format(name: str | None, output: Path | None) -> str:
     raise UsageError(f"-o {str(output)!a} does not end in {ends}", f"or give --format {known}")
 
 
+def _form(format_name: str, *, siunitx: bool, two_columns: bool) -> "Form":
+    """Return the form of the document. Raises UsageError where LaTeX's options are asked of another."""
+    from bandwidth.report.write_up.files import FORMS
+    from bandwidth.report.write_up.latex import Look, form_of
+
+    if not siunitx and not two_columns:
+        return FORMS[format_name]
+    if format_name != "latex":
+        raise UsageError("--siunitx and --two-columns are for LaTeX", "write to a .tex file, or give --format latex")
+    return form_of(Look(siunitx, two_columns))
+
+
 def _overlaid(
     paths: list[Path], records: Sequence["Record"], unit: str, *, is_anonymous: bool
 ) -> "tuple[Section, ...]":
@@ -120,15 +140,15 @@ def _refuse_overwriting(records: list[Path], output: Path | None) -> None:
         raise UsageError(f"-o {str(output)!a} is one of the records", "name another file")
 
 
-def _write(write_up: "WriteUp", options: Output, figures: Path | None) -> None:
+def _write(write_up: "WriteUp", form: "Form", options: Output, figures: Path | None) -> None:
     """Write the files, or to standard output or a device the document alone."""
     from bandwidth.report.write_up.files import text_alone, write_figures, write_files
     from bandwidth.streams import is_stream
 
     path = options.path
     if path is not None and not is_stream(path):
-        write_files(write_up, options.format_name, path, figures)
+        write_files(write_up, form, path, figures)
         return
     if figures is not None:
         write_figures(write_up.figures, figures)
-    deliver(text_alone(write_up, options.format_name), options)
+    deliver(text_alone(write_up, form), options)
