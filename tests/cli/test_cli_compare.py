@@ -419,6 +419,15 @@ def test_names_of_any_content_break_no_format(run, build, tmp_path, name):
         assert json.loads(out)["columns"][0]["hostname"] == NASTY
 
 
+def test_html_is_a_whole_page(run, pair, tmp_path):
+    ran = run("before.json", "after.json", "--format", "html", "-o", "x.html")
+    assert (ran.code, ran.out) == (0, "")
+    text = (tmp_path / "x.html").read_text("utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert "<h1>before and after side by side</h1>" in text
+    assert text.index("after copies 0.50 x before with all cores") < text.index("<table>")
+
+
 # --- sweeps and latencies
 
 
