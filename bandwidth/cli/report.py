@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def report(
-    records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Files of `bandwidth measure --save`.")],
+    records: Annotated[
+        list[Path], typer.Argument(metavar="RECORD...", help="Records that `bandwidth measure --save` wrote.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -29,13 +31,15 @@ def report(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="html, markdown or latex, whatever PATH ends in; without -o to standard output.",
+            help="html, markdown or latex; default: by the end of PATH. Without -o to standard output.",
             rich_help_panel=PRINTED,
         ),
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write each figure there too, as SVG, PNG and PDF.", rich_help_panel=PRINTED),
+        typer.Option(
+            metavar="DIR", help="Also write each figure to DIR, as SVG, PNG and PDF.", rich_help_panel=PRINTED
+        ),
     ] = None,
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="Leave out host names, users, serials and paths.")
@@ -45,7 +49,7 @@ def report(
         typer.Option("--overlay", help="Compare the records first: a summary, and figures with a line a machine."),
     ] = False,
     flops: Annotated[
-        str | None, typer.Option(metavar="FLOP/S", help="Peak of the arithmetic, such as 500GFLOP/s: adds a roofline.")
+        str | None, typer.Option(metavar="FLOP/S", help="Peak arithmetic rate, such as 500GFLOP/s: adds a roofline.")
     ] = None,
     siunitx: Annotated[
         bool, typer.Option("--siunitx", help="LaTeX: numbers in columns of siunitx.", rich_help_panel=PRINTED)
@@ -54,11 +58,11 @@ def report(
         bool,
         typer.Option("--two-columns", help="LaTeX: two columns of text; tables span both.", rich_help_panel=PRINTED),
     ] = False,
-    title: Annotated[str, typer.Option(metavar="TEXT", help="Another title.")] = "",
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Use this title.")] = "",
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
 ) -> None:
-    """A complete write-up of records: tables, findings, figures, and where the numbers come from.
+    """Write a report of records: headline and picture, findings, tables, figures, and where the numbers come from.
 
     bandwidth report run.json -o run.html
 
@@ -98,7 +102,7 @@ def _format(name: str | None, output: Path | None) -> str:
             raise UsageError(f"--format {name!a} is not known for a write-up", f"choose from {known}")
         return name.lower()
     if output is None:
-        raise UsageError("a write-up needs a place to go", f"give -o PATH, or --format {known} for standard output")
+        raise UsageError("a report needs an output", f"give -o PATH, or --format {known} for standard output")
     for format_name, form in FORMS.items():
         if output.suffix.lower() in form.suffixes:
             return format_name

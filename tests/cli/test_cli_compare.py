@@ -499,9 +499,9 @@ def test_a_record_without_any_published_path_says_so(run, build):
     ("code", "arguments", "parts"),
     [
         (2, (), ("RECORD|SPEC",)),
-        (2, ("before.json",), ("a comparison needs two", "name another")),
-        (2, ("H200", "DDR4-2933"), ("no record is among them", "bandwidth theory")),
-        (2, ("-", "before.json"), ("- is no record",)),
+        (2, ("before.json",), ("a comparison needs two columns", "name another")),
+        (2, ("H200", "DDR4-2933"), ("a comparison needs a record", "bandwidth theory")),
+        (2, ("-", "before.json"), ("a record cannot be read from standard input (-)", "name the saved file")),
         (2, ("before.json", "./before.json"), ("'./before.json' is named twice",)),
         (2, ("before.json", "H200", "h200"), ("'h200' is named twice",)),
         (2, ("--reference-set", "H200"), ("'H200' is no file", "takes records")),

@@ -127,7 +127,7 @@ def test_latex_has_columns_of_siunitx_and_two_columns_on_request(capsys, undrawn
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "a write-up needs a place to go"),
+        ((), "a report needs an output"),
         (("-o", "x.html", "--overlay"), "--overlay needs two records"),
         (("-o", "x.html", "--siunitx"), "--siunitx and --two-columns are for LaTeX"),
         (("--format", "markdown", "--two-columns"), "--siunitx and --two-columns are for LaTeX"),

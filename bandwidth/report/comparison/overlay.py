@@ -34,6 +34,8 @@ from bandwidth.vocabulary import DEVICE, HOST
 
 # A line alone overlays nothing.
 FEWEST_LINES = 2
+# Of a thousand machines the first are drawn: six of them to a figure.
+MOST_LINES = 12
 _PLACES = {HOST: "host memory", DEVICE: "GPU memory"}
 _OVER_SIZE, _OVER_THREADS = "size", "threads"
 
@@ -127,7 +129,8 @@ def _curve_figures(sides: SideBySide, unit: str) -> list[Figure]:
     for family in families:
         alike = _most_common([line for line in lines if line.family == family])
         if len(alike) >= FEWEST_LINES:
-            figures += _figures_of(family, alike, unit)
+            left_out = f"The first {MOST_LINES} of {len(alike):,} are drawn." if len(alike) > MOST_LINES else ""
+            figures += _figures_of(family, alike[:MOST_LINES], unit, left_out)
     return figures
 
 
@@ -172,7 +175,7 @@ def _most_common(lines: Sequence[_Line]) -> list[_Line]:
     return list(by_way[way].values())
 
 
-def _figures_of(family: _Family, lines: Sequence[_Line], unit: str) -> list[Figure]:
+def _figures_of(family: _Family, lines: Sequence[_Line], unit: str, left_out: str) -> list[Figure]:
     y_label = "ns a load" if family.is_latency else unit
     is_size = family.over == _OVER_SIZE
     axes = Curves(
@@ -191,6 +194,7 @@ def _figures_of(family: _Family, lines: Sequence[_Line], unit: str) -> list[Figu
     sentences = [
         f"A line a machine: {', '.join(filter(None, [_way(lines[0].case), *threads]))}. Both axes are logarithmic.",
         f"Counted, bytes an element: {counted}." if counted else "",
+        left_out,
     ]
     series = [Series(line.name, line.points, colour=line.column) for line in lines]
     at = _size_words if is_size else _thread_words
