@@ -297,9 +297,9 @@ def test_nothing_is_concluded_of_what_cannot_be_compared(run, build):
     build("good.json", ("read", "native", 8, "", (70.0,) * 6))
     out = " ".join(run("good.json", "noisy.json", "few.json", "fast.json").out.split())
     assert out.startswith("UNRELIABLE: the results that stand for each role cannot be compared; no conclusion.")
-    assert "!! noisy, all cores: its 95 % interval reaches" in out
-    assert "!! few, all cores: 5 of the 6 blocks that an interval needs. No conclusion from it." in out
-    assert "!! fast, all cores: it is above the theoretical peak" in out
+    assert "!! noisy (all cores): its 95 % interval reaches" in out
+    assert "!! few (all cores): 5 of the 6 blocks that an interval needs. No conclusion from it." in out
+    assert "!! fast (all cores): it is above the theoretical peak" in out
 
 
 @pytest.mark.parametrize(
@@ -317,6 +317,12 @@ def test_a_role_is_compared_in_the_way_that_both_have(run, build, mine, theirs, 
     assert f"Compared: {compared}.\n" in out
     assert "theirs" in out
     assert " 2.00 x mine with all cores (80.00 against 40.00 GB/s).\n" in out
+
+
+def test_fewer_threads_than_cores_are_told(run, build):
+    build("mine.json", ("read", "native", 4, "", (40.0,) * 6))
+    build("theirs.json", ("read", "native", 8, "", (70.0,) * 6))
+    assert "All cores: 4 and 8 threads.\n!! mine: 4 threads of 8 cores.\n" in run("mine.json", "theirs.json").out
 
 
 def test_different_paths_are_not_compared(run, build):

@@ -69,3 +69,9 @@ def test_median_and_share_stand_before_engine_and_stores():
     assert found.rows[0] == ("path", "median GB/s", "share", "theory GB/s", "95 % interval", "n", "engine", "stores")
     other = Table((Column("engine"), Column("GB/s")), (("native", "1"),))
     assert figures_first(other) is other
+
+
+def test_fewer_threads_than_cores_are_not_called_all_of_them(opened):
+    sentence, table, _ = opened((4, 40.0, STEADY, 93.8), (1, 14.0, STEADY, 93.8))
+    assert sentence.startswith("4 of 8 cores, read: 40.00 GB/s")
+    assert table.rows[0][0] == "4 of 8 cores"
