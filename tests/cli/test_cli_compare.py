@@ -101,7 +101,8 @@ copy   numpy   -                1       46.1    46.1-46.1  491.7  491.7-491.7
 """
 SIX = """\
 Fastest: n6 reads 6.00 x n1 with all cores (57.60 against 9.60 GB/s).
-Slowest: n2 reads 2.00 x n1 with all cores (19.20 against 9.60 GB/s).
+Slowest of the others: n2 reads 2.00 x n1 with all cores (19.20 against
+  9.60 GB/s).
 
 n1 (reference): Part 1, 8 cores, DDR4-2933 x4, 2026-01-02, r1.json
 n2: Part 2, 8 cores, DDR4-2933 x4, 2026-01-02, r2.json

@@ -15,6 +15,7 @@ from bandwidth.comparison.roles import RoleRow
 from bandwidth.comparison.sides import Cell, SideBySide
 from bandwidth.report.comparison.summary import ratio_text, share_text, way_words
 from bandwidth.report.figures.data import (
+    OPENING_INCHES,
     Bar,
     Bars,
     Curves,
@@ -59,9 +60,10 @@ def role_bars(sides: SideBySide, rows: Sequence[RoleRow], unit: str) -> list[Fig
     kept = [
         (f"{row.role}: {way_words(row)}", tuple(bar for role, bar in shown if role == row.role)) for row, _ in panels
     ]
-    picture = Bars(unit, tuple(panel for panel in kept if panel[1]), names, own_scales=True)
+    panels_shown = tuple(panel for panel in kept if panel[1])
+    picture = Bars(unit, panels_shown, names, own_scales=True, width_inches=OPENING_INCHES)
     reference = sides.columns[sides.reference].name
-    text = f"Median rates. Ticks: the theoretical peak, but for one core; x: the ratio to {reference}."
+    text = f"Median rates. %: of the theoretical peak (the tick, but for one core); x: the ratio to {reference}."
     told = "; ".join(f"{row.role}: {', '.join(_told(sides, row, unit))}" for row in rows)
     return [Figure("by-role", "By role", picture, " ".join(filter(None, [text, left_out])), f"{told}.")]
 
@@ -86,7 +88,7 @@ def _bars_of(sides: SideBySide, row: RoleRow, unit: str) -> Iterator[Bar]:
 
 
 def _bar_text(cell: Cell, unit: str, *, is_reference: bool) -> str:
-    shares = [] if cell.samples is None or cell.efficiency is None else [f"{share_text(cell)} of peak"]
+    shares = [] if cell.samples is None or cell.efficiency is None else [share_text(cell)]
     ratios = [] if is_reference or cell.ratio is None else [f"{ratio_text(cell.ratio)} x"]
     return ", ".join([format_rate(cell.figure or 0.0, unit), *shares, *ratios])
 

@@ -98,7 +98,9 @@ def _sentences(sides: SideBySide, rows: Sequence[RoleRow], uncertain: Sequence[D
         alike = f"All {len(of_first)} others {first.way.path} as fast as {sides.columns[sides.reference].name}"
         return [f"{alike} {_IN_PLACE[first.role]}, within the noise."]
     ordered = sorted(of_first, key=lambda index: -_ratio(first, index))
-    ends = {ordered[-1]: "Slowest", ordered[0]: "Fastest"}
+    first_word = "Fastest" if _ratio(first, ordered[0]) >= 1 else "Fastest of the others"
+    last_word = "Slowest" if _ratio(first, ordered[-1]) < 1 else "Slowest of the others"
+    ends = {ordered[-1]: last_word, ordered[0]: first_word}
     return [f"{word}: {_sentence(sides, index, of_first[index][:1], unit)}" for index, word in reversed(ends.items())]
 
 

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from bandwidth.analysis.roles import ALL_CORES, GPU_MEMORY, LINK_FROM, LINK_TO, ONE_CORE, results_by_role
 from bandwidth.findings.evidence import why_not_comparable
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Bar, Bars, Figure
+from bandwidth.report.figures.data import OPENING_INCHES, Bar, Bars, Figure
 from bandwidth.report.labels import INVALID, UNKNOWN, case_words, known_rate, rate_cell, rate_interval
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Record, Result, Summary, summarise
 from bandwidth.units import format_percent, format_rate, rate_unit_factor
 
-# As wide as a phone shows without scrolling; a wide page shows it larger.
-PICTURE_INCHES = 3.75
 _SUBJECTS = {
     ALL_CORES: "All cores",
     ONE_CORE: "One core",
@@ -123,7 +121,7 @@ def _picture(shown: Shown, found: Mapping[str, Result]) -> Figure:
         tuple((title, tuple(bars)) for title, bars in panels.items()),
         tuple(panels),
         own_scales=True,
-        width_inches=PICTURE_INCHES,
+        width_inches=OPENING_INCHES,
     )
     text = "Median rates; the tick is the theoretical peak, the number behind it the share of it."
     return Figure("in-short", "Rates by role", picture, text, "; ".join(_described(shown, found)) + ".")

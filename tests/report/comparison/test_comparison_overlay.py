@@ -72,8 +72,8 @@ def test_bars_have_the_share_and_the_ratio_and_a_spec_is_its_tick(machine):
     bars = figures_of(machine("a", 8, 10), machine("b", 16, 20), spec)["by-role"]
     every, one = bars.panels
     assert [bar.text for bar in every[1]] == [
-        "80.00, 8.0 % of peak",
-        "320.00, 32.0 % of peak, 4.000 x",
+        "80.00, 8.0 %",
+        "320.00, 32.0 %, 4.000 x",
         "460.80, 5.760 x",
     ]
     assert [bar.group for bar in every[1]] == [0, 1, 2]
