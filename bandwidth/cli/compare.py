@@ -22,21 +22,21 @@ RECORD_SUFFIX = ".json"
 @with_groups
 def compare(
     sources: Annotated[
-        list[str], typer.Argument(metavar="RECORD|SPEC", help="Saved records, and SPECs such as H200 beside them.")
+        list[str], typer.Argument(metavar="RECORD|SPEC", help="Saved records; a SPEC such as H200 adds its peak.")
     ],
     *,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="RECORD|SPEC", help="What the others are divided by; default: the first."),
+        typer.Option(metavar="RECORD|SPEC", help="Divide the others by this one; default: the first."),
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Show every result, and every point of sweeps.")] = False,
     reference_set: Annotated[
-        bool, typer.Option("--reference-set", help="Put records beside published figures of the same path.")
+        bool, typer.Option("--reference-set", help="Compare records with published figures of the same path.")
     ] = False,
     specs_folder: SpecsOption = None,
     printing: PrintOptions,
 ) -> None:
-    """Records side by side, matched by id, each against a reference.
+    """Compare machines: all cores, one core, GPU memory and link first, then what was measured in the same way on all.
 
     bandwidth compare before.json after.json
 
@@ -130,7 +130,7 @@ def _columns(sources: Sequence[str]) -> list[Side]:
     columns: list[Side] = []
     for source in sources:
         if source == "-":
-            raise UsageError("- is no record", "name the file that was saved")
+            raise UsageError("a record cannot be read from standard input (-)", "name the saved file")
         if is_record(source):
             columns.append(Side("", source, record=usable(load(source), source)))
         else:

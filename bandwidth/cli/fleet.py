@@ -36,13 +36,13 @@ class ClusterOptions:
         typer.Option(metavar="ADDRESS", help="Dask's scheduler: tcp://host:8786, tls://.", rich_help_panel=MEASURING),
     ] = None
     scheduler_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file that it wrote.", rich_help_panel=MEASURING)
+        Path | None, typer.Option(metavar="FILE", help="The scheduler's file.", rich_help_panel=MEASURING)
     ] = None
     local: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Try it here: N workers, one after the other.",
+            help="Try it on this machine: N workers, one after the other.",
             min=1,
             max=MOST_LOCAL,
             rich_help_panel=MEASURING,
@@ -53,11 +53,11 @@ class ClusterOptions:
     ] = False
     limit: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="What a host may take; default: 300s.", rich_help_panel=MEASURING),
+        typer.Option(metavar="TIME", help="Time limit of a host; default: 300s.", rich_help_panel=MEASURING),
     ] = None
     save: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where the records go; default: runs.", rich_help_panel=MEASURING),
+        typer.Option(metavar="FOLDER", help="Folder for the records; default: runs.", rich_help_panel=MEASURING),
     ] = None
 
     @property
@@ -90,20 +90,23 @@ def fleet(
         list[str] | None,
         typer.Argument(
             metavar="RECORD|FOLDER...|measure",
-            help="Records, folders of records, - for their names on standard input; or measure, to take them now.",
+            help="Records or folders of records; - reads their names from standard input; measure takes them now.",
         ),
     ] = None,
     *,
     least: Annotated[
-        str, typer.Option("--min", metavar="SHARE", help="Flag below this share of the group's median.")
+        str, typer.Option("--min", metavar="SHARE", help="Flag a machine below this share of its group's median.")
     ] = "95%",
     mads: Annotated[
-        float, typer.Option(metavar="N", help="And more than N scaled MADs below it.", min=0.0, max=1000.0)
+        float,
+        typer.Option(
+            metavar="N", help="And more than N scaled MADs (robust standard deviations) below it.", min=0.0, max=1000.0
+        ),
     ] = 3.0,
     cluster: ClusterOptions,
     printing: PrintOptions,
 ) -> None:
-    """Find the slow machines among many measured alike: exit code 1 if there are any, 4 if none can be judged.
+    """Find the slow nodes of a fleet measured alike. Exit code 1: some are slow; 4: none can be judged.
 
     bandwidth fleet runs
 
@@ -151,7 +154,7 @@ def _judged(
     if interrupted:
         raise InterruptError("interrupted", "the records that came are kept and judged")
     if failed:
-        raise BandwidthError(f"{len(failed)} of {len(gathered)} hosts gave no whole record", "see above")
+        raise BandwidthError(f"{len(failed)} of {len(gathered)} hosts gave no complete record", "see above")
     if found.flagged:
         raise typer.Exit(BandwidthError.exit_code)
     if not found.is_judged:

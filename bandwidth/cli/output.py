@@ -100,9 +100,9 @@ def deliver_page(write_up: WriteUp, output: Output, *, is_measured: bool = False
     Where there is nothing to draw with, it is said.
     """
     from bandwidth.report.figures.drawing import MISSING, can_draw
-    from bandwidth.report.write_up.files import text_alone
+    from bandwidth.report.write_up.files import FORMS, text_alone
 
-    deliver(text_alone(write_up, "html"), output, is_measured=is_measured)
+    deliver(text_alone(write_up, FORMS["html"]), output, is_measured=is_measured)
     if not can_draw() and not output.quiet:
         say(f"bandwidth: {MISSING}")
 

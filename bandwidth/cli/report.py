@@ -12,12 +12,14 @@ from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 
 if TYPE_CHECKING:
-    from bandwidth.report.write_up.content import Section, WriteUp
+    from bandwidth.report.write_up.content import Form, Section, WriteUp
     from bandwidth.results import Record
 
 
 def report(
-    records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Files of `bandwidth measure --save`.")],
+    records: Annotated[
+        list[Path], typer.Argument(metavar="RECORD...", help="Records that `bandwidth measure --save` wrote.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -29,13 +31,15 @@ def report(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="html, markdown or latex, whatever PATH ends in; without -o to standard output.",
+            help="html, markdown or latex; default: by the end of PATH. Without -o to standard output.",
             rich_help_panel=PRINTED,
         ),
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write each figure there too, as SVG, PNG and PDF.", rich_help_panel=PRINTED),
+        typer.Option(
+            metavar="DIR", help="Also write each figure to DIR, as SVG, PNG and PDF.", rich_help_panel=PRINTED
+        ),
     ] = None,
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="Leave out host names, users, serials and paths.")
@@ -45,13 +49,20 @@ def report(
         typer.Option("--overlay", help="Compare the records first: a summary, and figures with a line a machine."),
     ] = False,
     flops: Annotated[
-        str | None, typer.Option(metavar="FLOP/S", help="Peak of the arithmetic, such as 500GFLOP/s: adds a roofline.")
+        str | None, typer.Option(metavar="FLOP/S", help="Peak arithmetic rate, such as 500GFLOP/s: adds a roofline.")
     ] = None,
-    title: Annotated[str, typer.Option(metavar="TEXT", help="Another title.")] = "",
+    siunitx: Annotated[
+        bool, typer.Option("--siunitx", help="LaTeX: numbers in columns of siunitx.", rich_help_panel=PRINTED)
+    ] = False,
+    two_columns: Annotated[
+        bool,
+        typer.Option("--two-columns", help="LaTeX: two columns of text; tables span both.", rich_help_panel=PRINTED),
+    ] = False,
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Use this title.")] = "",
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
 ) -> None:
-    """A complete write-up of records: tables, findings, figures, and where the numbers come from.
+    """Write a report of records: headline and picture, findings, tables, figures, and where the numbers come from.
 
     bandwidth report run.json -o run.html
 
@@ -66,6 +77,7 @@ def report(
     from bandwidth.results.files import load
 
     written_as = _format(format_name, output)
+    form = _form(written_as, siunitx=siunitx, two_columns=two_columns)
     options = Output.checked(written_as, False, output, unit, quiet)
     peak = None if flops is None else option_value("--flops", flops, parse_flops)
     if figures is not None and not can_draw():
@@ -75,7 +87,7 @@ def report(
     shown = [anonymised(record) for record in loaded] if anonymise else loaded
     opening = _overlaid(records, shown, options.unit, is_anonymous=anonymise) if overlay else ()
     write_up = make_write_up(shown, options.unit, flops=peak, title=title, figures=can_draw(), opening=opening)
-    _write(write_up, options, figures)
+    _write(write_up, form, options, figures)
     if not can_draw() and not quiet:
         say(f"bandwidth: {MISSING}")
 
@@ -90,13 +102,25 @@ def _format(name: str | None, output: Path | None) -> str:
             raise UsageError(f"--format {name!a} is not known for a write-up", f"choose from {known}")
         return name.lower()
     if output is None:
-        raise UsageError("a write-up needs a place to go", f"give -o PATH, or --format {known} for standard output")
+        raise UsageError("a report needs an output", f"give -o PATH, or --format {known} for standard output")
     for format_name, form in FORMS.items():
         if output.suffix.lower() in form.suffixes:
             return format_name
     *others, last = (form.suffixes[0] for form in FORMS.values())
     ends = f"{', '.join(others)} or {last}"
     raise UsageError(f"-o {str(output)!a} does not end in {ends}", f"or give --format {known}")
+
+
+def _form(format_name: str, *, siunitx: bool, two_columns: bool) -> "Form":
+    """Return the form of the document. Raises UsageError where LaTeX's options are asked of another."""
+    from bandwidth.report.write_up.files import FORMS
+    from bandwidth.report.write_up.latex import Look, form_of
+
+    if not siunitx and not two_columns:
+        return FORMS[format_name]
+    if format_name != "latex":
+        raise UsageError("--siunitx and --two-columns are for LaTeX", "write to a .tex file, or give --format latex")
+    return form_of(Look(siunitx, two_columns))
 
 
 def _overlaid(
@@ -120,15 +144,15 @@ def _refuse_overwriting(records: list[Path], output: Path | None) -> None:
         raise UsageError(f"-o {str(output)!a} is one of the records", "name another file")
 
 
-def _write(write_up: "WriteUp", options: Output, figures: Path | None) -> None:
+def _write(write_up: "WriteUp", form: "Form", options: Output, figures: Path | None) -> None:
     """Write the files, or to standard output or a device the document alone."""
     from bandwidth.report.write_up.files import text_alone, write_figures, write_files
     from bandwidth.streams import is_stream
 
     path = options.path
     if path is not None and not is_stream(path):
-        write_files(write_up, options.format_name, path, figures)
+        write_files(write_up, form, path, figures)
         return
     if figures is not None:
         write_figures(write_up.figures, figures)
-    deliver(text_alone(write_up, options.format_name), options)
+    deliver(text_alone(write_up, form), options)

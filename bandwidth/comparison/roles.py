@@ -165,6 +165,7 @@ def _worth(row: ComparedRow, cell: Cell) -> tuple[bool, float]:
     return (not row.level, cell.figure or 0.0)
 
 
-def threads_of(row: RoleRow) -> tuple[int | None, ...]:
-    """Return the threads that stand for all cores in each column; other roles have none to tell."""
-    return tuple(None if case is None or row.role != ALL_CORES else case.threads for case in row.cases)
+def threads_of_all_cores(rows: Iterable[RoleRow]) -> tuple[int | None, ...]:
+    """Return the threads that stand for all cores in each column; none at all where no machine has the role."""
+    row = next((row for row in rows if row.role == ALL_CORES), None)
+    return () if row is None else tuple(None if case is None else case.threads for case in row.cases)

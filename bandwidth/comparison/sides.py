@@ -117,9 +117,9 @@ class SideBySide:
 def side_by_side(columns: Sequence[Side], reference: int = 0) -> SideBySide:
     """Put columns side by side. Raises UsageError for fewer than two, or where none is a record."""
     if len(columns) < 2:
-        raise UsageError("a comparison needs two", "name another record, or a SPEC such as DDR5-4800 x12")
+        raise UsageError("a comparison needs two columns", "name another record, or a SPEC such as DDR5-4800 x12")
     if not any(column.record is not None for column in columns):
-        raise UsageError("no record is among them", "name one, or use bandwidth theory, which compares SPECs")
+        raise UsageError("a comparison needs a record", "name one, or compare SPECs with `bandwidth theory`")
     found = [dict(_entries(column.record)) for column in columns]
     first: dict[tuple[str, str, float], _Entry] = {}
     for entries in found:

@@ -248,8 +248,8 @@ def _unnamed_notes(machines: Sequence[Machine]) -> list[str]:
     """Return a note for each kind of unnamed processor that is judged: the others are not, with the reason."""
     kinds = Counter(one.group.kind for one in machines if not one.group.cpu_model and one.group.is_model_known)
     return [
-        f"{_machines(count)} with a processor that has no name here: taken for one model by what else is known "
-        f"({kind}). See that they are."
+        f"{_machines(count)} with an unnamed processor, treated as one model by what else is known "
+        f"({kind}). Check that they are."
         for kind, count in kinds.items()
     ]
 

@@ -6,6 +6,7 @@ Cells are padded to their columns, so that the source reads as a table too.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 
 from bandwidth.report.document import Column, Document, Table
@@ -111,6 +112,46 @@ def latex_lines(table: Table) -> tuple[str, list[str]]:
     """Return the line of the headers and those of the rows."""
     headers, rows = _padded(table)
     return _latex_row(headers), [_latex_row(row) for row in rows]
+
+
+def latex_numbers(table: Table) -> tuple[list[str], str, list[str]]:
+    """Return the columns' letters, the line of the headers and those of the rows, with numbers as siunitx takes them.
+
+    A column of numbers is an S with their digits: a number stands bare, without commas, which siunitx writes itself,
+    and all else in braces. Where all are percentages their sign stands in the header.
+    """
+    cells = [[row[place].strip() for row in table.rows] for place in range(len(table.columns))]
+    columns = [_number_column(column, texts) for column, texts in zip(table.columns, cells, strict=True)]
+    letters, heads, bodies = zip(*columns, strict=True)
+    return list(letters), _joined_row(heads), [_joined_row(row) for row in zip(*bodies, strict=True)]
+
+
+_NUMBER = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?( %)?")
+
+
+def _number_column(column: Column, texts: Sequence[str]) -> tuple[str, str, list[str]]:
+    """Return the letter, the header and the cells of one column."""
+    known = [_NUMBER.fullmatch(text) for text in texts]
+    numbers = [found for found in known if found is not None]
+    is_percent = bool(numbers) and all(found[3] for found in numbers)
+    if not numbers or column.align != "right" or (not is_percent and any(found[3] for found in numbers)):
+        return column.align[0], _in_cell(column.header), [_in_cell(text) for text in texts]
+    whole = max(len(found[1].replace(",", "")) for found in numbers)
+    part = max(len(found[2] or "") for found in numbers)
+    sign = r" (\%)" if is_percent else ""
+    cells = [
+        f"{{{_in_cell(text)}}}" if found is None else f"{found[1].replace(',', '')}{f'.{found[2]}' if found[2] else ''}"
+        for text, found in zip(texts, known, strict=True)
+    ]
+    return f"S[table-format={whole}.{part}]", f"{{{_in_cell(column.header)}{sign}}}", cells
+
+
+def _in_cell(text: str) -> str:
+    return text.translate(_IN_CELLS)
+
+
+def _joined_row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
 
 
 def latex_table(table: Table) -> str:

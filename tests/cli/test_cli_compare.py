@@ -101,7 +101,8 @@ copy   numpy   -                1       46.1    46.1-46.1  491.7  491.7-491.7
 """
 SIX = """\
 Fastest: n6 reads 6.00 x n1 with all cores (57.60 against 9.60 GB/s).
-Slowest: n2 reads 2.00 x n1 with all cores (19.20 against 9.60 GB/s).
+Slowest of the others: n2 reads 2.00 x n1 with all cores (19.20 against
+  9.60 GB/s).
 
 n1 (reference): Part 1, 8 cores, DDR4-2933 x4, 2026-01-02, r1.json
 n2: Part 2, 8 cores, DDR4-2933 x4, 2026-01-02, r2.json
@@ -297,9 +298,9 @@ def test_nothing_is_concluded_of_what_cannot_be_compared(run, build):
     build("good.json", ("read", "native", 8, "", (70.0,) * 6))
     out = " ".join(run("good.json", "noisy.json", "few.json", "fast.json").out.split())
     assert out.startswith("UNRELIABLE: the results that stand for each role cannot be compared; no conclusion.")
-    assert "!! noisy, all cores: its 95 % interval reaches" in out
-    assert "!! few, all cores: 5 of the 6 blocks that an interval needs. No conclusion from it." in out
-    assert "!! fast, all cores: it is above the theoretical peak" in out
+    assert "!! noisy (all cores): its 95 % interval reaches" in out
+    assert "!! few (all cores): 5 of the 6 blocks that an interval needs. No conclusion from it." in out
+    assert "!! fast (all cores): it is above the theoretical peak" in out
 
 
 @pytest.mark.parametrize(
@@ -317,6 +318,12 @@ def test_a_role_is_compared_in_the_way_that_both_have(run, build, mine, theirs, 
     assert f"Compared: {compared}.\n" in out
     assert "theirs" in out
     assert " 2.00 x mine with all cores (80.00 against 40.00 GB/s).\n" in out
+
+
+def test_fewer_threads_than_cores_are_told(run, build):
+    build("mine.json", ("read", "native", 4, "", (40.0,) * 6))
+    build("theirs.json", ("read", "native", 8, "", (70.0,) * 6))
+    assert "All cores: 4 and 8 threads.\n!! mine: 4 threads of 8 cores.\n" in run("mine.json", "theirs.json").out
 
 
 def test_different_paths_are_not_compared(run, build):
@@ -419,6 +426,15 @@ def test_names_of_any_content_break_no_format(run, build, tmp_path, name):
         assert json.loads(out)["columns"][0]["hostname"] == NASTY
 
 
+def test_html_is_a_whole_page(run, pair, tmp_path):
+    ran = run("before.json", "after.json", "--format", "html", "-o", "x.html")
+    assert (ran.code, ran.out) == (0, "")
+    text = (tmp_path / "x.html").read_text("utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert "<h1>before and after side by side</h1>" in text
+    assert text.index("after copies 0.50 x before with all cores") < text.index("<table>")
+
+
 # --- sweeps and latencies
 
 
@@ -490,9 +506,9 @@ def test_a_record_without_any_published_path_says_so(run, build):
     ("code", "arguments", "parts"),
     [
         (2, (), ("RECORD|SPEC",)),
-        (2, ("before.json",), ("a comparison needs two", "name another")),
-        (2, ("H200", "DDR4-2933"), ("no record is among them", "bandwidth theory")),
-        (2, ("-", "before.json"), ("- is no record",)),
+        (2, ("before.json",), ("a comparison needs two columns", "name another")),
+        (2, ("H200", "DDR4-2933"), ("a comparison needs a record", "bandwidth theory")),
+        (2, ("-", "before.json"), ("a record cannot be read from standard input (-)", "name the saved file")),
         (2, ("before.json", "./before.json"), ("'./before.json' is named twice",)),
         (2, ("before.json", "H200", "h200"), ("'h200' is named twice",)),
         (2, ("--reference-set", "H200"), ("'H200' is no file", "takes records")),

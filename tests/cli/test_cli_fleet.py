@@ -204,7 +204,7 @@ def test_what_came_is_judged_and_what_did_not_is_named(run, gathered, runs):
     assert "Not measured: dead: its worker left." in found.out
     assert "4 machines in 1 group: none flagged." in found.out
     assert "[5/6] dead: NOT MEASURED: its worker left\n" in found.err
-    assert found.err.endswith("bandwidth: 1 of 5 hosts gave no whole record; see above\n")
+    assert found.err.endswith("bandwidth: 1 of 5 hosts gave no complete record; see above\n")
 
 
 def test_ctrl_c_keeps_and_judges_what_came(run, gathered, runs):

@@ -105,10 +105,32 @@ def test_several_records_anonymised_under_a_title(capsys, tmp_path, undrawn):
     assert "alice" not in text
 
 
+def test_records_are_laid_over_each_other_first(capsys, tmp_path, undrawn):
+    other = tmp_path / "other.json"
+    other.write_bytes(RECORD.read_bytes().replace(b"node7.example.org", b"node8.example.org"))
+    assert report(RECORD, other, "-o", tmp_path / "x.md", "--overlay", "--quiet") == 0
+    text = (tmp_path / "x.md").read_text("utf-8")
+    assert text.index("## Side by side") < text.index("node8 reads as fast as node7") < text.index("## Record 1")
+    assert report(RECORD, other, "-o", tmp_path / "x.md", "--overlay", "--anonymise", "--quiet") == 0
+    text = (tmp_path / "x.md").read_text("utf-8")
+    assert "record-2 reads as fast as record-1" in text
+    assert "node" not in text.split("## Record 1")[0]
+
+
+def test_latex_has_columns_of_siunitx_and_two_columns_on_request(capsys, undrawn):
+    assert report(RECORD, "--format", "latex", "--siunitx", "--two-columns", "--quiet") == 0
+    out = capsys.readouterr().out
+    assert "S[table-format=" in out
+    assert r"\begin{table*}" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "a write-up needs a place to go"),
+        ((), "a report needs an output"),
+        (("-o", "x.html", "--overlay"), "--overlay needs two records"),
+        (("-o", "x.html", "--siunitx"), "--siunitx and --two-columns are for LaTeX"),
+        (("--format", "markdown", "--two-columns"), "--siunitx and --two-columns are for LaTeX"),
         (("-o", "x.txt"), "does not end in .html, .md or .tex"),
         (("--format", "csv"), "not known for a write-up"),
         (("-o", "x.html", "--flops", "many"), "--flops: 'many' is not a peak of arithmetic"),

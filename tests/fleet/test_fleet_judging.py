@@ -266,8 +266,8 @@ def test_unnamed_processors_are_told_apart_by_what_else_is_known_and_that_is_sai
     assert flagged_names(fleet) == ["a0"]
     assert [len(group.machines) for group in fleet.groups] == [4, 3]
     assert fleet.notes[0] == (
-        "4 machines with a processor that has no name here: taken for one model by what else is known "
-        "(GenuineIntel family 6 model 143, x86_64, 56 cores). See that they are."
+        "4 machines with an unnamed processor, treated as one model by what else is known "
+        "(GenuineIntel family 6 model 143, x86_64, 56 cores). Check that they are."
     )
 
 

@@ -54,10 +54,11 @@ def test_long_lists_are_cut_and_say_so():
 def test_the_strip_has_a_row_a_target_and_marks_the_flagged():
     (figure,) = fleet_figures(fleet_of(4, {2}))
     assert figure.picture.limit == 95.0
-    rows = {row.label.split("\n")[1]: row for row in figure.picture.rows}
+    rows = {row.label: row for row in figure.picture.rows}
     assert rows["host, all"].percents == (100.0, 100.0, 50.0, 100.0)
     assert (rows["host, all"].marked, rows["host, all"].names) == ((2,), ("n00002",))
     assert rows["pcie:0, all"].marked == ()
+    assert figure.caption.startswith("1 x Example, Example GPU. A dot a machine")
 
 
 def test_nothing_judged_draws_nothing():

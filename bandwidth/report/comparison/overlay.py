@@ -15,6 +15,7 @@ from bandwidth.comparison.roles import RoleRow
 from bandwidth.comparison.sides import Cell, SideBySide
 from bandwidth.report.comparison.summary import ratio_text, share_text, way_words
 from bandwidth.report.figures.data import (
+    OPENING_INCHES,
     Bar,
     Bars,
     Curves,
@@ -34,6 +35,8 @@ from bandwidth.vocabulary import DEVICE, HOST
 
 # A line alone overlays nothing.
 FEWEST_LINES = 2
+# Of a thousand machines the first are drawn: six of them to a figure.
+MOST_LINES = 12
 _PLACES = {HOST: "host memory", DEVICE: "GPU memory"}
 _OVER_SIZE, _OVER_THREADS = "size", "threads"
 
@@ -57,9 +60,10 @@ def role_bars(sides: SideBySide, rows: Sequence[RoleRow], unit: str) -> list[Fig
     kept = [
         (f"{row.role}: {way_words(row)}", tuple(bar for role, bar in shown if role == row.role)) for row, _ in panels
     ]
-    picture = Bars(unit, tuple(panel for panel in kept if panel[1]), names, own_scales=True)
+    panels_shown = tuple(panel for panel in kept if panel[1])
+    picture = Bars(unit, panels_shown, names, own_scales=True, width_inches=OPENING_INCHES)
     reference = sides.columns[sides.reference].name
-    text = f"Median rates. Ticks: the theoretical peak, but for one core; x: the ratio to {reference}."
+    text = f"Median rates. %: of the theoretical peak (the tick, but for one core); x: the ratio to {reference}."
     told = "; ".join(f"{row.role}: {', '.join(_told(sides, row, unit))}" for row in rows)
     return [Figure("by-role", "By role", picture, " ".join(filter(None, [text, left_out])), f"{told}.")]
 
@@ -84,7 +88,7 @@ def _bars_of(sides: SideBySide, row: RoleRow, unit: str) -> Iterator[Bar]:
 
 
 def _bar_text(cell: Cell, unit: str, *, is_reference: bool) -> str:
-    shares = [] if cell.samples is None or cell.efficiency is None else [f"{share_text(cell)} of peak"]
+    shares = [] if cell.samples is None or cell.efficiency is None else [share_text(cell)]
     ratios = [] if is_reference or cell.ratio is None else [f"{ratio_text(cell.ratio)} x"]
     return ", ".join([format_rate(cell.figure or 0.0, unit), *shares, *ratios])
 
@@ -127,7 +131,8 @@ def _curve_figures(sides: SideBySide, unit: str) -> list[Figure]:
     for family in families:
         alike = _most_common([line for line in lines if line.family == family])
         if len(alike) >= FEWEST_LINES:
-            figures += _figures_of(family, alike, unit)
+            left_out = f"The first {MOST_LINES} of {len(alike):,} are drawn." if len(alike) > MOST_LINES else ""
+            figures += _figures_of(family, alike[:MOST_LINES], unit, left_out)
     return figures
 
 
@@ -172,7 +177,7 @@ def _most_common(lines: Sequence[_Line]) -> list[_Line]:
     return list(by_way[way].values())
 
 
-def _figures_of(family: _Family, lines: Sequence[_Line], unit: str) -> list[Figure]:
+def _figures_of(family: _Family, lines: Sequence[_Line], unit: str, left_out: str) -> list[Figure]:
     y_label = "ns a load" if family.is_latency else unit
     is_size = family.over == _OVER_SIZE
     axes = Curves(
@@ -191,6 +196,7 @@ def _figures_of(family: _Family, lines: Sequence[_Line], unit: str) -> list[Figu
     sentences = [
         f"A line a machine: {', '.join(filter(None, [_way(lines[0].case), *threads]))}. Both axes are logarithmic.",
         f"Counted, bytes an element: {counted}." if counted else "",
+        left_out,
     ]
     series = [Series(line.name, line.points, colour=line.column) for line in lines]
     at = _size_words if is_size else _thread_words

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bandwidth.analysis.roles import ALL_CORES, GPU_MEMORY, LINK_FROM, LINK_TO, ONE_CORE
-from bandwidth.comparison.roles import Doubt, RoleRow, by_role, doubts, threads_of
+from bandwidth.comparison.roles import Doubt, RoleRow, by_role, doubts, threads_of_all_cores
 from bandwidth.comparison.sides import Cell, Side, SideBySide, short_names
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import INVALID, UNKNOWN, WHOLE, threads_in_words
@@ -53,7 +53,7 @@ def summary_of(sides: SideBySide, unit: str, *, with_all: bool = False) -> Summa
     """Return the summary of columns side by side; `with_all` names every machine of very many."""
     rows = by_role(sides)
     uncertain = doubts(sides, rows)
-    notes = [*_ways(rows), *_threads(rows), *_doubt_lines(uncertain)]
+    notes = [*_ways(rows), *_threads(sides, rows), *_doubt_lines(uncertain)]
     table = _table(sides, rows, unit, with_all=with_all) if rows else None
     if rows and not with_all and len(sides.columns) > MOST_ROWS:
         notes.insert(0, f"{len(sides.columns) - MOST_ROWS} more machines: --all shows them.")
@@ -98,7 +98,9 @@ def _sentences(sides: SideBySide, rows: Sequence[RoleRow], uncertain: Sequence[D
         alike = f"All {len(of_first)} others {first.way.path} as fast as {sides.columns[sides.reference].name}"
         return [f"{alike} {_IN_PLACE[first.role]}, within the noise."]
     ordered = sorted(of_first, key=lambda index: -_ratio(first, index))
-    ends = {ordered[-1]: "Slowest", ordered[0]: "Fastest"}
+    first_word = "Fastest" if _ratio(first, ordered[0]) >= 1 else "Fastest of the others"
+    last_word = "Slowest" if _ratio(first, ordered[-1]) < 1 else "Slowest of the others"
+    ends = {ordered[-1]: last_word, ordered[0]: first_word}
     return [f"{word}: {_sentence(sides, index, of_first[index][:1], unit)}" for index, word in reversed(ends.items())]
 
 
@@ -228,14 +230,28 @@ def way_words(row: RoleRow) -> str:
     return ", ".join([way.path, engine, *([f"{way.detail} stores"] if way.detail else [])])
 
 
-def _threads(rows: Iterable[RoleRow]) -> list[str]:
-    """Return with how many threads all cores were measured, on one line."""
-    counts = [threads for row in rows for threads in threads_of(row) if threads is not None]
-    return [f"All cores: {threads_in_words(counts)}."] if counts else []
+def _threads(sides: SideBySide, rows: Iterable[RoleRow]) -> list[str]:
+    """Return with how many threads all cores were measured, and where those were fewer than the cores."""
+    counts = threads_of_all_cores(rows)
+    known = [threads for threads in counts if threads is not None]
+    fewer: dict[tuple[int, int], list[str]] = {}
+    for column, threads in zip(sides.columns, counts, strict=False):
+        cores = None if column.record is None else column.record.machine.get("physical_cores")
+        if threads is not None and type(cores) is int and threads < cores:
+            fewer.setdefault((threads, cores), []).append(column.name)
+    partly = [f"!! {', '.join(names)}: {one} threads of {cores} cores." for (one, cores), names in fewer.items()]
+    return [f"All cores: {threads_in_words(known)}.", *partly] if known else []
 
 
 def _doubt_lines(uncertain: Sequence[Doubt]) -> list[str]:
-    by_reason: dict[str, list[str]] = {}
+    """Return a line for each reason and the roles that it spoils, with the columns where it does."""
+    roles: dict[tuple[str, str], list[str]] = {}
     for one in uncertain:
-        by_reason.setdefault(one.reason, []).append(f"{one.column}, {one.role}")
-    return [f"!! {'; '.join(where)}: {reason}. No conclusion from it." for reason, where in by_reason.items()]
+        roles.setdefault((one.reason, one.column), []).append(one.role)
+    columns: dict[tuple[str, str], list[str]] = {}
+    for (reason, column), spoilt in roles.items():
+        columns.setdefault((reason, ", ".join(spoilt)), []).append(column)
+    return [
+        f"!! {', '.join(names)} ({spoilt}): {reason}. No conclusion from it."
+        for (reason, spoilt), names in columns.items()
+    ]

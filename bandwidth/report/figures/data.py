@@ -18,6 +18,8 @@ from bandwidth.units import format_size, rate_unit_factor
 MOST_SERIES = 6
 # In percent of the median: a sample beyond stands at the strip's edge, as a triangle, so that the others stay apart.
 STRIP_LOW, STRIP_HIGH = 60.0, 140.0
+# The width of a page's opening picture: what a phone shows without scrolling. A wide page shows it larger.
+OPENING_INCHES = 3.75
 INTERVALS = "Whiskers: 95 % interval of the median, where there are six samples or more."
 # How many of a figure's values its description names.
 MOST_NAMED = 12

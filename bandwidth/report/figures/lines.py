@@ -93,6 +93,8 @@ def spread_out(wanted: Sequence[float], least: float) -> list[float]:
 
     Neighbours that are too near move apart by equal parts, until none are; more than have room stand evenly.
     """
+    if len(wanted) < 2:
+        return list(wanted)
     if len(wanted) * least > 1:
         return [index / (len(wanted) - 1) for index in range(len(wanted))]
     places = list(wanted)

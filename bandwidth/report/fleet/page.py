@@ -43,22 +43,29 @@ def fleet_write_up(fleet: Fleet, unit: str, gathered: Sequence[Gathered] = (), *
 
 def fleet_figures(fleet: Fleet) -> tuple[Figure, ...]:
     """Return the strip plot: every machine of every group as a dot, the flagged ones as diamonds."""
-    rows = [_strip_row(group, target) for group in fleet.groups[:MOST_NAMED] for target in group.targets]
+    is_one = len(fleet.groups) == 1
+    rows = [
+        _strip_row(group, target, with_name=not is_one)
+        for group in fleet.groups[:MOST_NAMED]
+        for target in group.targets
+    ]
     if not rows:
         return ()
     flagged = sum(len(row.marked) for row in rows)
     strip = Strip(tuple(rows), "% of the group's median", fleet.least * 100)
     told = f"{counted(sum(len(row.percents) for row in rows), 'machine')}, {flagged or 'none'} flagged"
+    of_group = f"{group_words(fleet.groups[0].group)}. " if is_one else ""
     caption = (
-        "A dot a machine, in the order of their names; diamonds with names are flagged. "
+        f"{of_group}A dot a machine, in the order of their names; diamonds with names are flagged. "
         f"The dotted line is {format_percent(fleet.least)}; triangles and diamonds at the edge are beyond it."
     )
     return (Figure("fleet", "Machines against their group", strip, caption, told),)
 
 
-def _strip_row(group: JudgedGroup, target: GroupTarget) -> StripRow:
+def _strip_row(group: JudgedGroup, target: GroupTarget, *, with_name: bool) -> StripRow:
     ordered = sorted(target.verdicts, key=lambda verdict: verdict.machine.name)
     marked = tuple(position for position, verdict in enumerate(ordered) if verdict.is_flagged)
-    label = f"{group_words(group.group)}\n{target.target}, {group.group.options}"
+    name = f"{group_words(group.group)}\n" if with_name else ""
+    label = f"{name}{target.target}, {group.group.options}"
     names = tuple(ordered[position].machine.name for position in marked)
     return StripRow(label, tuple(verdict.ratio * 100 for verdict in ordered), marked, names)

@@ -11,7 +11,7 @@ from bandwidth.errors import UsageError
 from bandwidth.report.figures import drawing as figures_drawing
 from bandwidth.report.figures.data import Figure
 from bandwidth.report.write_up import html, latex, markdown
-from bandwidth.report.write_up.content import WriteUp, without_figures
+from bandwidth.report.write_up.content import Form, WriteUp, without_figures
 from bandwidth.report.write_up.html import inline_svg
 from bandwidth.text_files import check_writable, write_together
 
@@ -20,20 +20,19 @@ FORMS = {"html": html.FORM, "markdown": markdown.FORM, "latex": latex.FORM}
 FIGURE_FORMATS: tuple[str, ...] = ("svg", "png", "pdf")
 
 
-def text_alone(write_up: WriteUp, format_name: str) -> str:
+def text_alone(write_up: WriteUp, form: Form) -> str:
     """Return the document for a stream: a page with its figures inside, all else without any."""
-    form = FORMS[format_name]
     return form.text(without_figures(write_up), {}) if form.beside else form.text(write_up, _inline(write_up.figures))
 
 
-def write_files(write_up: WriteUp, format_name: str, path: Path, folder: Path | None) -> None:
+def write_files(write_up: WriteUp, form: Form, path: Path, folder: Path | None) -> None:
     """Write the document to `path`, and its figures as SVG, PNG and PDF to `folder` where one is given.
 
     Without one, figures that the document needs beside it go to `NAME-figures`. Raises UsageError where something
     cannot be written; nothing half-written stays then.
     """
     check_writable(path)
-    form, kinds = FORMS[format_name], FIGURE_FORMATS
+    kinds = FIGURE_FORMATS
     if folder is None:
         kinds = (form.beside,) if form.beside else ()
         folder = path.with_name(f"{path.stem}-figures")

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from bandwidth.analysis.roles import ALL_CORES, GPU_MEMORY, LINK_FROM, LINK_TO, ONE_CORE, results_by_role
 from bandwidth.findings.evidence import why_not_comparable
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import Bar, Bars, Figure
+from bandwidth.report.figures.data import OPENING_INCHES, Bar, Bars, Figure
 from bandwidth.report.labels import INVALID, UNKNOWN, case_words, known_rate, rate_cell, rate_interval
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Record, Result, Summary, summarise
 from bandwidth.units import format_percent, format_rate, rate_unit_factor
 
-# As wide as a phone shows without scrolling; a wide page shows it larger.
-PICTURE_INCHES = 3.75
 _SUBJECTS = {
     ALL_CORES: "All cores",
     ONE_CORE: "One core",
@@ -47,21 +45,21 @@ def _sentence(shown: Shown, found: Mapping[str, Result]) -> str:
     for role, result in found.items():
         reason = why_not_comparable(shown.record, result)
         if reason:
-            doubts.append(f"{UNRELIABLE}{_SUBJECTS[role].lower()}: {reason}.")
+            doubts.append(f"{UNRELIABLE}{_subject(role, result, shown.record).lower()}: {reason}.")
         else:
-            told.append(_clause(role, result, shown.unit))
+            told.append(_clause(_subject(role, result, shown.record), role, result, shown.unit))
     return " ".join([*dict.fromkeys(doubts), *told])
 
 
-def _clause(role: str, result: Result, unit: str) -> str:
+def _clause(subject: str, role: str, result: Result, unit: str) -> str:
     summary, path = summarise(result), _PATHS.get(result.case.path, result.case.path)
     rate = f"{rate_cell(summary, unit)} {unit}"
     if summary.is_impossible:
-        return f"{_SUBJECTS[role]}, {path}: {INVALID}, {rate} is above the theoretical peak (BW002)."
+        return f"{subject}, {path}: {INVALID}, {rate} is above the theoretical peak (BW002)."
     if role == ONE_CORE or summary.efficiency is None:
-        return f"{_SUBJECTS[role]}, {path}: {rate}."
+        return f"{subject}, {path}: {rate}."
     peak = format_rate(result.theory_bytes_per_s or 0.0, unit)
-    return f"{_SUBJECTS[role]}, {path}: {rate}, {format_percent(summary.efficiency)} of the peak of {peak} {unit}."
+    return f"{subject}, {path}: {rate}, {format_percent(summary.efficiency)} of the peak of {peak} {unit}."
 
 
 def _working(record: Record) -> str:
@@ -79,13 +77,22 @@ def _working(record: Record) -> str:
 def _table(shown: Shown, found: Mapping[str, Result]) -> Table:
     heads = (f"median {shown.unit}", "of peak", "peak", "95 % interval")
     columns = (Column(""), *(Column(head, "right") for head in heads), Column("measured"))
-    return Table(columns, tuple(_row(role, result, shown.unit) for role, result in found.items()))
+    return Table(
+        columns, tuple(_row(_subject(role, result, shown.record), result, shown.unit) for role, result in found.items())
+    )
 
 
-def _row(role: str, result: Result, unit: str) -> tuple[str, ...]:
+def _subject(role: str, result: Result, record: Record) -> str:
+    """Return what a role is called; of fewer threads than cores they are not all."""
+    cores = record.machine.get("physical_cores")
+    is_part = role == ALL_CORES and type(cores) is int and result.case.threads < cores
+    return f"{result.case.threads} of {cores} cores" if is_part else _SUBJECTS[role]
+
+
+def _row(subject: str, result: Result, unit: str) -> tuple[str, ...]:
     summary = summarise(result)
     return (
-        _SUBJECTS[role],
+        subject,
         rate_cell(summary, unit),
         _share(summary),
         known_rate(result.theory_bytes_per_s, unit),
@@ -108,25 +115,26 @@ def _picture(shown: Shown, found: Mapping[str, Result]) -> Figure:
     panels: dict[str, list[Bar]] = {}
     for role, result in found.items():
         bars = panels.setdefault(_PANELS.get(role, _LINKS), [])
-        bars.append(_bar(role, result, shown.unit, len(panels) - 1))
+        bars.append(_bar(shown, role, result, len(panels) - 1))
     picture = Bars(
         shown.unit,
         tuple((title, tuple(bars)) for title, bars in panels.items()),
         tuple(panels),
         own_scales=True,
-        width_inches=PICTURE_INCHES,
+        width_inches=OPENING_INCHES,
     )
     text = "Median rates; the tick is the theoretical peak, the number behind it the share of it."
-    return Figure("in-short", "Rates by role", picture, text, "; ".join(_described(found, shown.unit)) + ".")
+    return Figure("in-short", "Rates by role", picture, text, "; ".join(_described(shown, found)) + ".")
 
 
-def _bar(role: str, result: Result, unit: str, panel: int) -> Bar:
+def _bar(shown: Shown, role: str, result: Result, panel: int) -> Bar:
+    unit = shown.unit
     summary, factor = summarise(result), rate_unit_factor(unit)
     theory, interval = result.theory_bytes_per_s, summary.ci95
     is_shown = theory is not None and role != ONE_CORE
     share = f", {_share(summary)}" if is_shown else ""
     return Bar(
-        label=_SUBJECTS[role],
+        label=_subject(role, result, shown.record),
         text=f"{rate_cell(summary, unit)}{share}",
         value=(summary.median_bytes_per_s or 0.0) / factor,
         low=None if interval is None else interval.low / factor,
@@ -137,9 +145,9 @@ def _bar(role: str, result: Result, unit: str, panel: int) -> Bar:
     )
 
 
-def _described(found: Mapping[str, Result], unit: str) -> Iterator[str]:
+def _described(shown: Shown, found: Mapping[str, Result]) -> Iterator[str]:
     for role, result in found.items():
-        yield f"{_SUBJECTS[role]} {rate_cell(summarise(result), unit)} {unit}"
+        yield f"{_subject(role, result, shown.record)} {rate_cell(summarise(result), shown.unit)} {shown.unit}"
 
 
 # --- tables of a write-up: what was reached before how ---------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from bandwidth.errors import UsageError
 from bandwidth.report.figures.drawing import can_draw
 from bandwidth.report.write_up.content import make_write_up
-from bandwidth.report.write_up.files import text_alone, write_figures, write_files, write_whole
+from bandwidth.report.write_up.files import FORMS, text_alone, write_figures, write_files, write_whole
 from bandwidth.results.files import load
 
 DATA = Path(__file__).parents[2] / "data" / "report"
@@ -29,7 +29,7 @@ def names(folder):
 
 @draws
 def test_a_page_is_one_file(write_up, tmp_path):
-    write_files(write_up, "html", tmp_path / "out.html", None)
+    write_files(write_up, FORMS["html"], tmp_path / "out.html", None)
     assert names(tmp_path) == ["out.html"]
     text = (tmp_path / "out.html").read_text("utf-8")
     assert text.count("<svg ") == len(write_up.figures) == text.count("<figure")
@@ -40,7 +40,7 @@ def test_a_page_is_one_file(write_up, tmp_path):
 @draws
 @pytest.mark.parametrize(("format_name", "file", "kind"), [("markdown", "out.md", "svg"), ("latex", "out.tex", "pdf")])
 def test_figures_lie_beside_the_document_that_names_them(format_name, file, kind, write_up, tmp_path):
-    write_files(write_up, format_name, tmp_path / file, None)
+    write_files(write_up, FORMS[format_name], tmp_path / file, None)
     expected = [f"out-figures/{figure.name}.{kind}" for figure in write_up.figures]
     assert names(tmp_path) == sorted([file, "out-figures", *expected])
     text = (tmp_path / file).read_text("utf-8")
@@ -50,7 +50,7 @@ def test_figures_lie_beside_the_document_that_names_them(format_name, file, kind
 @draws
 def test_a_folder_for_figures_has_three_formats_and_serves_the_document(write_up, tmp_path):
     (tmp_path / "docs").mkdir()
-    write_files(write_up, "markdown", tmp_path / "docs" / "out.md", tmp_path / "pictures")
+    write_files(write_up, FORMS["markdown"], tmp_path / "docs" / "out.md", tmp_path / "pictures")
     assert len(list((tmp_path / "pictures").iterdir())) == 3 * len(write_up.figures)
     assert "](../pictures/rates.svg)" in (tmp_path / "docs" / "out.md").read_text("utf-8")
     assert names(tmp_path / "docs") == ["out.md"]
@@ -63,8 +63,8 @@ def test_figures_alone(write_up, tmp_path):
 
 
 def test_for_a_stream_only_a_page_has_figures(write_up):
-    assert "![" not in text_alone(write_up, "markdown")
-    assert "\\fitted{" not in text_alone(write_up, "latex").split("\\begin{document}")[1]
+    assert "![" not in text_alone(write_up, FORMS["markdown"])
+    assert "\\fitted{" not in text_alone(write_up, FORMS["latex"]).split("\\begin{document}")[1]
 
 
 def test_all_files_are_written_with_the_usual_permissions(tmp_path):

@@ -17,7 +17,7 @@ from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Bars, Heatmap
 from bandwidth.report.measurement import measurement_document
 from bandwidth.report.write_up.content import NO_RATES, make_write_up
-from bandwidth.report.write_up.files import text_alone
+from bandwidth.report.write_up.files import FORMS, text_alone
 from bandwidth.report.write_up.markdown import markdown_text
 from bandwidth.report.write_up.opening import figures_first
 
@@ -100,7 +100,7 @@ def test_a_host_beside_gpus_is_named_and_has_its_own_table(record, make_result, 
 
 @pytest.mark.parametrize("format_name", ["markdown", "latex"])
 def test_without_a_place_for_figures_no_part_is_empty(write_up, format_name):
-    text = text_alone(write_up, format_name)
+    text = text_alone(write_up, FORMS[format_name])
     assert "By size" in text
     assert "Rates beside theory" not in text
     assert "All samples" not in text
