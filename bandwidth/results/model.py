@@ -158,6 +158,10 @@ class Result:
     all of the first block's and a part of each later one's. `observed` holds what else each block showed:
     `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the other threads read beside a latency),
     `huge_page_share` and `placed_share` (of the pages: how many are huge, how many lie on the memory node asked for).
+    What its threads were to each other just before and just behind it (`core_to_core_ns`, `core_to_core_behind_ns`: how
+    long a word takes from one of their cores to another; `effective_cores`, `effective_cores_behind`: what all add in
+    registers over what one does alone at its best; `core_share`: what one added alone over its best; `running_share`:
+    in how much of the time of these looks the threads had a CPU).
     What disturbed it: `others_cpu_share` (of all CPUs' time: what other processes took), `steal_share` (of the time in
     which CPUs had work: what the hypervisor took), `cpu_wait_share` (of the time of this process's threads: how long
     they could have run and had no CPU), `cpu_pressure_share` (of the time: when any task waited for a CPU) and

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from bandwidth.engines.host.layout import (
     pieces,
 )
 from bandwidth.engines.host.runners import Runner, ThreadWork
+from bandwidth.engines.host.witnesses import Witnesses, observed
 from bandwidth.engines.host.workers import NS_PER_S, Stamp
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
@@ -80,6 +81,7 @@ class HostEngine:
         self._random = np.random.default_rng(seed)
         self.compile_s = 0.0
         self._latencies: LatencyBench | None = None
+        self._witnesses: Witnesses | None = None
         self._placed: dict[str, float] = {}
         self._vector_bytes: dict[str, int] = {}
         self._blocks = 0
@@ -96,6 +98,9 @@ class HostEngine:
                 refused |= runner.prepare(own)
             except BandwidthError as error:
                 refused |= dict.fromkeys((case.id for case in own), str(error))
+        functions = next((found for runner in self._runners.values() if (found := runner.functions())), None)
+        if functions is not None:
+            self._witnesses = Witnesses(self._topology, functions)
         self.compile_s = time.monotonic() - begin
         deadline = begin + self.compile_s + limit_s
         left = [case for case in cases if case.id not in refused and not case.is_latency]
@@ -127,9 +132,21 @@ class HostEngine:
                 self._placed[case.id] = share
 
     def run_block(self, case: Case, calls: int) -> Block:
-        """Run `calls` passes of a case on its threads. See `Engine`."""
+        """Run `calls` passes of a case on its threads, and look at these before and behind. See `Engine`."""
         if case.is_latency and self._latencies is not None:
-            return self._latencies.run_block(case, calls)
+            team, run = self._latencies.team(case.cpus), self._latencies.run_block
+        else:
+            team, run = self._memory.layout(case).team, self._run_passes
+        if self._witnesses is None or case.threads < 2:
+            return run(case, calls)
+        before = self._witnesses.before(team, case.cpus)
+        block = run(case, calls)
+        behind = self._witnesses.behind(team, case.cpus)
+        if before is None or behind is None:
+            return block
+        return replace(block, observed={**block.observed, **observed(before, behind)})
+
+    def _run_passes(self, case: Case, calls: int) -> Block:
         layout, runner = self._memory.layout(case), self._runners[case.engine]
         self._blocks += 1
         kernel = kernel_of(case.path, case.variant)
@@ -142,12 +159,12 @@ class HostEngine:
         runner.run(layout.team, self._lead_in(case, window), 1)
         stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
         self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
-        observed = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
+        shown = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
         clock = runner.clock_hz(layout.team)
         if clock is not None:
-            observed["clock_hz"] = clock
+            shown["clock_hz"] = clock
         width = self._vector_bytes[case.id]
-        return block_of(stamps, layout.team.pinned, observed, {"vector_bytes": width} if width else {})
+        return block_of(stamps, layout.team.pinned, shown, {"vector_bytes": width} if width else {})
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
@@ -201,6 +218,8 @@ class HostEngine:
         """End the threads, whatever they do, and drop the memory."""
         for runner in self._runners.values():
             runner.stop()
+        if self._witnesses is not None:
+            self._witnesses.stop()
         if self._latencies is not None:
             self._latencies.stop()
             self._latencies.close()

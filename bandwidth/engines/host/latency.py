@@ -129,7 +129,7 @@ class LatencyBench:
         """Make what a case needs; return why it cannot be had, or ""."""
         if time.monotonic() > deadline:
             return TOO_LONG
-        self._team(case.cpus)
+        self.team(case.cpus)
         reason = self._make_cycle(case, deadline)
         if reason or not _load_percent(case):
             return reason
@@ -139,7 +139,7 @@ class LatencyBench:
 
     def run_block(self, case: Case, calls: int) -> Block:
         """Make `calls` x 64 loads on the first CPU, while the others read as much as the case says."""
-        cycle, team = self._cycles[cycle_key(case)], self._team(case.cpus)
+        cycle, team = self._cycles[cycle_key(case)], self.team(case.cpus)
         self._barrier.open()
         loads = self._load_arguments(case)
         # The chase looks at another flag than the load, which ends when the chase does.
@@ -187,7 +187,8 @@ class LatencyBench:
         self._function(CHASE)(arguments)
         self._barrier.stop()
 
-    def _team(self, cpus: tuple[int, ...]) -> Team:
+    def team(self, cpus: tuple[int, ...]) -> Team:
+        """Return the threads of some CPUs."""
         if cpus not in self._teams:
             self._teams[cpus] = Team(cpus, pin=self._topology.can_pin)
         return self._teams[cpus]
@@ -207,7 +208,7 @@ class LatencyBench:
         try:
             (is_whole,) = writer.each([partial(cycle.write, lambda: self._is_late(deadline))])
         finally:
-            if writer is not self._team(case.cpus):
+            if writer is not self.team(case.cpus):
                 writer.close()
         if not is_whole:
             return TOO_LONG
@@ -224,7 +225,7 @@ class LatencyBench:
         """Return who writes the cycle: its own thread, or one on the node of its memory where no wish was taken."""
         node = case.variant.get("memory_node")
         if node is None or cycle.region.is_bound:
-            return self._team(case.cpus)
+            return self.team(case.cpus)
         near = [core.cpus[0] for core in self._topology.cores if core.node == node]
         return Team(near[:1], pin=True) if near and self._topology.can_pin else None
 
@@ -241,7 +242,7 @@ class LatencyBench:
         others = len(case.cpus) - 1
         chunk_elements = CHUNK_BYTES // ELEMENT_BYTES
         elements = max(case.working_set_bytes // ELEMENT_BYTES // others // chunk_elements, 1) * chunk_elements
-        region, team = Region(elements * others), self._team(case.cpus)
+        region, team = Region(elements * others), self.team(case.cpus)
 
         def fill(part: int) -> bool:
             random = np.random.Generator(np.random.SFC64([self._seed, part]))

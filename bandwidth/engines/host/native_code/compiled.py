@@ -15,11 +15,20 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from bandwidth.engines.host.native_code.flow import WORD, TimedFunction, i64
-from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, KernelArguments
+from bandwidth.engines.host.native_code.kernel_arguments import (
+    ADDITION_CHAINS,
+    CHAIN_ADDITIONS,
+    CHAIN_LENGTH,
+    CHUNK_BYTES,
+    INTERRUPTED_NS,
+    KernelArguments,
+)
 from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
 from bandwidth.engines.host.native_code.processor import (
+    ADDITIONS,
     CHASE,
     CLOCK,
+    HOPS,
     NARROW_BYTES,
     PACED_READ,
     LlvmProcessor,
@@ -114,6 +123,8 @@ def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
     _write_chase(TimedFunction(module, CHASE, processor))
     _write_clock(TimedFunction(module, CLOCK, processor))
     _write_paced_read(TimedFunction(module, PACED_READ, processor))
+    _write_hops(TimedFunction(module, HOPS, processor))
+    _write_additions(TimedFunction(module, ADDITIONS, processor))
     return module
 
 
@@ -227,4 +238,98 @@ def _write_paced_read(function: TimedFunction) -> None:
     made, *sums = function.until(function.is_stopping, [i64(0), *passes.sums.first()], chunk)
     function.finish(made)
     function.set("result", passes.sums.of_columns(sums))
+    builder.ret_void()
+
+
+# --- probes of the threads' cores -----------------------------------------------------------------------------------
+
+# Additions of each chain in a turn of the loop, so that the loop itself costs little.
+_UNROLLED = 8
+
+
+def _write_hops(function: TimedFunction) -> None:
+    """Write a thread's part of a word that goes round a ring of them, each waiting for it in a line of its own.
+
+    `source_0` is the address of the own line, `destination` that of the next thread's, `source_1` 1 for the thread that
+    begins and 0 for the others. A pass is `elements` rounds; `calls` of them are made, fewer where `interval_ns` is
+    over. Each line counts the rounds, so that what it holds in the end tells how often the word came by. `fastest_ns`
+    is the shortest pass, the first apart: the ring was not whole then.
+    """
+    builder, arguments = function.builder, function.arguments
+    own, following = (builder.inttoptr(arguments[name], WORD.as_pointer()) for name in ("source_0", "destination"))
+
+    def a_pass(carried: Sequence[Any]) -> list[Any]:
+        begin, made, fastest = carried
+
+        def leave() -> None:
+            function.finish(made)
+            function.set("fastest_ns", fastest)
+
+        def a_round(number: Any, _: Sequence[Any]) -> list[Any]:
+            count = builder.add(builder.add(number, builder.mul(made, arguments["elements"])), i64(1))
+            function.look_for(own, builder.sub(count, arguments["source_1"]), deadline, leave)
+            builder.store_atomic(count, following, "release", ELEMENT_BYTES)
+            return []
+
+        function.loop(i64(0), arguments["elements"], ELEMENT_BYTES, [], a_round)
+        now = function.now()
+        took = builder.sub(now, begin)
+        is_better = builder.or_(builder.icmp_unsigned("==", fastest, i64(0)), builder.icmp_unsigned("<", took, fastest))
+        counts = builder.and_(is_better, builder.icmp_unsigned(">", made, i64(0)))
+        following_made = builder.add(made, i64(1))
+        is_last = builder.icmp_unsigned(">=", following_made, arguments["calls"])
+        ending = builder.select(is_last, deadline, now)
+        return [ending, following_made, builder.select(counts, took, fastest)]
+
+    def is_over(now: Any) -> Any:
+        return builder.or_(builder.icmp_signed(">=", now, deadline), function.is_stopping())
+
+    function.meet()
+    start = function.stamp("start_ns")
+    deadline = builder.add(start, arguments["interval_ns"])
+    _, made, fastest = function.until(is_over, [start, i64(0), i64(0)], a_pass)
+    function.finish(made)
+    function.set("fastest_ns", fastest)
+    builder.ret_void()
+
+
+def _write_additions(function: TimedFunction) -> None:
+    """Write additions in registers, in chains side by side, for `interval_ns`: what a core can do without the memory.
+
+    The chains begin at `source_0` and the numbers after it, and `source_1` is added. Behind each addition stands code
+    that is none and takes its result, so that the compiler joins no two. A pass is CHAIN_ADDITIONS of each chain;
+    `made` counts them, `lost_ns` is the time of those that were interrupted, `result` the sum of the chains.
+    """
+    builder, arguments = function.builder, function.arguments
+    same = ir.FunctionType(WORD, [WORD])
+
+    def turn(_: Any, values: Sequence[Any]) -> list[Any]:
+        for _ in range(_UNROLLED):
+            sums = [builder.add(value, arguments["source_1"]) for value in values]
+            values = [builder.asm(same, "", "=r,0", [value], side_effect=True) for value in sums]
+        return list(values)
+
+    def a_pass(carried: Sequence[Any]) -> list[Any]:
+        _, made, lost, begin, *values = carried
+        values = function.loop(i64(0), i64(CHAIN_ADDITIONS // _UNROLLED), ELEMENT_BYTES, values, turn)
+        now = function.now()
+        took = builder.sub(now, begin)
+        was_interrupted = builder.icmp_unsigned(">", took, i64(INTERRUPTED_NS))
+        lost = builder.select(was_interrupted, builder.add(lost, took), lost)
+        return [now, builder.add(made, i64(1)), lost, now, *values]
+
+    def is_over(now: Any) -> Any:
+        return builder.or_(builder.icmp_signed(">=", now, deadline), function.is_stopping())
+
+    function.meet()
+    start = function.stamp("start_ns")
+    deadline = builder.add(start, arguments["interval_ns"])
+    begins = [builder.add(arguments["source_0"], i64(number)) for number in range(ADDITION_CHAINS)]
+    _, made, lost, _, *values = function.until(is_over, [start, i64(0), i64(0), start, *begins], a_pass)
+    function.finish(made)
+    function.set("lost_ns", lost)
+    total = values[0]
+    for value in values[1:]:
+        total = builder.add(total, value)
+    function.set("result", total)
     builder.ret_void()

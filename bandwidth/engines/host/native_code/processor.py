@@ -79,6 +79,7 @@ HALF_BYTES, NARROW_BYTES = 32, 16
 MOST_ABREAST_ARRAYS = 2
 # The functions that every library has, whatever its rows.
 CHASE, CLOCK, PACED_READ = "chase", "clock", "paced_read"
+HOPS, ADDITIONS = "hops", "additions"
 
 # A kernel, its kind of store, and the width of its vectors in bytes, 0 for the processor's widest.
 Row: TypeAlias = tuple[Kernel, str | None, int]
