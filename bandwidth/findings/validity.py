@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bandwidth.analysis.groups import size_check_of
+from bandwidth.analysis.regimes import is_mixture
 from bandwidth.findings.evidence import (
     UNSTABLE_HALF_WIDTH,
     Raised,
@@ -20,7 +21,7 @@ from bandwidth.findings.evidence import (
 from bandwidth.findings.rules import ALL, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise
-from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE, outlier_indices, two_groups
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE, outlier_indices
 from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option
 from bandwidth.vocabulary import DEVICE, HOST, PCIE
@@ -164,7 +165,7 @@ def unstable(record: Record) -> Iterator[Raised]:
 
 def is_unstable(row: ResultRow) -> bool:
     """Return whether a result's interval is too wide to rely on, and it is noise that makes it so."""
-    return is_wide(row.summary) and two_groups(row.result.samples.seconds) is None
+    return is_wide(row.summary) and not is_mixture(row.result)
 
 
 @rule("BW013", "Cut short before its last check", rank=90, of=ALL)
@@ -274,4 +275,4 @@ def _is_skewed(row: ResultRow) -> bool:
 def _has_outliers(row: ResultRow) -> bool:
     far = outlier_indices(row.result.samples.seconds)
     is_many = len(far) >= OUTLIERS_LEAST and len(far) > OUTLIER_SHARE * row.summary.count
-    return is_many and two_groups(row.result.samples.seconds) is None
+    return is_many and not is_mixture(row.result)

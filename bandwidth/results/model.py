@@ -140,7 +140,8 @@ class Ceiling:
     """A rate that a case cannot exceed: `kind` is what binds, `working` how it comes about, `source` where it is from.
 
     `kind` is memory, memory_full, platform, instance, fabric, core, cache, socket_link, device or link. `confidence` is
-    high (the maker's document), medium (measured by others) or low, which is shown and never concluded from.
+    high (the maker's document), medium (measured by others) or low, which is shown and never concluded from. Where it
+    is a range, because the machine does not show which of its CPUs share a way, `least_bytes_per_s` is the lower end.
     """
 
     kind: str
@@ -148,6 +149,7 @@ class Ceiling:
     working: str
     source: str
     confidence: Confidence
+    least_bytes_per_s: Rate | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from gpu_machine import H200, device_result, gpu_conditions, link_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from witnessed import looks
 
 from bandwidth.findings import (
     examine,
@@ -405,7 +406,20 @@ def everything_wrong(make_record, make_case, make_result, steady):
         before={"steal_ticks": 0, "total_ticks": 0},
         after={"steal_ticks": 50, "total_ticks": 100},
     )
-    return first, noisy, make_record(*alike), _gpu_wrong(make_record, make_case, make_result)
+    placed = _witnesses_wrong(make_record, make_case, make_result)
+    return first, noisy, make_record(*alike), _gpu_wrong(make_record, make_case, make_result), placed
+
+
+def _witnesses_wrong(make_record, make_case, make_result):
+    """Return a record of CPUs that move, of siblings, and of cores that a neighbour and a quota hold in turn."""
+    half, case = (0,) * 8 + (1,) * 8, make_case(engine="native", path="write", threads=2)
+    seconds, hops = tuple((0.02, 0.01)[at] for at in half), [(90.0, 290.0)[at] for at in half]
+    moves = make_result(case, seconds, observed=looks(hops, [2.0] * 16))
+    read, copy = (dataclasses.replace(case, path=path) for path in ("read", "copy"))
+    siblings = make_result(read, (0.02,) * 8, observed=looks([20.0] * 8, [1.1] * 8))
+    shares = {"core_share": [0.55] * 8 + [1.0] * 8, "running_share": [1.0] * 8 + [0.5] * 8}
+    held = make_result(copy, (0.02,) * 16, observed=looks([90.0] * 16, [1.0] * 16, **shares))
+    return make_record(moves, siblings, held, machine={"cpu_quota": 1.0})
 
 
 def _gpu_wrong(make_record, make_case, make_result):
