@@ -6,6 +6,7 @@ new field is one line here. One with a default may lack in a file, as it does in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -24,7 +25,8 @@ Seen = Annotated[float, Field(ge=0, le=1e30)]
 
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
 # `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
-# other threads can read, such as `40%`; `sweep_point` the size of a sweep's point in bytes, as asked for.
+# other threads can read, such as `40%`; `chains` how many loads are under way at once, such as `8-chains`;
+# `sweep_point` the size of a sweep's point in bytes, as asked for.
 VARIANT_KEYS = (
     "stores",
     "data",
@@ -36,6 +38,7 @@ VARIANT_KEYS = (
     "peer_access",
     "mix",
     "load",
+    "chains",
     "sweep_point",
 )
 
@@ -75,6 +78,12 @@ class Case:
     def is_latency(self) -> bool:
         """Whether it measures the time of a load and no rate."""
         return self.path == LATENCY
+
+    @property
+    def chains(self) -> int:
+        """How many chains of loads a latency follows at once: 1 where its variant names no number."""
+        count = str(self.variant.get("chains", "")).partition("-")[0]
+        return int(count) if re.fullmatch(r"[1-9][0-9]{0,3}", count, re.ASCII) else 1
 
     @property
     def id(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar
 
-from bandwidth.results.model import ADDRESS_BYTES, Result
+from bandwidth.results.model import ADDRESS_BYTES, Case, Result
 from bandwidth.statistics import Interval, median, median_interval
 
 Owner = TypeVar("Owner")
@@ -158,3 +158,56 @@ def _half_width(centre: float | None, interval: Interval | None) -> float | None
 
 def _share(rate: float, whole: float | None) -> float | None:
     return None if whole is None else rate / whole
+
+
+# --- chains of loads ------------------------------------------------------------------------------------------------
+
+# A curve of chains has no fewer points than these: the single chain, and two others.
+FEWEST_CHAIN_POINTS = 3
+
+
+@dataclass(frozen=True)
+class ChainPoint:
+    """So many chains of loads at once: their figures, and how many lines were under way."""
+
+    result: Result
+    latency: Latency
+    lines: float
+
+
+@dataclass(frozen=True)
+class ChainCurve:
+    """What one thread has under way over the number of chains of loads that it follows at once, the fewest first.
+
+    By Little's law the lines under way are the latency of one load alone over the time that a load takes on average.
+    """
+
+    points: tuple[ChainPoint, ...]
+
+    @property
+    def case(self) -> Case:
+        """The case with the most chains."""
+        return self.points[-1].result.case
+
+    @property
+    def most_lines(self) -> float:
+        """The most lines that were under way: what the core can wait for at a time."""
+        return max(point.lines for point in self.points)
+
+
+def chain_curves(results: Iterable[Result]) -> tuple[ChainCurve, ...]:
+    """Return a curve for each case that was measured with a single chain and two other numbers of them."""
+    groups: dict[str, list[tuple[Result, Latency]]] = {}
+    for result in results:
+        latency = summarise(result).latency
+        if latency is not None and "chains" in result.case.variant:
+            others = {name: value for name, value in result.case.variant.items() if name != "chains"}
+            groups.setdefault(replace(result.case, variant=others).id, []).append((result, latency))
+    curves = []
+    for group in groups.values():
+        group.sort(key=lambda pair: pair[0].case.chains)
+        alone = group[0][1] if group[0][0].case.chains == 1 else None
+        if alone is not None and len(group) >= FEWEST_CHAIN_POINTS:
+            points = (ChainPoint(result, latency, alone.median_ns / latency.median_ns) for result, latency in group)
+            curves.append(ChainCurve(tuple(points)))
+    return tuple(curves)

@@ -33,6 +33,7 @@ from bandwidth.engines.host.native_code.processor import (
     PACED_READ,
     LlvmProcessor,
     Row,
+    chases_name,
     function_name,
     vector_bytes,
 )
@@ -65,13 +66,14 @@ class Library:
     """Compiled functions by name; they live as long as this does. `seconds` tells how long it took to make them,
     `processor` what for.
 
-    Raises BandwidthError where the system allows no new code (a hardened kernel).
+    `chains` are the numbers of chains of loads that are to be followed at once. Raises BandwidthError where the system
+    allows no new code (a hardened kernel).
     """
 
-    def __init__(self, rows: Iterable[Row], processor: LlvmProcessor) -> None:
+    def __init__(self, rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> None:
         begin = time.perf_counter()
         try:
-            self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor), _target_machine(processor))
+            self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor, chains), _target_machine(processor))
             self._compiler.finalize_object()
         except RuntimeError as error:
             raise BandwidthError("the kernels cannot be compiled here", "--engine numpy can be measured") from error
@@ -102,24 +104,28 @@ def _target_machine(processor: LlvmProcessor) -> Any:
     return target.create_target_machine(cpu=processor.cpu, features=processor.features, opt=3)
 
 
-def _parsed(rows: Iterable[Row], processor: LlvmProcessor) -> Any:
-    parsed = llvm.parse_assembly(str(module_of(rows, processor)))
+def _parsed(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> Any:
+    parsed = llvm.parse_assembly(str(module_of(rows, processor, chains)))
     parsed.verify()
     return parsed
 
 
 # --- a module's functions -------------------------------------------------------------------------------------------
 
+# Instructions of each chain in a turn of a loop, so that the loop itself costs little.
+_UNROLLED = 8
 # The kernel of a paced load: it is in no table of what can be measured.
 READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)
 
 
-def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
+def module_of(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> ir.Module:
     """Return the code of some rows as LLVM reads it, with the functions that every library has."""
     module = ir.Module("bandwidth")
     module.triple = processor.triple
     for row in rows:
         _write_row(module, row, processor)
+    for count in chains:
+        _write_chases(TimedFunction(module, chases_name(count), processor), count)
     _write_chase(TimedFunction(module, CHASE, processor))
     _write_clock(TimedFunction(module, CLOCK, processor))
     _write_paced_read(TimedFunction(module, PACED_READ, processor))
@@ -194,6 +200,32 @@ def _write_chase(function: TimedFunction) -> None:
     builder.ret_void()
 
 
+def _write_chases(function: TimedFunction, count: int) -> None:
+    """Write several chains of such loads that know nothing of each other, a load of each in turn.
+
+    `source_0` is the address of a word for each chain that holds where it begins, `destination` of one for where it
+    arrived. A call is CHAIN_LENGTH loads of each.
+    """
+    builder = function.builder
+
+    def words(field: str) -> list[Any]:
+        first = builder.inttoptr(function.arguments[field], WORD.as_pointer())
+        return [builder.gep(first, [i64(number)]) for number in range(count)]
+
+    def turn(_: Any, addresses: Sequence[Any]) -> list[Any]:
+        for _ in range(_UNROLLED):
+            addresses = [builder.load(builder.inttoptr(address, WORD.as_pointer())) for address in addresses]
+        return list(addresses)
+
+    def one(addresses: Sequence[Any]) -> list[Any]:
+        return function.loop(i64(0), i64(CHAIN_LENGTH // _UNROLLED), ELEMENT_BYTES, addresses, turn)
+
+    arrived = function.timed_passes([builder.load(word) for word in words("source_0")], one)
+    for word, address in zip(words("destination"), arrived, strict=True):
+        builder.store(address, word)
+    builder.ret_void()
+
+
 def _write_clock(function: TimedFunction) -> None:
     """Write additions and exclusive ors in turn, each of the result before: one cycle each on every processor.
 
@@ -242,9 +274,6 @@ def _write_paced_read(function: TimedFunction) -> None:
 
 
 # --- probes of the threads' cores -----------------------------------------------------------------------------------
-
-# Additions of each chain in a turn of the loop, so that the loop itself costs little.
-_UNROLLED = 8
 
 
 def _write_hops(function: TimedFunction) -> None:

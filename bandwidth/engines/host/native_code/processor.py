@@ -91,6 +91,11 @@ def function_name(kernel: Kernel, stores: str | None, vector_bytes: int = 0) -> 
     return f"{kernel.name}_{stores or 'none'}{width}".replace(" ", "_").replace(":", "_")
 
 
+def chases_name(chains: int) -> str:
+    """Return the name of the function that follows so many chains of loads at once."""
+    return f"{CHASE}_{chains}"
+
+
 def widths(kernel: Kernel, stores: str | None, processor: LlvmProcessor) -> tuple[int, ...]:
     """Return all widths of vectors that a kernel is compiled with, 0 for the widest."""
     return tuple(dict.fromkeys((*widths_to_try(stores, processor), width_for_memory(kernel, stores, processor))))
