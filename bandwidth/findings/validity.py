@@ -163,6 +163,25 @@ def unstable(record: Record) -> Iterator[Raised]:
     yield from _of_points(record, is_unstable, f"have a 95 % interval that reaches further than {limit}", hint)
 
 
+@rule("BW056", "Layouts of the memory differ", rank=78, of=HOST)
+def layouts_differ(record: Record) -> Iterator[Raised]:
+    """
+    In a run the memory is given back and laid out anew several times, where filling it costs little, because a rate depends
+    on which pages a case happens to get: how they fall on channels, banks and cache sets, and how many of them are huge.
+    Here the layouts differ by more than the blocks on one do (the rank test of Kruskal and Wallis, by chance once in a
+    hundred), so the interval reaches from the lowest median of a layout to the highest, and at least over that of all
+    blocks. A machine that changed in the course of the run looks the same.
+
+    What to try: a longer --budget has more layouts; compare with runs that had several too.
+    """
+    for row in shown(record):
+        if row.summary.layouts and not is_mixture(row.result):
+            reach = format_percent(row.summary.half_width or 0.0)
+            text = f"{row.summary.layouts} layouts of the memory differ by more than their blocks do"
+            hint = "the interval is that of the layouts; a longer --budget has more of them"
+            yield Raised(row.result.case.id, f"{text}: the interval reaches {reach} from the median", hint)
+
+
 def is_unstable(row: ResultRow) -> bool:
     """Return whether a result's interval is too wide to rely on, and it is noise that makes it so."""
     return is_wide(row.summary) and not is_mixture(row.result)

@@ -114,12 +114,14 @@ class Samples:
 
     `start_skew_s` is the largest distance between the first and the last worker's start in any block; `stopped_by`
     is `precision`, `budget`, `interrupted`, `failure` or `unfinished` (the record was saved while it still ran).
+    `layouts` is the number of the memory layout that each block ran on, empty where all ran on one.
     """
 
     seconds: tuple[BlockSeconds, ...]
     calls_per_sample: Count
     start_skew_s: SkewSeconds
     stopped_by: str
+    layouts: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True)

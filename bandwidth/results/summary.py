@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from bandwidth.results.model import ADDRESS_BYTES, Case, Result
-from bandwidth.statistics import Interval, median, median_interval
+from bandwidth.statistics import Interval, groups_differ, median, median_interval
 
 Owner = TypeVar("Owner")
 Value = TypeVar("Value")
@@ -55,7 +55,9 @@ class Summary:
 
     `ci95` is None below six samples. `efficiency` is the median over the theory, `vendor_efficiency` over the maker's
     figure, `share` over the lowest ceiling that is not of low confidence, None where that is not known. A latency has
-    no rates, and its figures in `latency`.
+    no rates, and its figures in `latency`. `layouts` is 0 where `ci95` is of blocks; where memory layouts differ by
+    more than their blocks do, it is how many there were, and `ci95` reaches from the lowest median of one to the
+    highest.
     """
 
     median_bytes_per_s: float | None
@@ -66,6 +68,7 @@ class Summary:
     count: int
     latency: Latency | None = None
     share: float | None = None
+    layouts: int = 0
 
     @property
     def is_impossible(self) -> bool:
@@ -95,15 +98,41 @@ def summarise(result: Result) -> Summary:
         return Summary(None, None, None, None, None, len(result.samples.seconds), _latency(result))
     rates = sorted(rates_bytes_per_s(result))  # once: each of those below would sort them
     centre = median(rates)
+    of_layouts = _interval_of_layouts(result)
     return Summary(
         median_bytes_per_s=centre,
         best_bytes_per_s=max(rates),
-        ci95=median_interval(rates),
+        ci95=median_interval(rates) if of_layouts is None else of_layouts,
         efficiency=_share(centre, result.theory_bytes_per_s),
         vendor_efficiency=_share(centre, result.vendor_bytes_per_s),
         count=len(rates),
         share=_share(centre, None if result.binding is None else result.binding.bytes_per_s),
+        layouts=0 if of_layouts is None else len(set(result.samples.layouts)),
     )
+
+
+# Fewer layouts than these, or fewer blocks on one, tell nothing of how layouts differ.
+FEWEST_LAYOUTS = 3
+FEWEST_ON_A_LAYOUT = 2
+
+
+def _interval_of_layouts(result: Result) -> Interval | None:
+    """Return the interval of the medians of layouts, None where they differ no more than blocks do.
+
+    It holds that of the blocks: what each layout gave was seen, and another may give as much.
+    """
+    rates, numbers = rates_bytes_per_s(result), result.samples.layouts
+    of_blocks = median_interval(rates) if len(numbers) == len(rates) else None
+    if of_blocks is None:
+        return None
+    groups: dict[int, list[float]] = {}
+    for number, rate in zip(numbers, rates, strict=True):
+        groups.setdefault(number, []).append(rate)
+    layouts = [group for group in groups.values() if len(group) >= FEWEST_ON_A_LAYOUT]
+    if len(layouts) < FEWEST_LAYOUTS or not groups_differ(layouts):
+        return None
+    middles = [median(group) for group in layouts]
+    return Interval(min(*middles, of_blocks.low), max(*middles, of_blocks.high))
 
 
 def derived(result: Result) -> dict[str, Any]:

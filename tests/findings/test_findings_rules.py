@@ -419,7 +419,9 @@ def _witnesses_wrong(make_record, make_case, make_result):
     siblings = make_result(read, (0.02,) * 8, observed=looks([20.0] * 8, [1.1] * 8))
     shares = {"core_share": [0.55] * 8 + [1.0] * 8, "running_share": [1.0] * 8 + [0.5] * 8}
     held = make_result(copy, (0.02,) * 16, observed=looks([90.0] * 16, [1.0] * 16, **shares))
-    return make_record(moves, siblings, held, machine={"cpu_quota": 1.0})
+    layouts = tuple(number for number in (1, 2, 3) for _ in range(6))
+    luck = make_result(make_case(path="add"), tuple(0.02 + 0.0008 * number for number in layouts), layouts=layouts)
+    return make_record(moves, siblings, held, luck, machine={"cpu_quota": 1.0})
 
 
 def _gpu_wrong(make_record, make_case, make_result):

@@ -85,7 +85,10 @@ class HostEngine:
         self._placed: dict[str, float] = {}
         self._vector_bytes: dict[str, int] = {}
         self._blocks = 0
+        self.fill_s = 0.0
+        self._layout = 1
         self._last: _Last | None = None
+        self._laid_out: list[Case] = []
         self._source_sums: dict[str, list[Any]] = {}
 
     def prepare(self, cases: Sequence[Case], limit_s: float) -> dict[str, str]:
@@ -105,9 +108,24 @@ class HostEngine:
         deadline = begin + self.compile_s + limit_s
         left = [case for case in cases if case.id not in refused and not case.is_latency]
         if left:
+            filling = time.monotonic()
             refused |= self._memory.lay_out(left, int(self._random.integers(2**32)), deadline)
+            self.fill_s = time.monotonic() - filling
             self._look_at_places([case for case in left if case.id not in refused])
+            self._laid_out = [case for case in left if case.id not in refused]
         return refused | self._prepare_latencies([case for case in cases if case.is_latency], deadline)
+
+    def lay_out_anew(self, limit_s: float) -> None:
+        """Give all cases but latencies other pages. See `LaysOutAnew`."""
+        if not self._laid_out:
+            return
+        begin = time.monotonic()
+        self._last = None
+        self._source_sums.clear()
+        self._memory.lay_out_anew(int(self._random.integers(2**32)), begin + limit_s)
+        self.fill_s = time.monotonic() - begin
+        self._look_at_places(self._laid_out)
+        self._layout += 1
 
     def _prepare_latencies(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
         if not cases:
@@ -164,7 +182,8 @@ class HostEngine:
         if clock is not None:
             shown["clock_hz"] = clock
         width = self._vector_bytes[case.id]
-        return block_of(stamps, layout.team.pinned, shown, {"vector_bytes": width} if width else {})
+        block = block_of(stamps, layout.team.pinned, shown, {"vector_bytes": width} if width else {})
+        return replace(block, layout=self._layout)
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
