@@ -80,12 +80,13 @@ def moving_cpus(record: Record) -> Iterator[Raised]:
 )
 def shared_cores(record: Record) -> Iterator[Raised]:
     """
-    Before and behind each block of several threads all of them add in registers, which touches no memory, and one of them
-    alone. What all add over what one adds at its best is the number of effective cores. Here it was less than {share} of the
-    threads in more than {blocks} of the blocks. Where a single thread alone is slower too, although it has its CPU all the
-    time, something else works on the other hardware thread of the same core: a neighbour on the host of a virtual machine,
-    or another process. That costs arithmetic up to half, and rates of memory little. Where threads had a CPU for less than
-    {ran} of the time, it was taken away: by other processes, a quota or the hypervisor.
+    Before and behind each block of several threads all of them add in registers, which touches no memory, and one of
+    them alone. What all add over what one adds at its best is the number of effective cores. Here it was less than
+    {share} of the threads in more than {blocks} of the blocks. Where a single thread alone is slower too, although it
+    has its CPU all the time and its clock did not fall, something else works on the other hardware thread of the same
+    core: a neighbour on the host of a virtual machine, or another process. That costs arithmetic up to half, and rates
+    of memory little. Where threads had a CPU for less than {ran} of the time, it was taken away: by other processes, a
+    quota or the hypervisor.
 
     Where the rate goes with the effective cores, both states are named with their own rates, as in BW053.
 
@@ -195,13 +196,17 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class _Look:
-    """What was seen of the threads of one result, block by block; None where it changed during a block."""
+    """What was seen of the threads of one result, block by block; None where it changed during a block.
+
+    `clock_share` is the core's clock behind a block over its highest.
+    """
 
     result: Result
     cores: tuple[float | None, ...]
     hops_ns: tuple[float | None, ...]
     core_share: tuple[float, ...]
     running_share: tuple[float, ...]
+    clock_share: tuple[float, ...]
 
     def words(self, places: Sequence[int]) -> str:
         """Return how many effective cores its threads had in some blocks."""
@@ -213,7 +218,7 @@ class _Look:
         """Return the blocks in which the threads had fewer effective cores for that reason; none where they are few."""
         low = [at for at, cores in enumerate(self.cores) if cores is not None and self._lacks(cores, SHARED_CORES)]
         taken = [at for at in low if self.running_share[at] < RAN_SHARE]
-        alone = [at for at in low if at not in taken and self.core_share[at] < SHARED_CORES]
+        alone = [at for at in low if at not in taken and self.core_share[at] < SHARED_CORES * self.clock_share[at]]
         return self._if_many(taken if reason == _TAKEN else alone)
 
     @property
@@ -243,7 +248,15 @@ def _looked_at(record: Record) -> Iterator[_Look]:
         shares = [result.observed[name].values for name in ("core_share", "running_share") if name in result.observed]
         if len(shares) == 2 and all(len(share) == blocks for share in shares):
             cores, hops = (witness_by_block(result, name) for name in (EFFECTIVE_CORES, CORE_TO_CORE))
-            yield _Look(result, cores, hops, *shares)
+            yield _Look(result, cores, hops, shares[0], shares[1], _clock_shares(result))
+
+
+def _clock_shares(result: Result) -> tuple[float, ...]:
+    """Return the clock behind each block over the highest: a core whose clock is low is slow by itself."""
+    blocks, clock = len(result.samples.seconds), result.observed.get("clock_hz")
+    if clock is None or len(clock.values) != blocks or not max(clock.values, default=0.0):
+        return (1.0,) * blocks
+    return tuple(one / max(clock.values) for one in clock.values)
 
 
 def _are_known_siblings(record: Record, result: Result) -> bool:

@@ -14,7 +14,7 @@ from bandwidth.machine.facts import Facts
 from bandwidth.measuring.run import Measurement
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.results import Ceiling
+from bandwidth.results import Ceiling, Observed
 
 CODES = ("BW003", "BW012", "BW045", "BW053", "BW054", "BW055")
 
@@ -86,6 +86,13 @@ def test_a_neighbour_on_the_cores_is_named_and_is_no_busy_machine(result, found,
     )
     assert why_not_comparable(make_record(shared), shared) == ""
     assert found(shared, code="BW055") == []
+
+
+def test_a_clock_that_falls_is_no_neighbour(result, found):
+    slow = result(cores=(1.1,) * 8 + (2.0,) * 8, core_share=[0.55] * 8 + [1.0] * 8)
+    assert "BW054" in found(slow)
+    slow.observed["clock_hz"] = Observed(3e9, 2e9, 4e9, (2.2e9,) * 8 + (4e9,) * 8)
+    assert "BW054" not in found(slow)
 
 
 def test_cpus_that_are_taken_away_are_named_and_make_the_machine_busy(result, found, make_record):
