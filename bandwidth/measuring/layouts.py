@@ -13,6 +13,8 @@ LEAST_LAYOUTS = 3
 # All filling beyond the first takes no more than this share: of the budget for the least number of layouts, of the time
 # so far for more.
 FILLING_SHARE = 0.1
+# Filling may take so many times what it took before: where less time is left, what lies there stays.
+FILLING_MARGIN = 4
 
 
 class Layouts:
@@ -31,6 +33,8 @@ class Layouts:
         """
         self._rounds += 1
         movable = [engine for engine in engines if isinstance(engine, LaysOutAnew) and engine.fill_s > 0]
+        if sum(engine.fill_s for engine in movable) * FILLING_MARGIN > limit_s:
+            return {}
         if not movable or self._rounds % ROUNDS_PER_LAYOUT or not self._is_cheap(movable, elapsed_s):
             return {}
         begin, failed = self._clock(), {}

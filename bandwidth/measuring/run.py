@@ -232,7 +232,7 @@ class Measurement:
 
     def _lay_out_anew(self) -> None:
         """Give the cases other pages where that is due; a case that has none any more ends with what was sampled."""
-        engines = {id(turn.engine): turn.engine for turn in self._active()}
+        engines = {id(turn.engine): turn.engine for turn in self._active() if not turn.is_closing}
         elapsed_s = self._clock() - self._start
         failed = self._layouts.after_round(engines.values(), elapsed_s, self._left_s(HARD_STOP))
         for turn in self._active():

@@ -9,6 +9,7 @@ from measuring_support import ScriptedEngine, small_topology
 
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
+from bandwidth.measuring.layouts import Layouts
 from bandwidth.measuring.run import Measurement
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
@@ -61,6 +62,19 @@ def test_memory_that_is_dear_to_fill_is_filled_once(fill_s):
     (result,) = run(engine).results
     assert result.samples.layouts == ()
     assert ("lay out", "") not in engine.log
+
+
+def test_memory_stays_where_little_time_is_left_and_where_all_cases_end():
+    engine = MovableEngine(lambda case, calls: 0.1, fill_s=0.1)
+    layouts = Layouts(10.0, engine.clock)
+    for left_s in (9.0, 0.39):
+        layouts.after_round([engine], 1.0, left_s)
+    assert engine.layout == 1
+    layouts.after_round([engine], 1.0, 9.0)
+    layouts.after_round([engine], 1.0, 9.0)
+    assert engine.layout == 2
+    layouts.after_round([], 1.0, 9.0)
+    assert engine.layout == 2
 
 
 def test_memory_that_is_not_given_again_ends_the_cases_and_keeps_their_samples():
