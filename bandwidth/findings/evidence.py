@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bandwidth.analysis.groups import is_size_check
-from bandwidth.analysis.regimes import regimes_of
+from bandwidth.analysis.regimes import CORE_TO_CORE, Regimes, regimes_of
 from bandwidth.cpu_list import parse_cpu_list
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.conditions import TICKS_PER_S
@@ -244,6 +244,16 @@ _SEEN = (
 _PRESSURE = ("cpu_pressure_share", PRESSURE_SHARE, "tasks waited for a CPU {} of the time")
 
 
+def told_regimes(record: Record, result: Result) -> Regimes | None:
+    """Return the states of the machine that a result's blocks fall into, None where there are none to tell of.
+
+    That CPUs moved explains no rate of a busy machine: others' work changes in the course of a run too.
+    """
+    found = regimes_of(result)
+    is_of_places = found is not None and found.witness == CORE_TO_CORE
+    return None if is_of_places and disturbance_of(record, result) is not None else found
+
+
 def lost_share(result: Result) -> float | None:
     """Return in how much of the time of the looks at its threads they had no CPU, None where they were not looked at.
 
@@ -267,7 +277,7 @@ def why_not_comparable(record: Record, result: Result, summary: Summary | None =
         return f"the machine was busy: {disturbance}"
     if summary.count < FEWEST_FOR_INTERVAL:
         return f"{summary.count} of the {FEWEST_FOR_INTERVAL} blocks that an interval needs"
-    if regimes_of(result) is not None:
+    if told_regimes(record, result) is not None:
         return "its blocks are of several states of the machine (BW053, BW054)"
     if is_wide(summary):
         reach, limit = format_percent(summary.half_width or 0.0), format_percent(UNSTABLE_HALF_WIDTH)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from bandwidth.analysis.regimes import CORE_TO_CORE, EFFECTIVE_CORES, NOT_SIDE_BY_SIDE_NS, regimes_of
+from bandwidth.analysis.regimes import CORE_TO_CORE, EFFECTIVE_CORES, NOT_SIDE_BY_SIDE_NS
 from bandwidth.findings.evidence import (
     UNSTABLE_HALF_WIDTH,
     Raised,
@@ -14,6 +14,7 @@ from bandwidth.findings.evidence import (
     measured,
     shown,
     sweep_points,
+    told_regimes,
     why_not_comparable,
 )
 from bandwidth.findings.rules import ALL, in_words, percent, rule
@@ -77,9 +78,7 @@ def two_rates(record: Record) -> Iterator[Raised]:
     """
     for row in shown(record):
         groups = two_groups(row.result.samples.seconds)
-        if (
-            groups is None or regimes_of(row.result) is not None
-        ):  # with a witness each has its own figures: BW053, BW054
+        if groups is None or told_regimes(record, row.result) is not None:  # BW053 and BW054 tell of those
             continue
         reason = _reason(row.result, groups)
         hint = "read each rate for itself: the median and its interval are of a mixture"

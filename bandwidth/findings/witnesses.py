@@ -15,10 +15,9 @@ from bandwidth.analysis.regimes import (
     EFFECTIVE_CORES,
     Regime,
     Regimes,
-    regimes_of,
     witness_by_block,
 )
-from bandwidth.findings.evidence import Raised, number, shown
+from bandwidth.findings.evidence import Raised, number, shown, told_regimes
 from bandwidth.findings.rules import also, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.statistics import CLUSTERS_RATIO, FEWEST_FOR_INTERVAL, GROUPS_RATIO, median
@@ -59,7 +58,8 @@ def moving_cpus(record: Record) -> Iterator[Raised]:
 
     Blocks are parted by what the word took and not by their rates: at least {fewest} in each state, the times at least {ratio}
     apart and no nearer to each other than either state's spread; then the rates must follow, the one state faster in
-    {agrees} of all pairs of blocks and its median by {apart}. A block during which the CPUs moved is in no state.
+    {agrees} of all pairs of blocks and its median by {apart}. A block during which the CPUs moved is in no state. On a busy
+    machine (BW004) nothing of it is said.
 
     What to try: the highest rate is what the machine can do. Compare a rate with one of the same state, measure for longer
     so that each state is met, or ask for a machine whose CPUs are pinned (bare metal, dedicated hosts).
@@ -143,7 +143,7 @@ _LIKE = "compare rates of the same state alone"
 
 def _with_regimes(record: Record, witness: str) -> Iterator[tuple[Result, Regimes]]:
     for row in shown(record):
-        found = regimes_of(row.result)
+        found = told_regimes(record, row.result)
         if found is not None and found.witness == witness:
             yield row.result, found
 

@@ -59,6 +59,14 @@ def test_states_are_not_compared_as_one(result, make_record):
     )
 
 
+def test_the_rates_of_a_busy_machine_are_not_explained_by_where_its_cpus_were(result, found):
+    busy = result(RATES, HOPS)
+    busy.observed["cpu_wait_share"] = Observed(0.7, 0.7, 0.7)
+    codes = set(found(busy))
+    assert "BW053" not in codes
+    assert {"BW004", "BW045"} <= codes
+
+
 def test_rates_that_alternate_without_a_witness_have_no_reason(result, found):
     ((_, text),) = found(result(RATES), code="BW045")
     assert text.endswith("no witness in the run tells why")
