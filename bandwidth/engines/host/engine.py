@@ -104,6 +104,8 @@ class HostEngine:
         functions = next((found for runner in self._runners.values() if (found := runner.functions())), None)
         if functions is not None:
             self._witnesses = Witnesses(self._topology, functions)
+        latencies = [case for case in cases if case.is_latency]
+        refused |= self._make_latencies(latencies)
         self.compile_s = time.monotonic() - begin
         deadline = begin + self.compile_s + limit_s
         left = [case for case in cases if case.id not in refused and not case.is_latency]
@@ -113,7 +115,7 @@ class HostEngine:
             self.fill_s = time.monotonic() - filling
             self._look_at_places([case for case in left if case.id not in refused])
             self._laid_out = [case for case in left if case.id not in refused]
-        return refused | self._prepare_latencies([case for case in cases if case.is_latency], deadline)
+        return refused if self._latencies is None else refused | self._latencies.prepare(latencies, deadline)
 
     def lay_out_anew(self, limit_s: float) -> None:
         """Give all cases but latencies other pages. See `LaysOutAnew`."""
@@ -127,16 +129,18 @@ class HostEngine:
         self._look_at_places(self._laid_out)
         self._layout += 1
 
-    def _prepare_latencies(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
+    def _make_latencies(self, cases: Sequence[Case]) -> dict[str, str]:
+        """Compile what the latencies need; return why they cannot be had."""
         if not cases:
             return {}
         try:
             from bandwidth.engines.host.latency import LatencyBench
 
-            self._latencies = LatencyBench(self._topology, int(self._random.integers(2**32)))
+            seed, chains = int(self._random.integers(2**32)), [case.chains for case in cases]
+            self._latencies = LatencyBench(self._topology, seed, chains)
         except (BandwidthError, ImportError, OSError) as error:  # no code for this processor, or no LLVM that loads
             return dict.fromkeys((case.id for case in cases), str(error))
-        return self._latencies.prepare(cases, deadline)
+        return {}
 
     def _look_at_places(self, cases: Sequence[Case]) -> None:
         """Read where the pages lie, on a machine where that matters, once for each layout."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -106,13 +106,15 @@ class _Load:
 
 
 class LatencyBench:
-    """Measures latencies; `HostEngine` hands its cases here. Raises BandwidthError where LLVM makes no code."""
+    """Measures latencies; `HostEngine` hands its cases here. `chains` are how many of them its cases follow at once.
 
-    def __init__(self, topology: Topology, seed: int) -> None:
+    Raises BandwidthError where LLVM makes no code.
+    """
+
+    def __init__(self, topology: Topology, seed: int, chains: Iterable[int] = ()) -> None:
         self._topology = topology
         self._seed = seed
-        self._processor = this_processor()
-        self._library = Library((), self._processor)
+        self._library = Library((), this_processor(), sorted({count for count in chains if count > 1}))
         self._barrier, self._abort = Barrier(), Barrier()
         self._teams: dict[tuple[int, ...], Team] = {}
         self._cycles: dict[tuple[object, ...], Cycle] = {}
@@ -122,9 +124,6 @@ class LatencyBench:
 
     def prepare(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
         """Write the cycles and the memory of the loads. Returns what cannot be had, and why: the others still can."""
-        chains = sorted({case.chains for case in cases if case.chains > 1})
-        if chains:
-            self._library = Library((), self._processor, chains)
         refused: dict[str, str] = {}
         for case in cases:
             try:

@@ -87,7 +87,7 @@ def bench():
     made = []
 
     def make(*cases, topology=None):
-        bench = LatencyBench(topology or small_topology(2), 3)
+        bench = LatencyBench(topology or small_topology(2), 3, [case.chains for case in cases])
         made.append(bench)
         bench.refused = bench.prepare(cases, time.monotonic() + 60)
         return bench
