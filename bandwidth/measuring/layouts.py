@@ -10,9 +10,10 @@ from bandwidth.errors import BandwidthError
 # After so many rounds, so that the six blocks of an interval are of three layouts.
 ROUNDS_PER_LAYOUT = 2
 LEAST_LAYOUTS = 3
-# All filling beyond the first takes no more than this share: of the budget for the least number of layouts, of the time
-# so far for more.
+# All filling beyond the first takes no more than a tenth of the budget for the least number of layouts, and for more no
+# more than a twentieth of the time so far.
 FILLING_SHARE = 0.1
+MORE_FILLING_SHARE = 0.05
 # Filling may take so many times what it took before: where less time is left, what lies there stays.
 FILLING_MARGIN = 4
 
@@ -49,4 +50,4 @@ class Layouts:
     def _is_cheap(self, movable: Iterable[LaysOutAnew], elapsed_s: float) -> bool:
         fill_s, missing = sum(engine.fill_s for engine in movable), LEAST_LAYOUTS - 1 - len(self._filled_s)
         planned_s = sum(self._filled_s) + fill_s * max(missing, 1)
-        return planned_s <= FILLING_SHARE * (self._budget_s if missing > 0 else elapsed_s)
+        return planned_s <= (FILLING_SHARE * self._budget_s if missing > 0 else MORE_FILLING_SHARE * elapsed_s)
