@@ -11,6 +11,7 @@ from bandwidth.findings.evidence import (
     Raised,
     ResultRow,
     are_apart,
+    disturbance_of,
     is_wide,
     rated,
     ratio,
@@ -166,16 +167,18 @@ def unstable(record: Record) -> Iterator[Raised]:
 @rule("BW056", "Layouts of the memory differ", rank=78, of=HOST)
 def layouts_differ(record: Record) -> Iterator[Raised]:
     """
-    In a run the memory is given back and laid out anew several times, where filling it costs little, because a rate depends
-    on which pages a case happens to get: how they fall on channels, banks and cache sets, and how many of them are huge.
-    Here the layouts differ by more than the blocks on one do (the rank test of Kruskal and Wallis, by chance once in a
-    hundred), so the interval reaches from the lowest median of a layout to the highest, and at least over that of all
-    blocks. A machine that changed in the course of the run looks the same.
+    In a run the memory is given back and laid out anew several times, where filling it costs little, because a rate
+    depends on which pages a case happens to get: how they fall on channels, banks and cache sets, and how many of them
+    are huge. Here the layouts differ by more than the blocks on one do (the rank test of Kruskal and Wallis, by chance
+    once in a hundred), so the interval is that of the layouts' medians (from the lowest to the highest where there are
+    fewer than six), and at least that of all blocks. Of a busy machine (BW004) it is not said. A machine that changed
+    in the course of the run looks the same.
 
     What to try: a longer --budget has more layouts; compare with runs that had several too.
     """
     for row in shown(record):
-        if row.summary.layouts and not is_mixture(row.result):
+        is_told = not is_mixture(row.result) and disturbance_of(record, row.result) is None
+        if row.summary.layouts and is_told:
             reach = format_percent(row.summary.half_width or 0.0)
             text = f"{row.summary.layouts} layouts of the memory differ by more than their blocks do"
             hint = "the interval is that of the layouts; a longer --budget has more of them"

@@ -56,8 +56,8 @@ class Summary:
     `ci95` is None below six samples. `efficiency` is the median over the theory, `vendor_efficiency` over the maker's
     figure, `share` over the lowest ceiling that is not of low confidence, None where that is not known. A latency has
     no rates, and its figures in `latency`. `layouts` is 0 where `ci95` is of blocks; where memory layouts differ by
-    more than their blocks do, it is how many there were, and `ci95` reaches from the lowest median of one to the
-    highest.
+    more than their blocks do, it is how many there were, and `ci95` is the interval of the median of their medians, or
+    from the lowest to the highest of them where they are fewer than six.
     """
 
     median_bytes_per_s: float | None
@@ -117,9 +117,9 @@ FEWEST_ON_A_LAYOUT = 2
 
 
 def _interval_of_layouts(result: Result) -> Interval | None:
-    """Return the interval of the medians of layouts, None where they differ no more than blocks do.
+    """Return the interval of the layouts' medians, None where they differ no more than blocks do.
 
-    It holds that of the blocks: what each layout gave was seen, and another may give as much.
+    It holds that of the blocks: these are no surer than the layouts that they are of.
     """
     rates, numbers = rates_bytes_per_s(result), result.samples.layouts
     of_blocks = median_interval(rates) if len(numbers) == len(rates) else None
@@ -132,7 +132,8 @@ def _interval_of_layouts(result: Result) -> Interval | None:
     if len(layouts) < FEWEST_LAYOUTS or not groups_differ(layouts):
         return None
     middles = [median(group) for group in layouts]
-    return Interval(min(*middles, of_blocks.low), max(*middles, of_blocks.high))
+    found = median_interval(middles) or Interval(min(middles), max(middles))
+    return Interval(min(found.low, of_blocks.low), max(found.high, of_blocks.high))
 
 
 def derived(result: Result) -> dict[str, Any]:

@@ -94,6 +94,15 @@ def test_the_interval_is_that_of_layouts_where_they_differ_by_more_than_blocks_d
     assert summary.median_bytes_per_s == median(rates)
 
 
+def test_the_interval_of_many_layouts_does_not_grow_with_their_number(make_result):
+    shares = [1.0 + 0.05 * (at * 7 % 11) for at in range(22)]
+    summary = summarise(on_layouts(make_result, *shares))
+    few = summarise(on_layouts(make_result, *shares[:11]))
+    assert (few.layouts, summary.layouts) == (11, 22)
+    assert few.ci95.low <= summary.ci95.low < summary.median_bytes_per_s < summary.ci95.high <= few.ci95.high
+    assert summary.half_width < 0.2
+
+
 def test_the_interval_is_that_of_blocks_where_layouts_are_alike_or_too_few(make_result):
     seconds = on_layouts(make_result, 1.0, 1.15, 1.3).samples.seconds
     alike = [
