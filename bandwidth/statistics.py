@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +37,14 @@ GROUPS_RATIO = 1.1
 BETWEEN_GROUPS = 10
 # Of more values as many quantiles as these are looked at for groups.
 MOST_FOR_GROUPS = 100
+
+# Two clusters: between what all but a tenth of either hold, values lie so far apart, and not much nearer than the wider
+# one spans, which may be two itself. By simulation (seeded, in the tests) no more than four of a hundred unimodal
+# samples (normal, lognormal, uniform, exponential) can be cut so.
+CLUSTERS_RATIO = 1.25
+CLUSTERS_GAP = 0.75
+CLUSTERS_SHARE = 0.05
+CLUSTERS_TRIMMED = 0.1
 
 
 @dataclass(frozen=True)
@@ -179,3 +189,76 @@ def _width(ordered: Sequence[float], start: int, end: int) -> float:
     """Return the gap before `end` and behind the value before `start`, as a multiple of what either side spans."""
     gap, span = ordered[end] - ordered[start - 1], max(ordered[start - 1] - ordered[0], ordered[-1] - ordered[end])
     return gap / span if span > 0 else math.inf if gap > 0 else 0.0
+
+
+# --- groups that differ ---------------------------------------------------------------------------------------------
+
+# The 99 % quantile of the normal distribution.
+RARE_SIGMAS = 2.326348
+
+
+def groups_differ(groups: Sequence[Sequence[float]]) -> bool:
+    """Return whether the values of several groups differ more than chance would have it, once in a hundred.
+
+    The rank test of Kruskal and Wallis, equal values at their middle rank, against the 99 % quantile of chi-squared by
+    Wilson and Hilferty's approximation. It assumes nothing of the distribution.
+    """
+    ordered = sorted(value for group in groups for value in group)
+    count, filled = len(ordered), [group for group in groups if group]
+    if len(filled) < 2 or ordered[0] == ordered[-1]:
+        return False
+    spread = 0.0
+    for group in filled:
+        ranks = sum(bisect_left(ordered, value) + bisect_right(ordered, value) + 1 for value in group) / 2
+        spread += len(group) * (ranks / len(group) - (count + 1) / 2) ** 2
+    ties = sum(size**3 - size for size in Counter(ordered).values())
+    statistic = 12 * spread / (count * (count + 1)) / (1 - ties / (count**3 - count))
+    freedom = len(filled) - 1
+    limit = freedom * (1 - 2 / (9 * freedom) + RARE_SIGMAS * math.sqrt(2 / (9 * freedom))) ** 3
+    return statistic > limit
+
+
+# --- clusters, and what goes with them ------------------------------------------------------------------------------
+
+
+def clusters(values: Sequence[float], fewest: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return the ways to cut positive values in two clusters, as positions of the lower and the higher ones.
+
+    The widest gap comes first; each cluster has at least `fewest` values, and a twentieth of all. A tenth of either may
+    lie in the gap or far outside: what was seen once does not join two clusters, and makes none. What lies in the gap
+    is in neither.
+    """
+    places = sorted(range(len(values)), key=lambda place: values[place])
+    ordered = [math.log(values[place]) for place in places]
+    least = max(fewest, math.ceil(CLUSTERS_SHARE * len(values)))
+    found = []
+    for cut in range(least, len(values) - least + 1):
+        low, high = _trimmed(ordered[:cut]), _trimmed(ordered[cut:])
+        gap, span = high.low - low.high, max(low.high - low.low, high.high - high.low)
+        if gap >= math.log(CLUSTERS_RATIO) and gap >= CLUSTERS_GAP * span:
+            found.append((ordered[cut] - ordered[cut - 1], low.high, high.low))
+    edge = math.log(CLUSTERS_RATIO) / 2
+    return [
+        (
+            tuple(sorted(place for place, value in zip(places, ordered, strict=True) if value <= top + edge)),
+            tuple(sorted(place for place, value in zip(places, ordered, strict=True) if value >= bottom - edge)),
+        )
+        for _, top, bottom in sorted(found, reverse=True)
+    ]
+
+
+def _trimmed(ordered: Sequence[float]) -> Interval:
+    left_out = int(CLUSTERS_TRIMMED * len(ordered))
+    return Interval(ordered[left_out], ordered[len(ordered) - 1 - left_out])
+
+
+def above_share(ones: Sequence[float], others: Sequence[float]) -> float:
+    """Return in how many of all pairs, one of either sequence, the first is the larger; equal ones count a half.
+
+    It is the statistic of Mann and Whitney over its largest value. Raises ValueError for an empty sequence.
+    """
+    if not ones or not others:
+        raise ValueError("pairs with nothing")
+    ordered = sorted(others)
+    wins = sum(bisect_left(ordered, one) + bisect_right(ordered, one) for one in ones)
+    return wins / (2 * len(ones) * len(others))

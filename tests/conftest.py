@@ -44,7 +44,7 @@ def build_case(**overrides: Any) -> Case:
 
 def build_result(case: Case | None = None, seconds: tuple[float, ...] = (0.02,) * 8, **overrides: Any) -> Result:
     """Return a verified result whose blocks took `seconds`; a field of Samples may be given like one of Result."""
-    of_samples = {"calls_per_sample": 1, "start_skew_s": 0.0, "stopped_by": "precision"}
+    of_samples = {"calls_per_sample": 1, "start_skew_s": 0.0, "stopped_by": "precision", "layouts": ()}
     samples = Samples(seconds, **{name: overrides.pop(name, value) for name, value in of_samples.items()})
     return Result(case or build_case(), samples, **overrides)
 

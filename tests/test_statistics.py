@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bandwidth.statistics import (
     FEWEST_FOR_INTERVAL,
     Interval,
+    groups_differ,
     median,
     median_absolute_deviation,
     median_interval,
@@ -153,3 +154,22 @@ def test_values_that_are_alike_or_too_few_have_no_outliers(values):
 def test_the_median_itself_is_never_an_outlier(values):
     centre = median(values)
     assert centre not in [values[index] for index in outlier_indices(values)]
+
+
+def test_groups_differ_as_the_rank_test_of_kruskal_and_wallis_has_it():
+    # Hollander, Wolfe and Chicken, example 6.1: half-times of mucociliary clearance, H = 0.771, two degrees of freedom.
+    alike = ([2.9, 3.0, 2.5, 2.6, 3.2], [3.8, 2.7, 4.0, 2.4], [2.8, 3.4, 3.7, 2.2, 2.0])
+    assert not groups_differ(alike)
+    assert groups_differ([[1.0, 1.1, 1.2, 1.3], [2.0, 2.1, 2.2, 2.3], [3.0, 3.1, 3.2, 3.3]])
+    assert not groups_differ([[1.0, 1.0], [1.0, 1.0]])
+    assert not groups_differ([[1.0, 2.0], []])
+
+
+@pytest.mark.parametrize(("groups", "size"), [(3, 6), (10, 4), (3, 100)])
+def test_groups_of_one_distribution_differ_once_in_a_hundred(groups, size):
+    rng = random.Random(4)
+    tries = 1000
+    found = sum(
+        groups_differ([[rng.lognormvariate(0, 0.5) for _ in range(size)] for _ in range(groups)]) for _ in range(tries)
+    )
+    assert found <= 0.02 * tries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bandwidth.analysis.curves import CURVE_KEYS, loaded_latency, size_curves, thread_curves
 from bandwidth.analysis.groups import is_size_check, node_matrices, zeros_pairs
 from bandwidth.results.model import Record, Result
-from bandwidth.results.summary import once_each
+from bandwidth.results.summary import chain_curves, once_each
 
 
 @once_each
@@ -32,6 +32,7 @@ def alone_results(record: Record) -> tuple[Result, ...]:
     shown |= {point.result.case.id for thread_curve in thread_curves(record) for point in thread_curve.points}
     shown |= {point.result.case.id for load_curve in loaded_latency(record) for point in load_curve.points}
     shown |= {cell.result.case.id for matrix in node_matrices(record) for cell in matrix.cells.values()}
+    shown |= {point.result.case.id for curve in chain_curves(record.results) for point in curve.points}
     shown |= {result.case.id for result in plain_results(record)}
     shown |= {pair.zeros.case.id for pair in zeros_pairs(record)}
     return tuple(

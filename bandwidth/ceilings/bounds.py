@@ -231,10 +231,18 @@ class SeenLatency:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a run saw: the highest clock of a core, and the latencies without load by (kind, CPU's node, memory's)."""
+    """What a run saw: the highest clock of a core, and the latencies without load by (kind, CPU's node, memory's).
+
+    `lines` are how many lines a core of a kind had under way where it followed as many chains of loads as it can.
+    """
 
     clock_hz: float | None = None
     latencies: Mapping[tuple[object, object, object], SeenLatency] = field(default_factory=dict)
+    lines: Mapping[object, float] = field(default_factory=dict)
+
+    def lines_of(self, kind: str) -> float | None:
+        """Return the lines of a core of some kind, None where no chains were followed on one."""
+        return self.lines.get(kind or None, self.lines.get(None))
 
     def latency(self, case: Case) -> SeenLatency | None:
         """Return the latency of where a case's memory is, as its cores see it."""

@@ -41,7 +41,9 @@ def fabric_ceiling(case: Case, host: Host) -> Ceiling | None:
         f"{link.read:g} B read and {link.write:g} B written a clock x {clock_words} x {chiplets}: "
         f"{gb_s(one_read * count)} and {gb_s(one_write * count)}{traffic.words}"
     )
-    return Ceiling("fabric", rate, working, f"{link.name}: {link.source}", lower(link.confidence, MEDIUM))
+    is_range = host.is_virtual and 0 < least < rate
+    confidence = lower(link.confidence, MEDIUM)
+    return Ceiling("fabric", rate, working, f"{link.name}: {link.source}", confidence, least if is_range else None)
 
 
 def socket_link_ceiling(case: Case, host: Host) -> Ceiling | None:

@@ -18,6 +18,7 @@ from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case, Ceiling, Result, summarise
+from bandwidth.results.summary import chain_curves
 from bandwidth.vocabulary import DEVICE, HOST, LOW, PCIE, SURE_CEILINGS
 
 NOTHING_SEEN = Seen()
@@ -82,16 +83,17 @@ def without_refuted(result: Result) -> Result:
 
 
 def seen_in(results: Iterable[Result]) -> Seen:
-    """Return the highest clock of a core that a run saw, and the latencies of the memory without load."""
+    """Return the highest clock of a core that a run saw, the memory's latencies without load, and lines in flight."""
     clocks: list[float] = []
     latencies: dict[tuple[object, object, object], SeenLatency] = {}
-    for result in results:
+    found_results = tuple(results)
+    for result in found_results:
         if result.case.kind != HOST:
             continue
         clock = result.observed.get("clock_hz")
         clocks += [] if clock is None else [clock.most]
         is_loaded = result.case.variant.get("load", "0%") != "0%"
-        if not result.case.is_latency or not result.case.meets_dram_rule or is_loaded:
+        if not result.case.is_latency or not result.case.meets_dram_rule or is_loaded or result.case.chains > 1:
             continue
         latency = summarise(result).latency
         if latency is None:
@@ -101,7 +103,10 @@ def seen_in(results: Iterable[Result]) -> Seen:
         place = place_of(result.case)
         if place not in latencies or found.ns < latencies[place].ns:
             latencies[place] = found
-    return Seen(max(clocks, default=None), latencies)
+    lines: dict[object, float] = {
+        curve.case.variant.get("cores"): curve.most_lines for curve in chain_curves(found_results)
+    }
+    return Seen(max(clocks, default=None), latencies, lines)
 
 
 def _ceilings_of(case: Case, host: Host, theory: HostTheory, seen: Seen) -> tuple[Ceiling, ...]:

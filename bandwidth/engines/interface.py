@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
@@ -16,7 +16,7 @@ class Block:
     """One timed block: from the first worker's start to the last worker's end, and how far apart they started.
 
     `pinned` tells whether every worker was bound to its CPU; `observed` is what else was seen, as in `Result`, and
-    `tuning` what was tried and chosen for the case.
+    `tuning` what was tried and chosen for the case. `layout` is the number of the memory layout that it ran on.
     """
 
     seconds: float
@@ -24,6 +24,7 @@ class Block:
     pinned: bool = True
     observed: Mapping[str, float] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
+    layout: int = 1
 
 
 class Engine(Protocol):
@@ -52,6 +53,19 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """End the workers and give the memory back; blocks that are under way end first."""
+
+
+@runtime_checkable
+class LaysOutAnew(Protocol):
+    """An engine that can give all its cases other pages between two blocks; it took `fill_s` seconds the last time."""
+
+    fill_s: float
+
+    def lay_out_anew(self, limit_s: float) -> None:
+        """Give the memory back, and lay it out and fill it again.
+
+        Raises BandwidthError where the system refuses the memory, or filling it takes longer than `limit_s`.
+        """
 
 
 # Asked for the state of a device by its PCI address while work is under way there: names and numbers.

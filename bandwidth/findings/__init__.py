@@ -1,7 +1,18 @@
 """Pure rules over records: what looks wrong and what to try, and the long texts of `bandwidth explain`."""
 
 # Each theme registers its rules when it is imported; their ranks give the order, and not the order here.
-from bandwidth.findings import binding, gpus, machine_state, memory, noise, normal_range, stores, threads, validity
+from bandwidth.findings import (
+    binding,
+    gpus,
+    machine_state,
+    memory,
+    noise,
+    normal_range,
+    stores,
+    threads,
+    validity,
+    witnesses,
+)
 from bandwidth.findings.rules import Explanation, examine, explanation, explanations
 
 __all__ = [
@@ -18,4 +29,5 @@ __all__ = [
     "stores",
     "threads",
     "validity",
+    "witnesses",
 ]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bandwidth.analysis.groups import is_size_check
+from bandwidth.analysis.regimes import CORE_TO_CORE, Regimes, regimes_of
 from bandwidth.cpu_list import parse_cpu_list
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.conditions import TICKS_PER_S
@@ -36,6 +37,9 @@ WAIT_SHARE = 0.05
 # Tasks, of whomever, waited for a CPU for more than this share of the time (Linux pressure stall information): it is
 # asked where the threads' own waits are not known, as it counts those of tasks that disturb nothing, too.
 PRESSURE_SHARE = 0.1
+# Threads that only add had no CPU for more than this share of the time: something takes CPUs away, a hypervisor or a
+# quota of the host too, which no counter here may tell. It is judged from looks of half a millisecond.
+LOST_SHARE = 0.1
 # A quota stopped this process for more than this share of the run.
 QUOTA_SHARE = 0.05
 
@@ -246,6 +250,25 @@ _SEEN = (
 _PRESSURE = ("cpu_pressure_share", PRESSURE_SHARE, "tasks waited for a CPU {} of the time")
 
 
+def told_regimes(record: Record, result: Result) -> Regimes | None:
+    """Return the states of the machine that a result's blocks fall into, None where there are none to tell of.
+
+    That CPUs moved explains no rate of a busy machine: others' work changes in the course of a run too.
+    """
+    found = regimes_of(result)
+    is_of_places = found is not None and found.witness == CORE_TO_CORE
+    return None if is_of_places and disturbance_of(record, result) is not None else found
+
+
+def lost_share(result: Result) -> float | None:
+    """Return in how much of the time of the looks at its threads they had no CPU, None where they were not looked at.
+
+    A look is shorter than a slice of a scheduler's time: it meets all of one or nothing, so the mean of all counts.
+    """
+    seen = result.observed.get("running_share")
+    return None if seen is None else 1 - (sum(seen.values) / len(seen.values) if seen.values else seen.median)
+
+
 def is_wide(summary: Summary) -> bool:
     """Return whether a result's interval is too wide to rely on."""
     return summary.half_width is not None and summary.half_width > UNSTABLE_HALF_WIDTH
@@ -260,6 +283,8 @@ def why_not_comparable(record: Record, result: Result, summary: Summary | None =
         return f"the machine was busy: {disturbance}"
     if summary.count < FEWEST_FOR_INTERVAL:
         return f"{summary.count} of the {FEWEST_FOR_INTERVAL} blocks that an interval needs"
+    if told_regimes(record, result) is not None:
+        return "its blocks are of several states of the machine (BW053, BW054)"
     if is_wide(summary):
         reach, limit = format_percent(summary.half_width or 0.0), format_percent(UNSTABLE_HALF_WIDTH)
         return f"its 95 % interval reaches {reach} from the median, further than {limit}"
@@ -284,7 +309,7 @@ def disturbance_of(record: Record, result: Result) -> Disturbance | None:
 
 def is_watched(result: Result) -> bool:
     """Return whether it was looked at who used the CPUs while its blocks ran."""
-    return any(name in result.observed for name, _, _ in (*_SEEN, _PRESSURE))
+    return any(name in result.observed for name in (*(name for name, _, _ in (*_SEEN, _PRESSURE)), "running_share"))
 
 
 def disturbance_by_block(result: Result) -> Disturbance | None:
@@ -292,7 +317,11 @@ def disturbance_by_block(result: Result) -> Disturbance | None:
     seen = result.observed
     asked = _SEEN if "cpu_wait_share" in seen else (*_SEEN, _PRESSURE)
     found = (Disturbance(seen[name].median, limit, words) for name, limit, words in asked if name in seen)
-    return next((one for one in found if one.share > one.limit), None)
+    crossed = next((one for one in found if one.share > one.limit), None)
+    lost = lost_share(result)
+    if crossed is None and lost is not None and lost > LOST_SHARE:
+        return Disturbance(lost, LOST_SHARE, "threads that were looked at between blocks had no CPU {} of the time")
+    return crossed
 
 
 def disturbance_by_run(record: Record) -> Disturbance | None:

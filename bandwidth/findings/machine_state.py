@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from bandwidth.analysis.groups import grouped
 from bandwidth.cpu_list import format_cpu_list
 from bandwidth.findings.evidence import (
+    LOST_SHARE,
     OTHERS_SHARE,
     PRESSURE_SHARE,
     STEAL_SHARE,
@@ -63,6 +64,7 @@ _NOMINAL = re.compile(r"@ ?([0-9]{1,2}(?:\.[0-9]{1,3})?) ?GHz", re.ASCII)
         "others": percent(OTHERS_SHARE),
         "steal": percent(STEAL_SHARE),
         "wait": percent(WAIT_SHARE),
+        "lost": percent(LOST_SHARE),
         "memory": percent(MEMORY_WAIT_SHARE),
         "pressure": percent(PRESSURE_SHARE),
     },
@@ -70,13 +72,14 @@ _NOMINAL = re.compile(r"@ ?([0-9]{1,2}(?:\.[0-9]{1,3})?) ?GHz", re.ASCII)
 def busy(record: Record) -> Iterator[Raised]:
     """
     Other programs, or other virtual machines on the same host, used the CPUs or the memory while the measurement ran.
-    Memory bandwidth is shared by everything on a socket, so a neighbour costs even if it runs on other cores. It is looked
-    at just before and just behind each timed block, never by the load average, which a measurement of our own fills. Seen
-    by: the CPU time of other processes, more than {others} of all CPUs'; the time that the hypervisor gave to others (steal),
-    more than {steal} of the time in which CPUs had work; how long threads of the measurement could have run and had no CPU,
-    more than {wait} of their time; and how long tasks waited for memory, more than {memory} of the run (pressure stall
-    information). Records of before blocks were watched tell of their whole run: steal, and tasks that waited for a CPU for
-    more than {pressure} of it.
+    Memory bandwidth is shared by everything on a socket, so a neighbour costs even if it runs on other cores. It is
+    looked at just before and just behind each timed block, never by the load average, which a measurement of our own
+    fills. Seen by: the CPU time of other processes, more than {others} of all CPUs'; the time that the hypervisor gave
+    to others (steal), more than {steal} of the time in which CPUs had work; how long threads of the measurement could
+    have run and had no CPU, more than {wait} of their time; how long they had none while they were looked at between
+    blocks (`bandwidth explain noise`), more than {lost} of that time; and how long tasks waited for memory, more than
+    {memory} of the run (pressure stall information). Records of before blocks were watched tell of their whole run:
+    steal, and tasks that waited for a CPU for more than {pressure} of it.
 
     Such results are not compared with others (BW046), `check` leaves its verdict undecided, and `fleet` does not judge.
 

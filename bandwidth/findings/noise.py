@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+from bandwidth.analysis.regimes import CORE_TO_CORE, EFFECTIVE_CORES, NOT_SIDE_BY_SIDE_NS
 from bandwidth.findings.evidence import (
     UNSTABLE_HALF_WIDTH,
     Raised,
@@ -13,6 +14,7 @@ from bandwidth.findings.evidence import (
     measured,
     shown,
     sweep_points,
+    told_regimes,
     why_not_comparable,
 )
 from bandwidth.findings.rules import ALL, UNTOLD, in_words, percent, rule
@@ -21,6 +23,7 @@ from bandwidth.results.model import ADDRESS_BYTES
 from bandwidth.results.summary import NS_PER_S, rates_bytes_per_s
 from bandwidth.statistics import (
     BETWEEN_GROUPS,
+    CLUSTERS_RATIO,
     FEWEST_FOR_INTERVAL,
     FEWEST_IN_GROUP,
     GROUPS_GAP,
@@ -66,15 +69,16 @@ def two_rates(record: Record) -> Iterator[Raised]:
     any usual shape fewer than three in a hundred look so.
 
     Why: where something that was looked at in each block goes with the rate, it is named: other processes' CPU time, time
-    that the hypervisor took, waits for a CPU, involuntary switches, the core's clock. Usual reasons where none does: a
-    hypervisor that moves virtual CPUs, so that they share a way to memory or have two; pages that lie otherwise.
+    that the hypervisor took, waits for a CPU, involuntary switches, the core's clock, how far the threads' cores were from
+    each other, how many effective cores they had. Where each state has enough blocks for an interval, BW053 and BW054
+    stand in place of this. A usual reason where nothing tells why: pages that lie otherwise.
 
     What to try: read each rate for itself; the higher one is what the machine can do. With --strict the command leaves
     with exit code 4.
     """
     for row in shown(record):
         groups = two_groups(row.result.samples.seconds)
-        if groups is None:
+        if groups is None or told_regimes(record, row.result) is not None:  # BW053 and BW054 tell of those
             continue
         reason = _reason(row.result, groups)
         hint = "read each rate for itself: the median and its interval are of a mixture"
@@ -120,6 +124,8 @@ def nothing_concluded(record: Record) -> Iterator[Raised]:
 
 
 def _kind(reason: str) -> str:
+    if "states" in reason:
+        return "blocks of several states of the machine (BW053, BW054)"
     return "an interval that is too wide (BW003, BW045)" if "interval reaches" in reason else "too few blocks (BW008)"
 
 
@@ -190,10 +196,26 @@ def _clock_words(slow: float, fast: float) -> str:
     return f"the core's clock was {slow / 1e9:.2f} GHz behind the slow blocks, {fast / 1e9:.2f} behind the others"
 
 
+def _hop_words(slow: float, fast: float) -> str:
+    if max(slow, fast) < CLUSTERS_RATIO * min(slow, fast) or max(slow, fast) > NOT_SIDE_BY_SIDE_NS:
+        return ""
+    return (
+        f"a word took {slow:.0f} ns from core to core in the slow blocks, {fast:.0f} ns in the others: the CPUs moved"
+    )
+
+
+def _cores_words(slow: float, fast: float) -> str:
+    if slow * CLUSTERS_RATIO > fast:
+        return ""
+    return f"its threads had {slow:.2f} effective cores in the slow blocks, {fast:.2f} in the others"
+
+
 _WITNESSES: dict[str, _Words] = {
+    CORE_TO_CORE: _hop_words,
     "steal_share": _share_words("the hypervisor took of the time in which CPUs had work"),
     "others_cpu_share": _share_words("others took of the CPUs' time"),
     "cpu_wait_share": _share_words("its threads waited for a CPU"),
     "clock_hz": _clock_words,
+    EFFECTIVE_CORES: _cores_words,
     "involuntary_switches": _switches_words,
 }

@@ -196,6 +196,7 @@ def memory_latency_ns(record: Record) -> float | None:
         for row in in_memory(measured(record))
         if row.summary.latency is not None
         and row.result.case.variant.get("load", "0%") == "0%"
+        and row.result.case.chains == 1
         and row.result.case.variant.get("cpu_node") == row.result.case.variant.get("memory_node")
     ]
     largest = max(alone, key=lambda row: row.result.case.working_set_bytes, default=None)

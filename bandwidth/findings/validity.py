@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bandwidth.analysis.groups import size_check_of
+from bandwidth.analysis.regimes import is_mixture
 from bandwidth.findings.evidence import (
     UNSTABLE_HALF_WIDTH,
     Raised,
     ResultRow,
     are_apart,
+    disturbance_of,
     is_wide,
     rated,
     ratio,
@@ -20,7 +22,7 @@ from bandwidth.findings.evidence import (
 from bandwidth.findings.rules import ALL, UNTOLD, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise
-from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE, outlier_indices, two_groups
+from bandwidth.statistics import FEWEST_FOR_INTERVAL, OUTLIER_SCORE, outlier_indices
 from bandwidth.theory.formula import plural
 from bandwidth.units import format_duration, format_percent, format_rate, format_size, size_option
 from bandwidth.vocabulary import DEVICE, HOST, PCIE
@@ -166,9 +168,30 @@ def unstable(record: Record) -> Iterator[Raised]:
     yield from _of_points(record, is_unstable, f"have a 95 % interval that reaches further than {limit}", hint)
 
 
+@rule("BW056", "Layouts of the memory differ", rank=78, of=HOST)
+def layouts_differ(record: Record) -> Iterator[Raised]:
+    """
+    In a run the memory is given back and laid out anew several times, where filling it costs little, because a rate
+    depends on which pages a case happens to get: how they fall on channels, banks and cache sets, and how many of them
+    are huge. Here the layouts differ by more than the blocks on one do (the rank test of Kruskal and Wallis, by chance
+    once in a hundred), so the interval is that of the layouts' medians (from the lowest to the highest where there are
+    fewer than six), and at least that of all blocks. Of a busy machine (BW004) it is not said. A machine that changed
+    in the course of the run looks the same.
+
+    What to try: a longer --budget has more layouts; compare with runs that had several too.
+    """
+    for row in shown(record):
+        is_told = not is_mixture(row.result) and disturbance_of(record, row.result) is None
+        if row.summary.layouts and is_told:
+            reach = format_percent(row.summary.half_width or 0.0)
+            text = f"{row.summary.layouts} layouts of the memory differ by more than their blocks do"
+            hint = "the interval is that of the layouts; a longer --budget has more of them"
+            yield Raised(row.result.case.id, f"{text}: the interval reaches {reach} from the median", hint)
+
+
 def is_unstable(row: ResultRow) -> bool:
     """Return whether a result's interval is too wide to rely on, and it is noise that makes it so."""
-    return is_wide(row.summary) and two_groups(row.result.samples.seconds) is None
+    return is_wide(row.summary) and not is_mixture(row.result)
 
 
 @rule("BW013", "Cut short before its last check", rank=90, of=ALL)
@@ -278,4 +301,4 @@ def _is_skewed(row: ResultRow) -> bool:
 def _has_outliers(row: ResultRow) -> bool:
     far = outlier_indices(row.result.samples.seconds)
     is_many = len(far) >= OUTLIERS_LEAST and len(far) > OUTLIER_SHARE * row.summary.count
-    return is_many and two_groups(row.result.samples.seconds) is None
+    return is_many and not is_mixture(row.result)

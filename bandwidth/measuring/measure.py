@@ -150,10 +150,11 @@ def measure(options: MeasureOptions) -> Record:
     """Measure this machine's memory and return the record; `bandwidth measure` does the same.
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
-    ("DDR5-4800 x12"). `sweep` ("size" or "threads", within `sweep_range`), `numa`, `latency`, `mixes` (ratios of reads
-    to writes such as "2:1") and `zeros` measure that instead of the table. `devices` are numbers of GPUs or "all",
-    which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
-    HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
+    ("DDR5-4800 x12"). `sweep` ("size" or "threads", within `sweep_range`), `numa`, `latency`, `chains`, `mixes` (ratios
+    of reads to writes such as "2:1") and `zeros` measure that instead of the table. `devices` are numbers of GPUs or
+    "all", which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises
+    UsageError, HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its
+    argument.
     """
     record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", options.target))
     if interrupted:
@@ -233,6 +234,7 @@ def _place(result: Result) -> tuple[Any, ...]:
         case.variant.get("stores") == ORDINARY,
         [int(case.variant.get(name, -1)) for name in ("cpu_node", "memory_node")],
         int(str(case.variant.get("load", "-1%")).rstrip("%")),
+        case.chains,
         int(case.variant.get("peer", -1)),
         int(point),
     )

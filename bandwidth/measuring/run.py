@@ -17,6 +17,7 @@ from bandwidth.engines.sampling import MOST_SAMPLES, calls_for_block, is_precise
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.conditions import Activity
 from bandwidth.measuring.disturbance import disturbances, seen
+from bandwidth.measuring.layouts import Layouts
 from bandwidth.planning.cases import Plan, PlannedCase
 from bandwidth.planning.options import HARD_STOP, OUT_OF_BUDGET, PLANNED_STOP
 from bandwidth.results import Case, NotRun, Result, Samples
@@ -64,6 +65,7 @@ class _Turn:
     block_s: float = 0.0
     cost_s: float = 0.0  # a block with all that goes before and after it: lead-in, start, look at parts
     seconds: list[float] = field(default_factory=list)
+    layouts: list[int] = field(default_factory=list)
     start_skew_s: float = 0.0
     pinned: bool = True
     is_closing: bool = False
@@ -134,6 +136,7 @@ class Measurement:
         self._costs_s: dict[str, float] = {}
         self._refused: dict[str, str] = {}
         self._start = 0.0
+        self._layouts = Layouts(plan.budget_s, clock)
 
     def run(self) -> Outcome:
         """Measure, and return what came of it; an interrupt (Ctrl-C) ends it early and keeps what was measured."""
@@ -144,6 +147,7 @@ class Measurement:
             self._admit()
             while self._active():
                 self._round()
+                self._lay_out_anew()
                 self._admit()
                 self._save(self._outcome(interrupted=False))
         except KeyboardInterrupt:
@@ -234,6 +238,15 @@ class Measurement:
             if not turn.is_closing and (is_precise(turn.seconds) or len(turn.seconds) >= MOST_SAMPLES - 1):
                 turn.is_closing, turn.stopped_by = True, "precision"
 
+    def _lay_out_anew(self) -> None:
+        """Give the cases other pages where that is due; a case that has none any more ends with what was sampled."""
+        engines = {id(turn.engine): turn.engine for turn in self._active() if not turn.is_closing}
+        elapsed_s = self._clock() - self._start
+        failed = self._layouts.after_round(engines.values(), elapsed_s, self._left_s(HARD_STOP))
+        for turn in self._active():
+            if id(turn.engine) in failed:
+                turn.given_up, turn.stopped_by, turn.is_closing = failed[id(turn.engine)], "failure", False
+
     def _sample(self, turn: _Turn) -> None:
         """Take one sample; the first and the last one of a case are checked over all their data, and only then kept.
 
@@ -247,6 +260,7 @@ class Measurement:
             is_right = self._check(turn, whole=True)
             turn.is_checked_whole, turn.is_closing = is_right and turn.is_closing, False
         turn.seconds.append(block.seconds)
+        turn.layouts.append(block.layout)
         turn.tuning = block.tuning
         for name, value in block.observed.items():
             turn.observed.setdefault(name, []).append(value)
@@ -343,7 +357,13 @@ def _result(turn: _Turn) -> Result:
     stopped_by = turn.stopped_by if turn.is_done else "unfinished"
     return Result(
         case=turn.planned.case,
-        samples=Samples(tuple(turn.seconds), turn.calls, turn.start_skew_s, stopped_by),
+        samples=Samples(
+            tuple(turn.seconds),
+            turn.calls,
+            turn.start_skew_s,
+            stopped_by,
+            tuple(turn.layouts) if len(set(turn.layouts)) > 1 else (),
+        ),
         failure=turn.failure,
         theory_bytes_per_s=turn.planned.theory_bytes_per_s,
         theory_source=turn.planned.theory_source,

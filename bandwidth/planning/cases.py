@@ -142,15 +142,19 @@ class Bench:
         )
 
     def latency_case(self, cpu_set: CpuSet, sizing: Sizing, variant: Mapping[str, str | int]) -> Case:
-        """Return the case of dependent loads over a working set; the cpu_set's first CPU makes them."""
+        """Return the case of dependent loads over a working set; the cpu_set's first CPU makes them.
+
+        With several chains in its variant a call makes as many loads of each.
+        """
+        chains = Case("host", LATENCY, "native", 1, 1, 1, 1, variant=variant).chains
         return Case(
             target="host",
             path=LATENCY,
             engine="native",
             threads=len(cpu_set.cpus),
             working_set_bytes=max(sizing.wanted_bytes // LINE_BYTES, 2) * LINE_BYTES,
-            bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES,
-            payload_bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES,
+            bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES * chains,
+            payload_bytes_per_call=LOADS_PER_CALL * ADDRESS_BYTES * chains,
             traffic_bytes_per_call=None,
             cpus=cpu_set.cpus,
             variant={**cpu_set.variant, **variant},

@@ -87,6 +87,7 @@ class StudyOptions:
     sweep: str | None
     sweep_range: tuple[int, int] | None
     latency: bool
+    chains: bool
     numa: bool
     mixes: tuple[str, ...] | None
     zeros: bool
@@ -94,7 +95,8 @@ class StudyOptions:
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros or self.full)
+        asked = (self.sweep, self.numa, self.latency, self.chains, self.mixes, self.zeros, self.full)
+        return any(map(bool, asked))
 
 
 @declares_options
@@ -103,9 +105,9 @@ class CallOptions:
 
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
     `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
-    `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes) and `zeros`; `full` is the
-    table with the most telling of them. `devices` are numbers of GPUs or `all`, `host_memory` the kinds of memory that
-    they copy from and to.
+    `sweep_range` (bytes or threads), `numa`, `latency`, `chains`, `mixes` (ratios of reads to writes) and `zeros`;
+    `full` is the table with the most telling of them. `devices` are numbers of GPUs or `all`, `host_memory` the kinds
+    of memory that they copy from and to.
     """
 
     target: str = ALL_TARGETS
@@ -152,6 +154,9 @@ class CallOptions:
         "--range", "The sweep's ends: 4KiB-64MiB, 1-16.", metavar="LOW-HIGH", parse=ends, panel=STUDY
     )
     latency: bool = option("--latency", "The time of one load, idle and under load.", default=False, panel=STUDY)
+    chains: bool = option(
+        "--chains", "How many loads a core has under way: 1 to 32 at once.", default=False, panel=STUDY, of=HOST
+    )
     numa: bool = option("--numa", "Each node's cores on each node's memory.", default=False, panel=STUDY, of=HOST)
     mixes: Names = option(
         "--mix",
@@ -274,7 +279,9 @@ class MeasureOptions(CallOptions):
     @property
     def studies(self) -> StudyOptions:
         """What is asked for in place of the table."""
-        return StudyOptions(self.sweep, self.sweep_range, self.latency, self.numa, self.mixes, self.zeros, self.full)
+        return StudyOptions(
+            self.sweep, self.sweep_range, self.latency, self.chains, self.numa, self.mixes, self.zeros, self.full
+        )
 
     @property
     def is_study(self) -> bool:
@@ -286,7 +293,7 @@ class MeasureOptions(CallOptions):
         """The time that all measuring may take, in seconds: as given, or what this kind of measurement needs."""
         if self.budget_s is not None:
             return self.budget_s
-        studies = sum((self.sweep is not None, self.numa, self.latency, self.full))
+        studies = sum((self.sweep is not None, self.numa, self.latency, self.chains, self.full))
         tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
 

@@ -21,6 +21,9 @@ LOADS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 # Below this nothing can be swept: an array of each thread needs a line.
 LEAST_THREAD_BYTES = 4 * 1024
 
+# How many chains of loads one thread follows at once: beyond what most cores can wait for.
+CHAINS = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32)
+
 SWEEP_KERNELS = ("read",)
 SCALING_KERNELS = ("read", "copy")
 NODE_KERNELS = ("read", "copy")
@@ -67,14 +70,18 @@ def _asked(asked: StudyOptions, bench: Bench, table: Study) -> Iterator[Study]:
     elif asked.latency:
         yield _latencies(bench)
         yield _loaded_latency(bench)
+    if asked.chains:
+        yield _chains(bench)
 
 
 def _check_meaning(bench: Bench, *, has_stores: bool) -> None:
     """Raise UsageError for what only sweeps and matrices take, where neither is asked for."""
     if bench.has_named_kernels:
-        raise UsageError("--kernel has no meaning with --latency, --mix or --zeros", "leave it out, or add --sweep")
+        raise UsageError(
+            "--kernel has no meaning with --latency, --chains, --mix or --zeros", "leave it out, or add --sweep"
+        )
     if bench.stores is not None and not has_stores:
-        raise UsageError("--stores has no meaning with --latency or --mix", "leave it out, or add --sweep")
+        raise UsageError("--stores has no meaning with --latency, --chains or --mix", "leave it out, or add --sweep")
 
 
 def _each_once(cases: Iterator[Case]) -> list[Case]:
@@ -239,10 +246,7 @@ def _needs_native(bench: Bench, option: str) -> None:
 
 def _latencies(bench: Bench) -> Study:
     _needs_native(bench, "--latency")
-    cpu_sets = [CpuSet(cpus_for(bench.topology, 1))]
-    kinds = bench.topology.core_kinds
-    if len(kinds) > 1:
-        cpu_sets = [CpuSet(bench.topology.of_kind(kind)[0].cpus[:1], {"cores": kind}) for kind in kinds]
+    cpu_sets = _one_of_each_kind(bench)
 
     def build(sizings: Sizings) -> list[Case]:
         cases = []
@@ -256,6 +260,31 @@ def _latencies(bench: Bench) -> Study:
         return cases
 
     return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build)
+
+
+def _chains(bench: Bench) -> Study:
+    """Return latencies of one thread of each kind of core that follows several chains at once, all in memory."""
+    _needs_native(bench, "--chains")
+    cpu_sets = _one_of_each_kind(bench)
+
+    def build(sizings: Sizings) -> list[Case]:
+        cases = []
+        for cpu_set in cpu_sets:
+            sizing = sizings[cpu_set.cpus]
+            point = replace(sizing, wanted_bytes=_point_from(sizing.wanted_bytes))  # --latency's largest, and its cycle
+            cases += [bench.latency_case(cpu_set, point, {"chains": f"{count}-chains"}) for count in CHAINS]
+        # What a short budget leaves out is to be between the ends.
+        return sorted(cases, key=lambda case: case.chains not in (CHAINS[0], CHAINS[-1]))
+
+    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build)
+
+
+def _one_of_each_kind(bench: Bench) -> list[CpuSet]:
+    """Return a core, or one of each kind where they are not alike."""
+    kinds = bench.topology.core_kinds
+    if len(kinds) > 1:
+        return [CpuSet(bench.topology.of_kind(kind)[0].cpus[:1], {"cores": kind}) for kind in kinds]
+    return [CpuSet(cpus_for(bench.topology, 1))]
 
 
 def _loaded_latency(bench: Bench) -> Study:

@@ -6,6 +6,7 @@ new field is one line here. One with a default may lack in a file, as it does in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -24,7 +25,8 @@ Seen = Annotated[float, Field(ge=0, le=1e30)]
 
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
 # `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
-# other threads can read, such as `40%`; `sweep_point` the size of a sweep's point in bytes, as asked for.
+# other threads can read, such as `40%`; `chains` how many loads are under way at once, such as `8-chains`;
+# `sweep_point` the size of a sweep's point in bytes, as asked for.
 VARIANT_KEYS = (
     "stores",
     "data",
@@ -36,6 +38,7 @@ VARIANT_KEYS = (
     "peer_access",
     "mix",
     "load",
+    "chains",
     "sweep_point",
 )
 
@@ -77,6 +80,12 @@ class Case:
         return self.path == LATENCY
 
     @property
+    def chains(self) -> int:
+        """How many chains of loads a latency follows at once: 1 where its variant names no number."""
+        count = str(self.variant.get("chains", "")).partition("-")[0]
+        return int(count) if re.fullmatch(r"[1-9][0-9]{0,3}", count, re.ASCII) else 1
+
+    @property
     def id(self) -> str:
         """The name by which records are compared: target, path, engine, threads and what else tells it apart."""
         parts = [self.target, self.path, self.engine, str(self.threads)]
@@ -105,12 +114,14 @@ class Samples:
 
     `start_skew_s` is the largest distance between the first and the last worker's start in any block; `stopped_by`
     is `precision`, `budget`, `interrupted`, `failure` or `unfinished` (the record was saved while it still ran).
+    `layouts` is the number of the memory layout that each block ran on, empty where all ran on one.
     """
 
     seconds: tuple[BlockSeconds, ...]
     calls_per_sample: Count
     start_skew_s: SkewSeconds
     stopped_by: str
+    layouts: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,8 @@ class Ceiling:
     """A rate that a case cannot exceed: `kind` is what binds, `working` how it comes about, `source` where it is from.
 
     `kind` is memory, memory_full, platform, instance, fabric, core, cache, socket_link, device or link. `confidence` is
-    high (the maker's document), medium (measured by others) or low, which is shown and never concluded from.
+    high (the maker's document), medium (measured by others) or low, which is shown and never concluded from. Where it
+    is a range, because the machine does not show which of its CPUs share a way, `least_bytes_per_s` is the lower end.
     """
 
     kind: str
@@ -148,6 +160,7 @@ class Ceiling:
     working: str
     source: str
     confidence: Confidence
+    least_bytes_per_s: Rate | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +171,10 @@ class Result:
     all of the first block's and a part of each later one's. `observed` holds what else each block showed:
     `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the other threads read beside a latency),
     `huge_page_share` and `placed_share` (of the pages: how many are huge, how many lie on the memory node asked for).
+    What its threads were to each other just before and just behind it (`core_to_core_ns`, `core_to_core_behind_ns`: how
+    long a word takes from one of their cores to another; `effective_cores`, `effective_cores_behind`: what all add in
+    registers over what one does alone at its best; `core_share`: what one added alone over its best; `running_share`:
+    in how much of the time of these looks the threads had a CPU).
     What disturbed it: `others_cpu_share` (of all CPUs' time: what other processes took), `steal_share` (of the time in
     which CPUs had work: what the hypervisor took), `cpu_wait_share` (of the time of this process's threads: how long
     they could have run and had no CPU), `cpu_pressure_share` (of the time: when any task waited for a CPU) and

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar
 
-from bandwidth.results.model import ADDRESS_BYTES, Result
-from bandwidth.statistics import Interval, median, median_interval
+from bandwidth.results.model import ADDRESS_BYTES, Case, Result
+from bandwidth.statistics import Interval, groups_differ, median, median_interval
 
 Owner = TypeVar("Owner")
 Value = TypeVar("Value")
@@ -55,7 +55,9 @@ class Summary:
 
     `ci95` is None below six samples. `efficiency` is the median over the theory, `vendor_efficiency` over the maker's
     figure, `share` over the lowest ceiling that is not of low confidence, None where that is not known. A latency has
-    no rates, and its figures in `latency`.
+    no rates, and its figures in `latency`. `layouts` is 0 where `ci95` is of blocks; where memory layouts differ by
+    more than their blocks do, it is how many there were, and `ci95` is the interval of the median of their medians, or
+    from the lowest to the highest of them where they are fewer than six.
     """
 
     median_bytes_per_s: float | None
@@ -66,6 +68,7 @@ class Summary:
     count: int
     latency: Latency | None = None
     share: float | None = None
+    layouts: int = 0
 
     @property
     def is_impossible(self) -> bool:
@@ -95,15 +98,42 @@ def summarise(result: Result) -> Summary:
         return Summary(None, None, None, None, None, len(result.samples.seconds), _latency(result))
     rates = sorted(rates_bytes_per_s(result))  # once: each of those below would sort them
     centre = median(rates)
+    of_layouts = _interval_of_layouts(result)
     return Summary(
         median_bytes_per_s=centre,
         best_bytes_per_s=max(rates),
-        ci95=median_interval(rates),
+        ci95=median_interval(rates) if of_layouts is None else of_layouts,
         efficiency=_share(centre, result.theory_bytes_per_s),
         vendor_efficiency=_share(centre, result.vendor_bytes_per_s),
         count=len(rates),
         share=_share(centre, None if result.binding is None else result.binding.bytes_per_s),
+        layouts=0 if of_layouts is None else len(set(result.samples.layouts)),
     )
+
+
+# Fewer layouts than these, or fewer blocks on one, tell nothing of how layouts differ.
+FEWEST_LAYOUTS = 3
+FEWEST_ON_A_LAYOUT = 2
+
+
+def _interval_of_layouts(result: Result) -> Interval | None:
+    """Return the interval of the layouts' medians, None where they differ no more than blocks do.
+
+    It holds that of the blocks: these are no surer than the layouts that they are of.
+    """
+    rates, numbers = rates_bytes_per_s(result), result.samples.layouts
+    of_blocks = median_interval(rates) if len(numbers) == len(rates) else None
+    if of_blocks is None:
+        return None
+    groups: dict[int, list[float]] = {}
+    for number, rate in zip(numbers, rates, strict=True):
+        groups.setdefault(number, []).append(rate)
+    layouts = [group for group in groups.values() if len(group) >= FEWEST_ON_A_LAYOUT]
+    if len(layouts) < FEWEST_LAYOUTS or not groups_differ(layouts):
+        return None
+    middles = [median(group) for group in layouts]
+    found = median_interval(middles) or Interval(min(middles), max(middles))
+    return Interval(min(found.low, of_blocks.low), max(found.high, of_blocks.high))
 
 
 def derived(result: Result) -> dict[str, Any]:
@@ -158,3 +188,56 @@ def _half_width(centre: float | None, interval: Interval | None) -> float | None
 
 def _share(rate: float, whole: float | None) -> float | None:
     return None if whole is None else rate / whole
+
+
+# --- chains of loads ------------------------------------------------------------------------------------------------
+
+# A curve of chains has no fewer points than these: the single chain, and two others.
+FEWEST_CHAIN_POINTS = 3
+
+
+@dataclass(frozen=True)
+class ChainPoint:
+    """So many chains of loads at once: their figures, and how many lines were under way."""
+
+    result: Result
+    latency: Latency
+    lines: float
+
+
+@dataclass(frozen=True)
+class ChainCurve:
+    """What one thread has under way over the number of chains of loads that it follows at once, the fewest first.
+
+    By Little's law the lines under way are the latency of one load alone over the time that a load takes on average.
+    """
+
+    points: tuple[ChainPoint, ...]
+
+    @property
+    def case(self) -> Case:
+        """The case with the most chains."""
+        return self.points[-1].result.case
+
+    @property
+    def most_lines(self) -> float:
+        """The most lines that were under way: what the core can wait for at a time."""
+        return max(point.lines for point in self.points)
+
+
+def chain_curves(results: Iterable[Result]) -> tuple[ChainCurve, ...]:
+    """Return a curve for each case that was measured with a single chain and two other numbers of them."""
+    groups: dict[str, list[tuple[Result, Latency]]] = {}
+    for result in results:
+        latency = summarise(result).latency
+        if latency is not None and "chains" in result.case.variant:
+            others = {name: value for name, value in result.case.variant.items() if name != "chains"}
+            groups.setdefault(replace(result.case, variant=others).id, []).append((result, latency))
+    curves = []
+    for group in groups.values():
+        group.sort(key=lambda pair: pair[0].case.chains)
+        alone = group[0][1] if group[0][0].case.chains == 1 else None
+        if alone is not None and len(group) >= FEWEST_CHAIN_POINTS:
+            points = (ChainPoint(result, latency, alone.median_ns / latency.median_ns) for result, latency in group)
+            curves.append(ChainCurve(tuple(points)))
+    return tuple(curves)

@@ -271,6 +271,20 @@ def test_a_typical_latency_is_of_low_confidence_and_lines_of_the_first_level_alo
     assert core_ceiling(case_on(host, "read"), host, pure) is None
 
 
+def test_lines_that_a_run_saw_under_way_stand_in_for_the_tables_and_are_of_low_confidence():
+    latencies = {(None, None, None): SeenLatency(100.0, is_pure=True)}
+    turin = host_of(layout(), TURIN_GUEST)
+    found = core_ceiling(case_on(turin, "read"), turin, Seen(latencies=latencies, lines={None: 40.0}))
+    assert (rate(found, 2), found.confidence) == (25.6, "low")  # 40 x 64 B / 100 ns
+    assert "40 lines (measured)" in found.working
+    assert "chains of loads" in found.source
+    sapphire = host_of(layout(cores=56), SAPPHIRE)
+    fewer, more = (Seen(latencies=latencies, lines={None: lines}) for lines in (16.0, 60.0))
+    assert rate(core_ceiling(case_on(sapphire, "read"), sapphire, fewer), 2) == 30.72  # prefetches come on top
+    above = core_ceiling(case_on(sapphire, "read"), sapphire, more)
+    assert (rate(above, 2), above.confidence) == (38.4, "low")  # the table's figure is wrong
+
+
 @pytest.mark.parametrize(
     ("path", "size", "variant", "expected"),
     [
@@ -344,6 +358,15 @@ def test_a_run_gives_its_clock_and_latency_to_the_results(make_case, make_result
     read, small = make_result(case_on(host, "read")), make_result(case_on(host, "read", size=16 * KIB))
     seen = seen_in((slow, loaded, read))
     assert (seen.clock_hz, seen.latency(loads)) == (3.1e9, SeenLatency(pytest.approx(100.0), is_pure=True))
+    chains = [
+        make_result(
+            replace(loads, bytes_per_call=512 * count, variant={"chains": f"{count}-chains"}), (64e-7 * took,) * 8
+        )
+        for count, took in ((1, 1.0), (8, 1.0), (16, 1.6))
+    ]
+    seen = seen_in((slow, *chains))
+    assert seen.lines == {None: pytest.approx(10.0)}
+    assert seen.latency(loads).ns == pytest.approx(100.0)  # chains have no latency of their own, but the single one
     machine = Machine.read(host.facts, host.topology, theory_of(host))
     own = replace(small, observed={"clock_hz": Observed(2e9, 2e9, 2e9)})
     found = [result.ceilings for result in machine.with_ceilings((slow, read, small, own), ())]

@@ -274,3 +274,17 @@ def test_noise_of_one_rate_seldom_looks_like_two(seed):
             tries = 500
             hits = sum(two_groups([draw() for _ in range(count)]) is not None for _ in range(tries))
             assert hits < 0.03 * tries, (name, count)
+
+
+# --- layouts
+
+
+def test_layouts_that_differ_are_named_but_not_of_a_busy_machine(rated, make_case, found):
+    rates = [rate * jitter for rate in (40.0, 44.0, 48.0) for jitter in (1.0, 1.004, 0.996, 1.002, 0.998, 1.0)]
+    numbers = tuple(number for number in (1, 2, 3) for _ in range(6))
+    case = make_case(engine="native", threads=2)
+    ((_, text),) = found(rated(*rates, case=case, layouts=numbers), code="BW056")
+    assert text.startswith("3 layouts of the memory differ by more than their blocks do: the interval reaches 9.1 %")
+    assert found(rated(*rates, case=case), code="BW056") == []
+    busy = rated(*rates, case=case, layouts=numbers, observed=seen(cpu_wait_share=0.5))
+    assert found(busy, code="BW056") == []

@@ -10,6 +10,7 @@ from bound_guest import GUEST, bound_results
 from gpu_machine import H200, device_result, gpu_conditions, link_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from witnessed import looks
 
 from bandwidth.findings import (
     examine,
@@ -412,7 +413,22 @@ def everything_wrong(make_record, make_case, make_result, steady):
         after={"steal_ticks": 50, "total_ticks": 100},
     )
     bound = make_record(*bound_results(steady), machine=GUEST)
-    return first, noisy, make_record(*alike), bound, _gpu_wrong(make_record, make_case, make_result)
+    placed = _witnesses_wrong(make_record, make_case, make_result)
+    return first, noisy, make_record(*alike), bound, _gpu_wrong(make_record, make_case, make_result), placed
+
+
+def _witnesses_wrong(make_record, make_case, make_result):
+    """Return a record of CPUs that move, of siblings, and of cores that a neighbour and a quota hold in turn."""
+    half, case = (0,) * 8 + (1,) * 8, make_case(engine="native", path="write", threads=2)
+    seconds, hops = tuple((0.02, 0.01)[at] for at in half), [(90.0, 290.0)[at] for at in half]
+    moves = make_result(case, seconds, observed=looks(hops, [2.0] * 16))
+    read, copy = (dataclasses.replace(case, path=path) for path in ("read", "copy"))
+    siblings = make_result(read, (0.02,) * 8, observed=looks([20.0] * 8, [1.1] * 8))
+    shares = {"core_share": [0.55] * 8 + [1.0] * 8, "running_share": [1.0] * 8 + [0.5] * 8}
+    held = make_result(copy, (0.02,) * 16, observed=looks([90.0] * 16, [1.0] * 16, **shares))
+    layouts = tuple(number for number in (1, 2, 3) for _ in range(6))
+    luck = make_result(make_case(path="add"), tuple(0.02 + 0.0008 * number for number in layouts), layouts=layouts)
+    return make_record(moves, siblings, held, luck, machine={"cpu_quota": 1.0})
 
 
 def _gpu_wrong(make_record, make_case, make_result):

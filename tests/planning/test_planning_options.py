@@ -52,7 +52,14 @@ def test_bad_values_are_usage_errors(options, message):
 def test_nothing_asked_is_the_table():
     assert not MeasureOptions().is_study
     assert not MeasureOptions(kernels=("copy",), size_bytes=1).is_study
-    for study in ({"sweep": "size"}, {"numa": True}, {"latency": True}, {"mixes": ("2:1",)}, {"zeros": True}):
+    for study in (
+        {"sweep": "size"},
+        {"numa": True},
+        {"latency": True},
+        {"chains": True},
+        {"mixes": ("2:1",)},
+        {"zeros": True},
+    ):
         assert MeasureOptions(**study).is_study
 
 
@@ -120,6 +127,7 @@ GIVEN = [
     {"target": "host", "kernels": ("copy", "add"), "engines": ("numpy",), "stores": ("ordinary",)},
     {"threads": ("1", "all"), "cpus": (0, 1, 3), "size_bytes": 2**22, "budget_s": 0.5},
     {"sweep": "size", "sweep_range": (4096, 2**20), "numa": True, "latency": True, "zeros": True, "mixes": ("2:1",)},
+    {"target": "host", "chains": True},
     {"devices": ("all",), "host_memory": ("pinned",), "memory": "DDR5-4800 x12", "sockets": 2},
 ]
 

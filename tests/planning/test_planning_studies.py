@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measuring_support import GIB, MIB, small_topology, two_socket_topology
+from measuring_support import GIB, MIB, hybrid_topology, small_topology, two_socket_topology
 from simulated_machine import Machine
 
 from bandwidth.analysis.curves import size_curves
@@ -17,7 +17,7 @@ from bandwidth.findings import examine
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.studies import LOADS, points
+from bandwidth.planning.studies import CHAINS, LOADS, points
 from bandwidth.results.files import parse, record_to_json
 
 KIB = 1024
@@ -138,10 +138,11 @@ def test_thread_sweep_begins_with_the_most_threads():
         ({"stores": ("temporal",)}, "--stores 'temporal' is not known; choose from streaming, ordinary"),
         ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native"),
         ({"latency": True, "engines": ("numpy",)}, "--latency needs the native engine"),
+        ({"chains": True, "engines": ("numpy",)}, "--chains needs the native engine"),
         ({"mixes": ("2:1",), "engines": ("numpy",)}, "--mix needs the native engine"),
-        ({"latency": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix or --zeros"),
-        ({"zeros": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix or --zeros"),
-        ({"mixes": ("2:1",), "stores": ("streaming",)}, "--stores has no meaning with --latency or --mix"),
+        ({"latency": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --chains, --mix or --zeros"),
+        ({"zeros": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --chains, --mix or --zeros"),
+        ({"mixes": ("2:1",), "stores": ("streaming",)}, "--stores has no meaning with --latency, --chains or --mix"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error_of_one_line(options, message):
@@ -176,6 +177,22 @@ def test_latency_under_load_has_every_step_on_all_cores():
 def test_latency_under_load_takes_as_many_threads_as_asked():
     found = plan(two_socket_topology(), latency=True, threads=("16",))
     assert {planned.case.threads for planned in found.cases} == {1, 16}
+
+
+def test_chains_are_of_one_thread_in_memory_on_the_cycle_of_the_largest_latency():
+    found = plan(small_topology(2), latency=True, chains=True)
+    chains = [planned.case for planned in found.cases if "chains" in planned.case.variant]
+    assert sorted(case.chains for case in chains) == list(CHAINS)
+    assert [case.chains for case in chains[:2]] == [1, 32]  # the ends first
+    assert all(case.threads == 1 and case.meets_dram_rule and case.is_latency for case in chains)
+    assert {case.working_set_bytes for case in chains} == {sizes_of(found, 1)[-1]}
+    assert len({planned.case.id for planned in found.cases}) == len(found.cases)
+
+
+def test_chains_are_of_each_kind_of_core():
+    found = plan(hybrid_topology(), chains=True)
+    assert {planned.case.variant["cores"] for planned in found.cases} == {"performance", "efficiency"}
+    assert len(found.cases) == 2 * len(CHAINS)
 
 
 def test_latency_has_no_theory():
@@ -224,6 +241,7 @@ def test_studies_that_are_asked_for_together_have_each_case_once():
         ({"sweep": "size"}, 60),
         ({"numa": True}, 60),
         ({"latency": True}, 60),
+        ({"chains": True}, 60),
         ({"latency": True, "numa": True}, 120),
         ({"sweep": "size", "latency": True}, 120),
         ({"mixes": ("2:1",)}, 15),

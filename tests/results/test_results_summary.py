@@ -5,7 +5,11 @@ from __future__ import annotations
 import gc
 import weakref
 
-from bandwidth.results.summary import once_each
+import pytest
+
+from bandwidth.results import Examination, files, summarise
+from bandwidth.results.summary import chain_curves, once_each, rates_bytes_per_s
+from bandwidth.statistics import median, median_interval
 
 
 class Thing:
@@ -37,3 +41,83 @@ def test_what_was_found_goes_with_its_object():
         del thing
         gc.collect(0)
         assert kept() is None
+
+
+@pytest.fixture
+def chains(make_case, make_result):
+    """Return a latency of so many chains at once, at so many nanoseconds a load."""
+
+    def build(count, ns, **variant):
+        variant["chains"] = f"{count}-chains"
+        case = make_case(path="latency", engine="native", bytes_per_call=8 * 1000, variant=variant)
+        return make_result(case, (ns * 1e-6,) * 6)
+
+    return build
+
+
+def test_lines_under_way_are_the_latency_over_the_time_of_a_load(chains):
+    (curve,) = chain_curves([chains(32, 4.0), chains(1, 96.0), chains(8, 12.0)])
+    assert [point.result.case.chains for point in curve.points] == [1, 8, 32]
+    assert [round(point.lines, 6) for point in curve.points] == [1.0, 8.0, 24.0]
+    assert curve.most_lines == pytest.approx(24.0)
+
+
+def test_chains_without_the_single_one_or_of_two_cores_make_no_curve(chains, make_result):
+    assert chain_curves([chains(2, 48.0), chains(8, 12.0), chains(32, 4.0)]) == ()
+    assert chain_curves([chains(1, 96.0), chains(8, 12.0)]) == ()
+    kinds = [chains(count, 96.0 / count, cores=kind) for kind in ("fast", "slow") for count in (1, 2, 4)]
+    assert len(chain_curves([*kinds, make_result()])) == 2
+
+
+def test_a_number_of_chains_that_is_none_is_one_chain(make_case):
+    odd = ("x", "", "-3-chains", "1e9", "0-chains", 7)
+    assert [make_case(variant={"chains": text}).chains for text in odd] == [1, 1, 1, 1, 1, 7]
+
+
+# --- memory layouts
+
+BLOCKS = (1.0, 1.02, 0.99, 1.01, 0.98, 1.0)
+
+
+def on_layouts(make_result, *shares):
+    """Return a result of six blocks on each layout, whose rates are so many times lower."""
+    seconds = tuple(0.02 * share * block for share in shares for block in BLOCKS)
+    return make_result(seconds=seconds, layouts=tuple(at for at in range(1, len(shares) + 1) for _ in BLOCKS))
+
+
+def test_the_interval_is_that_of_layouts_where_they_differ_by_more_than_blocks_do(make_result):
+    result = on_layouts(make_result, 1.0, 1.15, 1.3, 1.07)
+    rates, summary = rates_bytes_per_s(result), summarise(result)
+    middles = [median(rates[start : start + 6]) for start in range(0, 24, 6)]
+    assert summary.layouts == 4
+    assert (summary.ci95.low, summary.ci95.high) == (min(middles), max(middles))
+    assert summary.median_bytes_per_s == median(rates)
+
+
+def test_the_interval_of_many_layouts_does_not_grow_with_their_number(make_result):
+    shares = [1.0 + 0.05 * (at * 7 % 11) for at in range(22)]
+    summary = summarise(on_layouts(make_result, *shares))
+    few = summarise(on_layouts(make_result, *shares[:11]))
+    assert (few.layouts, summary.layouts) == (11, 22)
+    assert few.ci95.low <= summary.ci95.low < summary.median_bytes_per_s < summary.ci95.high <= few.ci95.high
+    assert summary.half_width < 0.2
+
+
+def test_the_interval_is_that_of_blocks_where_layouts_are_alike_or_too_few(make_result):
+    seconds = on_layouts(make_result, 1.0, 1.15, 1.3).samples.seconds
+    alike = [
+        on_layouts(make_result, 1.0, 1.0, 1.001),
+        on_layouts(make_result, 1.0, 1.2),
+        make_result(seconds=seconds),
+        make_result(seconds=seconds, layouts=(1, *range(1, 18))),  # a block on each
+    ]
+    for result in alike:
+        summary = summarise(result)
+        assert (summary.layouts, summary.ci95) == (0, median_interval(rates_bytes_per_s(result)))
+
+
+def test_layouts_are_kept_in_a_file_and_left_out_where_there_was_one(make_record, make_result):
+    result = on_layouts(make_result, 1.0, 1.2, 1.3)
+    text = files.record_text(make_record(result), Examination({}, ()))
+    assert files.parse(text, "a test").results == (result,)
+    assert "layouts" not in files.record_text(make_record(make_result()), Examination({}, ()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from bandwidth.engines.host.layout import (
     pieces,
 )
 from bandwidth.engines.host.runners import Runner, ThreadWork
+from bandwidth.engines.host.witnesses import Witnesses, observed
 from bandwidth.engines.host.workers import NS_PER_S, Stamp
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
@@ -80,10 +81,14 @@ class HostEngine:
         self._random = np.random.default_rng(seed)
         self.compile_s = 0.0
         self._latencies: LatencyBench | None = None
+        self._witnesses: Witnesses | None = None
         self._placed: dict[str, float] = {}
         self._vector_bytes: dict[str, int] = {}
         self._blocks = 0
+        self.fill_s = 0.0
+        self._layout = 1
         self._last: _Last | None = None
+        self._laid_out: list[Case] = []
         self._source_sums: dict[str, list[Any]] = {}
 
     def prepare(self, cases: Sequence[Case], limit_s: float) -> dict[str, str]:
@@ -96,24 +101,46 @@ class HostEngine:
                 refused |= runner.prepare(own)
             except BandwidthError as error:
                 refused |= dict.fromkeys((case.id for case in own), str(error))
+        functions = next((found for runner in self._runners.values() if (found := runner.functions())), None)
+        if functions is not None:
+            self._witnesses = Witnesses(self._topology, functions)
+        latencies = [case for case in cases if case.is_latency]
+        refused |= self._make_latencies(latencies)
         self.compile_s = time.monotonic() - begin
         deadline = begin + self.compile_s + limit_s
         left = [case for case in cases if case.id not in refused and not case.is_latency]
         if left:
+            filling = time.monotonic()
             refused |= self._memory.lay_out(left, int(self._random.integers(2**32)), deadline)
+            self.fill_s = time.monotonic() - filling
             self._look_at_places([case for case in left if case.id not in refused])
-        return refused | self._prepare_latencies([case for case in cases if case.is_latency], deadline)
+            self._laid_out = [case for case in left if case.id not in refused]
+        return refused if self._latencies is None else refused | self._latencies.prepare(latencies, deadline)
 
-    def _prepare_latencies(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
+    def lay_out_anew(self, limit_s: float) -> None:
+        """Give all cases but latencies other pages. See `LaysOutAnew`."""
+        if not self._laid_out:
+            return
+        begin = time.monotonic()
+        self._last = None
+        self._source_sums.clear()
+        self._memory.lay_out_anew(int(self._random.integers(2**32)), begin + limit_s)
+        self.fill_s = time.monotonic() - begin
+        self._look_at_places(self._laid_out)
+        self._layout += 1
+
+    def _make_latencies(self, cases: Sequence[Case]) -> dict[str, str]:
+        """Compile what the latencies need; return why they cannot be had."""
         if not cases:
             return {}
         try:
             from bandwidth.engines.host.latency import LatencyBench
 
-            self._latencies = LatencyBench(self._topology, int(self._random.integers(2**32)))
+            seed, chains = int(self._random.integers(2**32)), [case.chains for case in cases]
+            self._latencies = LatencyBench(self._topology, seed, chains)
         except (BandwidthError, ImportError, OSError) as error:  # no code for this processor, or no LLVM that loads
             return dict.fromkeys((case.id for case in cases), str(error))
-        return self._latencies.prepare(cases, deadline)
+        return {}
 
     def _look_at_places(self, cases: Sequence[Case]) -> None:
         """Read where the pages lie, on a machine where that matters, once for each layout."""
@@ -127,9 +154,21 @@ class HostEngine:
                 self._placed[case.id] = share
 
     def run_block(self, case: Case, calls: int) -> Block:
-        """Run `calls` passes of a case on its threads. See `Engine`."""
+        """Run `calls` passes of a case on its threads, and look at these before and behind. See `Engine`."""
         if case.is_latency and self._latencies is not None:
-            return self._latencies.run_block(case, calls)
+            team, run = self._latencies.team(case.cpus), self._latencies.run_block
+        else:
+            team, run = self._memory.layout(case).team, self._run_passes
+        if self._witnesses is None or case.threads < 2:
+            return run(case, calls)
+        before = self._witnesses.before(team, case.cpus)
+        block = run(case, calls)
+        behind = self._witnesses.behind(team, case.cpus)
+        if before is None or behind is None:
+            return block
+        return replace(block, observed={**block.observed, **observed(before, behind)})
+
+    def _run_passes(self, case: Case, calls: int) -> Block:
         layout, runner = self._memory.layout(case), self._runners[case.engine]
         self._blocks += 1
         kernel = kernel_of(case.path, case.variant)
@@ -142,12 +181,13 @@ class HostEngine:
         runner.run(layout.team, self._lead_in(case, window), 1)
         stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
         self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
-        observed = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
+        shown = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
         clock = runner.clock_hz(layout.team)
         if clock is not None:
-            observed["clock_hz"] = clock
+            shown["clock_hz"] = clock
         width = self._vector_bytes[case.id]
-        return block_of(stamps, layout.team.pinned, observed, {"vector_bytes": width} if width else {})
+        block = block_of(stamps, layout.team.pinned, shown, {"vector_bytes": width} if width else {})
+        return replace(block, layout=self._layout)
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
@@ -201,6 +241,8 @@ class HostEngine:
         """End the threads, whatever they do, and drop the memory."""
         for runner in self._runners.values():
             runner.stop()
+        if self._witnesses is not None:
+            self._witnesses.stop()
         if self._latencies is not None:
             self._latencies.stop()
             self._latencies.close()

@@ -1,13 +1,15 @@
 """How long one load takes: each gives the address of the next, along a random cycle through all lines of some memory.
 
 No two loads are under way at once and no prefetcher can guess the next. Beside it other threads may read at a pace, so
-that the time under load can be seen.
+that the time under load can be seen. Or one thread follows several parts of the cycle at once: the time of a load falls
+until the core waits for as many lines as it can.
 """
 
 from __future__ import annotations
 
+import ctypes
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,7 +25,7 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ, chases_name
 from bandwidth.engines.host.placement import cycle_key, share_on_node
 from bandwidth.engines.host.runners import clock_hz
 from bandwidth.engines.host.workers import NS_PER_S, Team
@@ -75,16 +77,20 @@ class Cycle:
             words[here * LINE_WORDS] = np.uint64(self.region.address) + following * np.uint64(LINE_BYTES)
         return True
 
-    def address(self) -> int:
-        """Return the address where the next loads begin: where the ones before ended, so that all lines have turns."""
-        return self._address_of(self._at)
+    def addresses(self, chains: int = 1) -> tuple[int, ...]:
+        """Return where the next loads begin: where the ones before ended, so that all lines have turns.
 
-    def advance(self, loads: int) -> int:
-        """Move on by some loads, and return the address where they must have arrived."""
+        Several chains begin as far apart as may be.
+        """
+        return tuple(self._address_of(self._at + chain * self.lines // chains) for chain in range(chains))
+
+    def advance(self, loads: int, chains: int = 1) -> tuple[int, ...]:
+        """Move on by some loads of each chain, and return the addresses where they must have arrived."""
         self._at = (self._at + loads) % self.lines
-        return self._address_of(self._at)
+        return self.addresses(chains)
 
     def _address_of(self, place: int) -> int:
+        place %= self.lines
         return self.region.address + int(self.order[place]) * LINE_BYTES
 
 
@@ -100,18 +106,21 @@ class _Load:
 
 
 class LatencyBench:
-    """Measures latencies; `HostEngine` hands its cases here. Raises BandwidthError where LLVM makes no code."""
+    """Measures latencies; `HostEngine` hands its cases here. `chains` are how many of them its cases follow at once.
 
-    def __init__(self, topology: Topology, seed: int) -> None:
+    Raises BandwidthError where LLVM makes no code.
+    """
+
+    def __init__(self, topology: Topology, seed: int, chains: Iterable[int] = ()) -> None:
         self._topology = topology
         self._seed = seed
-        self._library = Library((), this_processor())
+        self._library = Library((), this_processor(), sorted({count for count in chains if count > 1}))
         self._barrier, self._abort = Barrier(), Barrier()
         self._teams: dict[tuple[int, ...], Team] = {}
         self._cycles: dict[tuple[object, ...], Cycle] = {}
         self._loads: dict[tuple[int, ...], _Load] = {}
         self._shares: dict[tuple[object, ...], dict[str, float]] = {}
-        self._arrived: tuple[str, int, int] = ("", 0, 0)
+        self._arrived: tuple[str, tuple[int, ...], tuple[int, ...]] = ("", (), ())
 
     def prepare(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
         """Write the cycles and the memory of the loads. Returns what cannot be had, and why: the others still can."""
@@ -129,7 +138,7 @@ class LatencyBench:
         """Make what a case needs; return why it cannot be had, or ""."""
         if time.monotonic() > deadline:
             return TOO_LONG
-        self._team(case.cpus)
+        self.team(case.cpus)
         reason = self._make_cycle(case, deadline)
         if reason or not _load_percent(case):
             return reason
@@ -138,19 +147,28 @@ class LatencyBench:
         return self._loads[case.cpus].why_not
 
     def run_block(self, case: Case, calls: int) -> Block:
-        """Make `calls` x 64 loads on the first CPU, while the others read as much as the case says."""
-        cycle, team = self._cycles[cycle_key(case)], self._team(case.cpus)
+        """Make `calls` x 64 loads on the first CPU, of each chain, while the others read as much as the case says."""
+        cycle, team = self._cycles[cycle_key(case)], self.team(case.cpus)
         self._barrier.open()
         loads = self._load_arguments(case)
         # The chase looks at another flag than the load, which ends when the chase does.
-        chase = self._barrier.arguments(threads=len(loads) + 1, source_0=cycle.address(), calls=calls)
+        starts = cycle.addresses(case.chains)
+        ends = (ctypes.c_uint64 * case.chains)(*starts)
+        told = {"source_0": starts[0]}
+        if case.chains > 1:
+            told = dict.fromkeys(("source_0", "destination"), ctypes.addressof(ends))
+        chase = self._barrier.arguments(threads=len(loads) + 1, calls=calls, **told)
         chase.stop = self._abort.stop_address
         team.each(
-            [partial(self._chase, chase), *(partial(self._function(PACED_READ), arguments) for arguments in loads)]
+            [
+                partial(self._chase, chase, case.chains),
+                *(partial(self._function(PACED_READ), arguments) for arguments in loads),
+            ]
         )
         if chase.status != Status.DONE or any(arguments.status != Status.DONE for arguments in loads):
             raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
-        self._arrived = (case.id, int(chase.result), cycle.advance(calls * CHAIN_LENGTH))
+        arrived = tuple(ends) if case.chains > 1 else (int(chase.result),)
+        self._arrived = (case.id, arrived, cycle.advance(calls * CHAIN_LENGTH, case.chains))
         observed = dict(self._shares[cycle_key(case)])
         clock = clock_hz(self._function(CLOCK), self._barrier, team)
         if clock is not None:
@@ -159,12 +177,12 @@ class LatencyBench:
             for part, arguments in enumerate(loads):  # none without a load
                 self._loads[case.cpus].read[part] += arguments.made
             observed["load_bytes_per_s"] = sum(map(_bytes_per_s, loads))
-        starts = [arguments.start_ns for arguments in (chase, *loads)]
+        begins = [arguments.start_ns for arguments in (chase, *loads)]
         seconds = (chase.end_ns - chase.start_ns) / NS_PER_S
-        return Block(seconds, (max(starts) - min(starts)) / NS_PER_S, team.pinned, observed)
+        return Block(seconds, (max(begins) - min(begins)) / NS_PER_S, team.pinned, observed)
 
     def verify(self, case: Case) -> str:
-        """Return what is wrong: the loads must have arrived at the one address that so many of them lead to."""
+        """Return what is wrong: the loads must have arrived at the addresses that so many of them lead to."""
         case_id, seen, expected = self._arrived
         if case_id != case.id:
             raise AssertionError("verify() speaks of the last block, and that was another case's")
@@ -183,11 +201,12 @@ class LatencyBench:
         self._cycles.clear()
         self._loads.clear()
 
-    def _chase(self, arguments: KernelArguments) -> None:
-        self._function(CHASE)(arguments)
+    def _chase(self, arguments: KernelArguments, chains: int) -> None:
+        self._function(CHASE if chains == 1 else chases_name(chains))(arguments)
         self._barrier.stop()
 
-    def _team(self, cpus: tuple[int, ...]) -> Team:
+    def team(self, cpus: tuple[int, ...]) -> Team:
+        """Return the threads of some CPUs."""
         if cpus not in self._teams:
             self._teams[cpus] = Team(cpus, pin=self._topology.can_pin)
         return self._teams[cpus]
@@ -207,7 +226,7 @@ class LatencyBench:
         try:
             (is_whole,) = writer.each([partial(cycle.write, lambda: self._is_late(deadline))])
         finally:
-            if writer is not self._team(case.cpus):
+            if writer is not self.team(case.cpus):
                 writer.close()
         if not is_whole:
             return TOO_LONG
@@ -224,7 +243,7 @@ class LatencyBench:
         """Return who writes the cycle: its own thread, or one on the node of its memory where no wish was taken."""
         node = case.variant.get("memory_node")
         if node is None or cycle.region.is_bound:
-            return self._team(case.cpus)
+            return self.team(case.cpus)
         near = [core.cpus[0] for core in self._topology.cores if core.node == node]
         return Team(near[:1], pin=True) if near and self._topology.can_pin else None
 
@@ -241,7 +260,7 @@ class LatencyBench:
         others = len(case.cpus) - 1
         chunk_elements = CHUNK_BYTES // ELEMENT_BYTES
         elements = max(case.working_set_bytes // ELEMENT_BYTES // others // chunk_elements, 1) * chunk_elements
-        region, team = Region(elements * others), self._team(case.cpus)
+        region, team = Region(elements * others), self.team(case.cpus)
 
         def fill(part: int) -> bool:
             random = np.random.Generator(np.random.SFC64([self._seed, part]))

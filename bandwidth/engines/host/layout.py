@@ -219,6 +219,17 @@ class HostMemory:
             raise BandwidthError("the system refused the memory for the arrays", "give a smaller --size") from error
         return {case.id: refused[layout_key(case)] for case in cases if layout_key(case) in refused}
 
+    def lay_out_anew(self, seed: int, deadline: float) -> None:
+        """Give the memory back and fill as much again, by the same threads. Raises as `lay_out` does."""
+        for layout in self.layouts.values():
+            del layout.arena
+        try:
+            refused = self._fill(seed, deadline)
+        except MemoryError as error:
+            raise BandwidthError("the system refused the memory for the arrays", "give a smaller --size") from error
+        if refused:
+            raise BandwidthError(next(iter(refused.values())), "measure again")
+
     def largest_team(self) -> Team:
         """Return the team with the most workers."""
         return max((layout.team for layout in self.layouts.values()), key=lambda team: len(team.workers))

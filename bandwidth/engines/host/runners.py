@@ -36,6 +36,8 @@ from bandwidth.vocabulary import STREAMING
 if TYPE_CHECKING:
     from bandwidth.engines.host.native_code.compiled import Library
 
+FunctionOf: TypeAlias = Callable[[str], Callable[[KernelArguments], None]]
+
 
 @dataclass(frozen=True)
 class ThreadWork:
@@ -74,6 +76,9 @@ class Runner(Protocol):
 
     def clock_hz(self, team: Team) -> float | None:
         """Return the clock of the first worker's core just now in Hz, None where it cannot be seen."""
+
+    def functions(self) -> FunctionOf | None:
+        """Return the compiled functions by their names, None where there are none."""
 
     def stop(self) -> None:
         """End work that is under way after the pass that it is in."""
@@ -124,6 +129,9 @@ class NumpyRunner:
 
     def clock_hz(self, team: Team) -> None:
         """Return None: through NumPy no clock can be seen."""
+
+    def functions(self) -> None:
+        """Return None: nothing is compiled."""
 
     def stop(self) -> None:
         """Do nothing: the team ends its work between calls."""
@@ -215,6 +223,10 @@ class NativeRunner:
     def clock_hz(self, team: Team) -> float | None:
         """Return the clock of the first worker's core, from a chain of instructions of one cycle each."""
         return clock_hz(self._function(CLOCK), self._barrier, team)
+
+    def functions(self) -> FunctionOf | None:
+        """Return the functions of the library, None where none could be made. See `Runner`."""
+        return None if self._library is None else self._library.function
 
     def stop(self) -> None:
         """End the work after the passes that run."""

@@ -50,6 +50,7 @@ VIEWS = (
     View(_BY_SIZE, sweeps.host_size_blocks, sweeps.host_size_figures),
     View("Latency", latency.latency_blocks, latency.latency_figures),
     View("Latency under load", latency.load_tables, latency.load_figures),
+    View("Loads at once", latency.chain_blocks),
     View("Between NUMA nodes", matrices.node_blocks, matrices.node_figures),
     View(SUMMARY, gpus.gpu_heading),
     View(SUMMARY, gpus.gpu_rates),

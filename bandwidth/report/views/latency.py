@@ -11,6 +11,7 @@ from bandwidth.report.labels import case_words, format_cycles, format_ns, known_
 from bandwidth.report.views.shown import Shown
 from bandwidth.report.views.sweeps import cache_marks, level_words
 from bandwidth.results import Observed
+from bandwidth.results.summary import ChainCurve
 from bandwidth.units import format_percent, format_size, rate_unit_factor
 from bandwidth.vocabulary import HOST
 
@@ -157,3 +158,27 @@ def _load_series(curve: LoadCurve, unit: str) -> Series:
         and (point := latency_point(one.load_bytes_per_s / factor, one.summary)) is not None
     ]
     return Series(case_words(curve.case, "load"), tuple(points))
+
+
+# --- several chains at once -----------------------------------------------------------------------------------------
+
+
+def chain_blocks(shown: Shown) -> list[Table | str]:
+    """Return for each core on which several chains of loads were followed its table, and what it can wait for."""
+    return [block for curve in shown.chain_curves for block in (_chain_table(curve), _chain_words(curve))]
+
+
+def _chain_table(curve: ChainCurve) -> Table:
+    headers = ("chains", "ns a load", "cycles", "95 % interval, ns", "lines under way")
+    rows = tuple(
+        (str(point.result.case.chains), *latency_cells(point.latency), f"{point.lines:.1f}") for point in curve.points
+    )
+    title = f"Loads at once: {case_words(curve.case, 'chains').removeprefix(f'{curve.case.path}, ')}"
+    return Table(tuple(Column(header, "right") for header in headers), rows, title)
+
+
+def _chain_words(curve: ChainCurve) -> str:
+    return (
+        f"Lines under way are the time of a load alone over that of one among the others (Little's law): "
+        f"{curve.most_lines:.1f} at most."
+    )

@@ -19,6 +19,7 @@ from bandwidth.analysis.groups import (
 )
 from bandwidth.analysis.plain_results import alone_results, plain_results
 from bandwidth.results import Record, Result
+from bandwidth.results.summary import ChainCurve, chain_curves
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 
@@ -74,6 +75,11 @@ class Shown:
     def load_curves(self) -> tuple[LoadCurve, ...]:
         """Latencies over the load of the other threads."""
         return loaded_latency(self.record)
+
+    @cached_property
+    def chain_curves(self) -> tuple[ChainCurve, ...]:
+        """Latencies over the number of chains of loads at once."""
+        return chain_curves(self.results)
 
     @cached_property
     def node_matrices(self) -> tuple[NodeMatrix, ...]:

@@ -447,3 +447,33 @@ def test_refused_memory_is_one_clear_error(host_case, latency_case, host_engine,
 
 def _no_memory(*_):
     raise MemoryError
+
+
+# --- other pages
+
+
+def test_cases_go_on_with_other_data_after_their_memory_was_laid_out_anew(host_engine, host_case, latency_case):
+    cases = [host_case("copy"), host_case("read"), host_case("dot"), host_case("copy", "numpy"), latency_case(MIB)]
+    engine = host_engine(*cases)
+    assert engine.fill_s > 0
+    before = engine._memory.layout(cases[0]).arena.sources.doubles[:8].copy()
+    for number in (1, 2, 3):
+        for case in cases:
+            block = engine.run_block(case, 2)
+            assert block.layout == (1 if case.is_latency else number)
+            assert engine.verify(case, whole=True) == ""
+        engine.lay_out_anew(60.0)
+    assert not np.array_equal(before, engine._memory.layout(cases[0]).arena.sources.doubles[:8])
+
+
+def test_memory_that_is_not_filled_in_time_is_an_error(host_engine, host_case):
+    engine = host_engine(host_case("copy"))
+    with pytest.raises(BandwidthError, match="takes longer than the budget"):
+        engine.lay_out_anew(-1.0)
+
+
+def test_latencies_alone_have_nothing_to_lay_out_anew(host_engine, latency_case):
+    engine = host_engine(latency_case(MIB))
+    assert engine.fill_s == 0
+    engine.lay_out_anew(60.0)
+    assert engine.run_block(latency_case(MIB), 2).layout == 1

@@ -1,5 +1,6 @@
 """Latency: one cycle through all lines, loads that were all made, and a load beside them that is as large as asked."""
 
+import ctypes
 import os
 import statistics
 import time
@@ -13,7 +14,7 @@ from measuring_support import MIB, small_topology, two_socket_topology
 from bandwidth.engines.host import latency as native_latency
 from bandwidth.engines.host.latency import LINE_WORDS, Cycle, LatencyBench
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Status
-from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ, chases_name
 from bandwidth.errors import BandwidthError
 from bandwidth.vocabulary import LINE_BYTES
 
@@ -42,11 +43,11 @@ def after(cycle, address):
 @given(st.integers(1, 3000), st.integers(0, 2**32 - 1))
 def test_cycle_is_a_single_one_through_all_lines(lines, seed):
     cycle = written(lines, seed)
-    seen, address = [], cycle.address()
+    seen, address = [], cycle.addresses()[0]
     for _ in range(lines):
         seen.append(address)
         address = after(cycle, address)
-    assert address == cycle.address()
+    assert address == cycle.addresses()[0]
     begin = cycle.region.address
     assert sorted(seen) == [begin + line * LINE_BYTES for line in range(lines)]
 
@@ -55,11 +56,11 @@ def test_cycle_is_a_single_one_through_all_lines(lines, seed):
 @given(st.integers(1, 500), st.lists(st.integers(0, 2000), min_size=1, max_size=5))
 def test_advance_agrees_with_a_walk(lines, moves):
     cycle = written(lines)
-    address = cycle.address()
+    address = cycle.addresses()[0]
     for loads in moves:
         for _ in range(loads):
             address = after(cycle, address)
-        assert cycle.advance(loads) == address == cycle.address()
+        assert cycle.advance(loads) == (address,) == cycle.addresses()
 
 
 def test_cycle_of_more_lines_than_are_written_at_once():
@@ -86,7 +87,7 @@ def bench():
     made = []
 
     def make(*cases, topology=None):
-        bench = LatencyBench(topology or small_topology(2), 3)
+        bench = LatencyBench(topology or small_topology(2), 3, [case.chains for case in cases])
         made.append(bench)
         bench.refused = bench.prepare(cases, time.monotonic() + 60)
         return bench
@@ -116,7 +117,7 @@ def test_chase_over_a_single_line(bench, latency_case):
     one._cycles[key] = written(1)
     one.run_block(case, 10)
     assert one.verify(case) == ""
-    assert one._arrived[1] == one._cycles[key].region.address
+    assert one._arrived[1] == (one._cycles[key].region.address,)
 
 
 def test_latency_of_memory_is_above_that_of_a_cache(bench, latency_case):
@@ -136,12 +137,12 @@ def test_cases_of_one_size_share_their_cycle(bench, latency_case):
 def lying(monkeypatch):
     """Make the chase another function: `change(honest, arguments)`."""
 
-    def use(change):
+    def use(change, changed=CHASE):
         honest_of = LatencyBench._function
 
         def function(self, name):
             honest = honest_of(self, name)
-            return (lambda arguments: change(honest, arguments)) if name == CHASE else honest
+            return (lambda arguments: change(honest, arguments)) if name == changed else honest
 
         monkeypatch.setattr(LatencyBench, "_function", function)
 
@@ -195,6 +196,54 @@ def test_verify_of_another_case_than_the_last_is_a_defect(bench, latency_case):
     one.run_block(first, 1)
     with pytest.raises(AssertionError):
         one.verify(second)
+
+
+# --- several chains at once
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 500), st.integers(1, 40), st.integers(0, 2000))
+def test_chains_begin_apart_and_go_on_where_they_arrived(lines, chains, loads):
+    cycle = written(lines)
+    begins = cycle.addresses(chains)
+    assert len(set(begins)) == min(chains, lines)
+    walked = list(begins)
+    for _ in range(loads):
+        walked = [after(cycle, address) for address in walked]
+    assert cycle.advance(loads, chains) == tuple(walked) == cycle.addresses(chains)
+
+
+@pytest.mark.parametrize("chains", [1, 2, 12, 32])
+def test_every_load_of_every_chain_is_made(chains, bench, latency_case):
+    case = latency_case(MIB, chains=f"{chains}-chains")
+    assert case.bytes_per_call == chains * CHAIN_LENGTH * 8
+    one = bench(case)
+    for calls in (1, 7, 100):
+        assert one.run_block(case, calls).seconds > 0
+        assert len(one._arrived[1]) == chains
+        assert one.verify(case) == ""
+
+
+@pytest.mark.parametrize("change", [skips_a_call, does_nothing])
+def test_chains_that_skip_loads_are_caught(change, bench, latency_case, lying):
+    case = latency_case(64 * 1024, chains="4-chains")
+    one = bench(case)
+    lying(change, chases_name(4))
+    one.run_block(case, 3)
+    assert one.verify(case) == "the loads did not end where so many of them lead: some were not made"
+
+
+def test_one_chain_that_goes_astray_is_caught(bench, latency_case, lying):
+    def swaps(honest, arguments):
+        honest(arguments)
+        ends = (ctypes.c_uint64 * 4).from_address(arguments.destination)
+        ends[1], ends[3] = ends[3], ends[1]
+
+    case = latency_case(64 * 1024, chains="4-chains")
+    one = bench(case)
+    lying(swaps, chases_name(4))
+    one.run_block(case, 3)
+    assert one.verify(case) != ""
 
 
 # --- under load
@@ -347,11 +396,11 @@ def test_a_call_is_a_chain_of_dependent_loads(bench, latency_case):
     assert case.bytes_per_call == CHAIN_LENGTH * 8
     one = bench(case)
     (cycle,) = one._cycles.values()
-    address = cycle.address()
+    address = cycle.addresses()[0]
     one.run_block(case, 3)
     for _ in range(3 * CHAIN_LENGTH):
         address = after(cycle, address)
-    assert one._arrived[1] == address
+    assert one._arrived[1] == (address,)
 
 
 def test_clock_that_cannot_be_seen_is_left_out(bench, latency_case, monkeypatch):

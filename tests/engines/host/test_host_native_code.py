@@ -20,6 +20,7 @@ from bandwidth.engines.host.native_code import passes
 from bandwidth.engines.host.native_code import processor as made_for
 from bandwidth.engines.host.native_code.compiled import Library, _parsed, assembly, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
+    ADDITION_CHAINS,
     ARGUMENT_FIELDS,
     CHUNK_BYTES,
     Barrier,
@@ -166,6 +167,14 @@ def test_chase_and_clock_are_chains_of_their_length(name):
     clock = [one.rstrip("q") for one, _ in functions(name)["clock"]]
     assert clock.count("xor") + clock.count("eor") >= 32
     assert clock.count("add") >= 32
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_additions_stay_additions_in_registers(name):
+    code = functions(name)["additions"]
+    added = re.compile(r"%r\w+, %r\w+" if "x86" in PROCESSORS[name].triple else r"x\d+, x\d+, x\d+")
+    adds = [one for one, operands in code if re.fullmatch(r"addq?", one) and added.fullmatch(operands)]
+    assert len(adds) >= 8 * ADDITION_CHAINS  # none is joined with another
 
 
 @pytest.mark.parametrize(

@@ -158,3 +158,21 @@ def test_one_latency_alone_is_a_line(make_record, result):
 def test_other_formats_have_the_numbers(by_size, loaded, format_name):
     assert all(number in shown(by_size, format_name) for number in ("95.40", "353.0", "past L3"))
     assert all(number in shown(loaded, format_name) for number in ("312.00", "171.30"))
+
+
+def test_loads_at_once_are_printed_with_the_lines_that_were_under_way(make_record, make_case, make_result):
+    def one(count, ns):
+        variant = {"chains": f"{count}-chains"}
+        case = make_case(path="latency", engine="native", bytes_per_call=8 * 10**9, variant=variant)
+        return make_result(case, tuple(ns * share for share in STEADY), observed=CLOCK)
+
+    record = make_record(*(one(count, ns) for count, ns in ((1, 96.0), (8, 12.0), (32, 4.0))))
+    text = render(measurement_document(record, Examination({}, ())), "table")
+    assert "Loads at once: native, 1 thread" in text
+    assert [line.split()[-1] for line in text.splitlines() if line.lstrip()[:2].strip() in ("1", "8", "32")] == [
+        "1.0",
+        "8.0",
+        "24.0",
+    ]
+    assert "24.0 at most" in " ".join(text.split())
+    assert text.count("96.00") == 1  # it stands in no other table

@@ -15,15 +15,25 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from bandwidth.engines.host.native_code.flow import WORD, TimedFunction, i64
-from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, KernelArguments
+from bandwidth.engines.host.native_code.kernel_arguments import (
+    ADDITION_CHAINS,
+    CHAIN_ADDITIONS,
+    CHAIN_LENGTH,
+    CHUNK_BYTES,
+    INTERRUPTED_NS,
+    KernelArguments,
+)
 from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
 from bandwidth.engines.host.native_code.processor import (
+    ADDITIONS,
     CHASE,
     CLOCK,
+    HOPS,
     NARROW_BYTES,
     PACED_READ,
     LlvmProcessor,
     Row,
+    chases_name,
     function_name,
     vector_bytes,
 )
@@ -56,13 +66,14 @@ class Library:
     """Compiled functions by name; they live as long as this does. `seconds` tells how long it took to make them,
     `processor` what for.
 
-    Raises BandwidthError where the system allows no new code (a hardened kernel).
+    `chains` are the numbers of chains of loads that are to be followed at once. Raises BandwidthError where the system
+    allows no new code (a hardened kernel).
     """
 
-    def __init__(self, rows: Iterable[Row], processor: LlvmProcessor) -> None:
+    def __init__(self, rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> None:
         begin = time.perf_counter()
         try:
-            self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor), _target_machine(processor))
+            self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor, chains), _target_machine(processor))
             self._compiler.finalize_object()
         except RuntimeError as error:
             raise BandwidthError("the kernels cannot be compiled here", "--engine numpy can be measured") from error
@@ -93,27 +104,33 @@ def _target_machine(processor: LlvmProcessor) -> Any:
     return target.create_target_machine(cpu=processor.cpu, features=processor.features, opt=3)
 
 
-def _parsed(rows: Iterable[Row], processor: LlvmProcessor) -> Any:
-    parsed = llvm.parse_assembly(str(module_of(rows, processor)))
+def _parsed(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> Any:
+    parsed = llvm.parse_assembly(str(module_of(rows, processor, chains)))
     parsed.verify()
     return parsed
 
 
 # --- a module's functions -------------------------------------------------------------------------------------------
 
+# Instructions of each chain in a turn of a loop, so that the loop itself costs little.
+_UNROLLED = 8
 # The kernel of a paced load: it is in no table of what can be measured.
 READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)
 
 
-def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
+def module_of(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> ir.Module:
     """Return the code of some rows as LLVM reads it, with the functions that every library has."""
     module = ir.Module("bandwidth")
     module.triple = processor.triple
     for row in rows:
         _write_row(module, row, processor)
+    for count in chains:
+        _write_chases(TimedFunction(module, chases_name(count), processor), count)
     _write_chase(TimedFunction(module, CHASE, processor))
     _write_clock(TimedFunction(module, CLOCK, processor))
     _write_paced_read(TimedFunction(module, PACED_READ, processor))
+    _write_hops(TimedFunction(module, HOPS, processor))
+    _write_additions(TimedFunction(module, ADDITIONS, processor))
     return module
 
 
@@ -183,6 +200,32 @@ def _write_chase(function: TimedFunction) -> None:
     builder.ret_void()
 
 
+def _write_chases(function: TimedFunction, count: int) -> None:
+    """Write several chains of such loads that know nothing of each other, a load of each in turn.
+
+    `source_0` is the address of a word for each chain that holds where it begins, `destination` of one for where it
+    arrived. A call is CHAIN_LENGTH loads of each.
+    """
+    builder = function.builder
+
+    def words(field: str) -> list[Any]:
+        first = builder.inttoptr(function.arguments[field], WORD.as_pointer())
+        return [builder.gep(first, [i64(number)]) for number in range(count)]
+
+    def turn(_: Any, addresses: Sequence[Any]) -> list[Any]:
+        for _ in range(_UNROLLED):
+            addresses = [builder.load(builder.inttoptr(address, WORD.as_pointer())) for address in addresses]
+        return list(addresses)
+
+    def one(addresses: Sequence[Any]) -> list[Any]:
+        return function.loop(i64(0), i64(CHAIN_LENGTH // _UNROLLED), ELEMENT_BYTES, addresses, turn)
+
+    arrived = function.timed_passes([builder.load(word) for word in words("source_0")], one)
+    for word, address in zip(words("destination"), arrived, strict=True):
+        builder.store(address, word)
+    builder.ret_void()
+
+
 def _write_clock(function: TimedFunction) -> None:
     """Write additions and exclusive ors in turn, each of the result before: one cycle each on every processor.
 
@@ -227,4 +270,95 @@ def _write_paced_read(function: TimedFunction) -> None:
     made, *sums = function.until(function.is_stopping, [i64(0), *passes.sums.first()], chunk)
     function.finish(made)
     function.set("result", passes.sums.of_columns(sums))
+    builder.ret_void()
+
+
+# --- probes of the threads' cores -----------------------------------------------------------------------------------
+
+
+def _write_hops(function: TimedFunction) -> None:
+    """Write a thread's part of a word that goes round a ring of them, each waiting for it in a line of its own.
+
+    `source_0` is the address of the own line, `destination` that of the next thread's, `source_1` 1 for the thread that
+    begins and 0 for the others. A pass is `elements` rounds; `calls` of them are made, fewer where `interval_ns` is
+    over. Each line counts the rounds, so that what it holds in the end tells how often the word came by. `fastest_ns`
+    is the shortest pass, the first apart: the ring was not whole then.
+    """
+    builder, arguments = function.builder, function.arguments
+    own, following = (builder.inttoptr(arguments[name], WORD.as_pointer()) for name in ("source_0", "destination"))
+
+    def a_pass(carried: Sequence[Any]) -> list[Any]:
+        begin, made, fastest = carried
+
+        def leave() -> None:
+            function.finish(made)
+            function.set("fastest_ns", fastest)
+
+        def a_round(number: Any, _: Sequence[Any]) -> list[Any]:
+            count = builder.add(builder.add(number, builder.mul(made, arguments["elements"])), i64(1))
+            function.look_for(own, builder.sub(count, arguments["source_1"]), deadline, leave)
+            builder.store_atomic(count, following, "release", ELEMENT_BYTES)
+            return []
+
+        function.loop(i64(0), arguments["elements"], ELEMENT_BYTES, [], a_round)
+        now = function.now()
+        took = builder.sub(now, begin)
+        is_better = builder.or_(builder.icmp_unsigned("==", fastest, i64(0)), builder.icmp_unsigned("<", took, fastest))
+        counts = builder.and_(is_better, builder.icmp_unsigned(">", made, i64(0)))
+        following_made = builder.add(made, i64(1))
+        is_last = builder.icmp_unsigned(">=", following_made, arguments["calls"])
+        ending = builder.select(is_last, deadline, now)
+        return [ending, following_made, builder.select(counts, took, fastest)]
+
+    def is_over(now: Any) -> Any:
+        return builder.or_(builder.icmp_signed(">=", now, deadline), function.is_stopping())
+
+    function.meet()
+    start = function.stamp("start_ns")
+    deadline = builder.add(start, arguments["interval_ns"])
+    _, made, fastest = function.until(is_over, [start, i64(0), i64(0)], a_pass)
+    function.finish(made)
+    function.set("fastest_ns", fastest)
+    builder.ret_void()
+
+
+def _write_additions(function: TimedFunction) -> None:
+    """Write additions in registers, in chains side by side, for `interval_ns`: what a core can do without the memory.
+
+    The chains begin at `source_0` and the numbers after it, and `source_1` is added. Behind each addition stands code
+    that is none and takes its result, so that the compiler joins no two. A pass is CHAIN_ADDITIONS of each chain;
+    `made` counts them, `lost_ns` is the time of those that were interrupted, `result` the sum of the chains.
+    """
+    builder, arguments = function.builder, function.arguments
+    same = ir.FunctionType(WORD, [WORD])
+
+    def turn(_: Any, values: Sequence[Any]) -> list[Any]:
+        for _ in range(_UNROLLED):
+            sums = [builder.add(value, arguments["source_1"]) for value in values]
+            values = [builder.asm(same, "", "=r,0", [value], side_effect=True) for value in sums]
+        return list(values)
+
+    def a_pass(carried: Sequence[Any]) -> list[Any]:
+        _, made, lost, begin, *values = carried
+        values = function.loop(i64(0), i64(CHAIN_ADDITIONS // _UNROLLED), ELEMENT_BYTES, values, turn)
+        now = function.now()
+        took = builder.sub(now, begin)
+        was_interrupted = builder.icmp_unsigned(">", took, i64(INTERRUPTED_NS))
+        lost = builder.select(was_interrupted, builder.add(lost, took), lost)
+        return [now, builder.add(made, i64(1)), lost, now, *values]
+
+    def is_over(now: Any) -> Any:
+        return builder.or_(builder.icmp_signed(">=", now, deadline), function.is_stopping())
+
+    function.meet()
+    start = function.stamp("start_ns")
+    deadline = builder.add(start, arguments["interval_ns"])
+    begins = [builder.add(arguments["source_0"], i64(number)) for number in range(ADDITION_CHAINS)]
+    _, made, lost, _, *values = function.until(is_over, [start, i64(0), i64(0), start, *begins], a_pass)
+    function.finish(made)
+    function.set("lost_ns", lost)
+    total = values[0]
+    for value in values[1:]:
+        total = builder.add(total, value)
+    function.set("result", total)
     builder.ret_void()

@@ -118,6 +118,8 @@ class BlockFunction:
 
 # After this many looks at the barrier a waiting thread lets others run between looks, in case they share its CPU.
 PATIENT_LOOKS = 10_000
+# And one that waits for a line looks at the time once in so many looks.
+LOOKS_PER_TIME = 1024
 # No thread waits longer for the others: then the machine has taken CPUs away, and nothing can be timed.
 LONGEST_WAIT_NS = 2_000_000_000
 
@@ -153,7 +155,7 @@ class TimedFunction(BlockFunction):
         builder = self.builder
         barrier = builder.inttoptr(self.arguments["barrier"], WORD.as_pointer())
         builder.atomic_rmw("add", barrier, i64(1), "seq_cst")
-        latest = builder.add(self._now(), i64(LONGEST_WAIT_NS))
+        latest = builder.add(self.now(), i64(LONGEST_WAIT_NS))
         look, wait, let_run, give_up, go = (self.block(name) for name in ("look", "wait", "let_run", "give_up", "go"))
         entry = builder.block
         builder.branch(look)
@@ -169,9 +171,13 @@ class TimedFunction(BlockFunction):
         builder.cbranch(builder.icmp_unsigned("<", looks, i64(PATIENT_LOOKS)), look, let_run)
         builder.position_at_end(let_run)
         builder.call(self.function_in("yield_function", []), [])
-        is_late = builder.icmp_signed(">", self._now(), latest)
+        is_late = builder.icmp_signed(">", self.now(), latest)
+        is_over = builder.or_(is_late, self.is_stopping())
+        # All may have come, and one ended the work, while this one had no CPU.
+        here = builder.load_atomic(barrier, "acquire", ELEMENT_BYTES)
+        is_alone = builder.icmp_unsigned("<", here, self.arguments["threads"])
         looks.add_incoming(following, builder.block)
-        builder.cbranch(builder.or_(is_late, self.is_stopping()), give_up, look)
+        builder.cbranch(builder.and_(is_over, is_alone), give_up, look)
         builder.position_at_end(give_up)
         self.set("status", i64(Status.NEVER_MET))
         builder.ret_void()
@@ -179,7 +185,7 @@ class TimedFunction(BlockFunction):
 
     def stamp(self, field: str) -> Any:
         """Write the time into a field, and return it."""
-        now = self._now()
+        now = self.now()
         self.set(field, now)
         return now
 
@@ -195,7 +201,7 @@ class TimedFunction(BlockFunction):
         look, wait, go = (self.block(name) for name in ("pace", "hold", "on"))
         self.builder.branch(look)
         self.builder.position_at_end(look)
-        is_early = self.builder.icmp_signed("<", self._now(), moment)
+        is_early = self.builder.icmp_signed("<", self.now(), moment)
         is_waiting = self.builder.and_(is_early, self.builder.not_(self.is_stopping()))
         self.builder.cbranch(is_waiting, wait, go)
         self.builder.position_at_end(wait)
@@ -203,13 +209,41 @@ class TimedFunction(BlockFunction):
         self.builder.branch(look)
         self.builder.position_at_end(go)
 
+    def look_for(self, place: Any, value: Any, deadline: Any, leave: Callable[[], None]) -> None:
+        """Write looks at a word until it is no less than `value`; `leave` writes the end where that comes too late.
+
+        There is no pause between looks: it would take longer than a line that comes from another core.
+        """
+        builder = self.builder
+        look, again, ask, late, go = (self.block(name) for name in ("glance", "again", "ask", "late", "there"))
+        entry = builder.block
+        builder.branch(look)
+        builder.position_at_end(look)
+        looks = builder.phi(WORD)
+        looks.add_incoming(i64(0), entry)
+        here = builder.load_atomic(place, "acquire", ELEMENT_BYTES)
+        builder.cbranch(builder.icmp_unsigned(">=", here, value), go, again)
+        builder.position_at_end(again)
+        following = builder.add(looks, i64(1))
+        looks.add_incoming(following, again)
+        is_time = builder.icmp_unsigned("==", builder.urem(following, i64(LOOKS_PER_TIME)), i64(0))
+        builder.cbranch(is_time, ask, look)
+        builder.position_at_end(ask)
+        is_late = builder.or_(builder.icmp_signed(">", self.now(), deadline), self.is_stopping())
+        looks.add_incoming(following, builder.block)
+        builder.cbranch(is_late, late, look)
+        builder.position_at_end(late)
+        leave()
+        builder.ret_void()
+        builder.position_at_end(go)
+
     def is_stopping(self, _: Any = None) -> Any:
         """Write a look at `stop`. It may be asked as the end of a loop, whose first value it does not need."""
         stop = self.builder.inttoptr(self.arguments["stop"], FLAG.as_pointer())
         value = self.builder.load_atomic(stop, "monotonic", 4)
         return self.builder.icmp_unsigned("!=", value, i32(0))
 
-    def _now(self) -> Any:
+    def now(self) -> Any:
         """Write a reading of the clock in nanoseconds."""
         clock = self.function_in("clock_function", [FLAG, _TIMESPEC.as_pointer()])
         self.builder.call(clock, [self.builder.trunc(self.arguments["clock_number"], FLAG), self._moment])

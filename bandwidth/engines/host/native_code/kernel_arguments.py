@@ -13,6 +13,13 @@ CHAIN_LENGTH = 64
 # The load beside a latency is read in pieces of this many bytes: small beside any cache, long beside a look at the
 # clock.
 CHUNK_BYTES = 16 * 1024
+# Chains of dependent additions side by side, as many as a wide core makes in a cycle, and additions of each in a pass:
+# a few microseconds, long beside a look at the clock.
+ADDITION_CHAINS = 6
+CHAIN_ADDITIONS = 4096
+# A pass of additions that takes longer than this was interrupted: by the system, or by a hypervisor. Schedulers give a
+# CPU away for a millisecond or more; the slowest core makes a pass in a fourth of it.
+INTERRUPTED_NS = 100_000
 # Memory that threads write while others look at it lies this far apart, so that they do not share a cache line.
 APART_BYTES = 256
 
@@ -35,7 +42,7 @@ ARGUMENT_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[c
     "barrier": ctypes.c_uint64,  # of a 64-bit counter that begins at 0 in every block
     "threads": ctypes.c_uint64,  # how many come to it
     "stop": ctypes.c_uint64,  # of a 32-bit flag: not 0 ends the work after the pass that runs
-    "interval_ns": ctypes.c_uint64,  # of a paced load: the time of a chunk
+    "interval_ns": ctypes.c_uint64,  # of a paced load the time of a chunk; of a probe how long it lasts at most
     "clock_function": ctypes.c_uint64,
     "clock_number": ctypes.c_uint64,
     "yield_function": ctypes.c_uint64,
@@ -43,6 +50,8 @@ ARGUMENT_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[c
     "end_ns": ctypes.c_int64,
     "result": ctypes.c_uint64,  # the sum of words, or the bits of a sum of doubles
     "made": ctypes.c_uint64,  # passes made, or chunks
+    "fastest_ns": ctypes.c_uint64,  # of hops: the shortest pass but the first, 0 where there was none
+    "lost_ns": ctypes.c_uint64,  # of additions: the time of passes that were interrupted
     "status": ctypes.c_uint64,
 }
 

@@ -79,6 +79,7 @@ HALF_BYTES, NARROW_BYTES = 32, 16
 MOST_ABREAST_ARRAYS = 2
 # The functions that every library has, whatever its rows.
 CHASE, CLOCK, PACED_READ = "chase", "clock", "paced_read"
+HOPS, ADDITIONS = "hops", "additions"
 
 # A kernel, its kind of store, and the width of its vectors in bytes, 0 for the processor's widest.
 Row: TypeAlias = tuple[Kernel, str | None, int]
@@ -88,6 +89,11 @@ def function_name(kernel: Kernel, stores: str | None, vector_bytes: int = 0) -> 
     """Return the name of a kernel's function in a Library."""
     width = f"_{vector_bytes}" if vector_bytes else ""
     return f"{kernel.name}_{stores or 'none'}{width}".replace(" ", "_").replace(":", "_")
+
+
+def chases_name(chains: int) -> str:
+    """Return the name of the function that follows so many chains of loads at once."""
+    return f"{CHASE}_{chains}"
 
 
 def widths(kernel: Kernel, stores: str | None, processor: LlvmProcessor) -> tuple[int, ...]:
