@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from bandwidth.engines.cuda import entry as cuda
 from bandwidth.engines.host import entry as host
 from bandwidth.engines.interface import Engine, EngineEntry, Site, Telemetry
+from bandwidth.engines.opencl import entry as opencl
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
 
 # In the order in which results stand in a table.
-_FOLDERS = (host, cuda)
+_FOLDERS = (host, cuda, opencl)
 ENGINES: dict[str, EngineEntry] = {entry.name: entry for folder in _FOLDERS for entry in folder.ENTRIES}
 
 

@@ -96,7 +96,7 @@ class CallOptions:
     _: KW_ONLY
     kernels: Names = option("--kernel", "Kernels, such as copy,read; default: all.", metavar="K,..", parse=words)
     engines: Names = option(
-        "--engine", "Engines: native, numpy, cuda; default: all that are here.", metavar="E,..", parse=words
+        "--engine", "Engines by name; default: those that are here, of a GPU the best.", metavar="E,..", parse=words
     )
     stores: Names = option(
         "--stores",

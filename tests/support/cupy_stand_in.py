@@ -466,8 +466,8 @@ class Kernels:
         words = self.words(nodes, 16 * count)
         words[follow * np.uint64(16)] = np.uint64(nodes) + np.roll(follow, -1) * np.uint64(128)
 
-    def chase(self, start: Any, calls: Any, out: Any) -> None:
-        at = int(start)
+    def chase(self, nodes: Any, offset: Any, calls: Any, out: Any) -> None:
+        at = int(nodes) + int(offset)
         for _ in range(64 * int(calls)):
             at = int(self.words(at, 1)[0])
-        self.words(out, 2)[:] = (at, 1_500_000)
+        self.words(out, 2)[:] = (at - int(nodes), 1_500_000)

@@ -29,6 +29,7 @@ from bandwidth.units import format_duration, format_percent, format_rate, format
 from bandwidth.vocabulary import HOST_MEMORY
 
 DEVICE, PCIE = "device:", "pcie:"
+_VERSION = "_runtime_version"
 
 
 def gpu_heading(shown: Shown) -> list[str]:
@@ -75,12 +76,17 @@ def counted_sizes(shown: Shown) -> list[str]:
 
 
 def device_words(record: Record, number: int) -> str:
-    """Return what a device is: its name, its driver, and the CUDA that it was driven by."""
+    """Return what a device is: its name, its driver, and what it was driven by."""
     own = record.gpus.get(number, {})
     words = [str(own.get("name", "a GPU"))]
-    for name, what in (("driver_version", "driver"), ("cuda_runtime_version", "CUDA")):
-        words += [f"{what} {own[name]}"] if own.get(name) else []
-    return ", ".join(words)
+    words += [f"driver {own['driver_version']}"] if own.get("driver_version") else []
+    return ", ".join([*words, *([_api(own)] if _api(own) else [])])
+
+
+def _api(own: Mapping[str, Any]) -> str:
+    """Return what drove a device: `CUDA 12.9`, in older records the version of an interface by its name."""
+    older = (f"{name.removesuffix(_VERSION).upper()} {own[name]}" for name in own if name.endswith(_VERSION))
+    return str(own.get("api") or next(older, ""))
 
 
 def _memory_curves(shown: Shown) -> list[SizeCurve]:

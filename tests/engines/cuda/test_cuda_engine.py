@@ -14,11 +14,13 @@ from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation,
 from bandwidth import own_process
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.engines.cuda import timing as cuda_timing
-from bandwidth.engines.cuda import verification as cuda_contents
-from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, KEPT_FREE_BYTES, devices
-from bandwidth.engines.cuda.engine import CudaEngine
-from bandwidth.engines.cuda.requirements import needed_bytes
-from bandwidth.engines.cuda.source import PATHS, SHAPES
+from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, devices
+from bandwidth.engines.cuda.driver import CudaDriver
+from bandwidth.engines.cuda.source import SHAPES
+from bandwidth.engines.devices import verification
+from bandwidth.engines.devices.engine import DeviceEngine
+from bandwidth.engines.devices.requirements import PATHS, needed_bytes
+from bandwidth.engines.devices.surface import KEPT_FREE_BYTES
 from bandwidth.engines.registry import ENGINES
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.kernels import KERNELS
@@ -55,7 +57,7 @@ def peer_case(path="peer", access="on", size=PAYLOAD):
 
 
 def engine_of(module, *cases, **seams):
-    engine = CudaEngine(module, clock=module.clock, seed=5, **seams)
+    engine = DeviceEngine(CudaDriver(module), clock=module.clock, seed=5, **seams)
     engine.refused = engine.prepare(cases, 1e6)
     return engine
 
@@ -121,8 +123,8 @@ def shortened(operation):
     if operation.name.split("_")[0] in PATHS:
         return dataclasses.replace(operation, arguments=(*given, type(last)(int(last) - 1)))
     if operation.name == "chase":
-        start, calls, out = operation.arguments
-        return dataclasses.replace(operation, arguments=(start, type(calls)(int(calls) - 1), out))
+        *where, calls, out = operation.arguments
+        return dataclasses.replace(operation, arguments=(*where, type(calls)(int(calls) - 1), out))
     position = {"memsetAsync": 2, "memcpyPeerAsync": 4}.get(operation.name, 2)
     changed = list(operation.arguments)
     changed[position] -= 16
@@ -228,7 +230,7 @@ COPIES = [case for case in EVERY if case.path not in PATHS and not case.is_laten
 @pytest.fixture
 def short_period(monkeypatch):
     """Numbers that repeat so soon that every array holds many periods."""
-    monkeypatch.setattr(cuda_contents, "PERIOD_WORDS", 1021)
+    monkeypatch.setattr(verification, "PERIOD_WORDS", 1021)
 
 
 @pytest.mark.parametrize("case", COPIES, ids=lambda case: case.id)
@@ -384,7 +386,7 @@ def test_a_device_that_is_lost_while_a_graph_is_made_is_told():
     case, module = device_case("memcpy"), StandIn()
     engine = engine_of(module, case)
     begin, seen = cuda_timing.MOST_DIRECT_CALLS, []
-    stream = engine._gpus[0].stream
+    stream = engine._devices[0].queue.stream
     stream.end_capture = lambda: seen.append(1) or (_ for _ in ()).throw(CUDARuntimeError(719))
     with pytest.raises(BandwidthError, match="device 0 was lost at work"):
         engine.run_block(case, begin + 1)
@@ -465,7 +467,7 @@ def test_several_devices_are_warmed_up_at_once():
     case, module = device_case("write", target="device:0,1,2"), StandIn(devices=3)
     engine = engine_of(module, case)
     begin = module.host_s
-    engine._wake([engine._gpus[number] for number in range(3)])
+    engine._wake([engine._devices[number] for number in range(3)])
     assert module.host_s - begin == pytest.approx(0.3, abs=0.002)
     assert {operation.device for operation in module.log[-3:]} == {0, 1, 2}
 
@@ -615,7 +617,12 @@ def test_the_facts_of_every_device():
     assert (second.number, second.name, second.address, second.numa_node) == (1, "Stand-in", "0000:02:00.0", 1)
     assert first.numa_node is None
     assert gpu_peak_bytes_per_s(first) == 2 * 3_201_000_000 * 6144 / 8
-    assert (first.driver_version, first.runtime_version, first.compute_capability) == ("12.8", "12.9", "9.0")
+    assert first.api == "CUDA 12.9"
+    assert first.told == {
+        "compute_capability": "9.0",
+        "cuda_driver_version": "12.8",
+        "cuda_runtime_version": "12.9",
+    }
     assert gpu_peak_bytes_per_s(dataclasses.replace(first, memory_clock_khz=0)) is None
 
 
