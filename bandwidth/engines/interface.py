@@ -121,7 +121,7 @@ class EngineEntry:
     `make` takes the names of the engines that it is to be and returns one object for all of them: they share memory.
     `lacks` returns what has to be installed before it can be used, "" where nothing has. An engine of GPUs has `maker`,
     and `sign`, which tells by the machine's facts whether one of its GPUs is here; with `offload` one that times an
-    expression from end to end.
+    expression from end to end. `is_listed`: `system` asks it which devices are here, as neither bus nor driver tells.
     """
 
     name: str
@@ -134,3 +134,4 @@ class EngineEntry:
     maker: Callable[[], DeviceMaker] | None = None
     sign: Callable[[Reader, Facts], bool] = lambda *_: False
     offload: Callable[[], OffloadMaker] | None = None
+    is_listed: bool = False

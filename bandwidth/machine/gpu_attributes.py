@@ -46,6 +46,21 @@ class GpuFacts:
     is_unified: bool = False
     is_processor: bool = False
 
+    def as_listed(self) -> dict[str, Json]:
+        """Return what tells it apart from other devices of this machine."""
+        facts: dict[str, Json | None] = {
+            "device": self.number,
+            "name": self.name,
+            "kind": "processor" if self.is_processor else "GPU",
+            "api": self.api or None,
+            "address": self.address,
+            "memory_bytes": self.total_bytes or None,
+            "largest_array_bytes": self.largest_bytes,
+            "unified_memory": self.is_unified,
+            **self.told,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
 
 # --- on the PCI bus -------------------------------------------------------------------------------------------------
 

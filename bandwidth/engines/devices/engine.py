@@ -26,6 +26,7 @@ from bandwidth.engines.interface import Block, Site
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
+from bandwidth.units import format_size
 from bandwidth.vocabulary import BIDIRECTIONAL, D2H, DEVICE, H2D, PAGE_BYTES, PCIE, PINNED
 
 # A GPU's clocks rise within this time, and fall again when it has had nothing to do for a while.
@@ -110,21 +111,30 @@ class DeviceEngine:
     def _open(self, cases: Sequence[Case]) -> dict[str, str]:
         """Open every device with the memory for the largest of its cases; return the cases of those that cannot be."""
         failed: dict[int, str] = {}
+        refused: dict[str, str] = {}
         for number in sorted({number for case in cases for number in _devices_of(case)}):
             own = [case for case in cases if number in _devices_of(case)]
             try:
-                self._open_one(number, own)
+                refused |= self._open_one(number, own)
             except BandwidthError as error:
                 failed[number] = str(error)
-        return {case.id: failed[number] for case in cases for number in _devices_of(case) if number in failed}
+        return refused | {case.id: failed[number] for case in cases for number in _devices_of(case) if number in failed}
 
-    def _open_one(self, number: int, cases: Sequence[Case]) -> None:
+    def _open_one(self, number: int, cases: Sequence[Case]) -> dict[str, str]:
         device = self._driver.open(number)
+        most = device.abilities.largest_bytes
+        large = {} if most is None else {case.id: max(layout(case)) for case in cases if max(layout(case)) > most}
+        cases = [case for case in cases if case.id not in large]
         begin = self._clock()
         device.compile(tuple(dict.fromkeys(case.path for case in cases if case.path in PATHS)))
         self.compile_s += self._clock() - begin
         device.reserve([*map(layout, cases)])
         self._devices[number] = device
+        return {
+            case_id: f"device {number} takes no array of {format_size(size)}, at most {format_size(most or 0)};"
+            " give a smaller --size"
+            for case_id, size in large.items()
+        }
 
     def _prepare_case(self, case: Case) -> dict[str, str]:
         """Make what a case needs beside the devices' memory; return why it cannot be had."""
@@ -251,7 +261,7 @@ class DeviceEngine:
         if case.kind != PCIE or len(devices) > 1:
             return dict(self._states.get(case.id, {}))
         observed = dict(self._link_under_load(case, devices[0]))
-        if len(works) > 1 and all(seconds > 0 for seconds in timing.own_seconds):
+        if len(timing.own_seconds) == len(works) > 1 and all(seconds > 0 for seconds in timing.own_seconds):
             moved = bytes_each(case) * calls
             observed |= {
                 f"{role}_bytes_per_s": moved / s for role, s in zip((H2D, D2H), timing.own_seconds, strict=True)

@@ -276,7 +276,7 @@ class Pool:
 
     def reserve(self, layouts: Sequence[Sequence[int]]) -> None:
         """Take the pieces, unless they are there. What was there before is given back first."""
-        wanted = self._wanted(layouts)
+        wanted = self._wanted(layouts) if layouts else []
         if len(wanted) == len(self._pieces) and all(
             piece.size_bytes >= size for piece, size in zip(self._pieces, wanted, strict=True)
         ):

@@ -94,6 +94,8 @@ def believed(own: Sequence[tuple[int, int] | None], host_s: float, skew_s: float
 
 def _own_times(events: Sequence[Any]) -> tuple[int, int] | None:
     """Return the begin and the end of some work by the device in ns, None where they make no sense."""
+    if not events:
+        return None
     begin, end = int(events[0].profile.start), int(events[-1].profile.end)
     return (begin, end) if 0 < begin < end else None
 

@@ -51,5 +51,6 @@ ENTRIES = (
         lacks=_lacks_pyopencl,
         maker=_maker,
         sign=has_gpu,
+        is_listed=True,
     ),
 )
