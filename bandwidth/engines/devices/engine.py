@@ -27,7 +27,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
 from bandwidth.units import format_size
-from bandwidth.vocabulary import BIDIRECTIONAL, D2H, DEVICE, H2D, PAGE_BYTES, PCIE, PINNED
+from bandwidth.vocabulary import BIDIRECTIONAL, BY_HOST_CLOCK, D2H, DEVICE, H2D, PAGE_BYTES, PCIE, PINNED
 
 # A GPU's clocks rise within this time, and fall again when it has had nothing to do for a while.
 WARM_UP_S = 0.3
@@ -37,8 +37,6 @@ EXPONENTS = (-8, 8)
 SEEDS = 2**62
 # What is seen of a link begins with this; all else is the state of the device.
 LINK = "link_"
-# Observed of a block whose device told times that were not to be believed: the host's clock was taken.
-BY_HOST_CLOCK = "by_host_clock"
 
 
 def device_engine(driver: Driver, site: Site) -> DeviceEngine:

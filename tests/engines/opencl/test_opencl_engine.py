@@ -8,7 +8,7 @@ from real_opencl import pocl
 from bandwidth.engines.devices.engine import DeviceEngine
 from bandwidth.engines.devices.requirements import PATHS
 from bandwidth.engines.opencl import device as cl_device
-from bandwidth.engines.opencl import discovery
+from bandwidth.engines.opencl import discovery, driver
 from bandwidth.engines.opencl.driver import ClDriver
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
@@ -239,6 +239,14 @@ def test_a_device_that_is_lost_ends_the_case_and_no_more(cl, engine_of, monkeypa
         with pytest.raises(BandwidthError, match=r"device 0 was lost at work .*INVALID_COMMAND_QUEUE"):
             engine.run_block(case, 1)
         assert engine.verify(case, whole=True).startswith("it could not be checked: device 0 was lost at work")
+
+
+def test_a_device_that_tells_no_times_is_timed_by_the_host(engine_of, monkeypatch):
+    monkeypatch.setattr(driver, "_own_times", lambda events: None)
+    cases = [device_case("memcpy"), link_case("bidirectional")]
+    engine = engine_of(*cases)
+    assert [dict(engine.run_block(case, 2).observed) for case in cases] == [{"by_host_clock": 1.0}] * 2
+    assert all(is_right(engine, case, 2) for case in cases)
 
 
 def test_memory_that_is_refused_is_one_line(engine_of, monkeypatch):
