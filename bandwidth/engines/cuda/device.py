@@ -30,9 +30,6 @@ from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.reader import Reader, SystemReader, read_integer
 from bandwidth.vocabulary import PAGEABLE, WRITE_COMBINED
 
-# driver_types.h: cudaDeviceAttr.
-_MULTIPROCESSORS, _ECC, _MEMORY_CLOCK_KHZ, _BUS_BITS, _L2_BYTES = 16, 32, 36, 37, 38
-_MAJOR, _MINOR, _HOST_TABLES = 75, 76, 100
 _WORDS = 8  # of a result
 _CHECK_OFFSET = 32  # bytes: results of passes and of checks stand beside each other
 # CuPy reads it with each compilation: nothing is written to disk then.
@@ -66,24 +63,25 @@ def read_facts(
         name, total = properties["name"], properties["totalGlobalMem"]
         free, total = runtime.memGetInfo() if opened else (total, total)
         address = str(runtime.deviceGetPCIBusId(number)).lower()
-        runtime_version = _version(runtime.runtimeGetVersion())
+        api, version = ("HIP", _hip_version) if is_hip(module) else ("CUDA", _version)
+        runtime_version = version(runtime.runtimeGetVersion())
         return GpuFacts(
             number,
             name.decode(errors="replace") if isinstance(name, bytes) else str(name),
             address,
-            attribute(_MEMORY_CLOCK_KHZ),
-            attribute(_BUS_BITS),
-            attribute(_L2_BYTES),
-            attribute(_MULTIPROCESSORS),
+            attribute(runtime.cudaDevAttrMemoryClockRate),
+            attribute(runtime.cudaDevAttrGlobalMemoryBusWidth),
+            attribute(runtime.cudaDevAttrL2CacheSize),
+            attribute(runtime.cudaDevAttrMultiProcessorCount),
             int(free),
             int(total),
-            bool(attribute(_ECC)),
-            bool(attribute(_HOST_TABLES)),
-            api=f"CUDA {runtime_version}",
+            bool(attribute(runtime.cudaDevAttrEccEnabled)),
+            bool(attribute(runtime.cudaDevAttrPageableMemoryAccessUsesHostPageTables)),
+            api=f"{api} {runtime_version}",
             told={
-                "compute_capability": f"{attribute(_MAJOR)}.{attribute(_MINOR)}",
-                "cuda_driver_version": _version(runtime.driverGetVersion()),
-                "cuda_runtime_version": runtime_version,
+                "compute_capability": f"{properties['major']}.{properties['minor']}",
+                f"{api.lower()}_driver_version": version(runtime.driverGetVersion()),
+                f"{api.lower()}_runtime_version": runtime_version,
             },
             numa_node=node_of(address),
             is_opened=opened,
@@ -153,7 +151,9 @@ class Gpu(CodedDevice):
         super().__init__(number)
         self.module, self.runtime = module, module.cuda.runtime
         with self.active():
-            multiprocessors = max(int(self.runtime.deviceGetAttribute(_MULTIPROCESSORS, number)), 1)
+            multiprocessors = max(
+                int(self.runtime.deviceGetAttribute(self.runtime.cudaDevAttrMultiProcessorCount, number)), 1
+            )
             self.abilities = Abilities(multiprocessors, shapes=lambda _: SHAPES)
             self.queue, self.second_queue = Stream(self), Stream(self)
             self.result = self.take(_WORDS * ELEMENT_BYTES)
@@ -282,6 +282,16 @@ def _argument(value: Span | int | float) -> np.uint64 | np.float64:
 
 def _real(bits: int) -> float:
     return float(np.uint64(bits).view(np.float64))
+
+
+def is_hip(module: Any) -> bool:
+    """Return whether this CuPy drives AMD's GPUs by HIP. Their numbers of attributes and calls differ: see timing."""
+    return bool(module.cuda.runtime.is_hip)
+
+
+def _hip_version(number: int) -> str:
+    """Return `7.0` of 70051831, as hip_version.h makes it."""
+    return f"{int(number) // 10_000_000}.{int(number) % 10_000_000 // 100_000}"
 
 
 def _version(number: int) -> str:

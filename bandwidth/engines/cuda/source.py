@@ -51,12 +51,20 @@ __device__ __forceinline__ u64 credited(u64 total, u64 call, double) { return bi
 // What all threads of a launch have makes one number; out[2] adds it up over the launches: an even number of equal
 // exclusive ors would cancel. out[0] is the number in the making, out[1] counts the blocks that are done.
 template <class T> __device__ void finish(T value, u64* out) {
+#ifdef __HIPCC__  // waves of 32 or of 64
+  __shared__ T part[$MOST_THREADS];
+  part[threadIdx.x] = value;
+  __syncthreads();
+  if (threadIdx.x) return;
+  for (unsigned other = 1; other < blockDim.x; ++other) value = joined(value, part[other]);
+#else
   __shared__ T part[32];
   for (int other = 16; other; other >>= 1) value = joined(value, __shfl_xor_sync(0xffffffffu, value, other));
   if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = value;
   __syncthreads();
   if (threadIdx.x) return;
   for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) value = joined(value, part[warp]);
+#endif
   deposit(out, value);
   __threadfence();
   if (atomicAdd(out + 1, 1ull) != gridDim.x - 1) return;
@@ -92,7 +100,11 @@ extern "C" __global__ void chase(u64 nodes, u64 offset, u64 calls, u64* out) {
   long long begin = clock64();
   for (u64 call = 0; call < calls; ++call) {
     #pragma unroll
+#ifdef __HIPCC__
+    for (int load = 0; load < LOADS_PER_CALL; ++load) at = *(volatile u64*)at;
+#else
     for (int load = 0; load < LOADS_PER_CALL; ++load) asm volatile("ld.global.u64 %0, [%0];" : "+l"(at) :: "memory");
+#endif
   }
   out[1] = (u64)(clock64() - begin);
   out[0] = at - nodes;

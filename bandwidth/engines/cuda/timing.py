@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bandwidth.engines.cuda.device import Gpu, Stream
+from bandwidth.engines.cuda.device import Gpu, Stream, is_hip
 from bandwidth.engines.cuda.errors import is_refusal
 from bandwidth.engines.devices.surface import Timing, Work
 
@@ -28,7 +28,8 @@ class _Lane:
         event = _gpu(work).module.cuda.Event
         with work.device.active():
             self.is_ready, self.start, self.end = event(), event(), event()
-            if in_graphs or work.calls > MOST_DIRECT_CALLS:
+            # HIP has no call that brings a graph to the device before its first launch, which would be timed.
+            if (in_graphs or work.calls > MOST_DIRECT_CALLS) and not is_hip(_gpu(work).module):
                 self._graph = self._captured()
 
     def _captured(self) -> Any:

@@ -175,7 +175,8 @@ def common_source(dialect: Dialect) -> str:
 
 def head_source(dialect: Dialect) -> str:
     """Return what all kernels are made from, and the one that fills."""
-    return _replaced(dialect.head, FOR_EACH=dialect.said(_IN_STRETCHES if dialect.in_stretches else _BY_TURNS).strip())
+    for_each = dialect.said(_IN_STRETCHES if dialect.in_stretches else _BY_TURNS).strip()
+    return _replaced(dialect.head, FOR_EACH=for_each, MOST_THREADS=MOST_THREADS)
 
 
 def kernel_source(dialect: Dialect, kernel: Kernel, endings: Sequence[str]) -> str:

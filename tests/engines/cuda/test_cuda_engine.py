@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import gc
+import importlib.util
 import os
 import sys
 
@@ -470,6 +471,46 @@ def test_several_devices_are_warmed_up_at_once():
     engine._wake([engine._devices[number] for number in range(3)])
     assert module.host_s - begin == pytest.approx(0.3, abs=0.002)
     assert {operation.device for operation in module.log[-3:]} == {0, 1, 2}
+
+
+# --- AMD's GPUs by HIP, in the same words
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.id)
+def test_by_hip_no_graph_is_made_and_all_is_right(case):
+    module = StandIn(devices=2, is_hip=True, versions=(70_051_831, 70_051_831))
+    assert [gpu.api for gpu in devices(module)] == ["HIP 7.0"] * 2
+    engine = engine_of(module, case)
+    assert engine.refused == {}
+    engine.run_block(case, 140)
+    assert engine.verify(case, whole=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (100, "ROCm shows no GPU here; install AMD's driver, give a container /dev/kfd and /dev/dri, see HIP_VISIBLE"),
+        (35, "ROCm shows no GPU here"),
+        (
+            46,
+            "the GPU is taken by another process (exclusive mode), or is unavailable; see `rocm-smi` for who",
+        ),
+    ],
+)
+def test_errors_by_hip_are_in_amds_words(code, said):
+    with pytest.raises(BandwidthError) as raised:
+        devices(StandIn(is_hip=True, raises={"getDeviceCount": CUDARuntimeError(code)}))
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize(("wheel", "lacking"), [("rocm-7.0", ["cuda"]), ("13.x", ["hip"]), (None, ["cuda", "hip"])])
+def test_the_installed_cupy_tells_which_engine_it_is(wheel, lacking, tmp_path, monkeypatch):
+    (tmp_path / ".data").mkdir()
+    (tmp_path / ".data" / "_wheel.json").write_text(f'{{"cuda": "{wheel}", "packaging": "pip"}}')
+    spec = importlib.util.spec_from_loader("cupy", None)
+    spec.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec if wheel else None)
+    assert [name for name in ("cuda", "hip") if ENGINES[name].lacks()] == lacking
 
 
 # --- the link under load
