@@ -69,7 +69,8 @@ def read_facts(
             number,
             name.decode(errors="replace") if isinstance(name, bytes) else str(name),
             address,
-            attribute(runtime.cudaDevAttrMemoryClockRate),
+            # What AMD's driver calls a clock counts otherwise from family to family: no peak follows from it.
+            0 if is_hip(module) else attribute(runtime.cudaDevAttrMemoryClockRate),
             attribute(runtime.cudaDevAttrGlobalMemoryBusWidth),
             attribute(runtime.cudaDevAttrL2CacheSize),
             attribute(runtime.cudaDevAttrMultiProcessorCount),

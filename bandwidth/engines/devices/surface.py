@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bandwidth.kernels import ELEMENT_BYTES, Kernel
 from bandwidth.vocabulary import HOST_MEMORY
 
-# Arrays begin at multiples of this: as CUDA's allocations do, and no less than the alignment of any OpenCL device.
+# Arrays begin at multiples of this: no less than what any maker's allocations and parts of them are aligned to.
 ARRAY_ALIGNMENT = 512
 PAIR_BYTES = 16
 LOADS_PER_CALL = 64

@@ -94,7 +94,7 @@ def _clock_line(results: Sequence[Result]) -> list[str]:
     paths = dict.fromkeys(result.case.path for result in results if BY_HOST_CLOCK in result.observed)
     if not paths:
         return []
-    why = "the device's own times were zero, or further from the host's than any queue takes"
+    why = "the device told none, or times more than 5 % from the host's, as on a busy host"
     return [f"By the host's clock, of some blocks at least: {', '.join(paths)}: {why}."]
 
 

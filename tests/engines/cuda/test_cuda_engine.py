@@ -479,7 +479,7 @@ def test_several_devices_are_warmed_up_at_once():
 @pytest.mark.parametrize("case", EVERY, ids=lambda case: case.id)
 def test_by_hip_no_graph_is_made_and_all_is_right(case):
     module = StandIn(devices=2, is_hip=True, versions=(70_051_831, 70_051_831))
-    assert [gpu.api for gpu in devices(module)] == ["HIP 7.0"] * 2
+    assert [(gpu.api, gpu_peak_bytes_per_s(gpu)) for gpu in devices(module)] == [("HIP 7.0", None)] * 2
     engine = engine_of(module, case)
     assert engine.refused == {}
     engine.run_block(case, 140)
