@@ -27,6 +27,7 @@ class CodedDevice:
     abilities: Abilities
     queue: Any
     result: Span
+    linear_threads = LINEAR_THREADS
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -98,8 +99,8 @@ class CodedDevice:
 
     def over(self, name: str, count: int, *arguments: Span | int | float, path: str = "") -> None:
         """Queue a kernel that strides over `count` things, with as many threads as are under way at once."""
-        groups = min(-(-count // LINEAR_THREADS), LINEAR_BLOCKS * self.abilities.multiprocessors)
-        self.launch(name, groups, LINEAR_THREADS, *arguments, path=path)
+        groups = min(-(-count // self.linear_threads), LINEAR_BLOCKS * self.abilities.multiprocessors)
+        self.launch(name, groups, self.linear_threads, *arguments, path=path)
 
     def fill(self, span: Span, seed: int, first: int = 0) -> None:
         """Queue the filling of some memory with the numbers of a seed, from word `first` of its array on."""

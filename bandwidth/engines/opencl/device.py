@@ -96,9 +96,11 @@ class ClDevice(CodedDevice):
             self.context = module.Context([device])
             self.queue, self.second_queue = Line(self), Line(self)
             units, most = self.facts.multiprocessors, discovery.asked_number(device, "max_work_group_size") or 1
+            self.linear_threads = min(self.linear_threads, most)
+            shapes = processor_shapes if self.facts.is_processor else gpu_shapes
             self.abilities = Abilities(
                 units,
-                processor_shapes if self.facts.is_processor else lambda kernel: gpu_shapes(kernel, most),
+                lambda kernel: shapes(kernel, most),
                 discovery.element_bytes(device),
                 self.facts.largest_bytes,
                 HOST_KINDS,

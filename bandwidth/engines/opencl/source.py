@@ -188,11 +188,15 @@ def gpu_shapes(kernel: Kernel, most_threads: int) -> tuple[Shape, ...]:
     )
 
 
-def processor_shapes(kernel: Kernel) -> tuple[Shape, ...]:
+def processor_shapes(kernel: Kernel, most_threads: int) -> tuple[Shape, ...]:
     """Return the shapes that are tried on a processor: long stretches, and stores past the caches too."""
     forms = (STRETCH, STREAM) if kernel.writes else (STRETCH,)
     return tuple(
-        Shape(threads, 1, blocks, form) for form in forms for threads in (1, 8) for blocks in (1, 8, _MOST_GROUPS)
+        Shape(threads, 1, blocks, form)
+        for form in forms
+        for threads in (1, 8)
+        for blocks in (1, 8, _MOST_GROUPS)
+        if threads <= most_threads
     )
 
 

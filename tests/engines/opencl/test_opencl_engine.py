@@ -76,6 +76,16 @@ def test_every_path_is_right_with_double_and_with_single_precision(engine_of, el
     assert [(case.id, calls) for case in cases for calls in CALLS if not is_right(engine, case, calls)] == []
 
 
+def test_a_device_whose_groups_are_of_one_is_right(engine_of, monkeypatch):
+    asked = discovery.asked_number
+    known = {"max_work_group_size": 1}
+    monkeypatch.setattr(discovery, "asked_number", lambda device, name: known.get(name) or asked(device, name))
+    cases = [device_case(path) for path in ("triad", "read")]
+    engine = engine_of(*cases)
+    assert all(is_right(engine, case, 2) for case in cases)
+    assert {shape.threads for shape in engine._devices[0].abilities.shapes(KERNELS["triad"])} == {1}
+
+
 def test_gpu_shapes_are_right_too(engine_of, monkeypatch):
     monkeypatch.setattr(discovery, "is_processor", lambda module, device: False)
     cases = [device_case(path) for path in ("triad", "read", "dot")]
@@ -257,6 +267,19 @@ def test_memory_that_is_refused_is_one_line(engine_of, monkeypatch):
     assert list(engine.refused) == [case.id]
     assert engine.refused[case.id].startswith("device 0 has not enough memory: ")
     assert is_right(engine, good, 1)
+
+
+def test_memory_that_the_runtime_has_not_when_it_is_first_written_is_one_line(cl, engine_of, monkeypatch):
+    set_bytes = cl_device.Line.set_bytes
+
+    def written(line, span, value):
+        if span.size_bytes > 2 * ARRAY:
+            raise cl.MemoryError(cl._cl._ErrorRecord(msg="", code=-4, routine="clEnqueueFillBuffer"))
+        set_bytes(line, span, value)
+
+    monkeypatch.setattr(cl_device.Line, "set_bytes", written)
+    case = device_case("triad")
+    assert engine_of(case).refused == {case.id: "device 0 has not enough memory; give a smaller --size"}
 
 
 def test_nothing_is_copied_between_devices_and_a_kind_of_memory_may_lack(engine_of):
