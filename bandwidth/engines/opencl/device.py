@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -91,6 +91,8 @@ class ClDevice(CodedDevice):
         super().__init__(number)
         self.module, self.device = module, device
         self._functions: dict[tuple[str, str], Any] = {}
+        # A kernel's arguments do not keep what they name: a part of a buffer has to live until the work is done.
+        self._regions: dict[tuple[int, int, int], tuple[Any, Any]] = {}
         with self.active():
             self.facts = discovery.read_facts(module, device, number, SystemReader())
             self.context = module.Context([device])
@@ -172,8 +174,14 @@ class ClDevice(CodedDevice):
             self.launch(f"{kernel.name}_{shape.ending}", 1, shape.threads, *arrays, 1.0, 0, path=kernel.name)
         self.queue.finish()
 
+    def reserve(self, layouts: Sequence[Sequence[int]]) -> None:
+        """Take the memory that all cases share."""
+        self._regions.clear()
+        super().reserve(layouts)
+
     def release(self) -> None:
         """Give the memory back."""
+        self._regions.clear()
         self._functions.clear()
         self.queue.events.clear()
         self.second_queue.events.clear()
@@ -196,7 +204,11 @@ class ClDevice(CodedDevice):
             return np.uint64(value)
         if value.offset == 0:
             return value.holder
-        return value.holder.get_sub_region(value.offset, value.size_bytes)
+        key = (id(value.holder), value.offset, value.size_bytes)
+        if key not in self._regions:
+            region = value.holder.get_sub_region(value.offset, value.size_bytes)
+            self._regions[key] = (value.holder, region)
+        return self._regions[key][1]
 
     def clear_result(self) -> None:
         """Queue the clearing of what passes have made."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 
 import pytest
 import toy_maker
 
 from bandwidth.cli.app import run
+from bandwidth.engines.interface import DeviceMaker
 from bandwidth.engines.registry import ENGINES
+from bandwidth.errors import HardwareError
 from bandwidth.results.files import load
 
 
@@ -49,6 +52,21 @@ def test_what_a_maker_leaves_out_is_seen_by_the_common_check(toy, tmp_path, monk
     monkeypatch.setattr(toy_maker.ToyDevice, "run", left_out)
     record = measured(tmp_path, "device", "--size", "96KiB", "--kernel", "copy,memset", code=1)
     assert {result.case.path: result.is_verified for result in record.results} == {"copy": False, "memset": True}
+
+
+def test_without_a_name_the_first_engine_that_finds_a_device_is_taken(toy, tmp_path, capsys, monkeypatch):
+    def finds_none(numbers, is_asked):
+        raise HardwareError("this engine finds none", "look elsewhere")
+
+    for name in ("cuda", "hip"):
+        monkeypatch.setitem(ENGINES, name, replace(ENGINES[name], lacks=lambda: "it is not installed: do so"))
+    without = replace(toy_maker.ENTRY, name="opencl", maker=lambda: DeviceMaker(find=finds_none, sight=finds_none))
+    monkeypatch.setitem(ENGINES, "opencl", without)
+    assert run(["measure", "device", "--kernel", "memcpy", "--size", "96KiB", "--budget", "1s"]) == 0
+    assert "Device 0: Toy, NumPy" in capsys.readouterr().out
+    monkeypatch.setitem(ENGINES, "toy", replace(without, name="toy", sign=lambda *_: True))
+    assert run(["measure", "device"]) == 3
+    assert capsys.readouterr().err == "bandwidth: this engine finds none; look elsewhere\n"
 
 
 def test_options_that_a_maker_has_not_are_refused(toy, capsys):

@@ -109,6 +109,16 @@ def test_arrays_that_do_not_fit_in_one_piece_have_one_each(engine_of, monkeypatc
     assert all(is_right(engine, case, 2) for case in cases[:2])
 
 
+def test_a_part_of_a_buffer_lives_as_long_as_it_may_be_a_kernels_argument(engine_of):
+    """Intel's runtime refuses a kernel whose argument was freed after it was set; others read what is there then."""
+    engine = engine_of(device_case("triad"))
+    device = engine._devices[0]
+    parts = device.spans((ARRAY,) * 3)[1:]
+    assert [device._argument(part) is device._argument(part) for part in parts] == [True, True]
+    device.reserve([(ARRAY,) * 4])
+    assert device._regions == {}
+
+
 # --- planted faults
 
 
