@@ -17,6 +17,7 @@ from bandwidth.engines.opencl import discovery
 from bandwidth.engines.opencl.errors import out_of_memory, told
 from bandwidth.engines.opencl.source import (
     GROUP_WORDS,
+    MOST_GROUPS,
     OPTIONS,
     gpu_shapes,
     joined,
@@ -28,7 +29,6 @@ from bandwidth.machine.reader import SystemReader
 from bandwidth.vocabulary import PAGEABLE, PINNED
 
 HOST_KINDS = (PINNED, PAGEABLE)
-_MOST_GROUPS = 32  # of a multiprocessor: as in gpu_shapes
 _TOUCH = 0xA5  # never zero: a page that was not written is one page of zeros for all
 # An array of bytes is set by patterns of this length; runtimes are slow with single bytes.
 _PATTERN_BYTES = 16
@@ -107,7 +107,7 @@ class ClDevice(CodedDevice):
                 self.facts.largest_bytes,
                 HOST_KINDS,
             )
-            self._places = max(_MOST_GROUPS, LINEAR_BLOCKS) * units * GROUP_WORDS
+            self._places = max(MOST_GROUPS, LINEAR_BLOCKS) * units * GROUP_WORDS
             self.result = self.take(2 * self._places * ELEMENT_BYTES)
             self._check = self.result.part(self._places * ELEMENT_BYTES, self._places * ELEMENT_BYTES)
         self.pool = Pool(lambda size_bytes: self.take(size_bytes).holder, self._check_free, self.facts.largest_bytes)

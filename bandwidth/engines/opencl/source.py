@@ -20,7 +20,7 @@ OPTIONS = ("-cl-std=CL1.2",)
 GROUP_WORDS = 2
 # A product of two numbers in [1, 2) of single precision is a whole number of these: as integers they add up exactly.
 FIXED_POINT = 2**23
-_MOST_GROUPS = 32  # a multiprocessor's, of a kernel that leaves a number for each
+MOST_GROUPS = 32  # a multiprocessor's, of a kernel that leaves a number for each
 
 _HEAD = r"""
 #pragma OPENCL FP_CONTRACT OFF
@@ -184,7 +184,7 @@ def gpu_shapes(kernel: Kernel, most_threads: int) -> tuple[Shape, ...]:
         Shape(count, unroll, blocks)
         for count in threads
         for unroll in UNROLLS
-        for blocks in ((8, _MOST_GROUPS) if kernel.reduces else (0, 8, _MOST_GROUPS))
+        for blocks in ((8, MOST_GROUPS) if kernel.reduces else (0, 8, MOST_GROUPS))
     )
 
 
@@ -195,7 +195,7 @@ def processor_shapes(kernel: Kernel, most_threads: int) -> tuple[Shape, ...]:
         Shape(threads, 1, blocks, form)
         for form in forms
         for threads in (1, 8)
-        for blocks in (1, 8, _MOST_GROUPS)
+        for blocks in (1, 8, MOST_GROUPS)
         if threads <= most_threads
     )
 
