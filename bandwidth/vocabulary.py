@@ -22,6 +22,8 @@ H2D, D2H, BIDIRECTIONAL = LINK_PATHS = ("h2d", "d2h", "bidirectional")
 TELLING = ("read", "write", "copy", "triad")
 # What tells two results of one path apart (keys and values of a variant).
 SWEEP_POINT, ZEROS = "sweep_point", "zeros"
+# Observed of a block whose device told times that were not to be believed: the host's clock was taken.
+BY_HOST_CLOCK = "by_host_clock"
 # The smallest page, the line of x86 and most of Arm, which a load that misses brings, and bytes per second in a GB/s.
 PAGE_BYTES = 4096
 LINE_BYTES = 64

@@ -46,6 +46,7 @@ ONE_PLACE = {
     "distributed": "fleet/on_dask.py",
     "llvmlite": "engines/host/native_code/",
     "matplotlib": "report/figures/",
+    "pyopencl": "engines/opencl/discovery.py",
 }
 
 

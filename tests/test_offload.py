@@ -12,8 +12,8 @@ from cupy_stand_in import CUDARuntimeError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bandwidth.engines.cuda import transfers
-from bandwidth.engines.cuda.transfers import EndToEnd
+from bandwidth.engines.cuda import end_to_end as whole
+from bandwidth.engines.cuda.end_to_end import EndToEnd
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.machine.reader import CapturedReader
 from bandwidth.measuring.lock import machine_lock
@@ -584,8 +584,15 @@ def test_a_device_that_is_wrong_is_told():
         runner.device_s(MIB, 1)
 
 
-def test_end_to_end_yields_times_and_gives_the_memory_back():
-    with end_to_end(MIB, module=stand_in()) as timed:
+@pytest.fixture
+def here(monkeypatch):
+    """The stand-in as what this machine has."""
+    monkeypatch.setattr(whole, "load_cupy", stand_in)
+    monkeypatch.setattr(whole, "devices", lambda *_, **__: ())
+
+
+def test_end_to_end_yields_times_and_gives_the_memory_back(here):
+    with end_to_end(MIB) as timed:
         one = timed(MIB, 2)
     assert one.host_s > 0
     assert one.device_s > 0
@@ -617,15 +624,15 @@ def test_the_limit_of_a_container_is_not_passed():
         EndToEnd(MIB, module=stand_in(), reader=reader)
 
 
-def test_two_measurements_at_once_are_refused():
+def test_two_measurements_at_once_are_refused(here):
     with (
         machine_lock(),
         pytest.raises(BandwidthError, match="another measurement runs"),
-        end_to_end(MIB, module=stand_in()),
+        end_to_end(MIB),
     ):
         pass
     with (
-        end_to_end(MIB, module=stand_in()),
+        end_to_end(MIB),
         pytest.raises(BandwidthError, match="another measurement runs"),
         machine_lock(),
     ):
@@ -651,7 +658,7 @@ def test_without_a_gpu_it_says_what_is_missing(monkeypatch):
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install")
 
     monkeypatch.setattr("bandwidth.engines.cuda.device.load_cupy", lacks)
-    monkeypatch.setattr(transfers, "load_cupy", lacks)
+    monkeypatch.setattr(whole, "load_cupy", lacks)
     with pytest.raises(HardwareError, match="CuPy"):
         check_gpu()
     with pytest.raises(HardwareError, match="CuPy"), end_to_end(MIB):

@@ -60,7 +60,7 @@ def gpu_peak_bytes_per_s(gpu: GpuFacts) -> float | None:
 
 
 def attribute_peak_bytes_per_s(memory_clock_khz: int, memory_width_bits: int) -> float | None:
-    """Return a memory's peak in bytes per second by NVIDIA's driver's clock and width, None where one is zero."""
+    """Return a memory's peak in bytes per second by its driver's clock and width, None where one is zero."""
     return _TRANSFERS_PER_CLOCK * memory_clock_khz * 1000 * memory_width_bits / 8 or None
 
 
@@ -77,7 +77,7 @@ def _sum(values: Iterable[float | None]) -> float | None:
 def _entry(gpu: GpuFacts, facts: Facts) -> Device | None:
     listed = facts.value("gpus")
     found = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    own = next((entry for entry in found if entry.get("address") == gpu.address), {})
+    own = next((entry for entry in found if gpu.address and entry.get("address") == gpu.address), {})
     try:
         return current_catalog().devices.by_pci_id(
             str(own.get("vendor_id", "")), str(own.get("device_id", "")), gpu.name

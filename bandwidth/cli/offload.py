@@ -134,7 +134,7 @@ def offload(
     latency: LatencyOptions,
     measured: Annotated[
         bool,
-        typer.Option("--measured", help="Time NumPy and CuPy on this machine too, and show the model's error."),
+        typer.Option("--measured", help="Time NumPy here and a GPU's arrays too, and show the model's error."),
     ] = False,
     figure: Annotated[
         Path | None,

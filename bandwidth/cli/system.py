@@ -86,12 +86,14 @@ def system(
 def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, Topology]":
     """Return the facts of this machine and its layout."""
     from bandwidth.ceilings.memory import with_saved_modules
+    from bandwidth.engines.registry import device_facts
+    from bandwidth.machine.facts import Facts
     from bandwidth.machine.probe import collect
     from bandwidth.machine.reader import SystemReader
     from bandwidth.machine.topology import read_topology
 
     reader = SystemReader()
-    facts = collect(reader)
+    facts = Facts({**collect(reader), **device_facts()})
     if asked.saved_facts is not None:
         facts = with_saved_modules(facts, asked.saved_facts)
     return facts, read_topology(reader)

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import GpuFacts
+from bandwidth.machine.reader import Reader
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
+from bandwidth.vocabulary import HOST_MEMORY
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,43 @@ class DeviceMaker:
     """What a plan asks an engine of GPUs.
 
     `find` returns GPUs by their numbers, None for all, and raises HardwareError where one cannot be used; `sight` is
-    the same without opening any, so that they take no part in what is measured meanwhile. `needed_bytes` is the memory
-    that a case takes on each of its devices, of which `kept_free_bytes` are left free.
+    the same without opening any, so that they take no part in what is measured meanwhile. `is_asked` tells both that
+    the engine was named: some have devices that are no GPUs, and offer them only then. `advice` is the command that
+    shows who uses a device. `has_peers` and `has_latency`: copies between devices and the time of a load can be had.
     """
 
-    find: Callable[[Sequence[int] | None], tuple[GpuFacts, ...]]
-    sight: Callable[[Sequence[int] | None], tuple[GpuFacts, ...]]
-    needed_bytes: Callable[[Case], int]
-    kept_free_bytes: int
-    loads_per_call: int
-    line_bytes: int
+    find: Callable[[Sequence[int] | None, bool], tuple[GpuFacts, ...]]
+    sight: Callable[[Sequence[int] | None, bool], tuple[GpuFacts, ...]]
+    host_memory: tuple[str, ...] = HOST_MEMORY
+    has_peers: bool = True
+    advice: str = ""
+
+
+class WholeOffload(Protocol):
+    """Times one expression over data of some bytes, pass after pass, on the host and on a device."""
+
+    def host_s(self, size_bytes: int, passes: int) -> float:
+        """Return the median seconds of so many passes on the host."""
+
+    def device_s(self, size_bytes: int, passes: int) -> float:
+        """Return the median seconds on the device, with the way there and the result's way back."""
+
+    def close(self) -> None:
+        """Give the memory back."""
+
+
+@dataclass(frozen=True)
+class OffloadMaker:
+    """What an engine of GPUs times end to end: the expression as code, the bytes of its result, and who runs it.
+
+    `make` takes the most bytes, whether the host's memory is page-locked, and whether the data is on the device before.
+    `check` raises HardwareError where no GPU can be used.
+    """
+
+    expression: str
+    result_bytes: int
+    check: Callable[[], None]
+    make: Callable[[int, bool, bool], WholeOffload]
 
 
 @dataclass(frozen=True)
@@ -103,7 +133,9 @@ class EngineEntry:
     """An engine as the registry lists it: its targets, its kernels, the most important first, and what it is.
 
     `make` takes the names of the engines that it is to be and returns one object for all of them: they share memory.
-    `lacks` returns what has to be installed before it can be used, "" where nothing has. An engine of GPUs has `maker`.
+    `lacks` returns what has to be installed before it can be used, "" where nothing has. An engine of GPUs has `maker`,
+    and `sign`, which tells by the machine's facts whether one of its GPUs is here; with `offload` one that times an
+    expression from end to end. `is_listed`: `system` asks it which devices are here, as neither bus nor driver tells.
     """
 
     name: str
@@ -114,3 +146,6 @@ class EngineEntry:
     has_stores: bool = False
     lacks: Callable[[], str] = lambda: ""
     maker: Callable[[], DeviceMaker] | None = None
+    sign: Callable[[Reader, Facts], bool] = lambda *_: False
+    offload: Callable[[], OffloadMaker] | None = None
+    is_listed: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bandwidth.machine.facts import Fact, Facts, Json, known
 from bandwidth.machine.nvml import NVML, Nvml, nvml_gpus
@@ -18,16 +18,18 @@ from bandwidth.machine.reader import Reader, read_integer, read_line
 
 @dataclass(frozen=True)
 class GpuFacts:
-    """What a plan needs to know of a GPU. `address` is its PCI address as sysfs writes it.
+    """What a plan needs to know of a GPU. `address` is its PCI address as sysfs writes it, None where it is not told.
 
     Zero stands for what the driver does not tell. Where `is_opened` is false it was only asked what it is, and all of
     its memory counts as free. `has_host_link` tells that the GPU shares the page tables of the
-    host, as behind NVLink-C2C: its link is not PCIe.
+    host, as behind NVLink-C2C: its link is not PCIe; `is_unified` that its memory is the host's: there is no link.
+    `api` is what drives it, `told` what else its maker says, both for the record; `largest_bytes` the largest single
+    array, None where that is all of the memory. `is_processor`: it is no GPU but the host's CPUs.
     """
 
     number: int
     name: str
-    address: str
+    address: str | None
     memory_clock_khz: int
     memory_width_bits: int
     l2_bytes: int
@@ -36,11 +38,28 @@ class GpuFacts:
     total_bytes: int
     has_ecc: bool
     has_host_link: bool
-    compute_capability: str
-    driver_version: str
-    runtime_version: str
+    api: str = ""
+    told: Mapping[str, Json] = field(default_factory=dict)
     numa_node: int | None = None
     is_opened: bool = True
+    largest_bytes: int | None = None
+    is_unified: bool = False
+    is_processor: bool = False
+
+    def as_listed(self) -> dict[str, Json]:
+        """Return what tells it apart from other devices of this machine."""
+        facts: dict[str, Json | None] = {
+            "device": self.number,
+            "name": self.name,
+            "kind": "processor" if self.is_processor else "GPU",
+            "api": self.api or None,
+            "address": self.address,
+            "memory_bytes": self.total_bytes or None,
+            "largest_array_bytes": self.largest_bytes,
+            "unified_memory": self.is_unified,
+            **self.told,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
 
 
 # --- on the PCI bus -------------------------------------------------------------------------------------------------
@@ -48,15 +67,15 @@ class GpuFacts:
 _PCI_FOLDER = "/sys/bus/pci/devices"
 _DISPLAY_CLASS = "0x03"  # PCI Code and ID Assignment: 03h, display controller; 0302h is a GPU without an output
 _UNKNOWN_WIDTH = 255  # what the kernel writes for a device without a PCIe link
-_NVIDIA_ID = "10de"
-_NVIDIA_CONTROL = "nvidiactl"
-_NVIDIA_DEVICES = {_NVIDIA_CONTROL, "dxg"}
+NVIDIA_ID, AMD_ID, INTEL_ID = "10de", "1002", "8086"
+NVIDIA_CONTROL = "nvidiactl"
+_NVIDIA_DEVICES = {NVIDIA_CONTROL, "dxg"}
 # PCIe's rate in GT/s tells its generation.
 _GENERATIONS = {2.5: 1.0, 5.0: 2.0, 8.0: 3.0, 16.0: 4.0, 32.0: 5.0, 64.0: 6.0}
 _VENDORS = {
-    _NVIDIA_ID: "NVIDIA",
-    "1002": "AMD",
-    "8086": "Intel",
+    NVIDIA_ID: "NVIDIA",
+    AMD_ID: "AMD",
+    INTEL_ID: "Intel",
     "1a03": "ASPEED",
     "102b": "Matrox",
     "1af4": "virtio",
@@ -83,12 +102,11 @@ def gpu_facts(reader: Reader, nvml: Nvml | None = None) -> dict[str, Fact]:
     return known("gpus", listed, ", ".join(sources)) if sources else {}
 
 
-def has_nvidia(reader: Reader, facts: Facts) -> bool:
-    """Return whether an NVIDIA GPU is here: on the bus, by its driver, or by the driver's device in a container."""
-    listed = facts.value("gpus")
+def has_vendor(facts: Facts, *vendor_ids: str) -> bool:
+    """Return whether a GPU of one of these vendors is among the facts, by its PCI ID or by its vendor's name."""
+    listed, names = facts.value("gpus"), {_VENDORS.get(vendor_id) for vendor_id in vendor_ids}
     found = [gpu for gpu in listed if isinstance(gpu, dict)] if isinstance(listed, list) else []
-    is_listed = any(gpu.get("vendor_id") == _NVIDIA_ID or gpu.get("vendor") == "NVIDIA" for gpu in found)
-    return is_listed or (reader.system == "Linux" and _NVIDIA_CONTROL in reader.names("/dev"))
+    return any(gpu.get("vendor_id") in vendor_ids or (gpu.get("vendor") or "") in names for gpu in found)
 
 
 def sysfs_link(reader: Reader, address: str) -> dict[str, float]:
@@ -117,7 +135,7 @@ def _nvml(reader: Reader, nvml: Nvml | None, found: Mapping[str, Mapping[str, Js
 
 def _may_have_nvidia(reader: Reader, found: Mapping[str, Mapping[str, Json]]) -> bool:
     """Return whether a GPU or a driver's device is there; a sandbox may hide the bus, and WSL has `dxg` alone."""
-    seen = any(gpu.get("vendor_id") == _NVIDIA_ID for gpu in found.values())
+    seen = any(gpu.get("vendor_id") == NVIDIA_ID for gpu in found.values())
     return seen or not _NVIDIA_DEVICES.isdisjoint(reader.names("/dev"))
 
 
@@ -163,7 +181,7 @@ def _width(reader: Reader, path: str) -> int | None:
 
 KFD_FOLDER = "/sys/class/kfd/kfd/topology/nodes"
 _GPU_CLASSES = ("0x03", "0x12")  # PCI Code and ID Assignment: display controller, processing accelerator
-_AMD_ID = 0x1002
+_AMD_NUMBER = int(AMD_ID, 16)
 # kfd_crat.h: memory that the GPU has to itself, in reach of the CPU and out of it; 0 is the machine's memory
 _OWN_HEAPS = (1, 2)
 # What a number must lie within to be believed; the driver writes 0 for what it does not know.
@@ -199,7 +217,7 @@ def _kfd_gpu(reader: Reader, folder: str, properties: Mapping[str, int]) -> dict
     device = properties.get("device_id", 0)
     facts: dict[str, Json | None] = {
         "vendor": "AMD",
-        "vendor_id": f"{_AMD_ID:04x}",
+        "vendor_id": AMD_ID,
         "device_id": f"{device:04x}" if 0 < device <= 0xFFFF else None,
         "name": (read_line(reader, f"{folder}/name") or "")[:100] or None,
         "memory_bytes": _within(sum(bank.get("size_in_bytes", 0) for bank in banks), _BYTES),
@@ -215,7 +233,7 @@ def _address(reader: Reader, properties: Mapping[str, int]) -> str | None:
     The driver adds the number of a partition to the location, above bit 28 or in the place of the function
     (kfd_topology.c): a function that is no GPU on the bus is a partition of function 0.
     """
-    if properties.get("vendor_id") != _AMD_ID or not properties.get("simd_count"):
+    if properties.get("vendor_id") != _AMD_NUMBER or not properties.get("simd_count"):
         return None
     location, domain = properties.get("location_id", 0) & 0xFFFF, properties.get("domain", 0)
     if not location or domain > 0xFFFF_FFFF:

@@ -140,7 +140,7 @@ def _conditions(preparation: Preparation) -> dict[str, Any]:
     found: dict[str, Any] = dict(read_conditions(here.reader))
     if preparation.gpus and here.nvml is not None:
         seen = read_gpu_conditions(here.nvml, os.getpid())
-        own = {gpu.address: seen[gpu.address] for gpu in preparation.gpus if gpu.address in seen}
+        own = {gpu.address: seen[gpu.address] for gpu in preparation.gpus if gpu.address and gpu.address in seen}
         found |= {"gpus": own} if own else {}
     return found
 
@@ -246,9 +246,9 @@ def machine_with(machine: Mapping[str, Any], gpus: Sequence[GpuFacts]) -> dict[s
         return dict(machine)
     listed = [dict(entry) for entry in _listed(machine.get("gpus"))]
     for gpu in gpus:
-        own = next((entry for entry in listed if entry.get("address") == gpu.address), None)
+        own = next((entry for entry in listed if gpu.address and entry.get("address") == gpu.address), None)
         if own is None:
-            own = {"address": gpu.address}
+            own = {"address": gpu.address} if gpu.address else {}
             listed.append(own)
         own |= {name: value for name, value in _facts_of(gpu).items() if value is not None}
     return {**machine, "gpus": listed}
@@ -266,11 +266,12 @@ def _facts_of(gpu: GpuFacts) -> dict[str, Json | None]:
         "memory_bytes": gpu.total_bytes or None,
         "memory_free_bytes": gpu.free_bytes if gpu.is_opened else None,
         "ecc_enabled": gpu.has_ecc,
-        "compute_capability": gpu.compute_capability,
-        "cuda_driver_version": gpu.driver_version,
-        "cuda_runtime_version": gpu.runtime_version,
+        "api": gpu.api or None,
+        **gpu.told,
         "numa_node": gpu.numa_node,
         "host_link": HOST_LINK if gpu.has_host_link else None,
+        "largest_array_bytes": gpu.largest_bytes,
+        "unified_memory": True if gpu.is_unified else None,
     }
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from bandwidth.errors import BandwidthError, InterruptError
 from bandwidth.offload.model import Model, Workload
 from bandwidth.offload.sources import READING_KERNELS, Asked, Figures, Source
-from bandwidth.vocabulary import HOST, PCIE, PINNED
+from bandwidth.vocabulary import DEVICE, HOST, PCIE, PINNED
 
 if TYPE_CHECKING:
+    from bandwidth.engines.interface import OffloadMaker
     from bandwidth.planning.options import MeasureOptions
 
 # Points of a line over sizes: enough for a curve that looks like one.
@@ -295,25 +296,33 @@ def _options(target: str, asked: Asked, budget_s: float) -> MeasureOptions:
 
 
 def check_gpu() -> None:
-    """Raise HardwareError with what to do where no GPU can be used through CuPy."""
-    from bandwidth.engines.cuda.device import devices
+    """Raise HardwareError with what to do where no GPU can be used by an engine that times the expression."""
+    _maker().check()
 
-    devices(numbers=(0,))
+
+def _maker() -> OffloadMaker:
+    """Return the first engine's that times a whole offload and can be used, else that of the first."""
+    from bandwidth.engines.registry import engines_of
+
+    found = [entry for entry in engines_of(DEVICE).values() if entry.offload is not None]
+    best = next((entry for entry in found if not entry.lacks()), found[0])
+    if best.offload is None:
+        raise AssertionError(f"{best.name} times no whole offload")
+    return best.offload()
 
 
 @contextmanager
 def end_to_end(
-    most_bytes: int, *, host_memory: str = PINNED, resident: bool = False, module: object = None
+    most_bytes: int, *, host_memory: str = PINNED, resident: bool = False
 ) -> Iterator[Callable[[int, int], Timed]]:
     """Yield what times the expression for a size and a number of passes; until then it holds the machine's lock.
 
-    Raises as `EndToEnd` does, and BandwidthError where another measurement runs.
+    Raises HardwareError without a GPU, BandwidthError without enough memory or where another measurement runs.
     """
-    from bandwidth.engines.cuda.transfers import EndToEnd
     from bandwidth.measuring.lock import machine_lock
 
     with machine_lock():
-        runner = EndToEnd(most_bytes, pinned=host_memory == PINNED, resident=resident, module=module)
+        runner = _maker().make(most_bytes, host_memory == PINNED, resident)
         try:
             yield lambda size, passes: Timed(runner.host_s(size, passes), runner.device_s(size, passes))
         finally:
@@ -322,13 +331,9 @@ def end_to_end(
 
 def expression() -> str:
     """Return the expression that is timed, as code."""
-    from bandwidth.engines.cuda.transfers import EXPRESSION
-
-    return EXPRESSION
+    return _maker().expression
 
 
 def with_way_back(work: Workload) -> Workload:
     """Return the work with the result of the expression: one number, whose way back costs a transfer's latency."""
-    from bandwidth.engines.cuda.transfers import RESULT_BYTES
-
-    return replace(work, result_bytes=RESULT_BYTES)
+    return replace(work, result_bytes=_maker().result_bytes)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bandwidth.engines.devices.surface import KEPT_FREE_BYTES, LOADS_PER_CALL, NODE_BYTES
 from bandwidth.engines.interface import DeviceMaker, EngineEntry
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.kernels import KERNELS, LEAST_DRAM_BYTES
+from bandwidth.kernels import CACHE_MULTIPLE, KERNELS, LEAST_DRAM_BYTES
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.planning.options import ALL_TARGETS, MeasureOptions
 from bandwidth.planning.sizing import MEMORY_SHARE
@@ -67,13 +68,35 @@ class GpuBench:
 
     def room(self, gpu: GpuFacts) -> int:
         """Return the memory of a device that cases may take. Raises BandwidthError where there is next to none."""
-        room = gpu.free_bytes - self.maker.kept_free_bytes
+        room = gpu.free_bytes - KEPT_FREE_BYTES
         if room < 3 * LEAST_ARRAY_BYTES + LINK_EXTRA_BYTES:
+            see = f" (see `{self.maker.advice}`)" if self.maker.advice else ""
             raise BandwidthError(
                 f"device {gpu.number} has only {format_size(gpu.free_bytes)} of its memory free",
-                "end what uses it (see `nvidia-smi`), or choose another by --device",
+                f"end what uses it{see}, or choose another by --device",
             )
         return room
+
+    def largest(self, gpu: GpuFacts) -> int:
+        """Return the largest array of a device."""
+        return gpu.total_bytes if gpu.largest_bytes is None else gpu.largest_bytes
+
+    def copy_room(self, gpu: GpuFacts) -> int:
+        """Return the most bytes of a copy over a device's link, by its memory."""
+        return min((self.room(gpu) - LINK_EXTRA_BYTES) // 2, self.largest(gpu))
+
+    def host_memory(self, *usual: str) -> tuple[str, ...]:
+        """Return the kinds of host memory that are asked for, else the usual: of those that the engine has.
+
+        Raises UsageError for one that it has not.
+        """
+        for kind in self.options.host_memory or ():
+            if kind not in self.maker.host_memory:
+                known = ", ".join(self.maker.host_memory)
+                raise UsageError(
+                    f"--host-memory {kind} is none of the engine {self.entry.name}", f"choose from {known}"
+                )
+        return self.options.host_memory or usual
 
 
 # --- sizes ----------------------------------------------------------------------------------------------------------
@@ -82,36 +105,41 @@ class GpuBench:
 def array_bytes_of(bench: GpuBench, path: str, gpus: Sequence[GpuFacts]) -> tuple[int, str]:
     """Return the bytes of an array on each device, and why. Raises UsageError for a --size that does not fit."""
     arrays = arrays_of(path)
-    most = min(bench.room(gpu) for gpu in gpus) // arrays // PAGE_BYTES * PAGE_BYTES - PAGE_BYTES
+    free = min(bench.room(gpu) for gpu in gpus) // arrays
+    largest = min(bench.largest(gpu) for gpu in gpus)
+    most = min(free, largest) // PAGE_BYTES * PAGE_BYTES - PAGE_BYTES
     if bench.options.size_bytes is not None:
         asked = bench.options.size_bytes // (arrays * len(gpus))
         # Whole pages, rounded up: the rule for memory stays met. A small one is whole words.
         asked = -(-asked // PAGE_BYTES) * PAGE_BYTES if asked >= PAGE_BYTES else asked // WORD_BYTES * WORD_BYTES
         if asked > most:
-            raise _too_large(bench, gpus, most * arrays * len(gpus))
+            raise _too_large(bench, gpus, most * arrays * len(gpus), None if free < largest else largest)
         return max(asked, WORD_BYTES), "--size"
     wanted = max(least_dram_bytes(gpu) for gpu in gpus)
     wanted = max(wanted, LEAST_DRAM_BYTES)
+    if wanted > most and largest <= free:
+        return most, f"no array of the device may be larger than {format_size(largest)}"
     if wanted > most:
         free = min(gpu.free_bytes for gpu in gpus)
         return most, f"{format_size(free)} of the device's memory are free, which allow no more"
     l2 = max(gpu.l2_bytes for gpu in gpus)
-    why = f"arrays of {L2_MULTIPLE} x {format_size(l2)} of L2" if l2 else "the L2 is not known here"
+    multiple = max(map(least_dram_bytes, gpus)) // l2 if l2 else 0
+    why = f"arrays of {multiple} x {format_size(l2)} of L2" if l2 else "the L2 is not known here"
     return wanted, why if wanted > LEAST_DRAM_BYTES else f"arrays of {format_size(wanted)}, the least for memory"
 
 
-def _too_large(bench: GpuBench, gpus: Sequence[GpuFacts], most: int) -> UsageError:
+def _too_large(bench: GpuBench, gpus: Sequence[GpuFacts], most: int, largest: int | None) -> UsageError:
     gpu = min(gpus, key=lambda one: one.free_bytes)
     asked = format_size(bench.options.size_bytes or 0)
-    return UsageError(
-        f"--size {asked}: device {gpu.number} has {format_size(gpu.free_bytes)} of its memory free",
-        f"give at most {most // MIB}MiB",
-    )
+    free = f"device {gpu.number} has {format_size(gpu.free_bytes)} of its memory free"
+    why = free if largest is None else f"no array of device {gpu.number} may be larger than {format_size(largest)}"
+    return UsageError(f"--size {asked}: {why}", f"give at most {most // MIB}MiB")
 
 
 def least_dram_bytes(gpu: GpuFacts) -> int:
     """Return the least working set that counts as memory of a device."""
-    return L2_MULTIPLE * gpu.l2_bytes or UNKNOWN_L2_BYTES
+    multiple = CACHE_MULTIPLE if gpu.is_processor else L2_MULTIPLE
+    return multiple * gpu.l2_bytes or UNKNOWN_L2_BYTES
 
 
 def can_copy(path: str, kind: str, count: int) -> bool:
@@ -123,9 +151,9 @@ def can_copy(path: str, kind: str, count: int) -> bool:
 
 def copy_bytes_of(bench: GpuBench, gpus: Sequence[GpuFacts], wanted: int = LINK_BYTES) -> int:
     """Return the bytes of a copy. Raises UsageError for a --size that does not fit."""
-    rooms = [(bench.room(gpu) - LINK_EXTRA_BYTES) // 2 for gpu in gpus]
+    rooms = [bench.copy_room(gpu) for gpu in gpus]
     if bench.host_bytes is not None:
-        kinds = bench.options.host_memory or (PINNED, PAGEABLE)
+        kinds = bench.host_memory(PINNED, PAGEABLE)
         buffers = sum(1 if kind == WRITE_COMBINED else 2 for kind in kinds) * len(bench.gpus)
         rooms.append(int(bench.host_bytes * MEMORY_SHARE) // buffers - MIB)
     most = max(min(rooms) // PAGE_BYTES * PAGE_BYTES, PAGE_BYTES)
@@ -184,20 +212,21 @@ def peer_case(engine: str, path: str, gpu: GpuFacts, peer: GpuFacts, size_bytes:
 
 def latency_case(bench: GpuBench, gpu: GpuFacts, size_bytes: int) -> Case:
     """Return the case of dependent loads over the lines of a working set of a device."""
-    line = bench.maker.line_bytes
-    lines = (size_bytes // line - 1) | 1  # an odd number: the loads of a call must not lead back to where they began
-    bytes_per_call = bench.maker.loads_per_call * ADDRESS_BYTES
+    lines = (
+        size_bytes // NODE_BYTES - 1
+    ) | 1  # an odd number: the loads of a call must not lead back to where they began
+    bytes_per_call = LOADS_PER_CALL * ADDRESS_BYTES
     return Case(
         target=f"device:{gpu.number}",
         path=LATENCY,
         engine=bench.entry.name,
         threads=1,
-        working_set_bytes=lines * line,
+        working_set_bytes=lines * NODE_BYTES,
         bytes_per_call=bytes_per_call,
         payload_bytes_per_call=bytes_per_call,
         traffic_bytes_per_call=None,
         variant={"sweep_point": size_bytes},
-        dram_rule_bytes=least_dram_bytes(gpu) - line,
+        dram_rule_bytes=least_dram_bytes(gpu) - NODE_BYTES,
         caches_known=gpu.l2_bytes > 0,
         caches=_caches([gpu]),
     )

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 
 from bandwidth.ceilings.gpu import GpuTheory, gpu_theories, gpu_theory
 from bandwidth.ceilings.memory import HostTheory, host_theory
+from bandwidth.engines.devices.requirements import needed_bytes
 from bandwidth.engines.interface import EngineEntry
-from bandwidth.engines.registry import ENGINES, engines_of
+from bandwidth.engines.registry import engines_of
 from bandwidth.errors import BandwidthError, HardwareError, UsageError
 from bandwidth.kernels import LEAST_DRAM_BYTES
 from bandwidth.machine.facts import Facts
-from bandwidth.machine.gpu_attributes import GpuFacts, has_nvidia
+from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.system_memory import usable_memory_bytes
 from bandwidth.planning.cases import Plan, PlannedCase, Proposal, Surroundings
 from bandwidth.planning.device_cases import (
-    LINK_EXTRA_BYTES,
     MIB,
     WORD_BYTES,
     GpuBench,
@@ -47,7 +47,7 @@ from bandwidth.planning.selection import check_engines, is_gpu_only
 from bandwidth.planning.studies import points
 from bandwidth.results import Case
 from bandwidth.units import KIBI
-from bandwidth.vocabulary import DEVICE, HOST, LINK_PATHS, PAGE_BYTES, PAGEABLE, PINNED
+from bandwidth.vocabulary import DEVICE, HOST, LINK_PATHS, PAGE_BYTES, PAGEABLE, PCIE, PINNED
 
 LEAST_SWEPT_BYTES = MIB
 LEAST_LATENCY_BYTES = 32 * KIBI
@@ -117,18 +117,39 @@ class GpuPlanner:
             return False
         if options.engines is not None:
             return any(name in engines_of(self._target) for name in options.engines)
-        return has_nvidia(self.here.reader, self.here.facts)
+        return any(entry.sign(self.here.reader, self.here.facts) for entry in engines_of(self._target).values())
 
     def _plan(self, *, is_opened: bool) -> Plan:
         """Return the plan; where its GPUs are not opened it is one to look at, for when all of their memory is free."""
-        known = engines_of(self._target)
-        entry = ENGINES[next((name for name in known if name in (self.options.engines or ())), next(iter(known)))]
-        gpus = _found(entry, self.options.devices or ("0",), is_opened=is_opened)
+        entry, gpus = self._best(is_opened=is_opened)
         theory = host_theory(self.options.given_memory, self.here.facts, self.here.topology.sockets)
         return make_gpu_plan(self.options, self.here.facts, entry, gpus, theory)
 
+    def _best(self, *, is_opened: bool) -> tuple[EngineEntry, tuple[GpuFacts, ...]]:
+        """Return the engine that was asked for, else the first that finds GPUs here, and what it found.
 
-def _found(entry: EngineEntry, chosen: Sequence[str], *, is_opened: bool) -> tuple[GpuFacts, ...]:
+        Raises HardwareError where none does: that of the engine of which a sign is here, else of the first.
+        """
+        known = engines_of(self._target)
+        named = [known[name] for name in self.options.engines or () if name in known]
+        if len(named) > 1:
+            names = ",".join(entry.name for entry in named)
+            raise UsageError(
+                f"--engine {names}: each of them has the GPU to itself", "measure with one after the other"
+            )
+        chosen = self.options.devices or ("0",)
+        if named:
+            return named[0], _found(named[0], chosen, is_opened=is_opened, is_asked=True)
+        errors = []
+        for entry in sorted(known.values(), key=lambda entry: not entry.sign(self.here.reader, self.here.facts)):
+            try:
+                return entry, _found(entry, chosen, is_opened=is_opened, is_asked=False)
+            except HardwareError as error:
+                errors.append(error)
+        raise errors[0]
+
+
+def _found(entry: EngineEntry, chosen: Sequence[str], *, is_opened: bool, is_asked: bool) -> tuple[GpuFacts, ...]:
     """Return the GPUs of these numbers. Raises HardwareError where one is not there, or nothing to reach it by."""
     if entry.maker is None:
         raise AssertionError(f"{entry.name} is no engine of GPUs")
@@ -137,7 +158,7 @@ def _found(entry: EngineEntry, chosen: Sequence[str], *, is_opened: bool) -> tup
         message, _, hint = lacks.partition(": ")
         raise HardwareError(message, hint)
     maker = entry.maker()
-    return maker.find(numbers) if is_opened else maker.sight(numbers)
+    return (maker.find if is_opened else maker.sight)(numbers, is_asked)
 
 
 def _not_measured(error: BandwidthError) -> str:
@@ -158,6 +179,7 @@ def make_gpu_plan(
         raise AssertionError(f"{entry.name} is no engine of GPUs")
     bench = GpuBench(options, entry, entry.maker(), tuple(gpus), usable_memory_bytes(facts))
     _check_kernels(bench)
+    _check_links(bench)
     theories = gpu_theories(gpus, facts)
     planned = [*(_studies(bench, theories) if options.is_study and not options.full else _table(bench, theories))]
     cases = list({one.case.id: one for one in planned}.values())
@@ -166,7 +188,7 @@ def make_gpu_plan(
         not_run=(),
         theory=host,
         budget_s=_budget_s(options, cases, len(gpus)),
-        memory_bytes=max((bench.maker.needed_bytes(one.case) for one in cases), default=0),
+        memory_bytes=max((needed_bytes(one.case) for one in cases), default=0),
         notes=tuple(note for theory in theories.values() for note in theory.notes) if bench.is_device else (),
         gpus=tuple(gpus),
     )
@@ -191,21 +213,30 @@ def _check_kernels(bench: GpuBench) -> None:
             )
 
 
+def _check_links(bench: GpuBench) -> None:
+    """Raise HardwareError where only links are asked for and there is none."""
+    if bench.options.target == PCIE and all(gpu.is_unified for gpu in bench.gpus):
+        numbers = ", ".join(str(gpu.number) for gpu in bench.gpus)
+        raise HardwareError(f"device {numbers} shares the host's memory: it has no link", "measure its memory: device")
+
+
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
 def _table(bench: GpuBench, theories: Mapping[int, GpuTheory]) -> Iterator[PlannedCase]:
     for gpu in bench.gpus:
         yield from (_planned_pass(bench, path, [gpu], theories) for path in bench.paths)
-    links = [case for gpu in bench.gpus for case in _links(bench, [gpu])]
+    linked = [gpu for gpu in bench.gpus if not gpu.is_unified]
+    links = [case for gpu in linked for case in _links(bench, [gpu])]
     why = "large enough that the start of a copy does not count" if bench.options.size_bytes is None else "--size"
     yield from (PlannedCase(case, why) for case in links)
     if len(bench.gpus) < 2:
         return
     yield from (_planned_pass(bench, path, bench.gpus, theories) for path in TOGETHER_PATHS if path in bench.paths)
-    pinned = [case for case in _links(bench, bench.gpus) if case.variant["host_memory"] == PINNED]
+    together = _links(bench, linked) if len(linked) > 1 else ()
+    pinned = [case for case in together if case.variant["host_memory"] == PINNED]
     yield from (PlannedCase(case, "all links at once: a shared switch or root port shows") for case in pinned)
-    if bench.is_pcie and bench.options.kernels is None:
+    if bench.is_pcie and bench.options.kernels is None and bench.maker.has_peers:
         yield from (PlannedCase(case, "between two devices") for case in _peers(bench))
 
 
@@ -223,7 +254,7 @@ def _planned_pass(
 def _links(bench: GpuBench, gpus: Sequence[GpuFacts]) -> Iterator[Case]:
     """Yield the copies from and to the host: of each kind of memory what it serves."""
     size = copy_bytes_of(bench, gpus)
-    for kind in bench.options.host_memory or (PINNED, PAGEABLE):
+    for kind in bench.host_memory(PINNED, PAGEABLE):
         for path in bench.link_paths:
             if can_copy(path, kind, len(gpus)):
                 yield link_case(bench.entry.name, path, gpus, size, kind)
@@ -231,7 +262,7 @@ def _links(bench: GpuBench, gpus: Sequence[GpuFacts]) -> Iterator[Case]:
 
 def _peers(bench: GpuBench) -> Iterator[Case]:
     """Yield the copies between all pairs: each way, and both ways at once, with and without direct access."""
-    rooms = [(bench.room(gpu) - LINK_EXTRA_BYTES) // 2 // PAGE_BYTES * PAGE_BYTES for gpu in bench.gpus]
+    rooms = [bench.copy_room(gpu) // PAGE_BYTES * PAGE_BYTES for gpu in bench.gpus]
     size = min(max((bench.options.size_bytes or PEER_BYTES) // WORD_BYTES * WORD_BYTES, WORD_BYTES), *rooms)
     for access in ("on", "off"):
         for gpu in bench.gpus:
@@ -249,7 +280,8 @@ def _studies(bench: GpuBench, theories: Mapping[int, GpuTheory]) -> Iterator[Pla
     for gpu in bench.gpus:
         if bench.options.sweep == SIZE_SWEEP:
             yield from _size_sweep(bench, gpu, theories)
-            yield from (PlannedCase(case, "a point of the sweep") for case in _link_sweep(bench, gpu))
+            if not gpu.is_unified:
+                yield from (PlannedCase(case, "a point of the sweep") for case in _link_sweep(bench, gpu))
         if bench.options.latency and bench.is_device:
             yield from (PlannedCase(case, "a point of the sweep") for case in _latencies(bench, gpu))
 
@@ -258,7 +290,7 @@ def _size_sweep(bench: GpuBench, gpu: GpuFacts, theories: Mapping[int, GpuTheory
     paths = bench.paths if bench.options.kernels is not None else tuple(p for p in SWEPT_PATHS if p in bench.paths)
     for path in paths:
         low, high = _ends(bench, LEAST_SWEPT_BYTES, gpu)
-        most = bench.room(gpu) - arrays_of(path) * PAGE_BYTES
+        most = min(bench.room(gpu), arrays_of(path) * bench.largest(gpu)) - arrays_of(path) * PAGE_BYTES
         sizes = [size for size in points(low, high) if size <= most]
         for size in sorted(sizes, key=lambda size: size & (size - 1) != 0):
             array = max(size // arrays_of(path) // WORD_BYTES, 1) * WORD_BYTES
@@ -280,7 +312,7 @@ def _link_sweep(bench: GpuBench, gpu: GpuFacts) -> Iterator[Case]:
     low, high = bench.options.sweep_range or LINK_SWEEP
     most = copy_bytes_of(replace(bench, options=replace(bench.options, size_bytes=None)), [gpu], high)
     sizes = [size for size in points(max(low, WORD_BYTES), min(high, most)) if size & (size - 1) == 0]
-    for kind in bench.options.host_memory or (PINNED,):
+    for kind in bench.host_memory(PINNED):
         for path in bench.link_paths:
             is_asked = path != "bidirectional" or bench.options.kernels is not None
             if is_asked and can_copy(path, kind, 1):
@@ -290,6 +322,7 @@ def _link_sweep(bench: GpuBench, gpu: GpuFacts) -> Iterator[Case]:
 
 def _latencies(bench: GpuBench, gpu: GpuFacts) -> Iterator[Case]:
     _, top = _ends(bench, LEAST_LATENCY_BYTES, gpu)
+    most = min(bench.room(gpu) * 9 // 10, bench.largest(gpu))  # the order of the lines lies beside
     sizes = [size for size in points(LEAST_LATENCY_BYTES, top) if size & (size - 1) == 0 or size == top]
-    for size in (size for size in sizes if size <= bench.room(gpu) * 9 // 10):  # the order of the lines lies beside
+    for size in (size for size in sizes if size <= most):
         yield latency_case(bench, gpu, size)

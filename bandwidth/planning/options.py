@@ -119,7 +119,7 @@ class CallOptions:
         parse=kernel_words,
     )
     engines: Names = option(
-        "--engine", "Engines: native, numpy, cuda; default: all that are here.", metavar="E,..", parse=words
+        "--engine", "Engines by name; default: those that are here, of a GPU the best.", metavar="E,..", parse=words
     )
     stores: Names = option(
         "--stores",

@@ -56,7 +56,7 @@ def our_case(size_bytes, *, wanted=lambda _: True, **options):
 def our_gpu_cases(number, make_cases):
     """Yield the cases that are made of a GPU's facts by what `make_cases` returns for them, ready on that GPU."""
     topology = read_topology(SystemReader())
-    found = ENGINES["cuda"].maker().find([number])
+    found = ENGINES["cuda"].maker().find([number], True)
     (engine,) = make_engines(("cuda",), topology, found).values()
     cases = make_cases(found[0])
     try:

@@ -167,7 +167,7 @@ def test_a_gpu_that_fails_later_costs_nothing_of_the_host(capsys, tmp_path, mach
     from bandwidth.errors import HardwareError
 
     ENGINE_ERROR = HardwareError("device 0 was lost", "see the log")  # noqa: N806
-    monkeypatch.setattr("bandwidth.engines.cuda.engine.cuda_engine", fails)
+    monkeypatch.setattr("bandwidth.engines.cuda.driver.CudaDriver", fails)
     arguments = ("--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *SMALL)
     record, _, _ = measured(capsys, tmp_path, *arguments)
     assert [result.case.id for result in record.results] == ["host/copy/numpy/1"]
@@ -286,20 +286,22 @@ def test_without_the_compiler_of_kernels_copies_are_measured_all_the_same(capsys
 
 def test_without_cupy_a_line_says_what_to_install(capsys, tmp_path, monkeypatch):
     lacking = dataclasses.replace(
-        ENGINES["cuda"], lacks=lambda: "CuPy, which drives the GPU, is not installed: pip install it"
+        ENGINES["cuda"],
+        lacks=lambda: "CuPy, which drives the GPU, is not installed: pip install it",
+        sign=lambda *_: True,
     )
     monkeypatch.setitem(ENGINES, "cuda", lacking)
     for target in ("device", "pcie", "--device=0"):
         line = refused(capsys, 3, target)
         assert line == "CuPy, which drives the GPU, is not installed; pip install it"
-    monkeypatch.setattr("bandwidth.planning.gpu.has_nvidia", lambda reader, facts: True)
     record, _, _ = measured(capsys, tmp_path, "--kernel", "copy", "--threads", "1", *QUICK)
     assert "The GPU is not measured: CuPy, which drives the GPU, is not installed; pip install it." in record.notes
 
 
 def test_without_any_sign_of_a_gpu_nothing_is_said_and_cupy_is_not_imported(monkeypatch):
     code = (
-        "import sys; import bandwidth.planning.gpu as m; m.has_nvidia = lambda *_: False;"
+        "import sys; from dataclasses import replace; from bandwidth.engines.registry import ENGINES as E;"
+        "E.update((n, replace(e, sign=lambda *_: False)) for n, e in list(E.items()));"
         "from bandwidth.cli.app import run; code = run(['measure', '--plan', '--size', '1MiB']);"
         "sys.exit(code or any(name.split('.')[0] == 'cupy' for name in sys.modules))"
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bandwidth.cli import app
-from bandwidth.engines.cuda import transfers
+from bandwidth.engines.cuda import end_to_end as whole
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
 from bandwidth.offload import answer
@@ -236,8 +236,8 @@ def test_measured_times_stand_beside_the_models_with_its_error(run, monkeypatch)
         ),
     )
     monkeypatch.setattr(answer, "check_gpu", lambda: None)
-    monkeypatch.setattr(transfers, "load_cupy", lambda: module)
-    monkeypatch.setattr(transfers, "devices", lambda *_, **__: ())
+    monkeypatch.setattr(whole, "load_cupy", lambda: module)
+    monkeypatch.setattr(whole, "devices", lambda *_, **__: ())
     arguments = (*GIVEN, "--measured", "--size", "1MB,2MB", "--passes", "2")
     found = run(*arguments)
     assert found.code == 0

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bandwidth.engines.cuda.entry import has_gpu
 from bandwidth.machine.facts import Facts
-from bandwidth.machine.gpu_attributes import KFD_FOLDER, gpu_facts, has_nvidia, kfd_gpus, sysfs_link
+from bandwidth.machine.gpu_attributes import KFD_FOLDER, gpu_facts, kfd_gpus, sysfs_link
 from bandwidth.machine.nvml import NvmlLook, SystemNvml, nvml_gpus, read_gpu_conditions
 from bandwidth.machine.probe import collect
 from bandwidth.machine.reader import CapturedReader, SystemReader
@@ -461,7 +462,7 @@ def test_a_link_by_sysfs():
 def test_a_sign_of_an_nvidia_gpu():
     def sign(files):
         reader = CapturedReader(files)
-        return has_nvidia(reader, Facts(gpu_facts(reader)))
+        return has_gpu(reader, Facts(gpu_facts(reader)))
 
     assert sign(pci("0000:17:00.0"))
     assert sign({"/dev/nvidiactl": ""})

@@ -7,8 +7,8 @@ from gpu_machine import GIB, KIB, MIB, cuda_entry, facts, gpu, gtx
 
 from bandwidth.ceilings.link import with_link_theories
 from bandwidth.ceilings.memory import HostTheory
-from bandwidth.engines.cuda.device import KEPT_FREE_BYTES
-from bandwidth.engines.cuda.requirements import needed_bytes, refusal
+from bandwidth.engines.devices.requirements import needed_bytes, refusal
+from bandwidth.engines.devices.surface import KEPT_FREE_BYTES
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.measuring.measure import machine_with

@@ -25,7 +25,7 @@ HOST = -1
 FILL_S, OTHER_S = 0.2, 0.001
 LOAD_S = 0.05  # of a kernel's first launch on a device
 STREAM_BYTES, MODULE_BYTES = 2 * 1024**2, 2 * 1024**2
-ATTRIBUTES = {16: 4, 32: 1, 36: 3_201_000, 37: 6144, 38: 50 * 1024**2, 75: 9, 76: 0, 100: 0}
+ATTRIBUTES = {16: 4, 32: 1, 36: 3_201_000, 37: 6144, 38: 50 * 1024**2, 100: 0}
 
 
 class CUDARuntimeError(RuntimeError):
@@ -71,7 +71,9 @@ class StandIn:
         can_access: bool = True,
         not_captured: frozenset[str] = frozenset(),
         not_instantiated: frozenset[str] = frozenset(),
+        is_hip: bool = False,
     ) -> None:
+        self.is_hip = is_hip
         self.count, self.free_bytes, self.versions, self.can_access = devices, free_bytes, versions, can_access
         self.cost = cost or (lambda operation: FILL_S if operation.name == "fill" else OTHER_S)
         self.fault, self.raises, self.not_captured = fault, raises or {}, not_captured
@@ -236,6 +238,8 @@ class Graph:
     uploaded_to: Stream | None = None
 
     def upload(self, stream: Stream) -> None:
+        if stream.module.is_hip:
+            raise CUDARuntimeError(999)  # as CuPy for ROCm does
         self.uploaded_to = stream
 
     def launch(self, stream: Stream) -> None:
@@ -271,9 +275,12 @@ class Runtime:
     memcpyHostToDevice, memcpyDeviceToHost, memcpyDeviceToDevice = 1, 2, 3  # noqa: N815 -- CuPy's names
     hostAllocDefault, hostAllocPortable, hostAllocWriteCombined = 0, 1, 4  # noqa: N815
     CUDARuntimeError = CUDARuntimeError
+    cudaDevAttrMultiProcessorCount, cudaDevAttrEccEnabled, cudaDevAttrMemoryClockRate = 16, 32, 36  # noqa: N815
+    cudaDevAttrGlobalMemoryBusWidth, cudaDevAttrL2CacheSize = 37, 38  # noqa: N815
+    cudaDevAttrPageableMemoryAccessUsesHostPageTables = 100  # noqa: N815
 
     def __init__(self, module: StandIn) -> None:
-        self._module = module
+        self._module, self.is_hip = module, module.is_hip
 
     def __getattribute__(self, name: str) -> Any:
         if not name.startswith("_") and name[0].islower():
@@ -293,7 +300,7 @@ class Runtime:
         return ATTRIBUTES[which]
 
     def getDeviceProperties(self, device: int) -> dict[str, Any]:  # noqa: N802
-        return {"name": b"Stand-in", "totalGlobalMem": 8 * GIB}
+        return {"name": b"Stand-in", "totalGlobalMem": 8 * GIB, "major": 9, "minor": 0}
 
     def deviceGetPCIBusId(self, device: int) -> str:  # noqa: N802
         return f"0000:{device + 1:02X}:00.0"
@@ -466,8 +473,8 @@ class Kernels:
         words = self.words(nodes, 16 * count)
         words[follow * np.uint64(16)] = np.uint64(nodes) + np.roll(follow, -1) * np.uint64(128)
 
-    def chase(self, start: Any, calls: Any, out: Any) -> None:
-        at = int(start)
+    def chase(self, nodes: Any, offset: Any, calls: Any, out: Any) -> None:
+        at = int(nodes) + int(offset)
         for _ in range(64 * int(calls)):
             at = int(self.words(at, 1)[0])
-        self.words(out, 2)[:] = (at, 1_500_000)
+        self.words(out, 2)[:] = (at - int(nodes), 1_500_000)

@@ -35,9 +35,7 @@ def gpu(number: int = 0, **changes: Any) -> GpuFacts:
         "total_bytes": 140 * GIB,
         "has_ecc": True,
         "has_host_link": False,
-        "compute_capability": "9.0",
-        "driver_version": "12.8",
-        "runtime_version": "12.9",
+        "api": "CUDA 12.9",
         "numa_node": 0,
     }
     return GpuFacts(**given | changes)
@@ -55,7 +53,6 @@ def gtx(**changes: Any) -> GpuFacts:
             "free_bytes": 7 * GIB,
             "total_bytes": 8 * GIB,
             "has_ecc": False,
-            "compute_capability": "6.1",
             **changes,
         }
     )
@@ -128,7 +125,7 @@ def seconds_of(operation: Operation) -> float:
     row = cupy_stand_in.KERNELS.get(name.partition("_")[0])
     if row is not None:
         return 2e-6 + row.arrays * 16 * int(given[-1]) / MEMORY
-    return 64 * int(given[1]) * 600e-9 if name == "chase" else 1e-4
+    return 64 * int(given[2]) * 600e-9 if name == "chase" else 1e-4
 
 
 def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams: Any) -> StandIn:
@@ -138,14 +135,13 @@ def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 36, CLOCK_KHZ)
     monkeypatch.setitem(ENGINES, "cuda", _installed())
     monkeypatch.setattr("bandwidth.engines.cuda.device.load_cupy", lambda: module)
-    monkeypatch.setattr("bandwidth.engines.cuda.engine.WARM_UP_S", 0.0)
-    monkeypatch.setattr("bandwidth.planning.gpu.has_nvidia", lambda reader, facts: True)
+    monkeypatch.setattr("bandwidth.engines.devices.engine.WARM_UP_S", 0.0)
     monkeypatch.setattr("bandwidth.machine.gpu_attributes._may_have_nvidia", lambda reader, found: True)
     return module
 
 
 def _installed() -> EngineEntry:
-    return replace(ENGINES["cuda"], lacks=lambda: "")
+    return replace(ENGINES["cuda"], lacks=lambda: "", sign=lambda *_: True)
 
 
 def reader(**files: str) -> CapturedReader:

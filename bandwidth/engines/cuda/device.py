@@ -14,28 +14,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.cuda.errors import cannot_cache, no_such_device, out_of_memory, told
-from bandwidth.engines.cuda.source import OPTIONS, common_source, kernel_source, names_in
-from bandwidth.engines.cuda.verification import Checked, HostVerification, KernelVerification, Verification
-from bandwidth.errors import BandwidthError
-from bandwidth.kernels import ELEMENT_BYTES, KERNELS
+from bandwidth.engines.cuda.errors import (
+    cannot_cache,
+    host_refused,
+    lacks_memory,
+    no_such_device,
+    out_of_memory,
+    told,
+)
+from bandwidth.engines.cuda.source import OPTIONS, SHAPES, common_source, kernel_source, names_in
+from bandwidth.engines.devices.coded import CodedDevice
+from bandwidth.engines.devices.surface import ARRAY_ALIGNMENT, LEAST_FREE_BYTES, Abilities, Pool, Span
+from bandwidth.kernels import ELEMENT_BYTES, KERNELS, XOR, Kernel
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.reader import Reader, SystemReader, read_integer
+from bandwidth.vocabulary import PAGEABLE, WRITE_COMBINED
 
-# driver_types.h: cudaDeviceAttr.
-_MULTIPROCESSORS, _ECC, _MEMORY_CLOCK_KHZ, _BUS_BITS, _L2_BYTES = 16, 32, 36, 37, 38
-_MAJOR, _MINOR, _HOST_TABLES = 75, 76, 100
 _WORDS = 8  # of a result
 _CHECK_OFFSET = 32  # bytes: results of passes and of checks stand beside each other
-_LINEAR_THREADS = 256
-_LINEAR_BLOCKS = 8  # for each multiprocessor: 2048 threads
-# Of the free memory a plan leaves this much: code, local memory and the driver's own want some. By the time that the
-# rest is taken, streams and code have had a part of it already, and a desktop may have taken some too.
-KEPT_FREE_BYTES = 256 * 1024**2
-LEAST_FREE_BYTES = KEPT_FREE_BYTES // 4
 # CuPy reads it with each compilation: nothing is written to disk then.
 KEEP_IN_MEMORY = "CUPY_CACHE_IN_MEMORY"
-ARRAY_ALIGNMENT = 512
 
 
 def count_devices(module: Any) -> int:
@@ -65,44 +63,103 @@ def read_facts(
         name, total = properties["name"], properties["totalGlobalMem"]
         free, total = runtime.memGetInfo() if opened else (total, total)
         address = str(runtime.deviceGetPCIBusId(number)).lower()
+        api, version = ("HIP", _hip_version) if is_hip(module) else ("CUDA", _version)
+        runtime_version = version(runtime.runtimeGetVersion())
         return GpuFacts(
             number,
             name.decode(errors="replace") if isinstance(name, bytes) else str(name),
             address,
-            attribute(_MEMORY_CLOCK_KHZ),
-            attribute(_BUS_BITS),
-            attribute(_L2_BYTES),
-            attribute(_MULTIPROCESSORS),
+            # What AMD's driver calls a clock counts otherwise from family to family: no peak follows from it.
+            0 if is_hip(module) else attribute(runtime.cudaDevAttrMemoryClockRate),
+            attribute(runtime.cudaDevAttrGlobalMemoryBusWidth),
+            attribute(runtime.cudaDevAttrL2CacheSize),
+            attribute(runtime.cudaDevAttrMultiProcessorCount),
             int(free),
             int(total),
-            bool(attribute(_ECC)),
-            bool(attribute(_HOST_TABLES)),
-            f"{attribute(_MAJOR)}.{attribute(_MINOR)}",
-            _version(runtime.driverGetVersion()),
-            _version(runtime.runtimeGetVersion()),
-            node_of(address),
+            bool(attribute(runtime.cudaDevAttrEccEnabled)),
+            bool(attribute(runtime.cudaDevAttrPageableMemoryAccessUsesHostPageTables)),
+            api=f"{api} {runtime_version}",
+            told={
+                "compute_capability": f"{properties['major']}.{properties['minor']}",
+                f"{api.lower()}_driver_version": version(runtime.driverGetVersion()),
+                f"{api.lower()}_runtime_version": runtime_version,
+            },
+            numa_node=node_of(address),
             is_opened=opened,
         )
 
 
-class Gpu:
-    """A GPU that is measured. All cases share its memory, so that each fills what it reads before every block."""
+class HostMemory:
+    """Memory of the host that a GPU copies from or to: its kind, and where it begins."""
+
+    def __init__(self, kind: str, memory: Any, address: int) -> None:
+        self.kind, self.memory, self.ptr = kind, memory, address
+
+
+def page_locked(module: Any, size_bytes: int, flags: int = 0) -> Any:
+    """Return page-locked memory of its own: CuPy's pool rounds up to a power of two. Raises BandwidthError."""
+    try:
+        return module.cuda.PinnedMemory(size_bytes, flags)
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
+        raise host_refused(size_bytes) from error
+
+
+def address_of(span: Span) -> int:
+    """Return where a span begins, as the driver counts."""
+    return int(span.holder.ptr) + span.offset
+
+
+class Stream:
+    """A queue of a GPU: a stream of CuPy. See `Queue`."""
+
+    def __init__(self, gpu: Gpu) -> None:
+        self.gpu, self.stream = gpu, gpu.module.cuda.Stream(non_blocking=True)
+        self._is_beside = False
+
+    def copy(self, target: Span, source: Span) -> None:
+        """Copy, by the driver: queued, or, of pageable memory, by the calling thread."""
+        runtime, ends = self.gpu.runtime, (target.holder, source.holder)
+        to, of = (isinstance(end, HostMemory) for end in ends)
+        kind = runtime.memcpyDeviceToHost if to else runtime.memcpyHostToDevice if of else runtime.memcpyDeviceToDevice
+        given = (address_of(target), address_of(source), source.size_bytes, kind)
+        if any(isinstance(end, HostMemory) and end.kind == PAGEABLE for end in ends):
+            runtime.memcpy(*given)
+            self._is_beside = True  # the last part may still be under way, and in no stream of ours
+        else:
+            runtime.memcpyAsync(*given, self.stream.ptr)
+
+    def set_bytes(self, span: Span, value: int) -> None:
+        """Queue the driver's set."""
+        self.gpu.runtime.memsetAsync(address_of(span), value, span.size_bytes, self.stream.ptr)
+
+    def finish(self) -> None:
+        """Wait for it."""
+        if self._is_beside:
+            self.gpu.runtime.deviceSynchronize()
+            self._is_beside = False
+        else:
+            self.stream.synchronize()
+
+
+class Gpu(CodedDevice):
+    """A GPU that is measured. See `Device`."""
 
     def __init__(self, module: Any, number: int, count: int) -> None:
         if number >= count:
             raise no_such_device(number, count)
-        self.module, self.number = module, number
-        self.runtime = module.cuda.runtime
+        super().__init__(number)
+        self.module, self.runtime = module, module.cuda.runtime
         with self.active():
-            self.multiprocessors = max(int(self.runtime.deviceGetAttribute(_MULTIPROCESSORS, number)), 1)
-            self.stream = module.cuda.Stream(non_blocking=True)
-            self.second_stream = module.cuda.Stream(non_blocking=True)
-            self._result = module.cuda.Memory(_WORDS * ELEMENT_BYTES)
-        self._memory: Any = None
-        self._size_bytes = 0
+            multiprocessors = max(
+                int(self.runtime.deviceGetAttribute(self.runtime.cudaDevAttrMultiProcessorCount, number)), 1
+            )
+            self.abilities = Abilities(multiprocessors, shapes=lambda _: SHAPES)
+            self.queue, self.second_queue = Stream(self), Stream(self)
+            self.result = self.take(_WORDS * ELEMENT_BYTES)
+        self.pool = Pool(lambda size_bytes: self.take(size_bytes).holder, self._check_free, None)
         self._functions: dict[str, Any] = {}
-        self._uncompiled: dict[str, str] = {}
-        self.verification: Verification = KernelVerification()
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -112,26 +169,9 @@ class Gpu:
 
     # --- memory and code
 
-    def compile(self, paths: tuple[str, ...]) -> None:
-        """Compile and load the kernels of some paths, and what fills and checks: not while a stream is captured.
-
-        What cannot be compiled is told by `why_not`; without what fills and checks the host does both.
-        """
-        self._load("", common_source())
-        if self.why_not(""):
-            self.verification = HostVerification()
-            return
-        for path in paths:
-            self._load(path, kernel_source(KERNELS[path]))
-
-    def _load(self, path: str, source: str) -> None:
-        try:
-            with self.active():
-                self._get_functions(path, source)
-        except BandwidthError as error:  # the copies need none of it
-            self._uncompiled[path] = str(error)
-
-    def _get_functions(self, path: str, source: str) -> None:
+    def load(self, path: str) -> None:
+        """Compile and load the kernels of a path: not while a stream is captured."""
+        source = kernel_source(KERNELS[path]) if path else common_source()
         self._functions[path] = self.module.RawModule(code=source, options=OPTIONS)
         try:
             self._get_each(path, source)
@@ -146,10 +186,6 @@ class Gpu:
         for name in names_in(source):
             self.function(name, path)
 
-    def why_not(self, path: str) -> str:
-        """Return why the kernels of a path, "" for those that all need, could not be compiled; "" if they were."""
-        return self._uncompiled.get("") or self._uncompiled.get(path, "")
-
     def function(self, name: str, path: str = "") -> Any:
         """Return a compiled function by its name, from the module of a path or from the common one."""
         key = f"{path}.{name}"
@@ -157,107 +193,106 @@ class Gpu:
             self._functions[key] = self._functions[path].get_function(name)
         return self._functions[key]
 
-    def reserve(self, size_bytes: int) -> None:
-        """Take the memory that all cases share. Raises BandwidthError where there is not enough."""
-        if size_bytes <= self._size_bytes:
-            return
-        self._memory = None
-        with self.active():
-            free = int(self.runtime.memGetInfo()[0])
-            if size_bytes + LEAST_FREE_BYTES > free:
-                raise out_of_memory(self.number, size_bytes + LEAST_FREE_BYTES, free)
-            self._memory = self.allocate(size_bytes)
-        self._size_bytes = size_bytes
+    def _check_free(self, size_bytes: int) -> None:
+        wanted, free = size_bytes + ARRAY_ALIGNMENT + LEAST_FREE_BYTES, int(self.runtime.memGetInfo()[0])
+        if wanted > free:
+            raise out_of_memory(self.number, wanted, free)
 
-    def allocate(self, size_bytes: int) -> Any:
+    def take(self, size_bytes: int) -> Span:
         """Return memory of its own, outside CuPy's pool; it is freed when nothing refers to it. Active."""
-        return self.module.cuda.Memory(size_bytes)
+        return Span(self.module.cuda.Memory(size_bytes), 0, size_bytes)
 
-    @property
-    def address(self) -> int:
-        """Where the shared memory begins."""
-        return int(self._memory.ptr)
-
-    @property
-    def size_bytes(self) -> int:
-        """How large the shared memory is."""
-        return self._size_bytes
+    def take_host(self, kind: str, size_bytes: int) -> Span:
+        """Return memory of the host of a kind, every page of it written. Active."""
+        if kind == PAGEABLE:
+            array = np.full(size_bytes, 0xA5, np.uint8)  # the first touch, which takes the pages
+            return Span(HostMemory(kind, array, int(array.ctypes.data)), 0, size_bytes)
+        flags = self.runtime.hostAllocWriteCombined if kind == WRITE_COMBINED else self.runtime.hostAllocDefault
+        pinned = page_locked(self.module, size_bytes, flags | self.runtime.hostAllocPortable)
+        return Span(HostMemory(kind, pinned, int(pinned.ptr)), 0, size_bytes)
 
     def release(self) -> None:
         """Give the memory back; of a lost device nothing can be given back."""
-        self._memory = self._result = None
+        self.pool.release()
+        del self.result
         self._functions.clear()
 
     # --- work; the device is active
 
-    def launch(
-        self, name: str, blocks: int, threads: int, *arguments: int | float, path: str = "", on: Any = None
-    ) -> None:
-        """Queue a kernel: integers go as 64-bit words, floats as doubles."""
-        given = tuple(np.float64(a) if isinstance(a, float) else np.uint64(a) for a in arguments)
+    def launch(self, name: str, groups: int, threads: int, *arguments: Span | int | float, path: str = "") -> None:
+        """Queue a kernel: integers and addresses go as 64-bit words, floats as doubles."""
         function = self.function(name, path)
-        with on or self.stream:
-            function((blocks,), (threads,), given)
-
-    def over(self, name: str, count: int, *arguments: int | float, path: str = "") -> None:
-        """Queue a kernel that strides over `count` things, with as many threads as are under way at once."""
-        blocks = min(-(-count // _LINEAR_THREADS), _LINEAR_BLOCKS * self.multiprocessors)
-        self.launch(name, blocks, _LINEAR_THREADS, *arguments, path=path)
-
-    def fill(self, address: int, size_bytes: int, seed: int, first: int = 0) -> None:
-        """Queue the filling of some memory with the numbers of a seed, from word `first` of its array on."""
-        self.verification.fill(self, address, size_bytes, seed, first)
-
-    @property
-    def result_address(self) -> int:
-        """Where a pass leaves its number, and a latency where it arrived."""
-        return int(self._result.ptr)
+        with self.queue.stream:
+            function((groups,), (threads,), tuple(map(_argument, arguments)))
 
     def clear_result(self) -> None:
         """Queue the clearing of the pass's result."""
-        self.runtime.memsetAsync(self.result_address, 0, _CHECK_OFFSET, self.stream.ptr)
+        self.queue.set_bytes(self.result.part(0, _CHECK_OFFSET), 0)
 
-    def result(self) -> NDArray[np.uint64]:
+    def _results(self) -> NDArray[np.uint64]:
         """Wait, and return the words of the results: four of the pass and four of the check."""
         words = np.zeros(_WORDS, np.uint64)
-        self.copy_out(words, self.result_address)
+        self.copy_out(words, self.result)
         return words
 
-    def copy_out(self, array: NDArray[Any], address: int) -> None:
+    def copy_out(self, array: NDArray[Any], span: Span) -> None:
         """Wait for the work before, and copy memory of the device into an array."""
-        self.stream.synchronize()
-        self.runtime.memcpy(array.ctypes.data, address, array.nbytes, self.runtime.memcpyDeviceToHost)
+        self.queue.finish()
+        self.runtime.memcpy(array.ctypes.data, address_of(span), array.nbytes, self.runtime.memcpyDeviceToHost)
 
-    def copy_in(self, address: int, array: NDArray[Any]) -> None:
+    def copy_in(self, span: Span, array: NDArray[Any]) -> None:
         """Wait for the work before, copy an array into memory of the device, and wait: a copy may return too early."""
-        self.stream.synchronize()
-        self.runtime.memcpy(address, array.ctypes.data, array.nbytes, self.runtime.memcpyHostToDevice)
+        self.queue.finish()
+        self.runtime.memcpy(address_of(span), array.ctypes.data, array.nbytes, self.runtime.memcpyHostToDevice)
         self.runtime.deviceSynchronize()
 
-    def expected(self, path: str, count: int, seed: int) -> int:
-        """Return the bits of the number that a reducing kernel makes of the numbers of a seed."""
-        address = self.result_address + _CHECK_OFFSET
-        self.runtime.memsetAsync(address, 0, _CHECK_OFFSET, self.stream.ptr)
-        self.over(f"expect_{path}", count, count, 0, seed, address, path=path)
-        return int(self.result()[_CHECK_OFFSET // ELEMENT_BYTES + 2])
+    def made(self, kernel: Kernel, count: int, seed: int, calls: int) -> tuple[int | float, int | float]:
+        """Wait; return what the passes made of `count` words, and what so many calls come to."""
+        seen = int(self._results()[2])
+        out = self.result.part(_CHECK_OFFSET, _CHECK_OFFSET)
+        self.queue.set_bytes(out, 0)
+        self.over(f"expect_{kernel.name}", count, count, 0, seed, out, path=kernel.name)
+        once = int(self._results()[_CHECK_OFFSET // ELEMENT_BYTES + 2])
+        if kernel.reduces == XOR:
+            return seen, once * calls % 2**64
+        return _real(seen), _real(once) * calls
 
-    def count_wrong(self, check: str, count: int, *arguments: int | float, path: str) -> tuple[int, int]:
-        """Wait, and return how many of `count` words a check finds wrong, and the first of them."""
-        address = self.result_address + _CHECK_OFFSET
-        self.runtime.memsetAsync(address, 0, ELEMENT_BYTES, self.stream.ptr)
-        self.runtime.memsetAsync(address + ELEMENT_BYTES, 0xFF, ELEMENT_BYTES, self.stream.ptr)
-        self.over(check, count, *arguments, address, path=path)
-        wrong, first = self.result()[_CHECK_OFFSET // ELEMENT_BYTES :][:2]
+    def arrival(self) -> tuple[int, int]:
+        """Wait; return the byte where the loads arrived, and the cycles they took."""
+        offset, cycles = (int(word) for word in self._results()[:2])
+        return offset, cycles
+
+    def clear_check(self) -> Span:
+        """Queue the clearing of a check's result, and return where that is."""
+        out = self.result.part(_CHECK_OFFSET, _CHECK_OFFSET)
+        self.queue.set_bytes(out.part(0, ELEMENT_BYTES), 0)
+        self.queue.set_bytes(out.part(ELEMENT_BYTES, ELEMENT_BYTES), 0xFF)
+        return out
+
+    def check_result(self) -> tuple[int, int]:
+        """Wait, and return how many words a check found wrong, and the first of them."""
+        wrong, first = self._results()[_CHECK_OFFSET // ELEMENT_BYTES :][:2]
         return int(wrong), int(first)
 
-    def wrong_words(self, checked: Checked, *, whole: bool) -> str:
-        """Wait, and return what is wrong with words in memory, of which not all are looked at if not `whole`; or ""."""
-        return self.verification.wrong_words(self, checked, whole=whole)
+
+def _argument(value: Span | int | float) -> np.uint64 | np.float64:
+    if isinstance(value, Span):
+        return np.uint64(address_of(value))
+    return np.float64(value) if isinstance(value, float) else np.uint64(value)
 
 
-def aligned(size_bytes: int) -> int:
-    """Return where the next array begins after one of this size."""
-    return -(-size_bytes // ARRAY_ALIGNMENT) * ARRAY_ALIGNMENT
+def _real(bits: int) -> float:
+    return float(np.uint64(bits).view(np.float64))
+
+
+def is_hip(module: Any) -> bool:
+    """Return whether this CuPy drives AMD's GPUs by HIP. Their numbers of attributes and calls differ: see timing."""
+    return bool(module.cuda.runtime.is_hip)
+
+
+def _hip_version(number: int) -> str:
+    """Return `7.0` of 70051831, as hip_version.h makes it."""
+    return f"{int(number) // 10_000_000}.{int(number) % 10_000_000 // 100_000}"
 
 
 def _version(number: int) -> str:

@@ -16,6 +16,7 @@ from bandwidth import own_process
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.units import format_size
 
+ROCM_EXTRA = "pip install 'membandwidth[rocm7]'"
 EXTRAS = "pip install 'membandwidth[cuda13]', or [cuda12] for a driver of CUDA 12"
 _COMPILERS = "pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's CUDA version"
 _CACHE = "set CUPY_CACHE_DIR to a folder that can be written"
@@ -114,7 +115,7 @@ def told(module: Any, device: int | None = None) -> Iterator[None]:
         ours = said(error, device, _versions(module) if _is_about_driver(error) else (0, 0))
         if ours is None or ours is error:
             raise
-        raise ours from error
+        raise (_of_hip(error, ours) if _drives_hip(module) else ours) from error
 
 
 def is_lost(error: BaseException) -> bool:
@@ -192,6 +193,19 @@ def _of_status(status: int, text: str, device: int | None, versions: tuple[int, 
         hint = "see `nvidia-smi` and the kernel's log (Xid); try again"
         return BandwidthError(f"{_name(device)} was lost at work ({text})", hint)
     return BandwidthError(f"{_name(device)} failed ({text})", "see `nvidia-smi`; if it is well, please report this")
+
+
+def _drives_hip(module: Any) -> bool:
+    return module is not None and bool(module.cuda.runtime.is_hip)
+
+
+def _of_hip(error: BaseException, ours: BandwidthError) -> BandwidthError:
+    """Return an error in the words of AMD's driver, whose codes are CUDA's."""
+    if getattr(error, "status", None) in {DRIVER_TOO_OLD, NO_DEVICE}:
+        hint = "install AMD's driver, give a container /dev/kfd and /dev/dri, see HIP_VISIBLE_DEVICES"
+        return HardwareError("ROCm shows no GPU here", hint)
+    hint = ours.hint.replace("nvidia-smi", "rocm-smi").replace(" (Xid)", "").replace("/dev/nvidia*", "/dev/kfd")
+    return type(ours)(ours.message, hint)
 
 
 def _of_compiler(line: str) -> BandwidthError:

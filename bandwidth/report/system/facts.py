@@ -170,6 +170,8 @@ def _source(fact: Fact) -> str:
 def _value(name: str, value: Json) -> str:
     if name == "gpus":
         return gpu_names(value)
+    if name == "compute_devices" and isinstance(value, list):
+        return "; ".join(_compute_device(device) for device in value if isinstance(device, dict))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -179,6 +181,14 @@ def _value(name: str, value: Json) -> str:
     if name.endswith("_bytes") and isinstance(value, int):
         return format_size(value)
     return f"{value} MT/s" if name.endswith("_mt_s") else str(value)
+
+
+def _compute_device(device: dict[str, Json]) -> str:
+    """Return how a device is asked for and what it is: `opencl 0: Intel Arc A770, OpenCL 3.0, single precision`."""
+    asked = f"{device.get('engine', '-')} {device.get('device', '-')}"
+    words = [str(device[name]) for name in ("name", "api") if device.get(name)]
+    words += ["single precision"] if device.get("double_precision") is False else []
+    return f"{asked}: {', '.join(words)}"
 
 
 def _by_key(name: str, value: dict[str, Json]) -> str:

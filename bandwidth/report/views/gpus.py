@@ -26,9 +26,10 @@ from bandwidth.report.views.sweeps import curve_figures, curves_in_order, platea
 from bandwidth.results import Case, Record, Result
 from bandwidth.theory import Peak
 from bandwidth.units import format_duration, format_percent, format_rate, format_size
-from bandwidth.vocabulary import HOST_MEMORY
+from bandwidth.vocabulary import BY_HOST_CLOCK, HOST_MEMORY
 
 DEVICE, PCIE = "device:", "pcie:"
+_VERSION = "_runtime_version"
 
 
 def gpu_heading(shown: Shown) -> list[str]:
@@ -44,7 +45,7 @@ def gpu_rates(shown: Shown) -> list[Table | str]:
     results = [result for result in shown.results if _is_memory(result) and "sweep_point" not in result.case.variant]
     blocks: list[Table | str] = []
     for group in grouped(results, lambda result: result.case.target):
-        blocks += [_memory_table(group, shown), _theory_line(group, shown.unit)]
+        blocks += [_memory_table(group, shown), _theory_line(group, shown.unit), *_clock_line(group)]
     return blocks
 
 
@@ -75,12 +76,26 @@ def counted_sizes(shown: Shown) -> list[str]:
 
 
 def device_words(record: Record, number: int) -> str:
-    """Return what a device is: its name, its driver, and the CUDA that it was driven by."""
+    """Return what a device is: its name, its driver, and what it was driven by."""
     own = record.gpus.get(number, {})
     words = [str(own.get("name", "a GPU"))]
-    for name, what in (("driver_version", "driver"), ("cuda_runtime_version", "CUDA")):
-        words += [f"{what} {own[name]}"] if own.get(name) else []
-    return ", ".join(words)
+    words += [f"driver {own['driver_version']}"] if own.get("driver_version") else []
+    return ", ".join([*words, *([_api(own)] if _api(own) else [])])
+
+
+def _api(own: Mapping[str, Any]) -> str:
+    """Return what drove a device: `CUDA 12.9`, in older records the version of an interface by its name."""
+    older = (f"{name.removesuffix(_VERSION).upper()} {own[name]}" for name in own if name.endswith(_VERSION))
+    return str(own.get("api") or next(older, ""))
+
+
+def _clock_line(results: Sequence[Result]) -> list[str]:
+    """Return which results were timed by the host, because the device told times that could not be: or nothing."""
+    paths = dict.fromkeys(result.case.path for result in results if BY_HOST_CLOCK in result.observed)
+    if not paths:
+        return []
+    why = "the device told none, or times more than 5 % from the host's, as on a busy host"
+    return [f"By the host's clock, of some blocks at least: {', '.join(paths)}: {why}."]
 
 
 def _memory_curves(shown: Shown) -> list[SizeCurve]:
@@ -132,7 +147,7 @@ def link_rates(shown: Shown) -> list[Table | str]:
     """Return for each link its table, and what the link is."""
     links, blocks = _links(shown), list[Table | str]()
     for group in grouped(_whole(links), lambda result: result.case.target):
-        blocks += [_link_table(group, shown), *_link_lines(group[0], links, shown)]
+        blocks += [_link_table(group, shown), *_link_lines(group[0], links, shown), *_clock_line(group)]
     return blocks
 
 

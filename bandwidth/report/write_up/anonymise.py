@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from bandwidth.engines.registry import ENGINES
 from bandwidth.findings import explanations
 from bandwidth.kernels import KERNELS
 from bandwidth.report.labels import COUNTED_COPIES
@@ -34,11 +35,12 @@ _IDENTIFIERS = (
     re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b", re.IGNORECASE),
 )
 # Facts that say what kind of machine it is: every word of them is a maker's or a system's, not the owner's.
-_KINDS = re.compile(r"model|vendor|brand|architecture|operating_system|kernel|product|name|type|version")
+_KINDS = re.compile(r"model|vendor|brand|architecture|operating_system|kernel|product|name|type|version|api|platform")
 _WORD = re.compile(r"[a-z0-9][\w-]*")
 # What a case is made of beside its kernel, and words of the command line.
 _OWN_WORDS = (
-    *("host", "device", "pcie", "native", "numpy", "cuda", "hip", "opencl", "h2d", "d2h", "bidirectional", "peer"),
+    *ENGINES,
+    *("host", "device", "pcie", "h2d", "d2h", "bidirectional", "peer"),
     *("latency", "mix", "load", "all", "pinned", "pageable", "write_combined", "zeros", "bandwidth", "measure"),
     *("l1", "l2", "l3", "l4"),
     *("system", "theory", "record", "compare", "check", "report", "offload", "fleet", "specs", "explain"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import gc
+import importlib.util
 import os
 import sys
 
@@ -14,11 +15,13 @@ from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation,
 from bandwidth import own_process
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
 from bandwidth.engines.cuda import timing as cuda_timing
-from bandwidth.engines.cuda import verification as cuda_contents
-from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, KEPT_FREE_BYTES, devices
-from bandwidth.engines.cuda.engine import CudaEngine
-from bandwidth.engines.cuda.requirements import needed_bytes
-from bandwidth.engines.cuda.source import PATHS, SHAPES
+from bandwidth.engines.cuda.device import KEEP_IN_MEMORY, devices
+from bandwidth.engines.cuda.driver import CudaDriver
+from bandwidth.engines.cuda.source import SHAPES
+from bandwidth.engines.devices import verification
+from bandwidth.engines.devices.engine import DeviceEngine
+from bandwidth.engines.devices.requirements import PATHS, needed_bytes
+from bandwidth.engines.devices.surface import KEPT_FREE_BYTES
 from bandwidth.engines.registry import ENGINES
 from bandwidth.errors import BandwidthError, HardwareError
 from bandwidth.kernels import KERNELS
@@ -55,7 +58,7 @@ def peer_case(path="peer", access="on", size=PAYLOAD):
 
 
 def engine_of(module, *cases, **seams):
-    engine = CudaEngine(module, clock=module.clock, seed=5, **seams)
+    engine = DeviceEngine(CudaDriver(module), clock=module.clock, seed=5, **seams)
     engine.refused = engine.prepare(cases, 1e6)
     return engine
 
@@ -121,8 +124,8 @@ def shortened(operation):
     if operation.name.split("_")[0] in PATHS:
         return dataclasses.replace(operation, arguments=(*given, type(last)(int(last) - 1)))
     if operation.name == "chase":
-        start, calls, out = operation.arguments
-        return dataclasses.replace(operation, arguments=(start, type(calls)(int(calls) - 1), out))
+        *where, calls, out = operation.arguments
+        return dataclasses.replace(operation, arguments=(*where, type(calls)(int(calls) - 1), out))
     position = {"memsetAsync": 2, "memcpyPeerAsync": 4}.get(operation.name, 2)
     changed = list(operation.arguments)
     changed[position] -= 16
@@ -228,7 +231,7 @@ COPIES = [case for case in EVERY if case.path not in PATHS and not case.is_laten
 @pytest.fixture
 def short_period(monkeypatch):
     """Numbers that repeat so soon that every array holds many periods."""
-    monkeypatch.setattr(cuda_contents, "PERIOD_WORDS", 1021)
+    monkeypatch.setattr(verification, "PERIOD_WORDS", 1021)
 
 
 @pytest.mark.parametrize("case", COPIES, ids=lambda case: case.id)
@@ -384,7 +387,7 @@ def test_a_device_that_is_lost_while_a_graph_is_made_is_told():
     case, module = device_case("memcpy"), StandIn()
     engine = engine_of(module, case)
     begin, seen = cuda_timing.MOST_DIRECT_CALLS, []
-    stream = engine._gpus[0].stream
+    stream = engine._devices[0].queue.stream
     stream.end_capture = lambda: seen.append(1) or (_ for _ in ()).throw(CUDARuntimeError(719))
     with pytest.raises(BandwidthError, match="device 0 was lost at work"):
         engine.run_block(case, begin + 1)
@@ -465,9 +468,49 @@ def test_several_devices_are_warmed_up_at_once():
     case, module = device_case("write", target="device:0,1,2"), StandIn(devices=3)
     engine = engine_of(module, case)
     begin = module.host_s
-    engine._wake([engine._gpus[number] for number in range(3)])
+    engine._wake([engine._devices[number] for number in range(3)])
     assert module.host_s - begin == pytest.approx(0.3, abs=0.002)
     assert {operation.device for operation in module.log[-3:]} == {0, 1, 2}
+
+
+# --- AMD's GPUs by HIP, in the same words
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.id)
+def test_by_hip_no_graph_is_made_and_all_is_right(case):
+    module = StandIn(devices=2, is_hip=True, versions=(70_051_831, 70_051_831))
+    assert [(gpu.api, gpu_peak_bytes_per_s(gpu)) for gpu in devices(module)] == [("HIP 7.0", None)] * 2
+    engine = engine_of(module, case)
+    assert engine.refused == {}
+    engine.run_block(case, 140)
+    assert engine.verify(case, whole=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (100, "ROCm shows no GPU here; install AMD's driver, give a container /dev/kfd and /dev/dri, see HIP_VISIBLE"),
+        (35, "ROCm shows no GPU here"),
+        (
+            46,
+            "the GPU is taken by another process (exclusive mode), or is unavailable; see `rocm-smi` for who",
+        ),
+    ],
+)
+def test_errors_by_hip_are_in_amds_words(code, said):
+    with pytest.raises(BandwidthError) as raised:
+        devices(StandIn(is_hip=True, raises={"getDeviceCount": CUDARuntimeError(code)}))
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize(("wheel", "lacking"), [("rocm-7.0", ["cuda"]), ("13.x", ["hip"]), (None, ["cuda", "hip"])])
+def test_the_installed_cupy_tells_which_engine_it_is(wheel, lacking, tmp_path, monkeypatch):
+    (tmp_path / ".data").mkdir()
+    (tmp_path / ".data" / "_wheel.json").write_text(f'{{"cuda": "{wheel}", "packaging": "pip"}}')
+    spec = importlib.util.spec_from_loader("cupy", None)
+    spec.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec if wheel else None)
+    assert [name for name in ("cuda", "hip") if ENGINES[name].lacks()] == lacking
 
 
 # --- the link under load
@@ -615,7 +658,12 @@ def test_the_facts_of_every_device():
     assert (second.number, second.name, second.address, second.numa_node) == (1, "Stand-in", "0000:02:00.0", 1)
     assert first.numa_node is None
     assert gpu_peak_bytes_per_s(first) == 2 * 3_201_000_000 * 6144 / 8
-    assert (first.driver_version, first.runtime_version, first.compute_capability) == ("12.8", "12.9", "9.0")
+    assert first.api == "CUDA 12.9"
+    assert first.told == {
+        "compute_capability": "9.0",
+        "cuda_driver_version": "12.8",
+        "cuda_runtime_version": "12.9",
+    }
     assert gpu_peak_bytes_per_s(dataclasses.replace(first, memory_clock_khz=0)) is None
 
 

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
-from bandwidth.engines.cuda import engine as cuda
+from bandwidth.engines.cuda import driver as cuda
 from bandwidth.engines.cuda.device import devices, load_cupy
-from bandwidth.engines.cuda.engine import CudaEngine
-from bandwidth.engines.cuda.source import PATHS
+from bandwidth.engines.cuda.driver import CudaDriver
+from bandwidth.engines.devices.engine import DeviceEngine
+from bandwidth.engines.devices.requirements import PATHS
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
@@ -36,7 +37,7 @@ def gpus():
 
 @pytest.fixture
 def engine():
-    engine = CudaEngine(load_cupy(), seed=3)
+    engine = DeviceEngine(CudaDriver(load_cupy()), seed=3)
     yield engine
     engine.close()
 
@@ -97,7 +98,7 @@ def test_a_load_takes_longer_in_memory_than_in_the_cache(gpus, engine):
     far = min(L2_MULTIPLE * (gpus[0].l2_bytes or 64 * MIB), gpus[0].free_bytes // 4)
     times, clocks = [], []
     for size in (64 * 1024, far):
-        fresh = CudaEngine(load_cupy(), seed=3)
+        fresh = DeviceEngine(CudaDriver(load_cupy()), seed=3)
         seconds, block = measured(fresh, device_case("latency", size))
         times.append(seconds / 64)
         clocks.append(block.observed["clock_hz"])
@@ -140,7 +141,7 @@ def test_without_a_compiler_copies_are_checked_by_the_host(gpus, case):
     def no_compiler(**_):
         raise RuntimeError("Failed to find CUDA headers.")
 
-    engine = CudaEngine(SimpleNamespace(cuda=load_cupy().cuda, RawModule=no_compiler), seed=3)
+    engine = DeviceEngine(CudaDriver(SimpleNamespace(cuda=load_cupy().cuda, RawModule=no_compiler)), seed=3)
     seconds, _ = measured(engine, case)
     show(f"{case.id}, checked by the host: {case.bytes_per_call / seconds / 1e9:.1f} GB/s")
     engine.close()

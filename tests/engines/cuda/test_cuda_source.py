@@ -175,6 +175,21 @@ def on_processor(tmp_path_factory):
     return build
 
 
+def test_the_source_for_hip_has_no_word_of_nvidias_machine_and_is_whole(tmp_path):
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("there is no g++ to preprocess the source")
+    more = "#define __shared__ static\nstatic void __syncthreads() {}\nstatic long long clock64() { return 0; }\n"
+    for source in (common_source(), *(kernel_source(KERNELS[path]) for path in PATHS)):
+        (tmp_path / "k.cc").write_text(SHIM + more + source)
+        command = [compiler, "-std=c++17", "-w", "-D__HIPCC__"]
+        subprocess.run([*command, "-fsyntax-only", tmp_path / "k.cc"], check=True)
+        text = subprocess.run(
+            [*command, "-E", "-P", tmp_path / "k.cc"], check=True, capture_output=True, text=True
+        ).stdout
+        assert [word for word in ("ld.global", "__shfl") if word in text] == []
+
+
 def address(array):
     return ctypes.c_void_p(array.ctypes.data)
 

@@ -76,6 +76,13 @@ BW040: h2d, host memory pageable, link of device 0: pageable memory reaches
 """
 
 
+def test_what_the_hosts_clock_had_to_time_is_said(text_of, device):
+    clock = seen(by_host_clock=1.0)
+    words = " ".join(text_of(device("triad", 90.0, observed=clock), device("copy", 80.0)).split())
+    assert "By the host's clock, of some blocks at least: triad: the device told none, or times" in words
+    assert "By the host's clock" not in text_of(device("triad", 90.0))
+
+
 def test_the_tables_of_a_card_whole(text_of, device, link):
     results = (
         device("triad", 4428.0),

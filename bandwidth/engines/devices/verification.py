@@ -1,19 +1,18 @@
 """What stands in a GPU's memory before a block, and whether it is right afterwards: by kernels, or by the host.
 
 Where no kernel can be compiled, copies are measured all the same: the host then makes what is copied, and looks at what
-arrived. `Gpu.verification` is the one of the two that a device has.
+arrived. `CodedDevice.verification` is the one of the two that a device has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.cuda.source import PAIR_BYTES
+from bandwidth.engines.devices.surface import Checked, Queue, Span
 from bandwidth.kernels import ELEMENT_BYTES
 
 # What is looked at goes back and forth in pieces of this size, or of a few spots where not all of it has to be.
@@ -26,64 +25,44 @@ _TABLE_SEED = 20_251_101
 
 
 class DeviceMemory(Protocol):
-    """What is asked of a device whose memory is filled and looked at: `Gpu` of device.py has it."""
+    """What is asked of a device whose memory is filled and looked at: `CodedDevice` has it."""
 
-    runtime: Any
-    stream: Any
+    queue: Queue
 
-    def over(self, name: str, count: int, *arguments: int | float, path: str = "") -> None:
-        """Queue a kernel that strides over `count` things."""
+    def fill_by_kernel(self, span: Span, seed: int, first: int) -> None:
+        """Queue the kernel that fills."""
 
-    def count_wrong(self, check: str, count: int, *arguments: int | float, path: str) -> tuple[int, int]:
-        """Wait, and return how many of `count` words a check finds wrong, and the first of them."""
+    def count_wrong(self, checked: Checked) -> tuple[int, int]:
+        """Wait, and return how many words a check finds wrong, and the first of them."""
 
-    def copy_out(self, array: NDArray[Any], address: int) -> None:
+    def copy_out(self, array: NDArray[Any], span: Span) -> None:
         """Wait for the work before, and copy memory of the device into an array."""
 
-    def copy_in(self, address: int, array: NDArray[Any]) -> None:
+    def copy_in(self, span: Span, array: NDArray[Any]) -> None:
         """Wait for the work before, copy an array into memory of the device, and wait."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Words in memory and what must stand there: the check's name and module, and what it takes.
-
-    `first` is the index of the first word in the array that the seed makes.
-    """
-
-    address: int
-    size_bytes: int
-    seed: int
-    first: int = 0
-    scalar: float = 0.0
-    name: str = "copy"
-    path: str = ""
 
 
 class Verification(Protocol):
     """Makes the numbers of a seed in a device's memory and knows them again. The device is active in each."""
 
-    def fill(self, gpu: DeviceMemory, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, device: DeviceMemory, span: Span, seed: int, first: int) -> None:
         """Queue the filling of some memory, from word `first` of the seed's array on."""
 
-    def wrong_words(self, gpu: DeviceMemory, checked: Checked, *, whole: bool) -> str:
+    def wrong_words(self, device: DeviceMemory, checked: Checked, *, whole: bool) -> str:
         """Wait, and return what is wrong with all words in some memory or, if not `whole`, with many of them; or ""."""
 
 
 class KernelVerification:
     """Kernels fill and check: all of it every time, which takes no longer than a few passes."""
 
-    def fill(self, gpu: DeviceMemory, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, device: DeviceMemory, span: Span, seed: int, first: int) -> None:
         """Queue the kernel. See `Verification`."""
-        pairs = size_bytes // PAIR_BYTES
-        gpu.over("fill", pairs, address, pairs, first, seed)
+        device.fill_by_kernel(span, seed, first)
 
-    def wrong_words(self, gpu: DeviceMemory, checked: Checked, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
+    def wrong_words(self, device: DeviceMemory, checked: Checked, *, whole: bool) -> str:  # noqa: ARG002 -- all is checked
         """Count on the device. See `Verification`."""
-        count = checked.size_bytes // ELEMENT_BYTES
-        given = (checked.address, count, checked.first, checked.seed, checked.scalar)
-        wrong, first = gpu.count_wrong(f"check_{checked.name}", count, *given, path=checked.path)
-        return _words_wrong(wrong, count, first) if wrong else ""
+        wrong, first = device.count_wrong(checked)
+        return _words_wrong(wrong, checked.size_bytes // ELEMENT_BYTES, first) if wrong else ""
 
 
 class HostVerification:
@@ -94,23 +73,22 @@ class HostVerification:
         # Twice, so that a period from any word on is one stretch.
         self._table: NDArray[np.uint64] = np.concatenate([numbers, numbers]).view(np.uint64)
 
-    def fill(self, gpu: DeviceMemory, address: int, size_bytes: int, seed: int, first: int) -> None:
+    def fill(self, device: DeviceMemory, span: Span, seed: int, first: int) -> None:
         """Send one period and queue its repetition by copies on the device. See `Verification`."""
-        filled = min(size_bytes, PERIOD_WORDS * ELEMENT_BYTES)
-        gpu.copy_in(address, self._expected(seed + first, filled // ELEMENT_BYTES))
-        while filled < size_bytes:
-            length = min(filled, size_bytes - filled)
-            kind = gpu.runtime.memcpyDeviceToDevice
-            gpu.runtime.memcpyAsync(address + filled, address, length, kind, gpu.stream.ptr)
+        filled = min(span.size_bytes, PERIOD_WORDS * ELEMENT_BYTES)
+        device.copy_in(span.part(0, filled), self._expected(seed + first, filled // ELEMENT_BYTES))
+        while filled < span.size_bytes:
+            length = min(filled, span.size_bytes - filled)
+            device.queue.copy(span.part(filled, length), span.part(0, length))
             filled += length
 
-    def wrong_words(self, gpu: DeviceMemory, checked: Checked, *, whole: bool) -> str:
+    def wrong_words(self, device: DeviceMemory, checked: Checked, *, whole: bool) -> str:
         """Fetch the words and compare them. See `Verification`."""
         piece_bytes = min(PIECE_BYTES, PERIOD_WORDS * ELEMENT_BYTES)
         parts = piece_ranges(checked.size_bytes, piece_bytes) if whole else spots(checked.size_bytes, piece_bytes)
         for offset, length in parts:
             seen = np.empty(length // ELEMENT_BYTES, np.uint64)
-            gpu.copy_out(seen, checked.address + offset)
+            device.copy_out(seen, checked.span.part(offset, length))
             word = offset // ELEMENT_BYTES
             wrong = np.flatnonzero(seen != self._wanted(checked, word, len(seen)))
             if len(wrong):

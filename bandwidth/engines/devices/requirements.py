@@ -1,18 +1,18 @@
-"""What a case of a GPU asks for: its bytes on each device, the memory it takes there, and why it cannot be measured."""
+"""What a case of devices asks for: its arrays on each of them, the memory they take, and why it cannot be measured."""
 
 from __future__ import annotations
 
-from bandwidth.engines.cuda.device import ARRAY_ALIGNMENT, aligned
-from bandwidth.engines.cuda.passes import MEMCPY, MEMSET, NODE_BYTES
-from bandwidth.engines.cuda.source import PAIR_BYTES, PATHS
-from bandwidth.engines.cuda.transfers import Regions
+from bandwidth.engines.devices.surface import ARRAY_ALIGNMENT, NODE_BYTES, PAIR_BYTES, needed_by
+from bandwidth.engines.devices.verification import PIECE_BYTES
 from bandwidth.kernels import KERNELS
 from bandwidth.results import Case
-from bandwidth.vocabulary import HOST_MEMORY, PAGE_BYTES, PAGEABLE, PCIE, WRITE_COMBINED
+from bandwidth.vocabulary import BIDIRECTIONAL, HOST_MEMORY, LINK_PATHS, PAGEABLE, PCIE, WRITE_COMBINED
 
+MEMCPY, MEMSET = "memcpy", "memset"
+# Kernels on device memory: those of one element at a time. The mixes are for the host's stores.
+PATHS = tuple(name for name, kernel in KERNELS.items() if not kernel.updates)
 _COPIES = {MEMCPY: 2, MEMSET: 1}
-_LINKS = ("h2d", "d2h", "bidirectional")
-_WAYS = ("peer", "bidirectional")
+_WAYS = ("peer", BIDIRECTIONAL)
 
 
 def peer_of(case: Case) -> int:
@@ -22,7 +22,7 @@ def peer_of(case: Case) -> int:
 
 def directions(case: Case) -> int:
     """Return how many directions a copy goes at once."""
-    return 2 if case.path == "bidirectional" else 1
+    return 2 if case.path == BIDIRECTIONAL else 1
 
 
 def arrays(case: Case) -> int:
@@ -44,16 +44,29 @@ def bytes_each(case: Case) -> int:
     return case.working_set_bytes // (count * arrays(case))
 
 
-def needed_bytes(case: Case) -> int:
-    """Return the memory that a case takes on each of its devices."""
+def layout(case: Case) -> tuple[int, ...]:
+    """Return the bytes of each array that a case has on each of its devices.
+
+    Of a transfer: what arrives, what is sent, and what comes back to be checked.
+    """
     size_bytes = bytes_each(case)
     if is_transfer(case):
-        return Regions.needed_bytes(size_bytes) + PAGE_BYTES
-    return arrays(case) * aligned(size_bytes) + ARRAY_ALIGNMENT
+        return transfer_layout(size_bytes)
+    return (size_bytes,) * arrays(case)
+
+
+def transfer_layout(size_bytes: int) -> tuple[int, int, int]:
+    """Return the arrays of a device for copies of a size."""
+    return size_bytes, size_bytes, min(PIECE_BYTES, size_bytes)
+
+
+def needed_bytes(case: Case) -> int:
+    """Return the memory that a case takes on each of its devices."""
+    return needed_by(layout(case)) + ARRAY_ALIGNMENT
 
 
 def refusal(case: Case) -> str:
-    """Return why a case cannot be measured by this engine on any device, or ""."""
+    """Return why a case cannot be measured by any device, or ""."""
     size_bytes, count = bytes_each(case), len(case.devices)
     if is_transfer(case):
         reason = _link_refusal(case) if case.kind == PCIE else _peer_refusal(case)
@@ -71,13 +84,13 @@ def refusal(case: Case) -> str:
 
 def _link_refusal(case: Case) -> str:
     kind = case.variant.get("host_memory")
-    if case.path not in _LINKS:
+    if case.path not in LINK_PATHS:
         return f"there is no transfer {case.path}"
     if kind not in HOST_MEMORY:
         return f"there is no kind of host memory {kind}"
     if kind == WRITE_COMBINED and case.path != "h2d":
         return "write-combined memory is for copies to the device: reading it by the host takes ages"
-    if kind == PAGEABLE and (case.path == "bidirectional" or len(case.devices) > 1):
+    if kind == PAGEABLE and (case.path == BIDIRECTIONAL or len(case.devices) > 1):
         return "pageable memory is copied by the calling thread, one way and one device at a time"
     return ""
 

@@ -1,0 +1,1 @@
+"""Devices of any maker, and processors, through OpenCL."""
