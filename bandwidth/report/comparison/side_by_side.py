@@ -17,8 +17,9 @@ from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import case_words, counted_names
 from bandwidth.units import DEFAULT_RATE_UNIT, format_size
 
-# Of the rows that all have these many are shown by default, of four machines and more fewer: --all shows them all.
-MOST_SHOWN, MOST_SHOWN_OF_MANY = 16, 8
+# Of the rows that all have these many are shown by default, of more machines fewer, as a screen holds 40 lines: three
+# have a table of medians and one of ratios. --all shows them all.
+MOST_SHOWN, MOST_SHOWN_OF_THREE, MOST_SHOWN_OF_MORE = 10, 5, 8
 # Of a thousand records the first are named; all stand in JSON and in CSV.
 MOST_NAMED = 12
 MOST_IN_A_DIFFERENCE = 3
@@ -89,9 +90,10 @@ def comparison_parts(sides: SideBySide, unit: str, *, with_all: bool = False, is
 
 
 def _most_shown(sides: SideBySide) -> int:
-    if len(sides.columns) > MOST_COLUMNS:
+    count = len(sides.columns)
+    if count > MOST_COLUMNS:
         return 0
-    return MOST_SHOWN if len(sides.columns) <= MOST_BESIDE else MOST_SHOWN_OF_MANY
+    return {2: MOST_SHOWN, MOST_BESIDE: MOST_SHOWN_OF_THREE}.get(count, MOST_SHOWN_OF_MORE)
 
 
 # --- above and below the tables -------------------------------------------------------------------------------------

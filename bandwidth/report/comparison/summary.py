@@ -34,7 +34,7 @@ _IN_PLACE = {
 }
 _ENGINES = {NATIVE: "compiled", NUMPY: "NumPy", "cuda": "CUDA", "opencl": "OpenCL", "hip": "HIP", "": "fastest engine"}
 NOTHING_IN_COMMON = (
-    "All cores, one core, GPU memory, link: none of these was measured on two machines; what both have is below."
+    "No role can be compared: none of all cores, one core, GPU memory and link was measured on two machines."
 )
 NOTHING_CERTAIN = "UNRELIABLE: the results that stand for each role cannot be compared; no conclusion."
 

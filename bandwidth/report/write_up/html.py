@@ -67,6 +67,7 @@ figure.opening svg { max-width: calc(var(--drawn) * 1.5) !important; }
   h2, h3 { break-after: avoid; }
   figure, tr, li, p { break-inside: avoid; }
   figure svg { max-height: 195mm; }
+  figure.opening svg { max-width: calc(var(--drawn) * 1.1) !important; }
   .scroll:not(:has(tr:nth-child(20))) { break-inside: avoid; }
   thead, caption, figure .scroll { break-after: avoid; }
   .scroll { overflow: visible; }
