@@ -6,9 +6,10 @@ import errno
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from bandwidth.cli.output import drop_standard_output, print_text, say, text_width
 from bandwidth.errors import BandwidthError, InterruptError
@@ -41,6 +42,18 @@ COMMANDS = (
 )
 
 
+class PlainCommand(TyperCommand):
+    """A command whose help shows no type of what takes no value, and none beside an argument that has its name."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters, those that need no type shown without one."""
+        found: Any = super().get_params(ctx)
+        for one in found:
+            if isinstance(one, TyperArgument) or getattr(one, "is_flag", False):
+                one.display_type_rich = lambda ctx: None  # noqa: ARG005
+        return found
+
+
 def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
     """Return the application with the commands named."""
     app = typer.Typer(
@@ -52,7 +65,7 @@ def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
     app.callback(invoke_without_command=True)(bandwidth)
     for name in names:
         module = importlib.import_module(f"bandwidth.cli.{name}")
-        app.command(name)(getattr(module, name))
+        app.command(name, cls=PlainCommand)(getattr(module, name))
     return app
 
 

@@ -13,13 +13,15 @@ from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Column
 from bandwidth.results import Case, Ceiling, Finding, Latency, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
-from bandwidth.units import format_percent, format_rate
+from bandwidth.units import format_percent, format_rate, format_size
 from bandwidth.vocabulary import HOST, LOW, NATIVE, NUMPY, STORES, ceiling_words
 
 # Results beyond this share of their theory are not printed as a plain percentage.
 WHOLE = 1.0
 UNKNOWN = "-"
 INVALID = "INVALID"
+# Digits of a NUMA node's number, and of a size in bytes.
+_LONGEST_NODE, _LONGEST_SIZE = 3, 18
 _CACHE_LEVEL = re.compile("L[1-4]")
 # What the memory can do comes before what NumPy code gets.
 _ENGINES = (NATIVE, NUMPY)
@@ -163,6 +165,8 @@ def id_words(case_id: str) -> str:
         parts[2] = threads_in_words([int(parts[2])])
     elif len(parts) > 2:
         parts[2] = target.replace(":", " ")
+    if len(parts) > 3 and parts[-1].isdecimal() and len(parts[-1]) > _LONGEST_NODE:
+        parts[-1] = format_size(int(parts[-1][:_LONGEST_SIZE]))  # a point of a sweep
     return ", ".join(parts)
 
 

@@ -218,7 +218,7 @@ def _plan_table(plan: Plan, reasons: Sequence[str], unit: str) -> Table:
     columns += [Column(f"theory {unit}", "right")] if has_theory else []
     rows = []
     for planned in plan.cases:
-        row = [planned.case.id, format_size(planned.case.working_set_bytes)]
+        row = [id_words(planned.case.id), format_size(planned.case.working_set_bytes)]
         row += [str(reasons.index(planned.why) + 1)] if len(reasons) > 1 else []
         theory = planned.theory_bytes_per_s
         row += ["-" if theory is None else format_rate(theory, unit)] if has_theory else []

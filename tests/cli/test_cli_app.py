@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,30 @@ def test_little_memory_is_one_line(limit_mib):
 )
 def test_the_system_and_defects_are_told_apart(error, part):
     assert part in line_of(error)
+
+
+def test_help_has_no_type_of_what_takes_no_value(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ("measure", "system", "check"):
+        assert run([command, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert "<bool>" not in out
+        assert "<str>" not in out
+
+
+def test_help_as_a_word_and_the_short_version(capsys):
+    assert run(["help", "explain"]) == 0
+    assert "Usage: bandwidth explain" in capsys.readouterr().out
+    assert run(["help"]) == 0
+    assert "Usage: bandwidth [OPTIONS]" in capsys.readouterr().out
+    assert run(["-V"]) == 0
+    assert capsys.readouterr().out.startswith("bandwidth ")
+
+
+def test_alone_it_states_this_machine_and_what_to_type_before_the_help(capsys):
+    assert run([]) == 0
+    out = capsys.readouterr().out
+    first = out.split("Usage:")[0]
+    assert "\nNext: bandwidth measure, bandwidth system" in first
+    assert re.search(r"^(Theory: |At most )", first, re.MULTILINE)
+    assert max(map(len, first.splitlines())) <= 80

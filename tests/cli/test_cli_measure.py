@@ -445,7 +445,7 @@ def test_the_facts_of_a_saved_record_serve_too(capsys, script, tmp_path):
 def test_quiet_leaves_out_the_findings(capsys, script):
     assert run([*script(0.02), "--quiet"]) == 0
     out, err = capsys.readouterr()
-    assert ("Quality: " in out, "BW0" in out, "--all" in out, err) == (True, False, False, "")
+    assert ("Quality: " in out, "  !!  " in out, "--all" in out, err) == (True, False, False, "")
 
 
 @pytest.mark.parametrize(("encoding", "character"), [("utf-8", "\N{FULL BLOCK}"), ("ascii", "#"), ("latin-1", "#")])
@@ -584,3 +584,21 @@ def test_the_saved_file_is_where_it_was_asked_for(script, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert run([*script(0.02), "--save", "run.json", "--quiet"]) == 0
     assert [entry.name for entry in Path.cwd().iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(("said", "meant"), [("gpu", "device"), ("cpu", "host"), ("link", "pcie"), ("memory", "host")])
+def test_targets_by_the_names_that_people_type(capsys, said, meant):
+    """Both say the same, whatever this machine has."""
+    told = [(run(["measure", target, "--plan"]), capsys.readouterr()) for target in (said, meant)]
+    assert told[0] == told[1]
+
+
+def test_sets_of_kernels_have_names(capsys):
+    assert run(["measure", "host", "--plan", "--kernel", "stream", "--threads", "1"]) == 0
+    stream = capsys.readouterr().out
+    assert all(f"\n{kernel}, native, " in stream for kernel in ("copy", "scale", "add", "triad"))
+    assert "\nread, " not in stream
+    assert run(["measure", "host", "--plan", "--kernel", "all"]) == 0
+    every = capsys.readouterr().out
+    assert run(["measure", "host", "--plan"]) == 0
+    assert capsys.readouterr().out == every

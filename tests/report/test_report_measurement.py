@@ -393,9 +393,9 @@ def text_of(topology, **options):
 def test_one_reason_stands_below_and_an_unknown_theory_has_no_column():
     lines = text_of(small_topology(1), kernels=("copy",), engines=("numpy",), size_bytes=2**22).splitlines()
     assert lines[:6] == [
-        "case               working set",
-        "-----------------  -----------",
-        "host/copy/numpy/1        4 MiB",
+        "case                   working set",
+        "---------------------  -----------",
+        "copy, numpy, 1 thread        4 MiB",
         "",
         "Why this size: --size.",
         "",
@@ -405,12 +405,12 @@ def test_one_reason_stands_below_and_an_unknown_theory_has_no_column():
 def test_several_reasons_are_numbered():
     text = text_of(two_socket_topology(), kernels=("read",), engines=("native",), memory="DDR5-4800 x12")
     assert text.splitlines()[:12] == [
-        "case                             working set  why  theory GB/s",
-        "-------------------------------  -----------  ---  -----------",
-        "host/read/native/128                   2 GiB    1       921.60",
-        "host/read/native/128/1073741824        1 GiB    2            -",
-        "host/read/native/1                   256 MiB    3       460.80",
-        "host/read/native/1/134217728         128 MiB    2            -",
+        "case                              working set  why  theory GB/s",
+        "--------------------------------  -----------  ---  -----------",
+        "read, native, 128 threads               2 GiB    1       921.60",
+        "read, native, 128 threads, 1 GiB        1 GiB    2            -",
+        "read, native, 1 thread                256 MiB    3       460.80",
+        "read, native, 1 thread, 128 MiB       128 MiB    2            -",
         "",
         "Why this size:",
         "1: 4 x 512 MiB of last-level cache in 16 caches.",
