@@ -24,7 +24,7 @@ def toy(monkeypatch, tmp_path_factory):
 
 def measured(tmp_path, *arguments, code=0):
     path = tmp_path / "record.json"
-    assert run(["measure", *arguments, "--engine", "toy", "--budget", "3s", "--save", str(path)]) == code
+    assert run(["measure", *arguments, "--engine", "toy", "--all", "--budget", "6s", "--save", str(path)]) == code
     return load(path)
 
 
@@ -62,7 +62,7 @@ def test_without_a_name_the_first_engine_that_finds_a_device_is_taken(toy, tmp_p
         monkeypatch.setitem(ENGINES, name, replace(ENGINES[name], lacks=lambda: "it is not installed: do so"))
     without = replace(toy_maker.ENTRY, name="opencl", maker=lambda: DeviceMaker(find=finds_none, sight=finds_none))
     monkeypatch.setitem(ENGINES, "opencl", without)
-    assert run(["measure", "device", "--kernel", "memcpy", "--size", "96KiB", "--budget", "1s"]) == 0
+    assert run(["measure", "device", "--kernel", "memcpy", "--all", "--size", "96KiB", "--budget", "1s"]) == 0
     assert "Device 0: Toy, NumPy" in capsys.readouterr().out
     monkeypatch.setitem(ENGINES, "toy", replace(without, name="toy", sign=lambda *_: True))
     assert run(["measure", "device"]) == 3

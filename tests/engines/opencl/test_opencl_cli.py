@@ -21,7 +21,9 @@ def machine(tmp_path_factory, monkeypatch):
 def test_the_memory_of_two_devices(machine, capsys, tmp_path):
     path = tmp_path / "record.json"
     kernels = ("--kernel", "triad,read", "--size", "6MiB", "--budget", "4s")
-    assert run(["measure", "device", "--engine", "opencl", "--device", "all", *kernels, "--save", str(path)]) == 0
+    assert (
+        run(["measure", "device", "--engine", "opencl", "--device", "all", "--all", *kernels, "--save", str(path)]) == 0
+    )
     out = capsys.readouterr().out
     assert "OpenCL 3.0, Portable Computing Language" in out
     assert "Devices 0, 1 at once" in out
