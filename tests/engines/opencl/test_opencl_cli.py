@@ -23,8 +23,6 @@ def test_the_memory_of_two_devices(machine, capsys, tmp_path):
     kernels = ("--kernel", "triad,read", "--size", "6MiB", "--budget", "4s")
     asked = ("measure", "device", "--engine", "opencl", "--device", "all", "--all", *kernels)
     assert run([*asked, "--save", str(path)]) == 0
-        run(["measure", "device", "--engine", "opencl", "--device", "all", "--all", *kernels, "--save", str(path)]) == 0
-    )
     out = capsys.readouterr().out
     assert "OpenCL 3.0, Portable Computing Language" in out
     assert "Devices 0, 1 at once" in out
