@@ -82,13 +82,12 @@ def check(
         return
     base = usable(load(baseline), str(baseline))
     rules = Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
-    trouble = None
-    if record is not None:
-        name, found = str(record), rules.judge(usable(load(record), str(record)))
-        _print(found, name, str(baseline), options)
-    else:
-        found, trouble = _checked_now(measure or "", rules, save, str(baseline), options)
-    _leave(found, trouble)
+    if record is None:
+        _leave(*_checked_now(measure or "", rules, save, str(baseline), options))
+        return
+    found = rules.judge(usable(load(record), str(record)))
+    _print(found, str(record), str(baseline), options)
+    _leave(found, None)
 
 
 def _leave(found: Check, trouble: BandwidthError | None) -> None:

@@ -145,6 +145,8 @@ def offload(
 ) -> None:
     """Is a GPU worth it: from which size, and after how many passes, moving the data pays.
 
+    Of language models: bandwidth tokens.
+
     bandwidth offload --host "DDR4-2933 x4" --device "Quadro RTX 5000" --link "PCIe 3.0 x16"
 
     bandwidth offload --record run.json --size 47MB --passes 1,10,100

@@ -1,12 +1,13 @@
 """`bandwidth report`: a complete write-up of one or several records."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bandwidth.cli.options import PRINTED, QuietOption, UnitOption, option_value
+from bandwidth.cli.options import PRINTED, QuietOption, UnitOption, option_value, with_groups
 from bandwidth.cli.output import Output, deliver, say
 from bandwidth.errors import UsageError
 from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
@@ -16,6 +17,35 @@ if TYPE_CHECKING:
     from bandwidth.results import Record
 
 
+@dataclass(frozen=True)
+class FormOptions:
+    """How a write-up is written."""
+
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="html, markdown or latex; default: by the end of PATH. Without -o to standard output.",
+            rich_help_panel=PRINTED,
+        ),
+    ] = None
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Also write each figure to DIR, as SVG, PNG and PDF.", rich_help_panel=PRINTED
+        ),
+    ] = None
+    siunitx: Annotated[
+        bool, typer.Option("--siunitx", help="LaTeX: numbers in columns of siunitx.", rich_help_panel=PRINTED)
+    ] = False
+    two_columns: Annotated[
+        bool,
+        typer.Option("--two-columns", help="LaTeX: two columns of text; tables span both.", rich_help_panel=PRINTED),
+    ] = False
+
+
+@with_groups
 def report(
     records: Annotated[
         list[Path], typer.Argument(metavar="RECORD...", help="Records that `bandwidth measure --save` wrote.")
@@ -26,21 +56,8 @@ def report(
             "-o", "--output", metavar="PATH", help="Write to PATH: .html, .md or .tex.", rich_help_panel=PRINTED
         ),
     ] = None,
-    format_name: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="html, markdown or latex; default: by the end of PATH. Without -o to standard output.",
-            rich_help_panel=PRINTED,
-        ),
-    ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Also write each figure to DIR, as SVG, PNG and PDF.", rich_help_panel=PRINTED
-        ),
-    ] = None,
+    *,
+    form: FormOptions,
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="Leave out host names, users, serials and paths.")
     ] = False,
@@ -51,13 +68,6 @@ def report(
     flops: Annotated[
         str | None, typer.Option(metavar="FLOP/S", help="Peak arithmetic rate, such as 500GFLOP/s: adds a roofline.")
     ] = None,
-    siunitx: Annotated[
-        bool, typer.Option("--siunitx", help="LaTeX: numbers in columns of siunitx.", rich_help_panel=PRINTED)
-    ] = False,
-    two_columns: Annotated[
-        bool,
-        typer.Option("--two-columns", help="LaTeX: two columns of text; tables span both.", rich_help_panel=PRINTED),
-    ] = False,
     title: Annotated[str, typer.Option(metavar="TEXT", help="Use this title.")] = "",
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
@@ -76,18 +86,18 @@ def report(
     from bandwidth.report.write_up.content import make_write_up
     from bandwidth.results.files import load
 
-    written_as = _format(format_name, output)
-    form = _form(written_as, siunitx=siunitx, two_columns=two_columns)
+    written_as = _format(form.format_name, output)
+    chosen = _form(written_as, siunitx=form.siunitx, two_columns=form.two_columns)
     options = Output.checked(written_as, False, output, unit, quiet)
     peak = None if flops is None else option_value("--flops", flops, parse_flops)
-    if figures is not None and not can_draw():
+    if form.figures is not None and not can_draw():
         raise UsageError("--figures needs matplotlib, which is not installed", "pip install 'membandwidth[plot]'")
     _refuse_overwriting(records, output)
     loaded = [usable(load(path), str(path)) for path in records]
     shown = [anonymised(record) for record in loaded] if anonymise else loaded
     opening = _overlaid(records, shown, options.unit, is_anonymous=anonymise) if overlay else ()
     write_up = make_write_up(shown, options.unit, flops=peak, title=title, figures=can_draw(), opening=opening)
-    _write(write_up, form, options, figures)
+    _write(write_up, chosen, options, form.figures)
     if not can_draw() and not quiet:
         say(f"bandwidth: {MISSING}")
 

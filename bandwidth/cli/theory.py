@@ -66,7 +66,9 @@ class ViewOptions:
     move: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="Add the time to move SIZE once, and how often a second.", rich_help_panel=VIEW
+            metavar="SIZE",
+            help="Add the time to move SIZE once, and how often a second. Of language models: bandwidth tokens.",
+            rich_help_panel=VIEW,
         ),
     ] = None
     explain: Annotated[

@@ -1,11 +1,15 @@
 """Fits what processors get of their read rate when they decode, and writes specs/decoding_host.toml.
 
-    python tests/maintenance/decoding.py RUNS.csv
+    python tests/maintenance/decoding.py RUNS.csv [GPU_RUNS.csv]
 
 RUNS.csv are runs of llama-bench beside the machine's measured read rate, in the columns of `llm.csv` that
 SpareCores/sc-inspector-data (CC BY-SA 4.0) gives; the runs are not part of this project, the few numbers fitted are.
 The ends are quantiles of the logarithm of tokens/s x bytes / read rate, linear in what `HostEnd` names (quantile
 regression by reweighted least squares). Coverage is of families of instances that the other half was fitted on.
+
+GPU_RUNS.csv are runs on GPUs (`llm_gpu.csv` of the same set). For each kind of memory the time a layer and the share of
+the peak that part off a tenth of the runs at either end are searched on a grid and printed, with how many runs the
+numbers in specs/decoding.toml hold: those are set by hand near them, wide enough for cards that were not fitted.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bandwidth.catalog.decoding import HOST_DECODING_FILE, MOST_SOCKETS, HostEnd, HostFit
+from bandwidth.catalog.decoding import HOST_DECODING_FILE, MOST_SOCKETS, HostEnd, HostFit, read_device_fits
 from bandwidth.catalog.entries import specs_folder
+from bandwidth.theory import peaks
 
 QUANTILES = {"low": 0.075, "high": 0.925}
 # Smaller models are no memory's measure: they fit in caches, or nearly.
@@ -155,6 +160,74 @@ def main() -> None:
         lines += [f"{name} = {getattr(end, name):.3f}" for name in NAMES]
         lines.append(f'source = "{end.source}"\n')
     (specs_folder() / HOST_DECODING_FILE).write_text("\n".join(lines), encoding="utf-8")
+    for path in sys.argv[2:]:
+        print_devices(read_device_runs(Path(path)))
+
+
+# --- GPUs -------------------------------------------------------------------------------------------------------------
+
+LAYERS = {"gemma-2b": 18, "llama-7b": 32, "phi-4-q4": 40, "Llama-3.": 80, "SmolLM-1": 30, "qwen1_5-": 24}
+S_PER_LAYER, SHARES = np.linspace(5e-6, 250e-6, 99), np.linspace(0.3, 1, 71)
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceRun:
+    """One run on a GPU: the seconds of a token, its layers, the seconds that its bytes take at the peak, its part."""
+
+    kind: str
+    token_s: float
+    layers: int
+    peak_s: float
+    part: float
+
+
+def read_device_runs(path: Path) -> list[DeviceRun]:
+    """Return the runs on one GPU; a slice of a GPU (`NVIDIA L4-12Q`) has its part of the memory."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [_device_run(row) for row in csv.DictReader(file)]
+
+
+def _device_run(row: dict[str, str]) -> DeviceRun:
+    name = row["gpu"].split(", ")[0]
+    whole, _, cut = name.rpartition("-") if name.endswith("Q") else (name, "", "")
+    memory = peaks(whole)[0]
+    part = min(1.0, int(cut[:-1]) * 1e9 / memory.capacity_bytes) if cut else 1.0
+    kind = "HBM" if memory.family.startswith("HBM") else "GDDR"
+    peak_s = float(row["weights_bytes"]) / memory.bytes_per_s
+    return DeviceRun(kind, 1 / float(row["tokens_per_s"]), LAYERS[row["model"][:8]], peak_s, part)
+
+
+def device_end(runs: list[DeviceRun], quantile: float) -> tuple[float, float]:
+    """Return the time a layer and the share of the peak that have so many of the runs below their time."""
+    layers, peak_s, token_s = (
+        np.array([getattr(run, name) for run in runs]) for name in ("layers", "peak_s", "token_s")
+    )
+
+    def loss(each: float, share: float) -> float:
+        over = np.log(token_s) - np.log(layers * each + peak_s / share)
+        return float(np.where(over > 0, quantile * over, (quantile - 1) * over).mean())
+
+    return min(((each, share) for each in S_PER_LAYER for share in SHARES), key=lambda pair: loss(*pair))
+
+
+def print_devices(runs: list[DeviceRun]) -> None:
+    """Print both ends of each kind of memory, and how many runs the numbers in specs hold."""
+    fits = read_device_fits(specs_folder())
+    for kind in ("HBM", "GDDR"):
+        own, fit = [run for run in runs if run.kind == kind], fits[kind]
+        whole = [run for run in own if run.part == 1.0]
+        for end, quantile in (("fast", 0.1), ("slow", 0.9)):
+            each, share = device_end(whole, quantile)
+            print(
+                f"{kind}, {end}: {each * 1e6:.0f} us a layer, {share:.2f} of the peak ({len(whole)} runs on whole GPUs)"
+            )
+        inside = [
+            run.layers * fit.fast_s_per_layer + run.peak_s / fit.fast_share
+            <= run.token_s
+            <= (run.layers * fit.slow_s_per_layer + run.peak_s / fit.slow_share) / run.part
+            for run in own
+        ]
+        print(f"{kind}: specs/decoding.toml holds {sum(inside)} of {len(inside)} runs")
 
 
 def _print_coverage(what: str, runs: list[Run], inside: list[bool]) -> None:
