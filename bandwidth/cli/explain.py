@@ -13,7 +13,7 @@ from bandwidth.units import DEFAULT_RATE_UNIT
 def explain(
     subject: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CODE|TOPIC", help="A code such as BW003, or a topic; none lists all."),
+        typer.Argument(metavar="CODE|TOPIC", help="Codes such as BW003, or topics; none lists all."),
     ] = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,
@@ -25,12 +25,14 @@ def explain(
     bandwidth explain BW001
 
     bandwidth explain write-allocate
+
+    bandwidth explain xmp vm
     """
-    from bandwidth.findings import explanation, explanations
+    from bandwidth.findings import explanations, explanations_of
     from bandwidth.report.explanation import explanation_document, explanations_document
 
     options = Output.checked(format_name, as_json, output, DEFAULT_RATE_UNIT, quiet)
     if not subject:
         emit(explanations_document(explanations()), options)
         return
-    emit(explanation_document(explanation(" ".join(subject)), text_width(sys.stdout)), options)
+    emit(explanation_document(explanations_of(subject), text_width(sys.stdout)), options)

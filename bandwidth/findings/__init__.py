@@ -2,7 +2,7 @@
 
 # Each theme registers its rules when it is imported; their ranks give the order, and not the order here.
 from bandwidth.findings import binding, gpus, machine_state, memory, noise, normal_range, stores, threads, validity
-from bandwidth.findings.rules import Explanation, examine, explanation, explanations
+from bandwidth.findings.rules import Explanation, examine, explanation, explanations, explanations_of
 
 __all__ = [
     "Explanation",
@@ -10,6 +10,7 @@ __all__ = [
     "examine",
     "explanation",
     "explanations",
+    "explanations_of",
     "gpus",
     "machine_state",
     "memory",

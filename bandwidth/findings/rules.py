@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,10 @@ SOUND: Final = "ok"
 UNTOLD: Final = "--"
 Mark = Literal["!!", "ok", "--"]
 Of = Literal["host", "all", "machine", "theory"]
+# How alike a name has to be to be the one that was meant (difflib's ratio): one slip in four letters; and how many
+# letters more or less it may have, as one name may be a part of another.
+_NEAR: Final = 0.75
+_MOST_LETTERS_MORE: Final = 2
 _TOPICS = Path(__file__).parent / "topics"
 _TOPIC = re.compile(
     r"---\nkey: (?P<key>[^\n]+)\naliases: ?(?P<aliases>[^\n]*)\n---\n\n# (?P<title>[^\n]+)\n\n(?P<text>.+)", re.DOTALL
@@ -203,16 +207,48 @@ def explanations() -> tuple[Explanation, ...]:
 
 
 def explanation(key: str) -> Explanation:
-    """Return the explanation of a code (`BW001`, in any case) or a topic. Raises BandwidthError with the near ones."""
+    """Return the explanation of a code (`BW001`) or a topic, in any case, words joined by spaces or hyphens.
+
+    Raises BandwidthError, with the name that was probably meant where one is near.
+    """
     import difflib
 
-    wanted = " ".join(key.lower().split())
-    by_key = {name.lower(): entry for entry in explanations() for name in (entry.key, *entry.aliases)}
-    if wanted in by_key:
-        return by_key[wanted]
-    near = difflib.get_close_matches(wanted, by_key, n=1, cutoff=0.6)
-    hint = f"did you mean {by_key[near[0]].key}?" if near else "`bandwidth explain` lists codes and topics"
+    entries = _by_name()
+    wanted = _folded(key)
+    if wanted in entries:
+        return entries[wanted][1]
+    as_long = [name for name in entries if abs(len(name) - len(wanted)) <= _MOST_LETTERS_MORE]
+    near = difflib.get_close_matches(wanted, as_long, n=1, cutoff=_NEAR)
+    hint = f"did you mean {entries[near[0]][0]}?" if near else "`bandwidth explain` lists codes and topics"
     raise BandwidthError(f"nothing is explained under {key[:60]!a}", hint)
+
+
+def explanations_of(words: Sequence[str]) -> tuple[Explanation, ...]:
+    """Return the explanations of codes and topics named one after the other, each once; a name may have several words.
+
+    At each place the longest name counts. Raises BandwidthError for what is no name, as `explanation` does.
+    """
+    entries = _by_name()
+    found: list[Explanation] = []
+    place = 0
+    while place < len(words):
+        ends = range(len(words), place, -1)
+        end = next((end for end in ends if _folded(" ".join(words[place:end])) in entries), None)
+        if end is None:
+            return (explanation(" ".join(words[place:] if found else words)),)
+        found.append(entries[_folded(" ".join(words[place:end]))][1])
+        place = end
+    return tuple(dict.fromkeys(found))
+
+
+def _by_name() -> dict[str, tuple[str, Explanation]]:
+    """Return each entry by all of its names as they are compared, with the name as it is written."""
+    return {_folded(name): (name, entry) for entry in explanations() for name in (entry.key, *entry.aliases)}
+
+
+def _folded(name: str) -> str:
+    """Return a name as names are compared: `Write-Allocate` is `write allocate`, `--latency` is `latency`."""
+    return " ".join(re.split(r"[\s_-]+", name.lower())).strip()
 
 
 def _of_code(rule: Rule) -> Explanation:
