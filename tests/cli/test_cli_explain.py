@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple
 
 import pytest
 
 from bandwidth.cli import app
 from bandwidth.findings import explanations
-from tests.support.pages import TOPICS, blocks
+from tests.support.pages import ROOT, TOPICS, blocks
 
 
 class Ran(NamedTuple):
@@ -101,6 +102,13 @@ def test_items_of_a_list_stay_apart(run):
     assert "\n- 0: done.\n- 1: a SPEC" in out
     assert "\n- 130: interrupted; what was measured is kept.\n" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_topics_that_messages_name_are_there(run):
+    sources = "".join(path.read_text("utf-8") for path in sorted((ROOT / "bandwidth").rglob("*.py")))
+    named = sorted(set(re.findall(r"[`(](?:bandwidth )?explain ([a-z][a-z -]+)[`)]", sources)))
+    assert {"ceiling", "ecc"} <= set(named)
+    assert [name for name in named if run("explain", *name.split()).code] == []
 
 
 def test_a_slip_gets_a_suggestion(run):
