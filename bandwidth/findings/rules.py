@@ -213,7 +213,7 @@ def explanation(key: str) -> Explanation:
     """
     import difflib
 
-    entries = _by_name(explanations())
+    entries = _by_name()
     wanted = _folded(key)
     if wanted in entries:
         return entries[wanted][1]
@@ -228,7 +228,7 @@ def explanations_of(words: Sequence[str]) -> tuple[Explanation, ...]:
 
     At each place the longest name counts. Raises BandwidthError for what is no name, as `explanation` does.
     """
-    entries = _by_name(explanations())
+    entries = _by_name()
     found: list[Explanation] = []
     place = 0
     while place < len(words):
@@ -241,10 +241,9 @@ def explanations_of(words: Sequence[str]) -> tuple[Explanation, ...]:
     return tuple(dict.fromkeys(found))
 
 
-@cache
-def _by_name(entries: tuple[Explanation, ...]) -> Mapping[str, tuple[str, Explanation]]:
+def _by_name() -> Mapping[str, tuple[str, Explanation]]:
     """Return each entry by all of its names as they are compared, with the name as it is written."""
-    return {_folded(name): (name, entry) for entry in entries for name in (entry.key, *entry.aliases)}
+    return {_folded(name): (name, entry) for entry in explanations() for name in (entry.key, *entry.aliases)}
 
 
 def _folded(name: str) -> str:
