@@ -211,34 +211,51 @@ def explanation(key: str) -> Explanation:
 
     Raises BandwidthError, with the name that was probably meant where one is near.
     """
-    import difflib
-
     entries = _by_name()
-    wanted = _folded(key)
-    if wanted in entries:
-        return entries[wanted][1]
-    as_long = [name for name in entries if abs(len(name) - len(wanted)) <= _MOST_LETTERS_MORE]
-    near = difflib.get_close_matches(wanted, as_long, n=1, cutoff=_NEAR)
-    hint = f"did you mean {entries[near[0]][0]}?" if near else "`bandwidth explain` lists codes and topics"
-    raise BandwidthError(f"nothing is explained under {key[:60]!a}", hint)
+    if _folded(key) not in entries:
+        raise _not_explained(key)
+    return entries[_folded(key)][1]
 
 
 def explanations_of(words: Sequence[str]) -> tuple[Explanation, ...]:
     """Return the explanations of codes and topics named one after the other, each once; a name may have several words.
 
-    At each place the longest name counts. Raises BandwidthError for what is no name, as `explanation` does.
+    At each place the longest name counts. Raises BandwidthError for what is no name: all words where together they are
+    near to one, else the first that belong to none.
     """
     entries = _by_name()
+
+    def end_of_name(place: int) -> int | None:
+        ends = range(len(words), place, -1)
+        return next((end for end in ends if _folded(" ".join(words[place:end])) in entries), None)
+
     found: list[Explanation] = []
     place = 0
     while place < len(words):
-        ends = range(len(words), place, -1)
-        end = next((end for end in ends if _folded(" ".join(words[place:end])) in entries), None)
+        end = end_of_name(place)
         if end is None:
-            return (explanation(" ".join(words[place:] if found else words)),)
+            behind = next((later for later in range(place + 1, len(words)) if end_of_name(later)), len(words))
+            whole = " ".join(words)
+            raise _not_explained(whole if _near(whole) else " ".join(words[place:behind]))
         found.append(entries[_folded(" ".join(words[place:end]))][1])
         place = end
     return tuple(dict.fromkeys(found))
+
+
+def _not_explained(key: str) -> BandwidthError:
+    near = _near(key)
+    hint = f"did you mean {near}?" if near else "`bandwidth explain` lists codes and topics"
+    return BandwidthError(f"nothing is explained under {key[:60]!a}", hint)
+
+
+def _near(key: str) -> str | None:
+    """Return the name that was probably meant, as it is written; None where none is near."""
+    import difflib
+
+    entries, wanted = _by_name(), _folded(key)
+    as_long = [name for name in entries if abs(len(name) - len(wanted)) <= _MOST_LETTERS_MORE]
+    near = difflib.get_close_matches(wanted, as_long, n=1, cutoff=_NEAR)
+    return entries[near[0]][0] if near else None
 
 
 def _by_name() -> Mapping[str, tuple[str, Explanation]]:

@@ -332,6 +332,9 @@ def test_several_are_found_one_after_the_other():
     [
         (("xmp", "containr"), "nothing is explained under 'containr'; did you mean container?"),
         (("quantum", "chromodynamics"), "under 'quantum chromodynamics'; `bandwidth explain` lists"),
+        (("xmp", "containr", "vm"), "nothing is explained under 'containr'; did you mean container?"),
+        (("quantum", "loops", "vm"), "nothing is explained under 'quantum loops'; `bandwidth explain` lists"),
+        (("write", "alocate"), "under 'write alocate'; did you mean write-allocate?"),
         (("loaded", "latancy"), "under 'loaded latancy'; did you mean loaded latency?"),
     ],
 )
