@@ -1,38 +1,25 @@
-"""Every example of the README is what the tool does: outputs are compared, commands and code are run."""
+"""Every example of README.md and of the topics is what the tool does: outputs are compared, commands and code are run.
 
+`python -m tests.maintenance.readme` writes the outputs anew.
+"""
+
+import io
 import os
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
 from bandwidth.cli.app import COMMANDS, run
+from bandwidth.kernels import KERNELS
+from tests.maintenance import readme as maintenance
+from tests.support import pages
+from tests.support.pages import arguments, blocks, console_examples, shell_commands
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+README = pages.README.read_text("utf-8")
 CAPTURED = Path(__file__).parent / "machine" / "captured"
-# What a measurement is given so that it takes a moment; the README's own value is taken out first.
+# What a measurement is given so that it takes a moment; the pages' own value is taken out first.
 SMALL = {"--size": "2MiB", "--budget": "500ms"}
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def console_examples():
-    """Return the pairs of command and output in the console blocks."""
-    return [tuple(block.removeprefix("$ ").split("\n", 1)) for block in blocks("console")]
-
-
-def shell_commands():
-    """Return the `bandwidth` commands of the shell blocks, but for the quick start and the benchmarks."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [line for line in lines if re.match(r"(sudo \S*/)?bandwidth ", line)]
-
-
-def arguments(command):
-    words = shlex.split(command, comments=True)
-    return words[next(place for place, word in enumerate(words) if word.endswith("bandwidth")) + 1 :]
 
 
 def made_small(words):
@@ -59,7 +46,8 @@ def test_quick_start_is_one_block_of_exactly_two_lines():
 
 
 @pytest.mark.parametrize(("command", "expected"), console_examples())
-def test_console_example_prints_what_stands_there(command, expected, capsys):
+def test_console_example_prints_what_stands_there(command, expected, monkeypatch, capsys):
+    monkeypatch.chdir(pages.ROOT)
     assert run(arguments(command)) == 0
     assert capsys.readouterr().out == expected
 
@@ -68,7 +56,7 @@ def test_shell_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     commands = shell_commands()
-    assert len(commands) >= 6
+    assert len(commands) >= 25
     for command in commands:
         if ("--cpus 0-1" in command or "--threads 1,2" in command) and usable_cpus()[:2] != [0, 1]:
             continue  # the example names CPUs that this machine does not give
@@ -81,6 +69,9 @@ def test_shell_examples_run(tmp_path, monkeypatch, capsys):
             (tmp_path / "node7.cpuinfo").write_text(
                 "processor\t: 0\nmodel name\t: AMD Ryzen 9 7950X 16-Core Processor\n"
             )
+        if "| bandwidth system --dmi -" in command:
+            table = (CAPTURED / "ryzen_7950x_two_of_four.txt").read_bytes()
+            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table), "utf-8"))
         code = run(made_small(arguments(command)))
         captured = capsys.readouterr()
         # On a machine that others use, or with one machine alone, nothing can be judged.
@@ -92,16 +83,65 @@ def test_shell_examples_run(tmp_path, monkeypatch, capsys):
 def test_python_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (code,) = blocks("python")
-    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - it is our own example
+    exec(compile(code, "30-python.md", "exec"), {})  # noqa: S102 - it is our own example
     # On a machine that others use, the budget of a second may not reach the last of the four.
     assert re.search(r"^host/copy/(native|numpy)/[0-9]+\S* [0-9.]+$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_measured_screen_is_one_that_the_tool_prints():
-    screen = blocks("text")[0]
-    printed = (Path(__file__).parent / "data" / "report" / "screens.txt").read_text("utf-8")
-    assert screen.replace("from SMBIOS (derived)", "from captured (derived)").rstrip("\n") in printed
+    screen = blocks("text", pages.README)[0]
+    assert "\nWhy not more\n" in screen
+    assert re.search(r"^GB/s +read +write +copy +triad", screen, re.MULTILINE)
+    assert re.search(r"^(all cores|one core), (streaming|ordinary|NumPy) ", screen, re.MULTILINE)
+    assert re.search(r"^Quality: (good|fair|poor)\. \d+ cases, ", screen, re.MULTILINE)
     assert max(map(len, screen.splitlines())) <= 80
+    assert len(screen.splitlines()) <= 40
+
+
+def test_readme_is_short_and_names_topics_that_are_there():
+    assert len(README.splitlines()) <= 200
+    linked = re.findall(r"\]\((bandwidth/findings/topics/[^)]+)\)", README)
+    assert len(linked) >= 10
+    assert [name for name in linked if not (pages.ROOT / name).is_file()] == []
+    for language in ("sh", "console", "text"):
+        assert blocks(language, pages.README)
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_topics_that_a_page_names_are_there(page):
+    named = re.findall(r"`bandwidth explain ([^`]+)`", page.read_text("utf-8").replace("\n", " "))
+    for name in named:
+        if not name.isupper():  # CODE, TOPIC
+            assert run(["explain", *name.replace('"', "").split(), "--json"]) == 0
+
+
+def test_reframe_example_is_the_test_that_is_run():
+    run_once = (Path(__file__).parent / "data" / "reframe" / "memory_bandwidth.py").read_text("utf-8")
+    assert blocks("py") == [re.sub(r"^# ruff: .*\n\n", "", run_once, flags=re.MULTILINE)]
+
+
+def test_table_of_kernels_is_that_of_the_tool():
+    (table,) = [block for block in blocks("text") if block.startswith("kernel  operation")]
+    rows = {tuple(re.split(" {2,}", line)) for line in table.splitlines()[1:]}
+    mixes = {name for name, kernel in KERNELS.items() if kernel.mix}
+    assert rows == {(name, one.formula, one.counted) for name, one in KERNELS.items() if name not in mixes}
+
+
+def test_outputs_are_written_anew_in_place(tmp_path, monkeypatch, capsys):
+    page, other = tmp_path / "page.md", tmp_path / "other.md"
+    page.write_text("Before\n\n```console\n$ bandwidth explain units\nold\n```\n\nbehind\n", "utf-8")
+    other.write_text("```console\n$ bandwidth explain qwertz\nold\n```\n", "utf-8")
+    monkeypatch.setattr(maintenance, "PAGES", (page, other))
+    monkeypatch.setattr(maintenance, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert maintenance.main() == 1
+    printed = capsys.readouterr()
+    assert printed.out == "page.md\n"
+    assert "other.md: exit code 1 of: bandwidth explain qwertz" in printed.err
+    assert other.read_text("utf-8") == "```console\n$ bandwidth explain qwertz\nold\n```\n"
+    assert run(["explain", "units"]) == 0
+    renewed = f"```console\n$ bandwidth explain units\n{capsys.readouterr().out}```"
+    assert page.read_text("utf-8") == f"Before\n\n{renewed}\n\nbehind\n"
 
 
 def test_every_command_is_in_the_readme():

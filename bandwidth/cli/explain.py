@@ -7,17 +7,16 @@ import typer
 
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption
 from bandwidth.cli.output import Output, emit, text_width
-from bandwidth.errors import BandwidthError
 from bandwidth.units import DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
-    from bandwidth.findings import Explanation
+    pass
 
 
 def explain(
     subject: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CODE|TOPIC", help="A code such as BW003, or a topic; none lists all."),
+        typer.Argument(metavar="CODE|TOPIC", help="Codes such as BW003, or topics; none lists all."),
     ] = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,
@@ -29,24 +28,14 @@ def explain(
     bandwidth explain BW001
 
     bandwidth explain write-allocate
+
+    bandwidth explain xmp vm
     """
-    from bandwidth.findings import explanations
+    from bandwidth.findings import explanations, explanations_of
     from bandwidth.report.explanation import explanation_document, explanations_document
 
     options = Output.checked(format_name, as_json, output, DEFAULT_RATE_UNIT, quiet)
     if not subject:
         emit(explanations_document(explanations()), options)
         return
-    emit(explanation_document(_entries(subject), text_width(sys.stdout)), options)
-
-
-def _entries(subjects: list[str]) -> "list[Explanation]":
-    """Return the entry that all words together name, else one for each word. Raises BandwidthError for what is none."""
-    from bandwidth.findings import explanation
-
-    try:
-        return [explanation(" ".join(subjects))]
-    except BandwidthError:
-        if len(subjects) == 1:
-            raise
-        return [explanation(subject) for subject in subjects]
+    emit(explanation_document(explanations_of(subject), text_width(sys.stdout)), options)

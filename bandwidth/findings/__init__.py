@@ -13,7 +13,7 @@ from bandwidth.findings import (
     validity,
     witnesses,
 )
-from bandwidth.findings.rules import Explanation, examine, explanation, explanations
+from bandwidth.findings.rules import Explanation, examine, explanation, explanations, explanations_of
 
 __all__ = [
     "Explanation",
@@ -21,6 +21,7 @@ __all__ = [
     "examine",
     "explanation",
     "explanations",
+    "explanations_of",
     "gpus",
     "machine_state",
     "memory",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,10 @@ SOUND: Final = "ok"
 UNTOLD: Final = "--"
 Mark = Literal["!!", "ok", "--"]
 Of = Literal["host", "all", "machine", "theory"]
+# How alike a name has to be to be the one that was meant (difflib's ratio): one slip in four letters; and how many
+# letters more or less it may have, as one name may be a part of another.
+_NEAR: Final = 0.75
+_MOST_LETTERS_MORE: Final = 2
 _TOPICS = Path(__file__).parent / "topics"
 _TOPIC = re.compile(
     r"---\nkey: (?P<key>[^\n]+)\naliases: ?(?P<aliases>[^\n]*)\n---\n\n# (?P<title>[^\n]+)\n\n(?P<text>.+)", re.DOTALL
@@ -203,16 +207,65 @@ def explanations() -> tuple[Explanation, ...]:
 
 
 def explanation(key: str) -> Explanation:
-    """Return the explanation of a code (`BW001`, in any case) or a topic. Raises BandwidthError with the near ones."""
+    """Return the explanation of a code (`BW001`) or a topic, in any case, words joined by spaces or hyphens.
+
+    Raises BandwidthError, with the name that was probably meant where one is near.
+    """
+    entries = _by_name()
+    if _folded(key) not in entries:
+        raise _not_explained(key)
+    return entries[_folded(key)][1]
+
+
+def explanations_of(words: Sequence[str]) -> tuple[Explanation, ...]:
+    """Return the explanations of codes and topics named one after the other, each once; a name may have several words.
+
+    At each place the longest name counts. Raises BandwidthError for what is no name: all words where together they are
+    near to one, else the first that belong to none.
+    """
+    entries = _by_name()
+
+    def end_of_name(place: int) -> int | None:
+        ends = range(len(words), place, -1)
+        return next((end for end in ends if _folded(" ".join(words[place:end])) in entries), None)
+
+    found: list[Explanation] = []
+    place = 0
+    while place < len(words):
+        end = end_of_name(place)
+        if end is None:
+            behind = next((later for later in range(place + 1, len(words)) if end_of_name(later)), len(words))
+            whole = " ".join(words)
+            raise _not_explained(whole if _near(whole) else " ".join(words[place:behind]))
+        found.append(entries[_folded(" ".join(words[place:end]))][1])
+        place = end
+    return tuple(dict.fromkeys(found))
+
+
+def _not_explained(key: str) -> BandwidthError:
+    near = _near(key)
+    hint = f"did you mean {near}?" if near else "`bandwidth explain` lists codes and topics"
+    return BandwidthError(f"nothing is explained under {key[:60]!a}", hint)
+
+
+def _near(key: str) -> str | None:
+    """Return the name that was probably meant, as it is written; None where none is near."""
     import difflib
 
-    wanted = " ".join(key.lower().split())
-    by_key = {name.lower(): entry for entry in explanations() for name in (entry.key, *entry.aliases)}
-    if wanted in by_key:
-        return by_key[wanted]
-    near = difflib.get_close_matches(wanted, by_key, n=1, cutoff=0.6)
-    hint = f"did you mean {by_key[near[0]].key}?" if near else "`bandwidth explain` lists codes and topics"
-    raise BandwidthError(f"nothing is explained under {key[:60]!a}", hint)
+    entries, wanted = _by_name(), _folded(key)
+    as_long = [name for name in entries if abs(len(name) - len(wanted)) <= _MOST_LETTERS_MORE]
+    near = difflib.get_close_matches(wanted, as_long, n=1, cutoff=_NEAR)
+    return entries[near[0]][0] if near else None
+
+
+def _by_name() -> Mapping[str, tuple[str, Explanation]]:
+    """Return each entry by all of its names as they are compared, with the name as it is written."""
+    return {_folded(name): (name, entry) for entry in explanations() for name in (entry.key, *entry.aliases)}
+
+
+def _folded(name: str) -> str:
+    """Return a name as names are compared: `Write-Allocate` is `write allocate`, `--latency` is `latency`."""
+    return " ".join(re.split(r"[\s_-]+", name.lower())).strip()
 
 
 def _of_code(rule: Rule) -> Explanation:

@@ -36,13 +36,20 @@ class Table:
     bars: tuple[float | None, ...] = ()
 
 
+class Verbatim(str):
+    """A block of text whose lines stay as they are: an example with its output, a file's content."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Document:
     """All that a command prints.
 
-    `blocks` are tables and lines in their order, for people; `data` is the object that JSON prints; `records` are the
-    flat rows that CSV prints; `remarks` are findings and notes: text formats put them last, CSV on standard error.
-    `in_blocks` are those that stand among the blocks already, which CSV has not: it puts them on standard error too.
+    `blocks` are tables and lines in their order, for people (Verbatim ones are never wrapped); `data` is the object
+    that JSON prints; `records` are the flat rows that CSV prints; `remarks` are findings and notes: text formats put
+    them last, CSV on standard error. `in_blocks` are those that stand among the blocks already, which CSV has not: it
+    puts them on standard error too.
     """
 
     blocks: tuple[Table | str, ...]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from bandwidth.plain_text import one_line, visible
-from bandwidth.report.document import Column, Document, Table
+from bandwidth.report.document import Column, Document, Table, Verbatim
 from bandwidth.report.markup import as_html, as_latex, paragraphs
 
 # Backslashes stand before what CommonMark and older readers alike take literally then; markup needs entities.
@@ -57,8 +57,12 @@ def render(document: Document, format_name: str, width: int = DEFAULT_WIDTH, *, 
 
 def _shown(document: Document) -> Document:
     """Return the document with every text safe to show; a cell and a remark are a line each. JSON has escapes."""
-    blocks = tuple(shown_table(block) if isinstance(block, Table) else visible(block) for block in document.blocks)
+    blocks = tuple(shown_table(block) if isinstance(block, Table) else _shown_text(block) for block in document.blocks)
     return replace(document, blocks=blocks, remarks=tuple(map(visible, document.remarks)))
+
+
+def _shown_text(text: str) -> str:
+    return Verbatim(visible(text)) if isinstance(text, Verbatim) else visible(text)
 
 
 def shown_table(table: Table) -> Table:
@@ -80,7 +84,12 @@ def _as_table(document: Document, width: int = DEFAULT_WIDTH, *, blocks: bool = 
 
 
 def wrapped(text: str, width: int) -> str:
-    """Wrap each line, what follows set in by two, or behind the mark of a finding; a line's own indent stays."""
+    """Wrap each line, what follows set in by two, or behind the mark of a finding; a line's own indent stays.
+
+    What is Verbatim stays as it is.
+    """
+    if isinstance(text, Verbatim):
+        return text
     return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
 
 
@@ -230,7 +239,13 @@ def _unlinked(found: re.Match[str]) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Return lines that stay lines, by two spaces at the end of each but the last, and no markup in them."""
+    """Return lines that stay lines, by two spaces at the end of each but the last, and no markup in them.
+
+    What is Verbatim stands in a fence longer than any row of backticks in it.
+    """
+    if isinstance(text, Verbatim):
+        fence = "`" * max(3, *(len(row) + 1 for row in re.findall("`+", text)), 0)
+        return f"{fence}text\n{text}\n{fence}"
     return markdown_escaped(text).replace("\n", "  \n")
 
 

@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from bandwidth.report.document import Column, Document, Table
+from bandwidth.report.document import Column, Document, Table, Verbatim
 
 _LATEX_SPECIALS = {
     "\\": r"\textbackslash{}",
@@ -86,6 +86,8 @@ def _html_row(tags: Sequence[str], texts: Sequence[str]) -> str:
 
 
 def _paragraph(text: str) -> str:
+    if isinstance(text, Verbatim):
+        return f"<pre>{html.escape(text)}</pre>"
     return f"<p>{html.escape(text)}</p>".replace("\n", "<br>\n")
 
 
@@ -94,8 +96,16 @@ def _paragraph(text: str) -> str:
 
 def as_latex(document: Document) -> str:
     """Return the tables and paragraphs of a document, without a preamble."""
-    blocks = [latex_table(block) if isinstance(block, Table) else latex_escaped(block) for block in document.blocks]
+    blocks = [latex_table(block) if isinstance(block, Table) else _latex_text(block) for block in document.blocks]
     return paragraphs([*blocks, *map(latex_escaped, document.remarks)])
+
+
+def _latex_text(text: str) -> str:
+    """Return a text as LaTeX; what is Verbatim in letters of one width, with all of its spaces."""
+    if not isinstance(text, Verbatim):
+        return latex_escaped(text)
+    lines = (latex_escaped(line).replace(" ", "~") for line in text.split("\n"))
+    return "{\\ttfamily\\noindent\n" + " \\\\\n".join(line or "~" for line in lines) + "\\par}"
 
 
 def latex_escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`bandwidth theory` and `bandwidth explain` as a user runs them: both streams, the exit code, the files."""
+"""`bandwidth theory` as a user runs it: both streams, the exit code, the files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pytest
 
 from bandwidth import __version__
 from bandwidth.cli import app
-from bandwidth.findings import explanations
 from bandwidth.report import FORMATS
 
 FOUR_CHANNELS = """\
@@ -546,43 +545,3 @@ def test_the_package_itself_imports_no_room():
     program = "import sys, bandwidth; print(sorted(name for name in sys.modules if name.startswith('bandwidth')))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "['bandwidth', 'bandwidth.errors', 'bandwidth.version']\n"
-
-
-# --- explain ----------------------------------------------------------------------------------------------------------
-
-
-def test_explain_lists_every_code_and_topic(run):
-    ran = run("explain")
-    assert (ran.code, ran.err) == (0, "")
-    listed = [line.split("  ")[0] for line in ran.out.splitlines()[2:-2]]
-    assert listed == [entry.key for entry in explanations()]
-    codes = [key for key in listed if key.startswith("BW")]
-    assert codes == [f"BW{number:03}" for number in range(1, len(codes) + 1)]
-
-
-def test_explain_prints_one_wrapped(run):
-    ran = run("explain", "BW001")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("BW001: The data may fit in a cache\n\nA cache is several times faster")
-    assert "at least 256 MiB" in ran.out
-    assert "What to try: leave out --size" in ran.out
-    assert max(map(len, ran.out.splitlines())) <= 80
-    assert run("explain", "bw001") == ran
-
-
-@pytest.mark.parametrize("words", [["first", "touch"], ["First touch"]])
-def test_a_topic_of_several_words_and_its_other_names(run, words):
-    assert run("explain", *words).out.startswith("first touch: Who touches a page first owns it\n")
-
-
-@pytest.mark.parametrize("entry", explanations(), ids=lambda entry: entry.key)
-def test_every_code_and_topic_is_explained(run, entry):
-    ran = run("explain", entry.key, "--json")
-    (explained,) = json.loads(ran.out)["explanations"]
-    assert explained == {"key": entry.key, "title": entry.title, "text": entry.text.strip()}
-
-
-def test_a_slip_gets_a_suggestion(run):
-    assert failed(run("explain", "bw0001x"), 1, "nothing is explained under 'bw0001x'; did you mean BW001?")
-    line = "nothing is explained under 'quantum chromodynamics'; `bandwidth explain` lists codes and topics"
-    assert failed(run("explain", "quantum", "chromodynamics"), 1, line)

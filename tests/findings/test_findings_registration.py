@@ -22,6 +22,7 @@ from bandwidth.findings import (
     examine,
     explanation,
     explanations,
+    explanations_of,
     gpus,
     machine_state,
     memory,
@@ -186,11 +187,13 @@ def test_every_entry_can_be_printed(entry):
     assert entry.title.isascii()
     assert len(entry.key) + len(entry.title) < 78
     assert not entry.title.endswith(".")
-    paragraphs = entry.text.strip().split("\n\n")
-    assert all(part.strip().endswith((".", "report.")) for part in paragraphs)
     assert len(entry.text) > 150
-    assert max(map(len, entry.text.splitlines())) <= 120
-    assert not set("{}") & set(entry.text)
+    prose = re.sub(r"^```\w*\n.*?^```$", "", entry.text, flags=re.MULTILINE | re.DOTALL)
+    assert "```" not in prose
+    paragraphs = re.split(r"\n{2,}", prose.strip())
+    assert all(part.strip().rstrip(")").endswith((".", ":", ";")) for part in paragraphs)
+    assert max(map(len, prose.splitlines())) <= 120
+    assert not set("{}") & set(prose)
     named = set(re.findall(r"BW\d{3}", entry.text))
     assert named <= {other.key for other in explanations()}
 
@@ -267,7 +270,77 @@ def test_a_near_miss_is_told():
     with pytest.raises(BandwidthError, match=r"nothing is explained under 'bw01'; did you mean BW01\d\?|BW0"):
         explanation("bw01")
     with pytest.raises(BandwidthError, match="did you mean write-allocate"):
-        explanation("write allocate")
+        explanation("write allocte")
+    with pytest.raises(BandwidthError, match=r"did you mean virtual machine\?"):
+        explanation("virtual machnie")
+
+
+@pytest.mark.parametrize("key", ["quantum", "dram timing", "cas", "graphics", "bw", "memory"])
+def test_what_is_not_near_is_not_suggested(key):
+    with pytest.raises(BandwidthError, match="; `bandwidth explain` lists codes and topics"):
+        explanation(key)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gpu", "`bandwidth measure device` is the GPU's memory"),
+        ("hbm", "HBM stacks have 1024 bits each"),
+        ("theory", "Peak = transfers a second x bytes a transfer"),
+        ("share", "is of its lowest known ceiling"),
+        ("median", "half of the blocks were faster"),
+        ("interval", "The 95 % interval"),
+        ("cache", "a benchmark on a small array measures the cache"),
+        ("roofline", "times the loop's arithmetic intensity"),
+        ("xmp", "a profile (XMP from Intel, EXPO from AMD)"),
+        ("single channel", "one channel alone"),
+        ("Single-Channel", "one channel alone"),
+        ("lanes", "the slot may be wired for 8 lanes"),
+        ("pcie gen1", "Gen1 shown while idle is normal"),
+        ("vm", "A virtual machine does not see the memory modules"),
+        ("container", "Only CPUs that the container may use are measured"),
+        ("tokens", "tokens/s is at most bandwidth / bytes a token"),
+        ("triad", "triad is the figure that is usually quoted"),
+        ("native", "compiles them for the processor at hand"),
+        ("ceiling", "a rate that a case cannot exceed"),
+        ("exit code", "130: interrupted"),
+        ("write_allocate", "An ordinary store to a line"),
+    ],
+)
+def test_what_people_ask_for_is_answered(name, says):
+    assert says in " ".join(explanation(name).text.split())
+
+
+def keys(*words):
+    return [entry.key for entry in explanations_of(words)]
+
+
+def test_several_are_found_one_after_the_other():
+    assert keys("xmp", "vm") == ["xmp", "vm"]
+    assert keys("BW015", "first", "touch", "single", "channel", "bw001") == [
+        "BW015",
+        "first touch",
+        "channels",
+        "BW001",
+    ]
+    assert keys("loaded", "latency") == ["loaded latency"]
+    assert keys("latency", "loaded latency", "tlb") == ["latency", "loaded latency"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("xmp", "containr"), "nothing is explained under 'containr'; did you mean container?"),
+        (("quantum", "chromodynamics"), "under 'quantum chromodynamics'; `bandwidth explain` lists"),
+        (("xmp", "containr", "vm"), "nothing is explained under 'containr'; did you mean container?"),
+        (("quantum", "loops", "vm"), "nothing is explained under 'quantum loops'; `bandwidth explain` lists"),
+        (("write", "alocate"), "under 'write alocate'; did you mean write-allocate?"),
+        (("loaded", "latancy"), "under 'loaded latancy'; did you mean loaded latency?"),
+    ],
+)
+def test_of_several_the_one_that_is_not_there_is_named(words, said):
+    with pytest.raises(BandwidthError, match=re.escape(said)):
+        explanations_of(words)
 
 
 def test_what_is_not_there_names_the_way_to_the_list():

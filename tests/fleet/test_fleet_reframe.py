@@ -1,4 +1,4 @@
-"""The README's regression test for ReFrame, run once as a site would run it."""
+"""The regression test for ReFrame of `bandwidth explain fleet`, run once as a site would run it."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from bandwidth.errors import BandwidthError
 from bandwidth.fleet.on_dask import dask_cluster
+from tests.support.pages import blocks
 
 distributed = pytest.importorskip("distributed", reason="the extra `fleet` (distributed) is not installed")
 pytestmark = [
@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 TINY = ["host", "--size", "2MiB", "--budget", "300ms", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
-README = Path(__file__).parents[2] / "README.md"
 KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 
@@ -102,14 +101,15 @@ def settings_by_variables(folder, tmp_path):
     return variables(folder / "cluster", folder / "cluster")
 
 
-def settings_by_the_file_in_the_readme(folder, tmp_path):
-    (text,) = re.findall(r"^```yaml\n(distributed:\n.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+def settings_by_the_file_of_the_topic(folder, tmp_path):
+    (text,) = blocks("yaml")
+    assert text.startswith("distributed:\n")
     assert text.count("/home/me/cluster/") == 3
     (tmp_path / "tls.yaml").write_text(text.replace("/home/me/cluster", str(folder / "cluster")), "utf-8")
     return {}
 
 
-@pytest.mark.parametrize("settings", [settings_by_variables, settings_by_the_file_in_the_readme])
+@pytest.mark.parametrize("settings", [settings_by_variables, settings_by_the_file_of_the_topic])
 def test_a_fleet_is_measured_over_tls(address, folder, tmp_path, settings):
     done = measure(address, tmp_path, **settings(folder, tmp_path))
     assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr  # one machine alone cannot be judged
