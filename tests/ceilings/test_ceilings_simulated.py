@@ -192,8 +192,8 @@ def _nodes_of(case):
 def told(machine: Simulated) -> str:
     """All ceilings of a machine's cases, one a line."""
     facts, lines = machine.facts(), [f"# {machine.name}: {machine.cpu}"]
+    theory = make_plan(MeasureOptions(target="host", kernels=("read",)), facts, machine.topology).theory
     for planned in cases(machine, facts):
-        theory = make_plan(MeasureOptions(target="host", kernels=("read",)), facts, machine.topology).theory
         found = ceilings_of(planned.case, facts, current_catalog(), machine.topology, theory, seen=SEEN)
         assert [one.bytes_per_s for one in found] == sorted(one.bytes_per_s for one in found)
         memory = [one for one in found if one.kind == "memory"]
