@@ -60,11 +60,15 @@ Telemetry = Callable[[str], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Site:
-    """Where engines work: the machine's layout, the GPUs that are to be measured, and who sees their state."""
+    """Where engines work: the machine's layout, the GPUs that are to be measured, and who sees their state.
+
+    `retunes` tells that what earlier runs found to be the fastest here is to be found anew.
+    """
 
     topology: Topology
     gpus: tuple[GpuFacts, ...] = ()
     telemetry: Telemetry | None = None
+    retunes: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,15 @@ def engines_of(target: str) -> dict[str, EngineEntry]:
 
 
 def make_engines(
-    names: Sequence[str], topology: Topology, gpus: Sequence[GpuFacts] = (), telemetry: Telemetry | None = None
+    names: Sequence[str],
+    topology: Topology,
+    gpus: Sequence[GpuFacts] = (),
+    telemetry: Telemetry | None = None,
+    *,
+    retunes: bool = False,
 ) -> dict[str, Engine]:
     """Return the engines of these names for a machine's layout; those that are made by one call are one object."""
-    site = Site(topology, tuple(gpus), telemetry)
+    site = Site(topology, tuple(gpus), telemetry, retunes)
     makes = dict.fromkeys(ENGINES[name].make for name in names)
     made = {make: make([name for name in names if ENGINES[name].make is make], site) for make in makes}
     return {name: made[ENGINES[name].make] for name in names}

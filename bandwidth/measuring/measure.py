@@ -170,7 +170,8 @@ def _engines(
     here = preparation.surroundings
     with _telemetry(here, plan) as telemetry:
         if make_engine is None:
-            engines = make_engines(names, here.topology, plan.gpus, telemetry)
+            retunes = preparation.options.retune
+            engines = make_engines(names, here.topology, plan.gpus, telemetry, retunes=retunes)
         else:
             engines = {name: make_engine(name, here.topology) for name in names}
         try:

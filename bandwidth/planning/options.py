@@ -89,7 +89,8 @@ class CallOptions:
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
     `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
     `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes) and `zeros`. `devices` are
-    numbers of GPUs or `all`, `host_memory` the kinds of memory that they copy from and to.
+    numbers of GPUs or `all`, `host_memory` the kinds of memory that they copy from and to. With `retune` the shapes of
+    the native kernels are tried anew, whatever earlier runs have found.
     """
 
     target: str = ALL_TARGETS
@@ -122,6 +123,13 @@ class CallOptions:
         "Time that all measuring may take; default: 15s, 60s a study.",
         metavar="TIME",
         parse=duration,
+        changes_cases=False,
+    )
+    retune: bool = option(
+        "--retune",
+        "Try anew which shapes of the native kernels are fastest here.",
+        default=False,
+        of=HOST,
         changes_cases=False,
     )
     sweep: str | None = option(

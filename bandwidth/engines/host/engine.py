@@ -25,7 +25,8 @@ from bandwidth.engines.host.layout import (
     array_elements,
     pieces,
 )
-from bandwidth.engines.host.runners import Runner, ThreadWork
+from bandwidth.engines.host.native_code.shapes import PLAIN
+from bandwidth.engines.host.runners import Chosen, Runner, ThreadWork
 from bandwidth.engines.host.workers import NS_PER_S, Stamp
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
@@ -81,7 +82,7 @@ class HostEngine:
         self.compile_s = 0.0
         self._latencies: LatencyBench | None = None
         self._placed: dict[str, float] = {}
-        self._vector_bytes: dict[str, int] = {}
+        self._chosen: dict[str, Chosen] = {}
         self._blocks = 0
         self._last: _Last | None = None
         self._source_sums: dict[str, list[Any]] = {}
@@ -93,7 +94,7 @@ class HostEngine:
         for name, runner in self._runners.items():
             own = [case for case in cases if case.engine == name and not case.is_latency]
             try:
-                refused |= runner.prepare(own)
+                refused |= runner.prepare(own, limit_s)
             except BandwidthError as error:
                 refused |= dict.fromkeys((case.id for case in own), str(error))
         self.compile_s = time.monotonic() - begin
@@ -136,9 +137,9 @@ class HostEngine:
         window, scalar = self._blocks % WINDOWS, self._new_scalar(kernel)
         if case.variant.get("data") == "zeros":
             scalar = 0.0
-        if case.id not in self._vector_bytes:
+        if case.id not in self._chosen:
             works = self._works(case, 0, self._new_scalar(kernel))
-            self._vector_bytes[case.id] = runner.tune(layout.team, works)
+            self._chosen[case.id] = runner.tune(layout.team, case, works)
         runner.run(layout.team, self._lead_in(case, window), 1)
         stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
         self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
@@ -146,15 +147,16 @@ class HostEngine:
         clock = runner.clock_hz(layout.team)
         if clock is not None:
             observed["clock_hz"] = clock
-        width = self._vector_bytes[case.id]
-        return block_of(stamps, layout.team.pinned, observed, {"vector_bytes": width} if width else {})
+        _, tuning = self._chosen[case.id]
+        return block_of(stamps, layout.team.pinned, observed, tuning)
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
         layout, kernel = self._memory.layout(case), kernel_of(case.path, case.variant)
         stores = stores_of(case.variant)
         parts = [layout.part(case, thread, window).cut(begin) for thread in range(case.threads)]
-        return [ThreadWork(kernel, stores, part, scalar, self._vector_bytes.get(case.id, 0)) for part in parts]
+        shape, _ = self._chosen.get(case.id, (PLAIN, {}))
+        return [ThreadWork(kernel, stores, part, scalar, shape) for part in parts]
 
     def _lead_in(self, case: Case, window: int) -> list[ThreadWork]:
         """Return the untimed pass over the end of the arrays that goes before a block.

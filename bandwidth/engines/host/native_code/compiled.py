@@ -20,16 +20,13 @@ from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
 from bandwidth.engines.host.native_code.processor import (
     CHASE,
     CLOCK,
-    NARROW_BYTES,
     PACED_READ,
     LlvmProcessor,
-    Row,
-    function_name,
     vector_bytes,
 )
+from bandwidth.engines.host.native_code.shapes import Row, Shape, function_name
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
-from bandwidth.vocabulary import LINE_BYTES
 
 
 def this_processor() -> LlvmProcessor:
@@ -54,21 +51,32 @@ def _flat(features: Mapping[str, bool]) -> str:
 
 class Library:
     """Compiled functions by name; they live as long as this does. `seconds` tells how long it took to make them,
-    `processor` what for.
+    `processor` what for, `rows` what of.
 
     Raises BandwidthError where the system allows no new code (a hardened kernel).
     """
 
     def __init__(self, rows: Iterable[Row], processor: LlvmProcessor) -> None:
         begin = time.perf_counter()
+        named = {function_name(*row): row for row in rows}
         try:
-            self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor), _target_machine(processor))
+            module = _parsed(module_of(named.values(), processor))
+            self._compiler = llvm.create_mcjit_compiler(module, _target_machine(processor))
             self._compiler.finalize_object()
         except RuntimeError as error:
             raise BandwidthError("the kernels cannot be compiled here", "--engine numpy can be measured") from error
         self.seconds = time.perf_counter() - begin
         self.processor = processor
+        self.rows = [*named.values()]
         self._functions: dict[str, Callable[[KernelArguments], None]] = {}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Compile those of some rows that are not there yet."""
+        lacking = [row for row in rows if row not in self.rows]
+        if lacking:
+            self._compiler.add_module(_parsed(rows_of(lacking, self.processor)))
+            self._compiler.finalize_object()
+            self.rows += lacking
 
     def function(self, name: str) -> Callable[[KernelArguments], None]:
         """Return a function of KernelArguments; calling it lets go of the interpreter's lock. Raises KeyError."""
@@ -84,7 +92,7 @@ def assembly(rows: Iterable[Row], processor: LlvmProcessor) -> str:
     """Return the machine code of some kernels as text, for any processor that LLVM's package knows."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    text: str = _target_machine(processor).emit_assembly(_parsed(rows, processor))
+    text: str = _target_machine(processor).emit_assembly(_parsed(module_of(rows, processor)))
     return text
 
 
@@ -93,8 +101,8 @@ def _target_machine(processor: LlvmProcessor) -> Any:
     return target.create_target_machine(cpu=processor.cpu, features=processor.features, opt=3)
 
 
-def _parsed(rows: Iterable[Row], processor: LlvmProcessor) -> Any:
-    parsed = llvm.parse_assembly(str(module_of(rows, processor)))
+def _parsed(module: ir.Module) -> Any:
+    parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     return parsed
 
@@ -107,46 +115,51 @@ READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], red
 
 def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
     """Return the code of some rows as LLVM reads it, with the functions that every library has."""
-    module = ir.Module("bandwidth")
-    module.triple = processor.triple
-    for row in rows:
-        _write_row(module, row, processor)
+    module = rows_of(rows, processor)
     _write_chase(TimedFunction(module, CHASE, processor))
     _write_clock(TimedFunction(module, CLOCK, processor))
     _write_paced_read(TimedFunction(module, PACED_READ, processor))
     return module
 
 
+def rows_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
+    """Return the code of some rows alone."""
+    module = ir.Module("bandwidth")
+    module.triple = processor.triple
+    for row in rows:
+        _write_row(module, row, processor)
+    return module
+
+
 def _write_row(module: ir.Module, row: Row, processor: LlvmProcessor) -> None:
     """Write passes over all elements, `calls` of them, or fewer where `stop` is set."""
-    kernel, stores, width = row
-    made_for = replace(processor, vector_bytes=width or processor.vector_bytes)
-    turn_bytes = LINE_BYTES if width == NARROW_BYTES else TURN_BYTES
+    kernel, stores, shape = row
+    made_for = replace(processor, vector_bytes=shape.vector_bytes or processor.vector_bytes)
     function = TimedFunction(module, function_name(*row), made_for)
     if kernel.reduces == XOR:
-        _write_xor(function, kernel, turn_bytes)
+        _write_xor(function, kernel, shape)
     else:
-        _write_passes(function, kernel, stores, turn_bytes)
+        _write_passes(function, kernel, stores, shape)
     function.builder.ret_void()
 
 
-def _write_passes(function: TimedFunction, kernel: Kernel, stores: str | None, turn_bytes: int) -> None:
+def _write_passes(function: TimedFunction, kernel: Kernel, stores: str | None, shape: Shape) -> None:
     """Write passes that are all alike."""
-    passes = Passes(function, kernel, stores, turn_bytes)
+    passes = Passes(function, kernel, stores, shape)
     sums = function.timed_passes(passes.sums.first(), passes.one)
     if kernel.reduces:
         function.set("result", function.builder.bitcast(passes.sums.folded(sums), WORD))
 
 
-def _write_xor(function: TimedFunction, kernel: Kernel, turn_bytes: int) -> None:
+def _write_xor(function: TimedFunction, kernel: Kernel, shape: Shape) -> None:
     """Write passes that only load, and a last one that joins all words by exclusive or, in eight columns.
 
     Arithmetic on vectors of 64 bytes lowers some processors' clock by a tenth, which a read from the first cache
     would show. So the last pass alone is one that can be checked, as it is with what a block of copies leaves.
     """
     builder, calls = function.builder, function.arguments["calls"]
-    touching = Passes(function, replace(kernel, reduces=TOUCH), None, turn_bytes)
-    joining = Passes(function, kernel, None, turn_bytes)
+    touching = Passes(function, replace(kernel, reduces=TOUCH), None, shape)
+    joining = Passes(function, kernel, None, shape)
 
     def one(carried: Sequence[Any]) -> list[Any]:
         touching.one([])
