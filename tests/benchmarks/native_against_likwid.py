@@ -3,7 +3,7 @@
     python tests/benchmarks/native_against_likwid.py [--pairs 8] [--only memory|caches] [--threads 1,2] [--kernels read]
 
 Needs `likwid-bench` on the PATH (Debian: likwid). For each kind of kernel all of likwid's that the processor runs are
-tried first, and the fastest is the peer. Mean rate against mean rate: likwid prints the mean over all its passes, ours
+tried first, and the fastest is the peer; ours takes the shape that it finds the fastest, as in any run. Mean rate against mean rate: likwid prints the mean over all its passes, ours
 is that of one block as long. likwid's memory is given huge pages where glibc can, as ours asks for them.
 The bar: the interval's lower end at 0.97. Exit 1 below it.
 """
@@ -35,6 +35,7 @@ CACHES = {
     ("read", None): ("load_avx512", "load_avx", "load_sse"),
     ("copy", "ordinary"): ("copy_avx512", "copy_avx", "copy_sse"),
     ("triad", "ordinary"): ("stream_avx512_fma", "stream_avx_fma", "stream_avx512", "stream_avx", "stream_sse"),
+    ("write", "ordinary"): ("store_avx512", "store_avx", "store_sse"),
 }
 CACHE_SIZES = (16 * 1024, 512 * 1024, 4 * 1024**2)
 
@@ -82,10 +83,13 @@ def _line(row, peers, size_bytes, threads, pairs):
         return means[-1]
 
     ratio = ratio_of_pairs(our_rate, lambda: likwid(best, size, cpus, calls) / 1e9, pairs)
+    with our_case(size_bytes, **options) as ours:
+        told = ours.engine.run_block(ours.case, calls).tuning.get("shape", {})
+    shape = " ".join(f"{key.removesuffix('_bytes')} {value}" for key, value in told.items()) or "default"
     mean = median(means)
     name = f"{kernel}{'' if stores is None else ', ' + stores}"
     where = f"{size / 1024:,.0f} KiB" if size < 2**30 else f"{size / 2**20:,.0f} MiB"
-    print(f"{where:>10} {threads:3} threads  {name:17} {mean:8.1f} GB/s  / {best:18} = {ratio}", flush=True)
+    print(f"{where:>10} {threads:3} threads  {name:17} {mean:8.1f} GB/s  / {best:18} = {ratio}  [{shape}]", flush=True)
     return ratio.interval is None or ratio.interval.low < BAR
 
 

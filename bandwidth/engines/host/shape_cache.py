@@ -85,10 +85,11 @@ class ShapeCache:
         except (OSError, ValueError, RecursionError, BandwidthError):
             self.note = "the file of shapes that won before cannot be read: they are tried anew"
             return {}
-        if not self._is_own(saved, processor):
+        winners = self._winners(saved, processor)
+        if winners is None:
             self.note = "the file of shapes that won before is of another version or processor: they are tried anew"
             return {}
-        found = {str(name): _winner(one) for name, one in saved["winners"].items()}
+        found = {str(name): _winner(one) for name, one in winners.items()}
         return {name: winner for name, winner in found.items() if winner is not None}
 
     def keep(self, processor: LlvmProcessor, name: str, winner: Winner) -> None:
@@ -109,12 +110,12 @@ class ShapeCache:
     def _processor(self, processor: LlvmProcessor) -> dict[str, Any]:
         return {"model": self._model, **asdict(processor)}
 
-    def _is_own(self, saved: Any, processor: LlvmProcessor) -> bool:
-        """Return whether a file is of this version, processor and grid."""
-        if not isinstance(saved, dict) or not isinstance(saved.get("winners"), dict):
-            return False
+    def _winners(self, saved: Any, processor: LlvmProcessor) -> dict[str, Any] | None:
+        """Return what stands in a file of this version, processor and grid; None where it is of another."""
+        winners = saved.get("winners") if isinstance(saved, dict) else None
         own = (SCHEMA, self._processor(processor), grid_digest(processor))
-        return (saved.get("schema"), saved.get("processor"), saved.get("grid")) == own
+        is_own = winners is not None and (saved.get("schema"), saved.get("processor"), saved.get("grid")) == own
+        return winners if is_own and isinstance(winners, dict) else None
 
 
 def _winner(saved: Any) -> Winner | None:
