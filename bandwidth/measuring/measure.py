@@ -233,6 +233,7 @@ def _place(result: Result) -> tuple[Any, ...]:
         _ENGINE_ORDER.get(case.engine, len(_ENGINE_ORDER)),
         case.variant.get("stores") == ORDINARY,
         [int(case.variant.get(name, -1)) for name in ("cpu_node", "memory_node")],
+        str(case.variant.get("writes", "")),
         int(str(case.variant.get("load", "-1%")).rstrip("%")),
         int(case.variant.get("peer", -1)),
         int(point),

@@ -16,8 +16,12 @@ from bandwidth.units import format_size
 from bandwidth.vocabulary import ORDINARY, STREAMING
 
 LEAST_LATENCY_BYTES = 8 * 1024
-# What the other threads are asked to read while the latency of one is taken, in percent of what they can.
-LOADS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+# What the other threads are asked to move while the latency of one is taken, in percent of what they can: closer where
+# the latency begins to climb.
+LOADS = (0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95, 100)
+# How much of what they move is written, in percent, beside reading alone; and the loads, fewer of them.
+WRITE_SHARES = (25, 33, 50)
+MIXED_LOADS = (20, 40, 60, 70, 80, 85, 90, 95, 100)
 # Below this nothing can be swept: an array of each thread needs a line.
 LEAST_THREAD_BYTES = 4 * 1024
 
@@ -260,7 +264,9 @@ def _loaded_latency(bench: Bench) -> Study:
 
     def build(sizings: Sizings) -> list[Case]:
         sizing = sizings[cpu_set.cpus]
-        return [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%"}) for percent in LOADS]
+        mixed = [(percent, {"writes": f"{share}%-writes"}) for share in WRITE_SHARES for percent in MIXED_LOADS]
+        loads: list[tuple[int, dict[str, str]]] = [*((percent, {}) for percent in LOADS), *mixed]
+        return [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%", **more}) for percent, more in loads]
 
     return Study((cpu_set.cpus,), build)
 

@@ -24,7 +24,8 @@ Seen = Annotated[float, Field(ge=0, le=1e30)]
 
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
 # `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
-# other threads can read, such as `40%`; `sweep_point` the size of a sweep's point in bytes, as asked for.
+# other threads can move, such as `40%`, `writes` how much of that is written, such as `33%-writes`; `sweep_point` the
+# size of a sweep's point in bytes, as asked for.
 VARIANT_KEYS = (
     "stores",
     "data",
@@ -36,6 +37,7 @@ VARIANT_KEYS = (
     "peer_access",
     "mix",
     "load",
+    "writes",
     "sweep_point",
 )
 
@@ -156,7 +158,7 @@ class Result:
 
     `last_block_checked` tells whether all data of the last timed block was checked; where a run was cut short, it was
     all of the first block's and a part of each later one's. `observed` holds what else each block showed:
-    `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the other threads read beside a latency),
+    `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the others read and write beside a latency),
     `huge_page_share` and `placed_share` (of the pages: how many are huge, how many lie on the memory node asked for).
     What disturbed it: `others_cpu_share` (of all CPUs' time: what other processes took), `steal_share` (of the time in
     which CPUs had work: what the hypervisor took), `cpu_wait_share` (of the time of this process's threads: how long

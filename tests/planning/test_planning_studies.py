@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -17,7 +18,7 @@ from bandwidth.findings import examine
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.studies import LOADS, points
+from bandwidth.planning.studies import LOADS, MIXED_LOADS, points
 from bandwidth.results.files import parse, record_to_json
 
 KIB = 1024
@@ -168,7 +169,14 @@ def test_latencies_are_of_powers_of_two_and_the_first_size_in_memory():
 def test_latency_under_load_has_every_step_on_all_cores():
     found = plan(two_socket_topology(), latency=True)
     loaded = [planned.case for planned in found.cases if "load" in planned.case.variant]
-    assert [case.variant["load"] for case in loaded] == [f"{percent}%" for percent in LOADS]
+    reading = [case.variant["load"] for case in loaded if "writes" not in case.variant]
+    assert reading == [f"{percent}%" for percent in LOADS]
+    for share in ("25%-writes", "33%-writes", "50%-writes"):
+        mixed = [case.variant["load"] for case in loaded if case.variant.get("writes") == share]
+        assert mixed == [f"{percent}%" for percent in MIXED_LOADS]
+    steps = [high - low for low, high in itertools.pairwise(LOADS)]
+    assert max(steps[:7]) == 10  # and closer where the latency climbs
+    assert max(steps[7:]) == 5
     assert {case.threads for case in loaded} == {128}
     assert all(case.meets_dram_rule and case.is_latency for case in loaded)
 

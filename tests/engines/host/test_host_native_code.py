@@ -25,7 +25,7 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.processor import PACED_READ, LlvmProcessor, vector_bytes
+from bandwidth.engines.host.native_code.processor import PACED_MIX, PACED_READ, LlvmProcessor, vector_bytes
 from bandwidth.engines.host.native_code.shapes import (
     PLAIN,
     Shape,
@@ -367,9 +367,9 @@ def test_update_reads_what_it_overwrites(libraries):
 # --- the paced load
 
 
-def paced(library, words, barrier, **fields):
+def paced(library, words, barrier, name=PACED_READ, **fields):
     arguments = barrier.arguments(threads=1, source_0=words.ctypes.data, elements=len(words), **fields)
-    library.function(PACED_READ)(arguments)
+    library.function(name)(arguments)
     return arguments
 
 
@@ -417,6 +417,30 @@ def test_paced_read_ends_in_the_middle_of_a_long_wait(libraries):
     timer.join()
     assert arguments.made == 1
     assert arguments.end_ns - arguments.start_ns < 10**9
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.parametrize("first", [0, 5])
+def test_paced_mix_updates_every_such_chunk_once_and_leaves_the_others(libraries, every, first):
+    """Ten chunks are gone through; of those that are updated every other bit of each word is the scalar's."""
+    words, barrier = lines_of(10 * CHUNK_BYTES // 8, np.random.default_rng(5)), Barrier()
+    before = words.copy()
+    barrier.open()
+    barrier.stop()  # each call works on one chunk and ends
+    made = [
+        paced(
+            libraries["widest"], words, barrier, PACED_MIX,
+            source_1=every, destination=words.ctypes.data, calls=first + number, scalar=1.5,
+        ).made
+        for number in range(10)
+    ]  # fmt: skip
+    assert made == [1] * 10
+    numbers = np.arange(first, first + 10)
+    is_updated = np.zeros(10, bool)
+    is_updated[numbers % 10] = numbers % every == 0
+    taken = np.float64(1.5).view(np.uint64) & np.uint64(TAKEN_BITS)
+    expected = np.where(np.repeat(is_updated, CHUNK_BYTES // 8), before & np.uint64(KEPT_BITS) | taken, before)
+    assert np.array_equal(words, expected)
 
 
 def test_argument_sets_fields_are_where_the_code_looks_for_them():

@@ -119,6 +119,15 @@ def test_latency_under_load(loaded):
     assert shown(loaded) == LOADED
 
 
+def test_latency_under_a_load_that_writes_says_how_much_of_it(make_record, result):
+    seen = CLOCK | {"load_bytes_per_s": Observed(61e9, 0.0, 1e12)}
+    points = [result(ns, threads=8, load=load, writes="33%-writes", observed=seen) for load, ns in (("20%", 99.0),)]
+    text = shown(make_record(*points))
+    assert "Latency under load: native, 8 threads, 7 of them moving data, 33 % written" in text
+    assert "others move GB/s" in text
+    assert " 61.00  99.00 " in text
+
+
 def test_the_text_has_at_most_80_columns(by_size, loaded):
     for record in (by_size, loaded):
         assert max(map(len, shown(record).splitlines())) <= 80

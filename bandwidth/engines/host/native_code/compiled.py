@@ -20,6 +20,7 @@ from bandwidth.engines.host.native_code.passes import TOUCH, TURN_BYTES, Passes
 from bandwidth.engines.host.native_code.processor import (
     CHASE,
     CLOCK,
+    PACED_MIX,
     PACED_READ,
     LlvmProcessor,
     vector_bytes,
@@ -27,6 +28,7 @@ from bandwidth.engines.host.native_code.processor import (
 from bandwidth.engines.host.native_code.shapes import Row, Shape, function_name
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
+from bandwidth.vocabulary import ORDINARY
 
 
 def this_processor() -> LlvmProcessor:
@@ -109,8 +111,9 @@ def _parsed(module: ir.Module) -> Any:
 
 # --- a module's functions -------------------------------------------------------------------------------------------
 
-# The kernel of a paced load: it is in no table of what can be measured.
+# The kernels of a paced load: they are in no table of what can be measured.
 READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)
+UPDATE = Kernel("paced update", 0, 1, (), "", "", lambda _, scalar: scalar, words=True, updates=True)
 
 
 def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
@@ -118,7 +121,8 @@ def module_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
     module = rows_of(rows, processor)
     _write_chase(TimedFunction(module, CHASE, processor))
     _write_clock(TimedFunction(module, CLOCK, processor))
-    _write_paced_read(TimedFunction(module, PACED_READ, processor))
+    _write_paced(TimedFunction(module, PACED_READ, processor))
+    _write_paced(TimedFunction(module, PACED_MIX, processor), updates=True)
     return module
 
 
@@ -215,13 +219,15 @@ def _write_clock(function: TimedFunction) -> None:
     builder.ret_void()
 
 
-def _write_paced_read(function: TimedFunction) -> None:
+def _write_paced(function: TimedFunction, *, updates: bool = False) -> None:
     """Write reading of `source_0`, chunk by chunk over and over until `stop` is set, one each `interval_ns`.
 
     It is the load beside which a latency is measured. `calls` is the number of the first chunk, `made` counts
-    them. With `interval_ns` 0 it reads as fast as it can.
+    them. With `interval_ns` 0 it reads as fast as it can. Where it `updates`, every chunk whose number `source_1`
+    divides is not only read: every other bit of its words is taken from the scalar, so that all of it is written back.
     """
-    builder, arguments, passes = function.builder, function.arguments, Passes(function, READ)
+    builder, arguments, reading = function.builder, function.arguments, Passes(function, READ)
+    updating = Passes(function, UPDATE, ORDINARY)
     chunk_elements = i64(CHUNK_BYTES // ELEMENT_BYTES)
     chunks = builder.udiv(arguments["elements"], chunk_elements)
 
@@ -230,14 +236,19 @@ def _write_paced_read(function: TimedFunction) -> None:
         place = builder.add(number, arguments["calls"])
         begin = builder.mul(builder.urem(place, chunks), chunk_elements)
         end = builder.add(begin, chunk_elements)
-        sums = function.loop(begin, end, TURN_BYTES, sums, passes.turn)
+        read_from = begin
+        if updates:
+            is_read = builder.icmp_unsigned("!=", builder.urem(place, arguments["source_1"]), i64(0))
+            function.loop(begin, builder.select(is_read, begin, end), TURN_BYTES, [], updating.turn)
+            read_from = builder.select(is_read, begin, end)
+        sums = function.loop(read_from, end, TURN_BYTES, sums, reading.turn)
         following = builder.add(number, i64(1))
         function.wait_until(builder.add(start, builder.mul(following, arguments["interval_ns"])))
         return [following, *sums]
 
     function.meet()
     start = function.stamp("start_ns")
-    made, *sums = function.until(function.is_stopping, [i64(0), *passes.sums.first()], chunk)
+    made, *sums = function.until(function.is_stopping, [i64(0), *reading.sums.first()], chunk)
     function.finish(made)
-    function.set("result", passes.sums.of_columns(sums))
+    function.set("result", reading.sums.of_columns(sums))
     builder.ret_void()

@@ -69,3 +69,4 @@ def _family(triple: str) -> str:
 
 # The functions that every library has, whatever its rows.
 CHASE, CLOCK, PACED_READ = "chase", "clock", "paced_read"
+PACED_MIX = "paced_mix"
