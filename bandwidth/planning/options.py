@@ -76,10 +76,11 @@ class StudyOptions:
     numa: bool
     mixes: tuple[str, ...] | None
     zeros: bool
+    random: bool = False
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros)
+        return bool(self.sweep or self.numa or self.latency or self.mixes or self.zeros or self.random)
 
 
 @declares_options
@@ -88,9 +89,9 @@ class CallOptions:
 
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
     `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
-    `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes) and `zeros`. `devices` are
-    numbers of GPUs or `all`, `host_memory` the kinds of memory that they copy from and to. With `retune` the shapes of
-    the native kernels are tried anew, whatever earlier runs have found.
+    `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes), `zeros` and `random`.
+    `devices` are numbers of GPUs or `all`, `host_memory` the kinds of memory that they copy from and to. With `retune`
+    the shapes of the native kernels are tried anew, whatever earlier runs have found.
     """
 
     target: str = ALL_TARGETS
@@ -150,6 +151,9 @@ class CallOptions:
         of=HOST,
     )
     zeros: bool = option("--zeros", "Whether writing zeros is a short cut here.", default=False, panel=STUDY, of=HOST)
+    random: bool = option(
+        "--random", "Lines in random order, in huge pages and small ones.", default=False, panel=STUDY, of=HOST
+    )
     devices: Numbers = option(
         "--device", "GPUs by number; default: 0.", metavar="N,..|all", parse=words, panel=GPU, of=DEVICE
     )
@@ -254,7 +258,7 @@ class MeasureOptions(CallOptions):
     @property
     def studies(self) -> StudyOptions:
         """What is asked for in place of the table."""
-        return StudyOptions(self.sweep, self.sweep_range, self.latency, self.numa, self.mixes, self.zeros)
+        return StudyOptions(self.sweep, self.sweep_range, self.latency, self.numa, self.mixes, self.zeros, self.random)
 
     @property
     def is_study(self) -> bool:
@@ -267,7 +271,7 @@ class MeasureOptions(CallOptions):
         if self.budget_s is not None:
             return self.budget_s
         studies = sum((self.sweep is not None, self.numa, self.latency))
-        tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
+        tables = 0 if self.is_study and not (self.mixes or self.zeros or self.random) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
 
 

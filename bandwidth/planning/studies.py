@@ -13,7 +13,7 @@ from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_for
 from bandwidth.planning.sizing import Cpus, Sizing, Sizings
 from bandwidth.results import Case
 from bandwidth.units import format_size
-from bandwidth.vocabulary import ORDINARY, STREAMING
+from bandwidth.vocabulary import HUGE_PAGES, ORDINARY, PAGE_BYTES, SMALL_PAGES, STREAMING
 
 LEAST_LATENCY_BYTES = 8 * 1024
 # What the other threads are asked to move while the latency of one is taken, in percent of what they can: closer where
@@ -61,6 +61,8 @@ def _asked(asked: StudyOptions, bench: Bench) -> Iterator[Study]:
         yield _mixes(bench, asked.mixes)
     if asked.zeros:
         yield _zeros(bench)
+    if asked.random:
+        yield _random(bench)
     if asked.numa:
         yield _nodes(bench, with_latency=asked.latency)
     elif asked.latency:
@@ -71,9 +73,11 @@ def _asked(asked: StudyOptions, bench: Bench) -> Iterator[Study]:
 def _check_meaning(bench: Bench, *, has_stores: bool) -> None:
     """Raise UsageError for what only sweeps and matrices take, where neither is asked for."""
     if bench.has_named_kernels:
-        raise UsageError("--kernel has no meaning with --latency, --mix or --zeros", "leave it out, or add --sweep")
+        raise UsageError(
+            "--kernel has no meaning with --latency, --mix, --zeros or --random", "leave it out, or add --sweep"
+        )
     if bench.stores is not None and not has_stores:
-        raise UsageError("--stores has no meaning with --latency or --mix", "leave it out, or add --sweep")
+        raise UsageError("--stores has no meaning with --latency, --mix or --random", "leave it out, or add --sweep")
 
 
 def _each_once(cases: Iterator[Case]) -> list[Case]:
@@ -301,3 +305,42 @@ def _zeros(bench: Bench) -> Study:
         ]
 
     return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
+
+
+# --- random reads ---------------------------------------------------------------------------------------------------
+
+
+def _random(bench: Bench) -> Study:
+    """Return reads of all lines in random order, each thread's in its own part, in huge pages and in small ones.
+
+    A part is a power of two: its lines are all in one order then.
+    """
+    _needs_native(bench, "--random")
+    engine = next(entry for entry in bench.engines if entry.name == "native")
+
+    def build(sizings: Sizings) -> list[Case]:
+        return [
+            bench.case(engine, KERNELS["random"], cpu_set, _in_powers(sizings[cpu_set.cpus], cpu_set), None, variant)
+            for cpu_set in bench.cpu_sets
+            for variant in ({"pages": HUGE_PAGES}, {"pages": SMALL_PAGES})
+        ]
+
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
+
+
+def _in_powers(sizing: Sizing, cpu_set: CpuSet) -> Sizing:
+    """Return a size of which each thread has a power of two: the next below, or above where it would be no memory's.
+
+    Raises UsageError for less than a page a thread.
+    """
+    threads = len(cpu_set.cpus)
+    if sizing.wanted_bytes < PAGE_BYTES * threads:
+        raise UsageError(
+            f"--random with {format_size(sizing.wanted_bytes)} for {_counts([cpu_set])} is less than a page for each",
+            f"give a --size of {format_size(PAGE_BYTES * threads)} at least",
+        )
+    part_bytes = 1 << ((sizing.wanted_bytes // threads).bit_length() - 1)
+    is_memory = sizing.wanted_bytes >= sizing.dram_rule_bytes
+    while is_memory and part_bytes * threads < sizing.dram_rule_bytes:
+        part_bytes *= 2
+    return replace(sizing, wanted_bytes=part_bytes * threads)

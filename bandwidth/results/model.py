@@ -24,8 +24,8 @@ Seen = Annotated[float, Field(ge=0, le=1e30)]
 
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
 # `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
-# other threads can move, such as `40%`, `writes` how much of that is written, such as `33%-writes`; `sweep_point` the
-# size of a sweep's point in bytes, as asked for.
+# other threads can move, such as `40%`, `writes` how much of that is written, such as `33%-writes`; `pages` those of
+# random reads, `huge` or `small`; `sweep_point` the size of a sweep's point in bytes, as asked for.
 VARIANT_KEYS = (
     "stores",
     "data",
@@ -38,6 +38,7 @@ VARIANT_KEYS = (
     "mix",
     "load",
     "writes",
+    "pages",
     "sweep_point",
 )
 

@@ -140,9 +140,9 @@ def test_thread_sweep_begins_with_the_most_threads():
         ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native"),
         ({"latency": True, "engines": ("numpy",)}, "--latency needs the native engine"),
         ({"mixes": ("2:1",), "engines": ("numpy",)}, "--mix needs the native engine"),
-        ({"latency": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix or --zeros"),
-        ({"zeros": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix or --zeros"),
-        ({"mixes": ("2:1",), "stores": ("streaming",)}, "--stores has no meaning with --latency or --mix"),
+        ({"latency": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix, --zeros or --random"),
+        ({"zeros": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --mix, --zeros or --random"),
+        ({"mixes": ("2:1",), "stores": ("streaming",)}, "--stores has no meaning with --latency, --mix or --random"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error_of_one_line(options, message):
@@ -152,6 +152,38 @@ def test_what_makes_no_sense_is_a_usage_error_of_one_line(options, message):
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     assert caught.value.exit_code == 2
+
+
+# --- random reads
+
+
+def test_random_reads_are_of_a_power_of_two_a_thread_in_both_kinds_of_pages():
+    found = plan(small_topology(3), random=True)
+    cases = [planned.case for planned in found.cases]
+    assert [case.id.removeprefix("host/random/native/") for case in cases] == ["3/huge", "3/small", "1/huge", "1/small"]
+    for case in cases:
+        part = case.working_set_bytes // case.threads
+        assert part & (part - 1) == 0
+        assert case.meets_dram_rule
+        assert case.bytes_per_call == case.traffic_bytes_per_call == case.working_set_bytes
+    assert found.memory_bytes >= 2 * max(case.working_set_bytes for case in cases)  # each kind of pages has its own
+
+
+def test_a_size_that_is_asked_for_is_never_exceeded_by_random_reads():
+    cases = [planned.case for planned in plan(small_topology(2), random=True, size_bytes=100 * MIB).cases]
+    assert {case.working_set_bytes for case in cases} == {64 * MIB}
+
+
+@pytest.mark.parametrize(("size", "least"), [(64, "8 KiB"), (8191, "8 KiB")])
+def test_random_reads_below_a_page_are_refused_in_one_line(size, least):
+    with pytest.raises(UsageError, match=f"less than a page for each; give a --size of {least} at least"):
+        plan(small_topology(2), random=True, size_bytes=size)
+
+
+def test_random_reads_take_no_kernel_and_no_stores():
+    for more in ({"kernels": ("copy",)}, {"stores": ("ordinary",)}):
+        with pytest.raises(UsageError, match="has no meaning with"):
+            plan(small_topology(2), random=True, **more)
 
 
 # --- latency

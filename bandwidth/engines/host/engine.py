@@ -21,6 +21,7 @@ from bandwidth.engines.host.layout import (
     WINDOWS,
     Doubles,
     HostMemory,
+    Layout,
     Part,
     array_elements,
     pieces,
@@ -33,6 +34,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.kernels import CACHE_MULTIPLE, TAKEN_BITS, XOR, Kernel, kernel_of, stores_of
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
+from bandwidth.vocabulary import HUGE_PAGES, SMALL_PAGES
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.latency import LatencyBench
@@ -46,6 +48,9 @@ EXPONENTS = (-8, 8)
 # A sum of products is added up in at least this many sums side by side, by any engine: NumPy's pairwise sums have more.
 FEWEST_SUMS = 16
 ROUNDING = 2.0**-52
+# Where the system gives huge pages at all it gives nearly all of them.
+LEAST_HUGE_SHARE = 0.5
+NO_HUGE_PAGES = "the system gives no huge pages for it: see /sys/kernel/mm/transparent_hugepage/enabled"
 # Words of a line, and of the rows in which lines are joined first.
 COLUMNS = 8
 ROW = 1024
@@ -78,10 +83,12 @@ class HostEngine:
         self._topology = topology
         self._runners = runners
         self._memory = HostMemory(topology, clock_ns)
+        self._small_pages = HostMemory(topology, clock_ns, huge=False)
         self._random = np.random.default_rng(seed)
         self.compile_s = 0.0
         self._latencies: LatencyBench | None = None
         self._placed: dict[str, float] = {}
+        self._huge_shares: dict[str, float] = {}
         self._chosen: dict[str, Chosen] = {}
         self._blocks = 0
         self._last: _Last | None = None
@@ -101,9 +108,32 @@ class HostEngine:
         deadline = begin + self.compile_s + limit_s
         left = [case for case in cases if case.id not in refused and not case.is_latency]
         if left:
-            refused |= self._memory.lay_out(left, int(self._random.integers(2**32)), deadline)
+            refused |= self._lay_out(left, deadline)
             self._look_at_places([case for case in left if case.id not in refused])
         return refused | self._prepare_latencies([case for case in cases if case.is_latency], deadline)
+
+    def _lay_out(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
+        """Lay out and fill the memory of cases, by their pages; return those that cannot have theirs, and why."""
+        refused: dict[str, str] = {}
+        for memory in (self._memory, self._small_pages):
+            own = [case for case in cases if self._memory_of(case) is memory]
+            if own:
+                refused |= memory.lay_out(own, int(self._random.integers(2**32)), deadline)
+        for case in cases:
+            if "pages" not in case.variant or case.id in refused:
+                continue
+            share = self._memory_of(case).layout(case).arena.sources.huge_page_share()
+            if share is not None:
+                self._huge_shares[case.id] = share
+            if case.variant["pages"] == HUGE_PAGES and (share or 0.0) < LEAST_HUGE_SHARE:
+                refused[case.id] = NO_HUGE_PAGES
+        return refused
+
+    def _memory_of(self, case: Case) -> HostMemory:
+        return self._small_pages if case.variant.get("pages") == SMALL_PAGES else self._memory
+
+    def _layout(self, case: Case) -> Layout:
+        return self._memory_of(case).layout(case)
 
     def _prepare_latencies(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
         if not cases:
@@ -120,10 +150,10 @@ class HostEngine:
         """Read where the pages lie, on a machine where that matters, once for each layout."""
         if len(self._topology.nodes) < 2 and not any("memory_node" in case.variant for case in cases):
             return
-        shares = {key: layout.placed_share(self._topology) for key, layout in self._memory.layouts.items()}
+        layouts = {id(layout): layout for layout in map(self._layout, cases)}
+        shares = {key: layout.placed_share(self._topology) for key, layout in layouts.items()}
         for case in cases:
-            layout = self._memory.layout(case)
-            share = shares[layout.cpus, layout.node]
+            share = shares[id(self._layout(case))]
             if share is not None:
                 self._placed[case.id] = share
 
@@ -131,7 +161,7 @@ class HostEngine:
         """Run `calls` passes of a case on its threads. See `Engine`."""
         if case.is_latency and self._latencies is not None:
             return self._latencies.run_block(case, calls)
-        layout, runner = self._memory.layout(case), self._runners[case.engine]
+        layout, runner = self._layout(case), self._runners[case.engine]
         self._blocks += 1
         kernel = kernel_of(case.path, case.variant)
         window, scalar = self._blocks % WINDOWS, self._new_scalar(kernel)
@@ -143,7 +173,8 @@ class HostEngine:
         runner.run(layout.team, self._lead_in(case, window), 1)
         stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
         self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
-        observed = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
+        known = {"placed_share": self._placed, "huge_page_share": self._huge_shares}
+        observed = {name: shares[case.id] for name, shares in known.items() if case.id in shares}
         clock = runner.clock_hz(layout.team)
         if clock is not None:
             observed["clock_hz"] = clock
@@ -152,7 +183,7 @@ class HostEngine:
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
-        layout, kernel = self._memory.layout(case), kernel_of(case.path, case.variant)
+        layout, kernel = self._layout(case), kernel_of(case.path, case.variant)
         stores = stores_of(case.variant)
         parts = [layout.part(case, thread, window).cut(begin) for thread in range(case.threads)]
         shape, _ = self._chosen.get(case.id, (PLAIN, {}))
@@ -187,16 +218,14 @@ class HostEngine:
         if kernel_of(case.path, case.variant).reduces:
             return self._verify_sums(case, last)
         if whole:
-            team = self._memory.largest_team()  # a case of one thread need not wait for one thread
+            team = self._memory_of(case).largest_team()  # a case of one thread need not wait for one thread
             shares = range(len(team.workers))
             found: list[str] = team.each(
                 [partial(self._check_share, case, last, share, len(shares)) for share in shares]
             )
         else:
             threads = range(case.threads)
-            found = self._memory.layout(case).team.each(
-                [partial(self._check_spots, case, last, part) for part in threads]
-            )
+            found = self._layout(case).team.each([partial(self._check_spots, case, last, part) for part in threads])
         return min((wrong for wrong in found if wrong), default="")
 
     def close(self) -> None:
@@ -207,12 +236,13 @@ class HostEngine:
             self._latencies.stop()
             self._latencies.close()
         self._memory.close()
+        self._small_pages.close()
 
     # --- the check
 
     def _verify_sums(self, case: Case, last: _Last) -> str:
         """Compare what a reducing kernel returned with its sum, which moves with the window by what it left and met."""
-        kernel, layout = kernel_of(case.path, case.variant), self._memory.layout(case)
+        kernel, layout = kernel_of(case.path, case.variant), self._layout(case)
         sums = self._source_sums.get(case.id)
         if sums is None:
             parts = [layout.part(case, thread, 0) for thread in range(case.threads)]
@@ -240,7 +270,7 @@ class HostEngine:
     def _check_share(self, case: Case, last: _Last, share: int, shares: int) -> str:
         """Check every `shares`-th piece of all threads' destinations, from the `share`-th on."""
         for thread in range(case.threads):
-            part = self._memory.layout(case).part(case, thread, last.window)
+            part = self._layout(case).part(case, thread, last.window)
             for start in range(share * PIECE_ELEMENTS, len(part.destination), shares * PIECE_ELEMENTS):
                 wrong = _first_difference(case, part, slice(start, start + PIECE_ELEMENTS), last.scalar)
                 if wrong is not None:
@@ -248,7 +278,7 @@ class HostEngine:
         return ""
 
     def _check_spots(self, case: Case, last: _Last, thread: int) -> str:
-        part = self._memory.layout(case).part(case, thread, last.window)
+        part = self._layout(case).part(case, thread, last.window)
         for spots in (slice(None, None, SPOT_STRIDE), slice(0, EDGE_ELEMENTS), slice(-EDGE_ELEMENTS, None)):
             wrong = _first_difference(case, part, spots, last.scalar)
             if wrong is not None:

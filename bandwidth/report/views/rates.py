@@ -9,6 +9,7 @@ from bandwidth.kernels import MIXES, kernel_of
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     UNKNOWN,
+    format_ns,
     place,
     rate_cell,
     rate_cells,
@@ -20,10 +21,11 @@ from bandwidth.report.labels import (
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.units import format_rate
-from bandwidth.vocabulary import HOST, STREAMING
+from bandwidth.vocabulary import HOST, LINE_BYTES, STREAMING
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")
+NS_PER_S = 1e9
 # The last line of Intel MLC's table: two reads, and one write that goes past the caches.
 _LAST_MIX = ("triad", STREAMING)
 
@@ -158,6 +160,27 @@ def _mix_place(case: Case) -> int:
     ratios = (*MIXES, _LAST_MIX[0])
     ratio = _ratio_of(case)
     return ratios.index(ratio) if ratio in ratios else len(ratios)
+
+
+# --- random reads ---------------------------------------------------------------------------------------------------
+
+
+def random_tables(shown: Shown) -> list[Table]:
+    """Return the one table of lines in random order, none where none were read."""
+    results = [result for result in shown.results if "pages" in result.case.variant]
+    if not results:
+        return []
+    columns = (Column("threads", "right"), Column("pages"), *rate_columns(shown.unit), Column("ns a line", "right"))
+    ordered = sorted(results, key=lambda result: (-result.case.threads, str(result.case.variant["pages"])))
+    return [Table(columns, tuple(_random_row(result, shown.unit) for result in ordered), "Lines in random order")]
+
+
+def _random_row(result: Result, unit: str) -> tuple[str, ...]:
+    """Return a row; the time of a line is that of each thread, so that it stands beside a latency."""
+    rate, case = summarise(result).median_bytes_per_s, result.case
+    line_ns = UNKNOWN if rate is None else format_ns(LINE_BYTES * case.threads / rate * NS_PER_S)
+    words = [str(case.variant["pages"]), *variant_words(case.variant, "pages")]
+    return (str(case.threads), ", ".join(words), *rate_cells(result, unit), line_ns)
 
 
 # --- with zeros, beside the same with other data --------------------------------------------------------------------

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from measuring_support import MIB, small_topology
 
-from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.layout import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, array_elements
+from bandwidth.engines.host.engine import NO_HUGE_PAGES, HostEngine
+from bandwidth.engines.host.layout import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, Region, array_elements
 from bandwidth.engines.host.runners import OPERATIONS, NumpyRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
@@ -447,3 +447,47 @@ def test_refused_memory_is_one_clear_error(host_case, latency_case, host_engine,
 
 def _no_memory(*_):
     raise MemoryError
+
+
+# --- lines in random order
+
+
+def test_random_reads_are_verified_in_small_pages_and_in_huge_ones(host_case, host_engine):
+    cases = [host_case("random", size_bytes=16 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    bench = host_engine(*cases)
+    for case in cases:
+        if case.id in bench.refused:  # this system gives none
+            assert case.variant["pages"] == "huge"
+            continue
+        for calls in (1, 2):
+            block = bench.run_block(case, calls)
+            assert bench.verify(case, whole=True) == bench.verify(case, whole=False) == ""
+        share = block.observed.get("huge_page_share")
+        assert share is None or (share == 0.0) == (case.variant["pages"] == "small")
+
+
+@pytest.mark.parametrize(("share", "refused"), [(0.0, True), (0.4, True), (None, True), (0.9, False)])
+def test_huge_pages_that_are_not_given_are_said_and_the_small_ones_are_measured(
+    share, refused, host_case, host_engine, monkeypatch
+):
+    monkeypatch.setattr(Region, "huge_page_share", lambda _: share)
+    cases = [host_case("random", size_bytes=2 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    bench = host_engine(*cases)
+    assert bench.refused == ({cases[0].id: NO_HUGE_PAGES} if refused else {})
+    assert bench.run_block(cases[1], 1).seconds > 0
+
+
+def test_random_reads_that_leave_out_a_line_are_caught(host_case, host_engine):
+    def short(library, name):
+        honest = library.function(name)
+
+        def function(arguments):
+            arguments.elements -= 8
+            honest(arguments)
+
+        return function if name.startswith("random") else honest
+
+    case = host_case("random", size_bytes=2 * MIB, variant={"pages": "small"})
+    bench = host_engine(case, function_of=short)
+    bench.run_block(case, 1)
+    assert "read other data than was there" in bench.verify(case, whole=False)

@@ -81,3 +81,18 @@ def test_zeros_stand_beside_other_data_and_nowhere_else(make_record, result):
     (others,) = rates.host_rates(Shown(record))
     assert others.title == "2 threads"
     assert len(others.rows) == 1
+
+
+def test_random_reads_have_a_table_of_their_own_with_the_time_of_a_line(make_record, result):
+    def at(threads, pages, gb):
+        return result("random", threads, gb, engine="native", variant={"pages": pages})
+
+    record = make_record(at(1, "small", 3.2), at(2, "huge", 12.8), result("copy", 1, 10.0))
+    (table,) = rates.random_tables(Shown(record))
+    assert table.title == "Lines in random order"
+    assert [(*row[:3], row[-1]) for row in table.rows] == [
+        ("2", "huge", "12.80", "10.00"),
+        ("1", "small", "3.20", "20.00"),
+    ]
+    assert titles(record) == ["1 thread"]
+    assert rates.random_tables(Shown(make_record(result("copy", 1, 10.0)))) == []

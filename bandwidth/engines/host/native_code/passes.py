@@ -33,6 +33,11 @@ PAGES_ABREAST = 4
 ABREAST_BYTES = 128
 # Bytes of each array that one turn of the inner loop works on: enough that counting and branching cost nothing.
 TURN_BYTES = 256
+# A generator of all numbers below any power of two: a factor of good spectral test (Steele and Vigna, "Computationally
+# easy, spectrally good multipliers", 2021), any odd step, any start; and how many of its lines are asked for at a time.
+SHUFFLE_FACTOR, SHUFFLE_STEP, SHUFFLE_START = 0xD134_2543_DE82_EF95, 0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03
+SHUFFLED_ABREAST = 8
+LINE_ELEMENTS = LINE_BYTES // ELEMENT_BYTES
 # How a pass "reduces" that only loads: no kernel's own.
 TOUCH = "touch"
 
@@ -54,6 +59,8 @@ class Passes:
 
     def one(self, sums: Sequence[Any]) -> list[Any]:
         """Write one pass: of large arrays several pages side by side, then turns of many lines, then single lines."""
+        if self._kernel.shuffled:
+            return self._shuffled(sums)
         loop, elements, groups = self._function.loop, self._function.arguments["elements"], i64(0)
         pages = self._shape.pages or PAGES_ABREAST
         by_default = bool(self._kernel.writes) and self._kernel.arrays <= MOST_ABREAST_ARRAYS
@@ -100,8 +107,49 @@ class Passes:
 
         return self._function.loop(i64(0), i64(page), length_bytes, sums, row)
 
+    def _shuffled(self, sums: Sequence[Any]) -> list[Any]:
+        """Write one pass over the lines in random order, so that no load waits for another or can be guessed.
+
+        The numbers of the lines are those of a congruential generator modulo a power of two, which takes every value
+        once (Hull and Dobell, 1962), its high bits mixed into the regular low ones; several of its steps are under way
+        side by side. Lines beyond the largest power of two come after the others, in their order.
+        """
+        builder, elements = self._builder, self._function.arguments["elements"]
+        lines = builder.lshr(elements, i64(LINE_ELEMENTS.bit_length() - 1))
+        bits = builder.sub(i64(63), builder.ctlz(builder.or_(lines, i64(1)), ir.Constant(ir.IntType(1), 0)))
+        mask = builder.sub(builder.shl(i64(1), bits), i64(1))
+        half = builder.add(builder.lshr(bits, i64(1)), i64(1))
+        has_room = builder.icmp_unsigned(">=", lines, i64(SHUFFLED_ABREAST))
+        whole = builder.select(has_room, builder.mul(builder.add(mask, i64(1)), i64(LINE_ELEMENTS)), i64(0))
+        first, states = SHUFFLE_START, []
+        for _ in range(SHUFFLED_ABREAST):
+            states.append(i64(first))
+            first = (first * SHUFFLE_FACTOR + SHUFFLE_STEP) % 2**64
+        factor, step = _stepped(SHUFFLED_ABREAST)
+
+        def turn(_: Any, carried: Sequence[Any]) -> list[Any]:
+            states, sums = list(carried[:SHUFFLED_ABREAST]), list(carried[SHUFFLED_ABREAST:])
+            for index, state in enumerate(states):
+                number = builder.and_(state, mask)
+                line = builder.xor(number, builder.lshr(number, half))
+                sums = self.turn(builder.mul(line, i64(LINE_ELEMENTS)), sums, LINE_BYTES)
+                states[index] = builder.add(builder.mul(state, i64(factor)), i64(step))
+            return [*states, *sums]
+
+        carried = self._function.loop(i64(0), whole, SHUFFLED_ABREAST * LINE_BYTES, [*states, *sums], turn)
+        left = carried[SHUFFLED_ABREAST:]
+        return self._function.loop(whole, elements, LINE_BYTES, left, self._turns(LINE_BYTES))
+
     def _rounded_down(self, elements: Any, step_bytes: int) -> Any:
         return self._builder.and_(elements, i64(-(step_bytes // ELEMENT_BYTES)))
+
+
+def _stepped(steps: int) -> tuple[int, int]:
+    """Return the factor and the step that make so many steps of the generator one, modulo 2^64."""
+    factor, step = 1, 0
+    for _ in range(steps):
+        factor, step = factor * SHUFFLE_FACTOR % 2**64, (step * SHUFFLE_FACTOR + SHUFFLE_STEP) % 2**64
+    return factor, step
 
 
 # --- sums -----------------------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def _for_memory(kernel: Kernel, stores: str | None, processor: LlvmProcessor) ->
     thread, a read gains 12 % with vectors of 16 bytes and a line a turn, and a streaming copy 7 % with those of 32.
     """
     wanted = 0
-    if kernel.reduces:
+    if kernel.reduces and not kernel.shuffled:
         wanted = NARROW_BYTES
     elif stores == STREAMING and kernel.arrays <= MOST_ABREAST_ARRAYS:
         wanted = HALF_BYTES
@@ -172,7 +172,8 @@ def shapes_to_try(
 ) -> tuple[Shape, ...]:
     """Return the shapes to try, the default first: it alone where no other ever won. See `Shape`."""
     default = default_shape(kernel, stores, array_bytes, processor)
-    others = () if kernel.updates else _GRIDS.get((kernel.reads, kernel.writes), {}).get((place_of(level), stores), ())
+    has_others = not (kernel.updates or kernel.shuffled)
+    others = _GRIDS.get((kernel.reads, kernel.writes), {}).get((place_of(level), stores), ()) if has_others else ()
     return tuple(dict.fromkeys((default, *(_that_fits(shape, processor) for shape in others))))
 
 
