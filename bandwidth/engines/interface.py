@@ -56,19 +56,23 @@ class Engine(Protocol):
 
 # Asked for the state of a device by its PCI address while work is under way there: names and numbers.
 Telemetry = Callable[[str], Mapping[str, float]]
+# The bytes that have been counted up to now, by what is counted.
+Counters = Callable[[], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class Site:
     """Where engines work: the machine's layout, the GPUs that are to be measured, and who sees their state.
 
-    `retunes` tells that what earlier runs found to be the fastest here is to be found anew.
+    `retunes` tells that what earlier runs found to be the fastest here is to be found anew; `counters` returns the
+    bytes that the memory controllers have counted, by `read`, `write` or `both`, None where they are not to be asked.
     """
 
     topology: Topology
     gpus: tuple[GpuFacts, ...] = ()
     telemetry: Telemetry | None = None
     retunes: bool = False
+    counters: Counters | None = None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ class CallOptions:
     `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
     `sweep_range` (bytes or threads), `numa`, `latency`, `mixes` (ratios of reads to writes), `zeros` and `random`.
     `devices` are numbers of GPUs or `all`, `host_memory` the kinds of memory that they copy from and to. With `retune`
-    the shapes of the native kernels are tried anew, whatever earlier runs have found.
+    the shapes of the native kernels are tried anew, whatever earlier runs have found; with `counters` what the memory
+    controllers count is read around each block.
     """
 
     target: str = ALL_TARGETS
@@ -129,6 +130,13 @@ class CallOptions:
     retune: bool = option(
         "--retune",
         "Try anew which shapes of the native kernels are fastest here.",
+        default=False,
+        of=HOST,
+        changes_cases=False,
+    )
+    counters: bool = option(
+        "--counters",
+        "What the memory controllers count beside it, where that may be read.",
         default=False,
         of=HOST,
         changes_cases=False,

@@ -165,6 +165,8 @@ class Result:
     which CPUs had work: what the hypervisor took), `cpu_wait_share` (of the time of this process's threads: how long
     they could have run and had no CPU), `cpu_pressure_share` (of the time: when any task waited for a CPU) and
     `involuntary_switches`; the middle of these shares is that of all blocks together.
+    What the memory controllers counted around it, of everybody's traffic: `controller_read_bytes_per_s` and
+    `controller_write_bytes_per_s`, or `controller_both_bytes_per_s`.
     `ceilings` are all that are known, the lowest first; none in records from before they were kept.
     """
 

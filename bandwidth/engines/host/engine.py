@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from bandwidth.engines.host.layout import (
 from bandwidth.engines.host.native_code.shapes import PLAIN
 from bandwidth.engines.host.runners import Chosen, Runner, ThreadWork
 from bandwidth.engines.host.workers import NS_PER_S, Stamp
-from bandwidth.engines.interface import Block
+from bandwidth.engines.interface import Block, Counters
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import CACHE_MULTIPLE, TAKEN_BITS, XOR, Kernel, kernel_of, stores_of
 from bandwidth.machine.topology import Topology
@@ -79,7 +79,9 @@ class HostEngine:
         runners: Mapping[str, Runner],
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         seed: int | None = None,
+        counters: Counters | None = None,
     ) -> None:
+        self._counters = counters
         self._topology = topology
         self._runners = runners
         self._memory = HostMemory(topology, clock_ns)
@@ -171,7 +173,9 @@ class HostEngine:
             works = self._works(case, 0, self._new_scalar(kernel))
             self._chosen[case.id] = runner.tune(layout.team, case, works)
         runner.run(layout.team, self._lead_in(case, window), 1)
+        before = self._counters() if self._counters else {}
         stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
+        after = self._counters() if self._counters else {}
         self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
         known = {"placed_share": self._placed, "huge_page_share": self._huge_shares}
         observed = {name: shares[case.id] for name, shares in known.items() if case.id in shares}
@@ -179,7 +183,14 @@ class HostEngine:
         if clock is not None:
             observed["clock_hz"] = clock
         _, tuning = self._chosen[case.id]
-        return block_of(stamps, layout.team.pinned, observed, tuning)
+        block = block_of(stamps, layout.team.pinned, observed, tuning)
+        if not before or block.seconds <= 0:
+            return block
+        seen = {
+            f"controller_{counts}_bytes_per_s": max(after[counts] - counted, 0.0) / block.seconds
+            for counts, counted in before.items()
+        }
+        return replace(block, observed={**observed, **seen})
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""

@@ -25,7 +25,7 @@ def _make(names: Sequence[str], site: Site) -> Engine:
         return NativeRunner(shapes=TriedShapes(_shape_cache(), anew=site.retunes))
 
     runners: dict[str, Callable[[], Runner]] = {"native": native, "numpy": NumpyRunner}
-    return HostEngine(site.topology, {name: runners[name]() for name in names})
+    return HostEngine(site.topology, {name: runners[name]() for name in names}, counters=site.counters)
 
 
 def _shape_cache() -> ShapeCache | None:

@@ -10,6 +10,7 @@ from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     UNKNOWN,
     format_ns,
+    known_rate,
     place,
     rate_cell,
     rate_cells,
@@ -181,6 +182,38 @@ def _random_row(result: Result, unit: str) -> tuple[str, ...]:
     line_ns = UNKNOWN if rate is None else format_ns(LINE_BYTES * case.threads / rate * NS_PER_S)
     words = [str(case.variant["pages"]), *variant_words(case.variant, "pages")]
     return (str(case.threads), ", ".join(words), *rate_cells(result, unit), line_ns)
+
+
+# --- as the memory controllers counted it ---------------------------------------------------------------------------
+
+_SEEN = {name: f"controller_{name}_bytes_per_s" for name in ("read", "write", "both")}
+
+
+def counter_tables(shown: Shown) -> list[Table]:
+    """Return what the controllers saw beside what was counted, in memory; nothing where they were not read."""
+    results = [
+        result
+        for result in shown.own
+        if set(_SEEN.values()) & set(result.observed) and summarise(result).median_bytes_per_s is not None
+    ]
+    if not results:
+        return []
+    left = (Column("path"), Column("engine"), Column("stores"), Column("threads", "right"))
+    headers = (f"counted {shown.unit}", "with allocation", "seen read", "written", "in all", "ratio")
+    columns = (*left, *(Column(header, "right") for header in headers))
+    rows = tuple(_counter_row(result, shown.unit) for result in results)
+    return [Table(columns, rows, "Seen by the memory controllers")]
+
+
+def _counter_row(result: Result, unit: str) -> tuple[str, ...]:
+    """Return a row; the ratio is of all that was seen to the bytes counted: 1.5 for a copy with write-allocate."""
+    case, rate = result.case, summarise(result).median_bytes_per_s or 0.0
+    traffic = None if case.traffic_bytes_per_call is None else rate * case.traffic_bytes_per_call / case.bytes_per_call
+    seen = {name: result.observed[key].median for name, key in _SEEN.items() if key in result.observed}
+    total = sum(seen.values())
+    start = (case.path, case.engine, stores_in_words(case), str(case.threads))
+    ends = [known_rate(value, unit) for value in (rate, traffic, seen.get("read"), seen.get("write"), total)]
+    return (*start, *ends, f"{total / rate:.2f}" if rate else UNKNOWN)
 
 
 # --- with zeros, beside the same with other data --------------------------------------------------------------------

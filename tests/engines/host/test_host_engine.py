@@ -491,3 +491,22 @@ def test_random_reads_that_leave_out_a_line_are_caught(host_case, host_engine):
     bench = host_engine(case, function_of=short)
     bench.run_block(case, 1)
     assert "read other data than was there" in bench.verify(case, whole=False)
+
+
+# --- the memory controllers' counters
+
+
+def test_counters_are_read_around_the_timed_passes_alone(host_case):
+    """A count that grows with every look: two looks a block, whatever else a block is made of."""
+    looks = itertools.count(1)
+    engine = HostEngine(
+        small_topology(2), {"numpy": NumpyRunner()}, seed=7, counters=lambda: {"read": 1e9 * next(looks), "write": 5.0}
+    )
+    case = host_case("copy", "numpy")
+    engine.prepare([case], 60.0)
+    for _ in range(2):
+        block = engine.run_block(case, 2)
+        assert block.observed["controller_read_bytes_per_s"] == pytest.approx(1e9 / block.seconds)
+        assert block.observed["controller_write_bytes_per_s"] == 0.0
+    assert next(looks) == 5
+    engine.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bandwidth.report.labels import counted_bytes
 from bandwidth.report.views import rates
 from bandwidth.report.views.shown import Shown
+from bandwidth.results import Observed
 
 
 def titles(record):
@@ -96,3 +97,22 @@ def test_random_reads_have_a_table_of_their_own_with_the_time_of_a_line(make_rec
     ]
     assert titles(record) == ["1 thread"]
     assert rates.random_tables(Shown(make_record(result("copy", 1, 10.0)))) == []
+
+
+def test_what_the_controllers_saw_stands_beside_what_was_counted(make_record, result):
+    def seen(**rates_gb):
+        return {f"controller_{name}_bytes_per_s": Observed(gb * 1e9, 0.0, 1e12) for name, gb in rates_gb.items()}
+
+    case = {"engine": "native", "variant": {"stores": "ordinary"}}
+    record = make_record(
+        result("copy", 2, 20.0, observed=seen(read=20.2, write=10.1), **case),
+        result("write", 2, 12.0, observed=seen(both=24.6), **case),
+        result("read", 2, 30.0),
+    )
+    (table,) = rates.counter_tables(Shown(record))
+    assert [column.header for column in table.columns][-3:] == ["written", "in all", "ratio"]
+    assert [(row[0], *row[6:]) for row in table.rows] == [
+        ("copy", "20.20", "10.10", "30.30", "1.51"),
+        ("write", "-", "-", "24.60", "2.05"),
+    ]
+    assert rates.counter_tables(Shown(make_record(result("read", 2, 30.0)))) == []
