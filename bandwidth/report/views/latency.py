@@ -119,8 +119,10 @@ def load_figures(shown: Shown) -> list[Figure]:
     curves, unit = shown.load_curves, shown.unit
     series = [one for curve in curves if (one := _load_series(curve, unit)).points]
     results = [point.result for curve in curves for point in curve.points]
-    axes = Curves(f"{unit} moved by the other threads", "ns a load", ())
-    what = "One thread's latency while the others move data at a share of their most, some of it written."
+    writes = any(curve.write_share for curve in curves)
+    axes = Curves(f"{unit} {'moved' if writes else 'read'} by the other threads", "ns a load", ())
+    doing = "read, or read and write," if writes else "read"
+    what = f"One thread's latency while the others {doing} at a share of their most."
     text = caption(shown.record, results, what, INTERVALS)
     return line_figures(
         series, axes, "Latency under load", text, lambda x: f"{x:,.2f} {unit} of load", "loaded-latency"
