@@ -154,7 +154,8 @@ def measure(options: MeasureOptions) -> Record:
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
     ("DDR5-4800 x12"). `sweep` ("size" or "threads", within `sweep_range`), `numa`, `latency`, `mixes` (ratios of reads
-    to writes such as "2:1") and `zeros` measure that instead of the table. `devices` are numbers of GPUs or "all",
+    to writes such as "2:1"), `zeros` and `random` measure that instead of the table; `retune` tries the native kernels'
+    shapes anew, `counters` reads what the memory controllers count. `devices` are numbers of GPUs or "all",
     which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
     HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
     """
