@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bandwidth.engines.cuda import entry as cuda
 from bandwidth.engines.host import entry as host
-from bandwidth.engines.interface import Engine, EngineEntry, Site, Telemetry
+from bandwidth.engines.interface import Counters, Engine, EngineEntry, Site, Telemetry
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.topology import Topology
 
@@ -24,10 +24,16 @@ def engines_of(target: str) -> dict[str, EngineEntry]:
 
 
 def make_engines(
-    names: Sequence[str], topology: Topology, gpus: Sequence[GpuFacts] = (), telemetry: Telemetry | None = None
+    names: Sequence[str],
+    topology: Topology,
+    gpus: Sequence[GpuFacts] = (),
+    telemetry: Telemetry | None = None,
+    *,
+    retunes: bool = False,
+    counters: Counters | None = None,
 ) -> dict[str, Engine]:
     """Return the engines of these names for a machine's layout; those that are made by one call are one object."""
-    site = Site(topology, tuple(gpus), telemetry)
+    site = Site(topology, tuple(gpus), telemetry, retunes, counters)
     makes = dict.fromkeys(ENGINES[name].make for name in names)
     made = {make: make([name for name in names if ENGINES[name].make is make], site) for make in makes}
     return {name: made[ENGINES[name].make] for name in names}

@@ -20,7 +20,7 @@ LOADS_PER_CALL = 64
 NODE_WORDS = 16  # a node of a latency's cycle fills a line of 128 bytes
 OPTIONS = ("-std=c++17",)
 # Kernels on device memory: those of one element at a time. The mixes are for the host's stores.
-PATHS = tuple(name for name, kernel in KERNELS.items() if not kernel.updates)
+PATHS = tuple(name for name, kernel in KERNELS.items() if "device" in kernel.places)
 
 _HEAD = r"""
 typedef unsigned long long u64;

@@ -21,18 +21,21 @@ from bandwidth.engines.host.layout import (
     WINDOWS,
     Doubles,
     HostMemory,
+    Layout,
     Part,
     array_elements,
     pieces,
 )
-from bandwidth.engines.host.runners import Runner, ThreadWork
+from bandwidth.engines.host.native_code.shapes import PLAIN
+from bandwidth.engines.host.runners import Chosen, Runner, ThreadWork
 from bandwidth.engines.host.witnesses import Witnesses, observed
-from bandwidth.engines.host.workers import NS_PER_S, Stamp
-from bandwidth.engines.interface import Block
+from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.engines.interface import Block, Counters
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import CACHE_MULTIPLE, TAKEN_BITS, XOR, Kernel, kernel_of, stores_of
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
+from bandwidth.vocabulary import HUGE_PAGES, SMALL_PAGES
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.latency import LatencyBench
@@ -46,6 +49,9 @@ EXPONENTS = (-8, 8)
 # A sum of products is added up in at least this many sums side by side, by any engine: NumPy's pairwise sums have more.
 FEWEST_SUMS = 16
 ROUNDING = 2.0**-52
+# Where the system gives huge pages at all it gives nearly all of them.
+LEAST_HUGE_SHARE = 0.5
+NO_HUGE_PAGES = "the system gives no huge pages for it: see /sys/kernel/mm/transparent_hugepage/enabled"
 # Words of a line, and of the rows in which lines are joined first.
 COLUMNS = 8
 ROW = 1024
@@ -74,19 +80,23 @@ class HostEngine:
         runners: Mapping[str, Runner],
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         seed: int | None = None,
+        counters: Counters | None = None,
     ) -> None:
+        self._counters = counters
         self._topology = topology
         self._runners = runners
         self._memory = HostMemory(topology, clock_ns)
+        self._small_pages = HostMemory(topology, clock_ns, huge=False)
         self._random = np.random.default_rng(seed)
         self.compile_s = 0.0
         self._latencies: LatencyBench | None = None
         self._witnesses: Witnesses | None = None
         self._placed: dict[str, float] = {}
-        self._vector_bytes: dict[str, int] = {}
+        self._huge_shares: dict[str, float] = {}
+        self._chosen: dict[str, Chosen] = {}
         self._blocks = 0
         self.fill_s = 0.0
-        self._layout = 1
+        self._layout_number = 1
         self._last: _Last | None = None
         self._laid_out: list[Case] = []
         self._source_sums: dict[str, list[Any]] = {}
@@ -98,7 +108,7 @@ class HostEngine:
         for name, runner in self._runners.items():
             own = [case for case in cases if case.engine == name and not case.is_latency]
             try:
-                refused |= runner.prepare(own)
+                refused |= runner.prepare(own, limit_s)
             except BandwidthError as error:
                 refused |= dict.fromkeys((case.id for case in own), str(error))
         functions = next((found for runner in self._runners.values() if (found := runner.functions())), None)
@@ -111,7 +121,7 @@ class HostEngine:
         left = [case for case in cases if case.id not in refused and not case.is_latency]
         if left:
             filling = time.monotonic()
-            refused |= self._memory.lay_out(left, int(self._random.integers(2**32)), deadline)
+            refused |= self._lay_out(left, deadline)
             self.fill_s = time.monotonic() - filling
             self._look_at_places([case for case in left if case.id not in refused])
             self._laid_out = [case for case in left if case.id not in refused]
@@ -124,10 +134,39 @@ class HostEngine:
         begin = time.monotonic()
         self._last = None
         self._source_sums.clear()
-        self._memory.lay_out_anew(int(self._random.integers(2**32)), begin + limit_s)
+        for memory in dict.fromkeys(map(self._memory_of, self._laid_out)):
+            memory.lay_out_anew(int(self._random.integers(2**32)), begin + limit_s)
         self.fill_s = time.monotonic() - begin
         self._look_at_places(self._laid_out)
-        self._layout += 1
+        self._look_at_pages(self._laid_out)
+        self._layout_number += 1
+
+    def _lay_out(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
+        """Lay out and fill the memory of cases, by their pages; return those that cannot have theirs, and why."""
+        refused: dict[str, str] = {}
+        for memory in (self._memory, self._small_pages):
+            own = [case for case in cases if self._memory_of(case) is memory]
+            if own:
+                refused |= memory.lay_out(own, int(self._random.integers(2**32)), deadline)
+        had = [case for case in cases if case.id not in refused]
+        self._look_at_pages(had)
+        return refused | {case.id: NO_HUGE_PAGES for case in had if self._lacks_huge_pages(case)}
+
+    def _memory_of(self, case: Case) -> HostMemory:
+        return self._small_pages if case.variant.get("pages") == SMALL_PAGES else self._memory
+
+    def _layout(self, case: Case) -> Layout:
+        return self._memory_of(case).layout(case)
+
+    def _look_at_pages(self, cases: Sequence[Case]) -> None:
+        """See what pages the cases have whose rate is of one kind of pages."""
+        for case in cases:
+            if "pages" in case.variant:
+                share = self._layout(case).arena.sources.huge_page_share()
+                self._huge_shares |= {} if share is None else {case.id: share}
+
+    def _lacks_huge_pages(self, case: Case) -> bool:
+        return case.variant.get("pages") == HUGE_PAGES and self._huge_shares.get(case.id, 0.0) < LEAST_HUGE_SHARE
 
     def _make_latencies(self, cases: Sequence[Case]) -> dict[str, str]:
         """Compile what the latencies need; return why they cannot be had."""
@@ -146,19 +185,28 @@ class HostEngine:
         """Read where the pages lie, on a machine where that matters, once for each layout."""
         if len(self._topology.nodes) < 2 and not any("memory_node" in case.variant for case in cases):
             return
-        shares = {key: layout.placed_share(self._topology) for key, layout in self._memory.layouts.items()}
+        layouts = {id(layout): layout for layout in map(self._layout, cases)}
+        shares = {key: layout.placed_share(self._topology) for key, layout in layouts.items()}
         for case in cases:
-            layout = self._memory.layout(case)
-            share = shares[layout.cpus, layout.node]
+            share = shares[id(self._layout(case))]
             if share is not None:
                 self._placed[case.id] = share
 
     def run_block(self, case: Case, calls: int) -> Block:
         """Run `calls` passes of a case on its threads, and look at these before and behind. See `Engine`."""
         if case.is_latency and self._latencies is not None:
-            team, run = self._latencies.team(case.cpus), self._latencies.run_block
-        else:
-            team, run = self._memory.layout(case).team, self._run_passes
+            return self._witnessed(self._latencies.team(case.cpus), self._latencies.run_block, case, calls)
+        if self._lacks_huge_pages(case):  # with the memory laid out anew the system gave none
+            raise BandwidthError(NO_HUGE_PAGES)
+        team, begin = self._layout(case).team, time.monotonic()
+        if case.id not in self._chosen:
+            works = self._works(case, 0, self._new_scalar(kernel_of(case.path, case.variant)))
+            self._chosen[case.id] = self._runners[case.engine].tune(team, case, works)
+        trials_s = time.monotonic() - begin
+        block = self._witnessed(team, self._run_passes, case, calls)
+        return replace(block, layout=self._layout_number, trials_s=trials_s)
+
+    def _witnessed(self, team: Team, run: Callable[[Case, int], Block], case: Case, calls: int) -> Block:
         if self._witnesses is None or case.threads < 2:
             return run(case, calls)
         before = self._witnesses.before(team, case.cpus)
@@ -169,32 +217,39 @@ class HostEngine:
         return replace(block, observed={**block.observed, **observed(before, behind)})
 
     def _run_passes(self, case: Case, calls: int) -> Block:
-        layout, runner = self._memory.layout(case), self._runners[case.engine]
+        layout, runner = self._layout(case), self._runners[case.engine]
         self._blocks += 1
         kernel = kernel_of(case.path, case.variant)
         window, scalar = self._blocks % WINDOWS, self._new_scalar(kernel)
         if case.variant.get("data") == "zeros":
             scalar = 0.0
-        if case.id not in self._vector_bytes:
-            works = self._works(case, 0, self._new_scalar(kernel))
-            self._vector_bytes[case.id] = runner.tune(layout.team, works)
         runner.run(layout.team, self._lead_in(case, window), 1)
+        before = self._counters() if self._counters else {}
         stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
+        after = self._counters() if self._counters else {}
         self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
-        shown = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
+        known = {"placed_share": self._placed, "huge_page_share": self._huge_shares}
+        shown = {name: shares[case.id] for name, shares in known.items() if case.id in shares}
         clock = runner.clock_hz(layout.team)
         if clock is not None:
             shown["clock_hz"] = clock
-        width = self._vector_bytes[case.id]
-        block = block_of(stamps, layout.team.pinned, shown, {"vector_bytes": width} if width else {})
-        return replace(block, layout=self._layout)
+        _, tuning = self._chosen[case.id]
+        block = block_of(stamps, layout.team.pinned, shown, tuning)
+        if not before or block.seconds <= 0:
+            return block
+        counted = {
+            f"controller_{counts}_bytes_per_s": max(after[counts] - count, 0.0) / block.seconds
+            for counts, count in before.items()
+        }
+        return replace(block, observed={**shown, **counted})
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
-        layout, kernel = self._memory.layout(case), kernel_of(case.path, case.variant)
+        layout, kernel = self._layout(case), kernel_of(case.path, case.variant)
         stores = stores_of(case.variant)
         parts = [layout.part(case, thread, window).cut(begin) for thread in range(case.threads)]
-        return [ThreadWork(kernel, stores, part, scalar, self._vector_bytes.get(case.id, 0)) for part in parts]
+        shape, _ = self._chosen.get(case.id, (PLAIN, {}))
+        return [ThreadWork(kernel, stores, part, scalar, shape) for part in parts]
 
     def _lead_in(self, case: Case, window: int) -> list[ThreadWork]:
         """Return the untimed pass over the end of the arrays that goes before a block.
@@ -225,16 +280,14 @@ class HostEngine:
         if kernel_of(case.path, case.variant).reduces:
             return self._verify_sums(case, last)
         if whole:
-            team = self._memory.largest_team()  # a case of one thread need not wait for one thread
+            team = self._memory_of(case).largest_team()  # a case of one thread need not wait for one thread
             shares = range(len(team.workers))
             found: list[str] = team.each(
                 [partial(self._check_share, case, last, share, len(shares)) for share in shares]
             )
         else:
             threads = range(case.threads)
-            found = self._memory.layout(case).team.each(
-                [partial(self._check_spots, case, last, part) for part in threads]
-            )
+            found = self._layout(case).team.each([partial(self._check_spots, case, last, part) for part in threads])
         return min((wrong for wrong in found if wrong), default="")
 
     def close(self) -> None:
@@ -247,12 +300,13 @@ class HostEngine:
             self._latencies.stop()
             self._latencies.close()
         self._memory.close()
+        self._small_pages.close()
 
     # --- the check
 
     def _verify_sums(self, case: Case, last: _Last) -> str:
         """Compare what a reducing kernel returned with its sum, which moves with the window by what it left and met."""
-        kernel, layout = kernel_of(case.path, case.variant), self._memory.layout(case)
+        kernel, layout = kernel_of(case.path, case.variant), self._layout(case)
         sums = self._source_sums.get(case.id)
         if sums is None:
             parts = [layout.part(case, thread, 0) for thread in range(case.threads)]
@@ -280,7 +334,7 @@ class HostEngine:
     def _check_share(self, case: Case, last: _Last, share: int, shares: int) -> str:
         """Check every `shares`-th piece of all threads' destinations, from the `share`-th on."""
         for thread in range(case.threads):
-            part = self._memory.layout(case).part(case, thread, last.window)
+            part = self._layout(case).part(case, thread, last.window)
             for start in range(share * PIECE_ELEMENTS, len(part.destination), shares * PIECE_ELEMENTS):
                 wrong = _first_difference(case, part, slice(start, start + PIECE_ELEMENTS), last.scalar)
                 if wrong is not None:
@@ -288,7 +342,7 @@ class HostEngine:
         return ""
 
     def _check_spots(self, case: Case, last: _Last, thread: int) -> str:
-        part = self._memory.layout(case).part(case, thread, last.window)
+        part = self._layout(case).part(case, thread, last.window)
         for spots in (slice(None, None, SPOT_STRIDE), slice(0, EDGE_ELEMENTS), slice(-EDGE_ELEMENTS, None)):
             wrong = _first_difference(case, part, spots, last.scalar)
             if wrong is not None:
