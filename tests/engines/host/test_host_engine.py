@@ -13,7 +13,8 @@ from measuring_support import MIB, small_topology
 
 from bandwidth.engines.host.engine import NO_HUGE_PAGES, HostEngine
 from bandwidth.engines.host.layout import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, Region, array_elements
-from bandwidth.engines.host.runners import OPERATIONS, NumpyRunner
+from bandwidth.engines.host.native_code.shapes import Shape
+from bandwidth.engines.host.runners import OPERATIONS, DefaultShapes, NativeRunner, NumpyRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.vocabulary import ORDINARY, STREAMING
@@ -470,6 +471,54 @@ def test_memory_that_is_not_filled_in_time_is_an_error(host_engine, host_case):
     engine = host_engine(host_case("copy"))
     with pytest.raises(BandwidthError, match="takes longer than the budget"):
         engine.lay_out_anew(-1.0)
+
+
+class ShapesInTurn(DefaultShapes):
+    """Chooses a shape that is no default, and tells of the first trial of each case."""
+
+    def chosen(self, case, works, timed):
+        timed(works, 1)
+        return Shape(turn_bytes=128, pages=1), {"from": "trials", "for": case.id}
+
+
+def test_small_pages_too_are_laid_out_anew_and_the_chosen_shapes_stay(host_case):
+    pages = [host_case("random", size_bytes=2 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    cases = [*pages, host_case("copy", threads=2)]
+    looks = itertools.count(1)
+    engine = HostEngine(
+        small_topology(2),
+        {"native": NativeRunner(shapes=ShapesInTurn())},
+        seed=7,
+        counters=lambda: {"both": next(looks)},
+    )
+    refused = engine.prepare(cases, 60.0)
+    left = [case for case in cases if case.id not in refused]
+    assert set(refused) <= {pages[0].id}
+    before = engine._small_pages.layout(pages[1]).arena.sources.doubles[:8].copy()
+    for number in (1, 2):
+        for case in left:
+            block = engine.run_block(case, 2)
+            assert (block.layout, block.tuning) == (number, {"from": "trials", "for": case.id})
+            assert (block.trials_s > 1e-5) == (number == 1)
+            assert "controller_both_bytes_per_s" in block.observed
+            assert ("core_to_core_ns" in block.observed) == (case.threads > 1)
+            assert engine.verify(case, whole=True) == ""
+        engine.lay_out_anew(60.0)
+    assert not np.array_equal(before, engine._small_pages.layout(pages[1]).arena.sources.doubles[:8])
+    engine.close()
+
+
+def test_a_case_of_huge_pages_ends_where_the_system_gives_none_any_more(host_case, host_engine, monkeypatch):
+    shares = {"huge": 0.9}
+    monkeypatch.setattr(Region, "huge_page_share", lambda _: shares["huge"])
+    cases = [host_case("random", size_bytes=2 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    engine = host_engine(*cases)
+    assert engine.refused == {}
+    shares["huge"] = 0.1
+    engine.lay_out_anew(60.0)
+    with pytest.raises(BandwidthError, match="gives no huge pages"):
+        engine.run_block(cases[0], 1)
+    assert engine.run_block(cases[1], 1).layout == 2
 
 
 def test_latencies_alone_have_nothing_to_lay_out_anew(host_engine, latency_case):
