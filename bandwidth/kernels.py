@@ -35,7 +35,8 @@ class Kernel:
     doubles, or 64-bit words where `words` is true.
     `updates`: the destination is read too, and keeps every other bit of each word (KEPT_BITS); `fused`: a product and a
     sum may be one instruction. `counted` says in words which bytes its rate counts. `mix` is its ratio of reads to
-    writes where it is one of the mixes, which are measured on request only. `rank` orders those of the table by how
+    writes where it is one of the mixes, which are measured on request only, as is one that goes through its lines
+    `shuffled`: in random order, each line once. `rank` orders those of the table by how
     much they say, the first is measured first. `numpy` names the one call of NumPy that does it without a temporary:
     a ufunc, `copyto` or `fill`; empty where it has none.
     """
@@ -52,6 +53,7 @@ class Kernel:
     fused: bool = False
     updates: bool = False
     mix: str = ""
+    shuffled: bool = False
     rank: int = 99
     numpy: str = ""
 
@@ -120,6 +122,10 @@ KERNELS: dict[str, Kernel] = {
             "dot", 2, 0, _EVERYWHERE, "sum of a[i] * b[i]", "16 read", lambda a, _: a[0] * a[1],
             reduces=SUM, fused=True, rank=7,
         ),
+        Kernel(
+            "random", 1, 0, ("host",), "xor of all a[i], a line at a time in random order", "8 read", lambda a, _: a[0],
+            reduces=XOR, words=True, shuffled=True,
+        ),
         _mix("3:1", 2, "half the bits of c[i] = those of a[i] + b[i]", lambda a, _: a[0] + a[1]),
         _mix("2:1", 1, "half the bits of c[i] = those of a[i]", lambda a, _: a[0]),
         _mix("1:1", 0, "half the bits of c[i] = those of s", lambda _, s: s),
@@ -131,8 +137,11 @@ MIXES: dict[str, str] = {"1:0": "read"} | {kernel.mix: kernel.name for kernel in
 
 
 def kernels_in(place: str, first: str = "") -> tuple[str, ...]:
-    """Return the names of a place's kernels, without the mixes, by rank; the one named `first` before all others."""
-    own = [kernel for kernel in KERNELS.values() if place in kernel.places and not kernel.mix]
+    """Return the names of a place's kernels, by rank, the one named `first` before all others: those of the table.
+
+    What is measured on request only is not among them.
+    """
+    own = [kernel for kernel in KERNELS.values() if place in kernel.places and not (kernel.mix or kernel.shuffled)]
     return tuple(kernel.name for kernel in sorted(own, key=lambda kernel: (kernel.name != first, kernel.rank)))
 
 

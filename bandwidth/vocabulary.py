@@ -72,3 +72,7 @@ class Target(NamedTuple):
         """Return the target that a record has; of numbers that are none nothing is kept."""
         kind, _, numbers = text.partition(":")
         return Target(kind, tuple(int(number) for number in numbers.split(",") if number.isdecimal()))
+
+
+# What the memory of random reads lies in.
+HUGE_PAGES, SMALL_PAGES = "huge", "small"

@@ -107,3 +107,11 @@ def make_result() -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def make_record() -> Callable[..., Record]:
     return build_record
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Keep what won in a folder of this session: the user's own is never read and never written to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -11,6 +11,7 @@ from bandwidth.vocabulary import ORDINARY, STREAMING
 # By name: payload, stream, traffic with streaming and with ordinary stores, in arrays.
 BYTES = {
     "read": (1, 1, 1, 1),
+    "random": (1, 1, 1, 1),
     "write": (1, 1, 1, 2),
     "copy": (1, 2, 2, 3),
     "scale": (1, 2, 2, 3),

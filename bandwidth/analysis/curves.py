@@ -22,7 +22,7 @@ FEWEST_POINTS = 3
 KNEE_SHARE = 0.95
 MEMORY = "memory"
 # A result with one of these has a view of its own; `mix` and zeros are told apart by the caller.
-CURVE_KEYS = ("sweep_point", "load", *NODE_KEYS)
+CURVE_KEYS = ("sweep_point", "load", "writes", *NODE_KEYS)
 # Well inside a cache: the stack, the page tables and other data take a part of it, and replacement is not perfect.
 INSIDE_SHARE = 0.8
 # Well outside the one before: until the data is half as large again, a part of it is still served from there.
@@ -191,7 +191,7 @@ def _is_rated(result: Result) -> bool:
 
 @dataclass(frozen=True)
 class LoadPoint:
-    """One load: the share of what the other threads can read that was asked for, and what they read."""
+    """One load: the share of what the other threads can move that was asked for, and what they moved."""
 
     result: Result
     summary: Summary
@@ -201,7 +201,7 @@ class LoadPoint:
 
 @dataclass(frozen=True)
 class LoadCurve:
-    """One thread's latency while the others read, the smallest load first."""
+    """One thread's latency while the others read, or read and write, the smallest load first."""
 
     points: tuple[LoadPoint, ...]
 
@@ -209,6 +209,12 @@ class LoadCurve:
     def case(self) -> Case:
         """The case with the largest load."""
         return self.points[-1].result.case
+
+    @property
+    def write_share(self) -> str:
+        """How much of what the others move is written, such as `33 %`; "" where they read only."""
+        found = re.fullmatch(r"([0-9]{1,2})%-writes", str(self.case.variant.get("writes", "")), re.ASCII)
+        return "" if found is None else f"{found[1]} %"
 
 
 @once_each

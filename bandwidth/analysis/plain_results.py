@@ -12,15 +12,16 @@ from bandwidth.results.summary import chain_curves, once_each
 def plain_results(record: Record) -> tuple[Result, ...]:
     """Return the rates that stand for themselves, in the record's order.
 
-    These are all but sweep points, checks at half a size, matrices, latencies, mixes and zeros. Of a curve over threads
-    the fewest and the most stand for themselves too, as in a run without one; what lies between is the curve's.
+    These are all but sweep points, checks at half a size, matrices, latencies, mixes, zeros and random reads. Of a
+    curve over threads the fewest and the most stand for themselves too, as in a run without one; what lies between is
+    the curve's.
     """
     between = {point.result.case.id for curve in thread_curves(record) for point in curve.points[1:-1]}
     return tuple(
         result
         for result in record.results
         if not result.case.is_latency
-        and not any(key in result.case.variant for key in (*CURVE_KEYS, "mix", "data"))
+        and not any(key in result.case.variant for key in (*CURVE_KEYS, "mix", "data", "pages"))
         and result.case.id not in between
     )
 
@@ -38,5 +39,7 @@ def alone_results(record: Record) -> tuple[Result, ...]:
     return tuple(
         result
         for result in record.results
-        if result.case.id not in shown and "mix" not in result.case.variant and not is_size_check(record, result)
+        if result.case.id not in shown
+        and not {"mix", "pages"} & set(result.case.variant)
+        and not is_size_check(record, result)
     )

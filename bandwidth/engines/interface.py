@@ -19,7 +19,8 @@ class Block:
     """One timed block: from the first worker's start to the last worker's end, and how far apart they started.
 
     `pinned` tells whether every worker was bound to its CPU; `observed` is what else was seen, as in `Result`, and
-    `tuning` what was tried and chosen for the case. `layout` is the number of the memory layout that it ran on.
+    `tuning` what was tried and chosen for the case. `layout` is the number of the memory layout that it ran on,
+    `trials_s` how long trials took that went before it, and before no other block of the case.
     """
 
     seconds: float
@@ -28,6 +29,7 @@ class Block:
     observed: Mapping[str, float] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
     layout: int = 1
+    trials_s: float = 0.0
 
 
 class Engine(Protocol):
@@ -73,15 +75,23 @@ class LaysOutAnew(Protocol):
 
 # Asked for the state of a device by its PCI address while work is under way there: names and numbers.
 Telemetry = Callable[[str], Mapping[str, float]]
+# The bytes that have been counted up to now, by what is counted.
+Counters = Callable[[], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where engines work: the machine's layout, the GPUs that are to be measured, and who sees their state."""
+    """Where engines work: the machine's layout, the GPUs that are to be measured, and who sees their state.
+
+    `retunes` tells that what earlier runs found to be the fastest here is to be found anew; `counters` returns the
+    bytes that the memory controllers have counted, by `read`, `write` or `both`, None where they are not to be asked.
+    """
 
     topology: Topology
     gpus: tuple[GpuFacts, ...] = ()
     telemetry: Telemetry | None = None
+    retunes: bool = False
+    counters: Counters | None = None
 
 
 @dataclass(frozen=True)

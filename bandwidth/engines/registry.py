@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bandwidth.engines.cuda import entry as cuda
 from bandwidth.engines.host import entry as host
-from bandwidth.engines.interface import Engine, EngineEntry, Site, Telemetry
+from bandwidth.engines.interface import Counters, Engine, EngineEntry, Site, Telemetry
 from bandwidth.engines.opencl import entry as opencl
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Fact, Json, known
@@ -43,10 +43,16 @@ def device_facts() -> dict[str, Fact]:
 
 
 def make_engines(
-    names: Sequence[str], topology: Topology, gpus: Sequence[GpuFacts] = (), telemetry: Telemetry | None = None
+    names: Sequence[str],
+    topology: Topology,
+    gpus: Sequence[GpuFacts] = (),
+    telemetry: Telemetry | None = None,
+    *,
+    retunes: bool = False,
+    counters: Counters | None = None,
 ) -> dict[str, Engine]:
     """Return the engines of these names for a machine's layout; those that are made by one call are one object."""
-    site = Site(topology, tuple(gpus), telemetry)
+    site = Site(topology, tuple(gpus), telemetry, retunes, counters)
     makes = dict.fromkeys(ENGINES[name].make for name in names)
     made = {make: make([name for name in names if ENGINES[name].make is make], site) for make in makes}
     return {name: made[ENGINES[name].make] for name in names}

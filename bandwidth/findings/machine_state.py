@@ -36,7 +36,7 @@ from bandwidth.findings.validity import is_unstable
 from bandwidth.results import Record
 from bandwidth.statistics import median
 from bandwidth.units import KIBI, format_duration, format_percent
-from bandwidth.vocabulary import DEVICE, HOST, SWEEP_POINT
+from bandwidth.vocabulary import DEVICE, HOST, SMALL_PAGES, SWEEP_POINT
 
 # Tasks waited for memory: below this it is the kernel gathering huge pages before anything is timed.
 MEMORY_WAIT_SHARE = 0.05
@@ -177,13 +177,13 @@ def small_pages(record: Record) -> Iterator[Raised]:
     """
     Every page needs a translation of its address, and a processor keeps only a few thousand of them at hand. With pages of
     4 KiB a random access to much memory waits for the translation too, which adds tens of nanoseconds; streams lose a few
-    percent. The finding is raised for results from memory with less than {share} of huge pages, and where the kernel is set
-    to give none.
+    percent. The finding is raised for results from memory with less than {share} of huge pages where small ones were not
+    asked for, and where the kernel is set to give none.
 
     What to try: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled. The figures stand, as those of small pages.
     """
     hint = "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, or read latencies as those of small pages"
-    rows = in_memory(measured(record))
+    rows = [row for row in in_memory(measured(record)) if row.result.case.variant.get("pages") != SMALL_PAGES]
     limit = format_percent(HUGE_SHARE)
     for row in rows:
         share = _huge_share(row)

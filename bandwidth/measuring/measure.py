@@ -20,6 +20,7 @@ from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.machine.conditions import Activity, read_activity, read_conditions
 from bandwidth.machine.facts import Json
 from bandwidth.machine.gpu_attributes import GpuFacts, sysfs_link
+from bandwidth.machine.memory_counters import MemoryCounters, open_counters
 from bandwidth.machine.nvml import NvmlLook, read_gpu_conditions
 from bandwidth.machine.topology import Topology
 from bandwidth.measuring.lock import HeldLock, machine_lock
@@ -53,20 +54,21 @@ def measure_prepared(
     if not any(plan.cases or plan.notes for plan in preparation.plans):
         raise BandwidthError("there is nothing to measure", "choose other kernels or engines")
     whole, plans = Outcome((), (), interrupted=False), list(preparation.plans)
+    counters = _memory_counters(preparation)
     with machine_lock(wait_s=lock_wait_s, tell=tell) as lock, without_collector():
-        record = _recorder(preparation, plans, command, lock)
+        record = _recorder(preparation, plans, command, (_counted_by(counters), lock.note), lock)
 
         def saver(so_far: Outcome) -> Callable[[Outcome], None]:
             return lambda outcome: save(record(_joined(so_far, outcome), {}))
 
         for number, stage in enumerate(preparation.stages):
-            ran, outcome = _run(preparation, stage, make_engine, progress, saver(whole), whole)
+            ran, outcome = _run(preparation, stage, make_engine, progress, saver(whole), whole, counters)
             plans[number], whole = ran, _joined(whole, outcome)
     return record(whole, _conditions(preparation)), whole.interrupted
 
 
 def _recorder(
-    preparation: Preparation, plans: Sequence[Plan], command: Sequence[str], lock: HeldLock
+    preparation: Preparation, plans: Sequence[Plan], command: Sequence[str], notes: Sequence[str], lock: HeldLock
 ) -> Callable[[Outcome, Mapping[str, Any]], Record]:
     """Return what makes the record of an outcome and the conditions after it; those before it are read now.
 
@@ -74,7 +76,7 @@ def _recorder(
     """
     taken_at, here = datetime.now(UTC).isoformat(timespec="seconds"), preparation.surroundings
     before = {**_conditions(preparation), "lock": [*lock.paths]}
-    lock_notes = (lock.note,) if lock.note else ()
+    own_notes = tuple(filter(None, notes))
     machine = Machine.read(here.facts, here.topology, preparation.plans[0].theory)
 
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
@@ -89,7 +91,7 @@ def _recorder(
             results=in_record_order(results),
             not_run=outcome.not_run,
             memory=preparation.plans[0].theory.to_json(),
-            notes=(*(note for plan in plans for note in plan.notes), *lock_notes),
+            notes=(*(note for plan in plans for note in plan.notes), *own_notes),
             options=options_to_json(preparation.options),
         )
 
@@ -103,6 +105,7 @@ def _run(
     progress: Callable[[Progress], None],
     save: Callable[[Outcome], None],
     so_far: Outcome,
+    counters: MemoryCounters | None,
 ) -> tuple[Plan, Outcome]:
     """Run one stage, and return its plan as it ran. What keeps a later one from running costs the earlier nothing."""
     plan = stage.plan
@@ -115,7 +118,7 @@ def _run(
 
     try:
         plan = stage.opened()
-        with _engines(preparation, plan, make_engine) as engines:
+        with _engines(preparation, plan, make_engine, counters) as engines:
             outcome = Measurement(plan, engines, progress=progress, save=save, activity=activity).run()
     except KeyboardInterrupt:  # while engines were made or closed: what was measured stands
         return plan, replace(outcome, interrupted=True)
@@ -151,10 +154,10 @@ def measure(options: MeasureOptions) -> Record:
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
     ("DDR5-4800 x12"). `sweep` ("size" or "threads", within `sweep_range`), `numa`, `latency`, `chains`, `mixes` (ratios
-    of reads to writes such as "2:1") and `zeros` measure that instead of the table. `devices` are numbers of GPUs or
-    "all", which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises
-    UsageError, HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its
-    argument.
+    of reads to writes such as "2:1"), `zeros` and `random` measure that instead of the table; `retune` tries the native
+    kernels' shapes anew, `counters` reads what the memory controllers count. `devices` are numbers of GPUs or "all",
+    which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
+    HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
     """
     record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", options.target))
     if interrupted:
@@ -162,16 +165,35 @@ def measure(options: MeasureOptions) -> Record:
     return record
 
 
+def _memory_counters(preparation: Preparation) -> MemoryCounters | None:
+    """Return the counters of the memory controllers where they are asked for."""
+    return open_counters(preparation.surroundings.reader) if preparation.options.counters else None
+
+
+def _counted_by(counters: MemoryCounters | None) -> str:
+    """Return the line that says who counts, or why nobody does; empty where nobody was asked."""
+    if counters is None:
+        return ""
+    if counters.why_not:
+        return f"The memory controllers' counters cannot be read: {counters.why_not}."
+    return f"The memory controllers count all traffic of the machine, not this program's alone: {counters.source}."
+
+
 @contextmanager
 def _engines(
-    preparation: Preparation, plan: Plan, make_engine: Callable[[str, Topology], Engine] | None
+    preparation: Preparation,
+    plan: Plan,
+    make_engine: Callable[[str, Topology], Engine] | None,
+    counters: MemoryCounters | None,
 ) -> Iterator[dict[str, Engine]]:
     """Make the engines that a plan needs, and close them whatever happens."""
     names = tuple(dict.fromkeys(planned.case.engine for planned in plan.cases))
     here = preparation.surroundings
     with _telemetry(here, plan) as telemetry:
         if make_engine is None:
-            engines = make_engines(names, here.topology, plan.gpus, telemetry)
+            read = counters.bytes_so_far if counters is not None and counters.source else None
+            retunes = preparation.options.retune
+            engines = make_engines(names, here.topology, plan.gpus, telemetry, retunes=retunes, counters=read)
         else:
             engines = {name: make_engine(name, here.topology) for name in names}
         try:
@@ -233,6 +255,7 @@ def _place(result: Result) -> tuple[Any, ...]:
         _ENGINE_ORDER.get(case.engine, len(_ENGINE_ORDER)),
         case.variant.get("stores") == ORDINARY,
         [int(case.variant.get(name, -1)) for name in ("cpu_node", "memory_node")],
+        str(case.variant.get("writes", "")),
         int(str(case.variant.get("load", "-1%")).rstrip("%")),
         case.chains,
         int(case.variant.get("peer", -1)),

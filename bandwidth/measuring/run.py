@@ -296,7 +296,7 @@ class Measurement:
             return None
         if not self._check(turn, whole=False):
             return None
-        turn.cost_s = self._clock() - begin
+        turn.cost_s = self._clock() - begin - block.trials_s
         return block
 
     def _check(self, turn: _Turn, *, whole: bool) -> bool:

@@ -92,10 +92,11 @@ class StudyOptions:
     mixes: tuple[str, ...] | None
     zeros: bool
     full: bool = False
+    random: bool = False
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        asked = (self.sweep, self.numa, self.latency, self.chains, self.mixes, self.zeros, self.full)
+        asked = (self.sweep, self.numa, self.latency, self.chains, self.mixes, self.zeros, self.full, self.random)
         return any(map(bool, asked))
 
 
@@ -105,9 +106,10 @@ class CallOptions:
 
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
     `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
-    `sweep_range` (bytes or threads), `numa`, `latency`, `chains`, `mixes` (ratios of reads to writes) and `zeros`;
-    `full` is the table with the most telling of them. `devices` are numbers of GPUs or `all`, `host_memory` the kinds
-    of memory that they copy from and to.
+    `sweep_range` (bytes or threads), `numa`, `latency`, `chains`, `mixes` (ratios of reads to writes), `zeros` and
+    `random`; `full` is the table with the most telling of them. `devices` are numbers of GPUs or `all`, `host_memory`
+    the kinds of memory that they copy from and to. With `retune` the shapes of the native kernels are tried anew,
+    whatever earlier runs have found; with `counters` what the memory controllers count is read around each block.
     """
 
     target: str = ALL_TARGETS
@@ -147,6 +149,20 @@ class CallOptions:
         parse=duration,
         changes_cases=False,
     )
+    retune: bool = option(
+        "--retune",
+        "Try anew which shapes of the native kernels are fastest here.",
+        default=False,
+        of=HOST,
+        changes_cases=False,
+    )
+    counters: bool = option(
+        "--counters",
+        "What the memory controllers count beside it, where that may be read.",
+        default=False,
+        of=HOST,
+        changes_cases=False,
+    )
     sweep: str | None = option(
         "--sweep", "The rate over sizes or threads.", metavar="size|threads", parse=word, panel=STUDY, known=SWEEPS
     )
@@ -168,6 +184,9 @@ class CallOptions:
         of=HOST,
     )
     zeros: bool = option("--zeros", "Whether writing zeros is a short cut here.", default=False, panel=STUDY, of=HOST)
+    random: bool = option(
+        "--random", "Lines in random order, in huge pages and small ones.", default=False, panel=STUDY, of=HOST
+    )
     full: bool = option(
         "--full",
         "The table, mixes, latency and NUMA on one screen, in about a minute.",
@@ -280,7 +299,15 @@ class MeasureOptions(CallOptions):
     def studies(self) -> StudyOptions:
         """What is asked for in place of the table."""
         return StudyOptions(
-            self.sweep, self.sweep_range, self.latency, self.chains, self.numa, self.mixes, self.zeros, self.full
+            self.sweep,
+            self.sweep_range,
+            self.latency,
+            self.chains,
+            self.numa,
+            self.mixes,
+            self.zeros,
+            self.full,
+            self.random,
         )
 
     @property
@@ -294,7 +321,7 @@ class MeasureOptions(CallOptions):
         if self.budget_s is not None:
             return self.budget_s
         studies = sum((self.sweep is not None, self.numa, self.latency, self.chains, self.full))
-        tables = 0 if self.is_study and not (self.mixes or self.zeros) else 1
+        tables = 0 if self.is_study and not (self.mixes or self.zeros or self.random) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
 
 

@@ -13,6 +13,7 @@ from bandwidth.machine.system_memory import usable_memory_bytes
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 from bandwidth.units import KIBI, format_size
+from bandwidth.vocabulary import SMALL_PAGES
 
 # Where the caches are not known: larger than four times any cache of a laptop or desktop processor.
 UNKNOWN_CACHES_BYTES = 1 * KIBI**3
@@ -128,7 +129,8 @@ def memory_needed(cases: Sequence[Case], topology: Topology) -> int:
     is_one = is_one and not any("memory_node" in case.variant for case in rates)
     groups: dict[object, list[Case]] = {}
     for case in rates:
-        groups.setdefault(None if is_one else (case.cpus, case.variant.get("memory_node")), []).append(case)
+        place = None if is_one else (case.cpus, case.variant.get("memory_node"))
+        groups.setdefault((case.variant.get("pages") == SMALL_PAGES, place), []).append(case)
     arenas = sum(_most(group, "reads") + _most(group, "writes") for group in groups.values())
     return arenas + sum(_latency_regions(cases).values())
 

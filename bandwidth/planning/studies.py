@@ -13,11 +13,15 @@ from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_for
 from bandwidth.planning.sizing import Cpus, Sizing, Sizings
 from bandwidth.results import Case
 from bandwidth.units import format_size
-from bandwidth.vocabulary import ORDINARY, STREAMING
+from bandwidth.vocabulary import HUGE_PAGES, ORDINARY, PAGE_BYTES, SMALL_PAGES, STREAMING
 
 LEAST_LATENCY_BYTES = 8 * 1024
-# What the other threads are asked to read while the latency of one is taken, in percent of what they can.
-LOADS = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+# What the other threads are asked to move while the latency of one is taken, in percent of what they can: closer where
+# the latency begins to climb.
+LOADS = (0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95, 100)
+# How much of what they move is written, in percent, beside reading alone; and the loads, fewer of them.
+WRITE_SHARES = (25, 33, 50)
+MIXED_LOADS = (20, 40, 60, 70, 80, 85, 90, 95, 100)
 # Below this nothing can be swept: an array of each thread needs a line.
 LEAST_THREAD_BYTES = 4 * 1024
 
@@ -65,6 +69,8 @@ def _asked(asked: StudyOptions, bench: Bench, table: Study) -> Iterator[Study]:
         yield _mixes(bench, asked.mixes)
     if asked.zeros:
         yield _zeros(bench)
+    if asked.random:
+        yield _random(bench)
     if asked.numa:
         yield _nodes(bench, with_latency=asked.latency)
     elif asked.latency:
@@ -78,10 +84,13 @@ def _check_meaning(bench: Bench, *, has_stores: bool) -> None:
     """Raise UsageError for what only sweeps and matrices take, where neither is asked for."""
     if bench.has_named_kernels:
         raise UsageError(
-            "--kernel has no meaning with --latency, --chains, --mix or --zeros", "leave it out, or add --sweep"
+            "--kernel has no meaning with --latency, --chains, --mix, --zeros or --random",
+            "leave it out, or add --sweep",
         )
     if bench.stores is not None and not has_stores:
-        raise UsageError("--stores has no meaning with --latency, --chains or --mix", "leave it out, or add --sweep")
+        raise UsageError(
+            "--stores has no meaning with --latency, --chains, --mix or --random", "leave it out, or add --sweep"
+        )
 
 
 def _each_once(cases: Iterator[Case]) -> list[Case]:
@@ -294,7 +303,9 @@ def _loaded_latency(bench: Bench) -> Study:
 
     def build(sizings: Sizings) -> list[Case]:
         sizing = sizings[cpu_set.cpus]
-        return [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%"}) for percent in LOADS]
+        mixed = [(percent, {"writes": f"{share}%-writes"}) for share in WRITE_SHARES for percent in MIXED_LOADS]
+        loads: list[tuple[int, dict[str, str]]] = [*((percent, {}) for percent in LOADS), *mixed]
+        return [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%", **more}) for percent, more in loads]
 
     return Study((cpu_set.cpus,), build)
 
@@ -329,3 +340,42 @@ def _zeros(bench: Bench) -> Study:
         ]
 
     return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
+
+
+# --- random reads ---------------------------------------------------------------------------------------------------
+
+
+def _random(bench: Bench) -> Study:
+    """Return reads of all lines in random order, each thread's in its own part, in huge pages and in small ones.
+
+    A part is a power of two: its lines are all in one order then.
+    """
+    _needs_native(bench, "--random")
+    engine = next(entry for entry in bench.engines if entry.name == "native")
+
+    def build(sizings: Sizings) -> list[Case]:
+        return [
+            bench.case(engine, KERNELS["random"], cpu_set, _in_powers(sizings[cpu_set.cpus], cpu_set), None, variant)
+            for cpu_set in bench.cpu_sets
+            for variant in ({"pages": HUGE_PAGES}, {"pages": SMALL_PAGES})
+        ]
+
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
+
+
+def _in_powers(sizing: Sizing, cpu_set: CpuSet) -> Sizing:
+    """Return a size of which each thread has a power of two: the next below, or above where it would be no memory's.
+
+    Raises UsageError for less than a page a thread.
+    """
+    threads = len(cpu_set.cpus)
+    if sizing.wanted_bytes < PAGE_BYTES * threads:
+        raise UsageError(
+            f"--random with {format_size(sizing.wanted_bytes)} for {_counts([cpu_set])} is less than a page for each",
+            f"give a --size of {format_size(PAGE_BYTES * threads)} at least",
+        )
+    part_bytes = 1 << ((sizing.wanted_bytes // threads).bit_length() - 1)
+    is_memory = sizing.wanted_bytes >= sizing.dram_rule_bytes
+    while is_memory and part_bytes * threads < sizing.dram_rule_bytes:
+        part_bytes *= 2
+    return replace(sizing, wanted_bytes=part_bytes * threads)

@@ -145,7 +145,7 @@ def variant_words(variant: Mapping[str, str | int], *left_out: str) -> list[str]
 
 def _variant_word(key: str, value: str | int) -> str:
     """Return one key of a variant with its value in words; a record of another version may hold any key."""
-    if key in ("stores", "cores"):
+    if key in ("stores", "cores", "pages"):
         return f"{value} {key}"
     return str(value) if key == "data" else f"{key.replace('_', ' ')} {value}"
 

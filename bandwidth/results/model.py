@@ -25,8 +25,9 @@ Seen = Annotated[float, Field(ge=0, le=1e30)]
 
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
 # `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
-# other threads can read, such as `40%`; `chains` how many loads are under way at once, such as `8-chains`;
-# `sweep_point` the size of a sweep's point in bytes, as asked for.
+# other threads can move, such as `40%`, `writes` how much of that is written, such as `33%-writes`; `chains` how many
+# loads are under way at once, such as `8-chains`; `pages` those of random reads, `huge` or `small`; `sweep_point` the
+# size of a sweep's point in bytes, as asked for.
 VARIANT_KEYS = (
     "stores",
     "data",
@@ -39,6 +40,8 @@ VARIANT_KEYS = (
     "mix",
     "load",
     "chains",
+    "writes",
+    "pages",
     "sweep_point",
 )
 
@@ -169,7 +172,7 @@ class Result:
 
     `last_block_checked` tells whether all data of the last timed block was checked; where a run was cut short, it was
     all of the first block's and a part of each later one's. `observed` holds what else each block showed:
-    `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the other threads read beside a latency),
+    `clock_hz` (the core's clock just after it), `load_bytes_per_s` (what the others read and write beside a latency),
     `huge_page_share` and `placed_share` (of the pages: how many are huge, how many lie on the memory node asked for).
     What its threads were to each other just before and just behind it (`core_to_core_ns`, `core_to_core_behind_ns`: how
     long a word takes from one of their cores to another; `effective_cores`, `effective_cores_behind`: what all add in
@@ -179,6 +182,8 @@ class Result:
     which CPUs had work: what the hypervisor took), `cpu_wait_share` (of the time of this process's threads: how long
     they could have run and had no CPU), `cpu_pressure_share` (of the time: when any task waited for a CPU) and
     `involuntary_switches`; the middle of these shares is that of all blocks together.
+    What the memory controllers counted around it, of everybody's traffic: `controller_read_bytes_per_s` and
+    `controller_write_bytes_per_s`, or `controller_both_bytes_per_s`.
     `ceilings` are all that are known, the lowest first; none in records from before they were kept.
     """
 

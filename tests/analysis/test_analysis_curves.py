@@ -116,6 +116,17 @@ def test_loads_stand_by_their_share(latency, make_record):
     assert len(alone_results(record)) == 1
 
 
+def test_loads_that_write_are_curves_of_their_own(latency, make_record):
+    def at(load, **writes):
+        return latency(load + 90, threads=4, variant={"load": f"{load}%", **writes})
+
+    mixed = [at(load, writes="33%-writes") for load in (50, 100)]
+    reading, writing = loaded_latency(make_record(at(0), *mixed, at(100)))
+    assert [one.load_share for one in reading.points] == [0.0, 1.0]
+    assert [one.load_share for one in writing.points] == [0.5, 1.0]
+    assert (reading.write_share, writing.write_share) == ("", "33 %")
+
+
 @pytest.mark.parametrize("load", ["much", "40", "", "1000%", 40])
 def test_a_load_that_is_no_share_makes_no_curve(latency, make_record, load):
     record = make_record(latency(90, variant={"load": load}))

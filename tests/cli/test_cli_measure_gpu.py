@@ -178,9 +178,9 @@ def test_with_all_no_gpu_is_opened_before_the_host_is_measured(capsys, tmp_path,
     module, seen = machine(2), {}
     make = engines.make_engines
 
-    def watched(names, *rest):
+    def watched(names, *rest, **more):
         seen[names] = set(module.opened)
-        return make(names, *rest)
+        return make(names, *rest, **more)
 
     monkeypatch.setattr("bandwidth.measuring.measure.make_engines", watched)
     arguments = ("--kernel", "copy,memset", "--engine", "numpy,cuda", "--threads", "1", "--device", "1", *SMALL)

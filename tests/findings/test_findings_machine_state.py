@@ -149,6 +149,12 @@ def test_bw031_is_about_memory_alone(steady, found):
     assert found(steady(10.0, working_set_bytes=4096), code="BW031", machine=machine) == []
 
 
+@pytest.mark.parametrize(("pages", "expected"), [("huge", 1), ("small", 0)])
+def test_bw031_is_not_of_small_pages_that_were_asked_for(steady, found, pages, expected):
+    row = steady(10.0, path="random", variant={"pages": pages}, observed=huge(0.0))
+    assert len(found(row, code="BW031")) == expected
+
+
 def test_bw031_is_one_line_for_a_sweep(latency, found):
     sizes = [2**28, 2**29, 2**30]
     rows = [latency(90.0, working_set_bytes=size, variant={"sweep_point": size}, observed=huge(0.2)) for size in sizes]

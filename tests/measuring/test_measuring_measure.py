@@ -130,8 +130,13 @@ def test_points_of_a_sweep_stand_in_their_order_whatever_order_they_ran_in():
     assert points == sorted(points)
     loads = preparation(latency=True, size_bytes=2**20, budget_s=30.0)
     record, _, _ = measured(loads, ScriptedEngine(lambda case, calls: 0.02))
-    percents = [result.case.variant["load"] for result in record.results if "load" in result.case.variant]
-    assert percents == [f"{percent}%" for percent in range(0, 101, 10)]
+    variants = [result.case.variant for result in record.results if "load" in result.case.variant]
+    shares = [str(variant.get("writes", "")) for variant in variants]
+    assert shares == sorted(shares)
+    for share in set(shares):
+        own = [variant for variant in variants if variant.get("writes", "") == share]
+        percents = [int(variant["load"].rstrip("%")) for variant in own]
+        assert percents == sorted(percents)
 
 
 def test_one_node_gives_a_record_with_a_note_and_no_results():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -17,7 +18,7 @@ from bandwidth.findings import examine
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.planning.studies import CHAINS, LOADS, points
+from bandwidth.planning.studies import CHAINS, LOADS, MIXED_LOADS, points
 from bandwidth.results.files import parse, record_to_json
 
 KIB = 1024
@@ -140,9 +141,18 @@ def test_thread_sweep_begins_with_the_most_threads():
         ({"latency": True, "engines": ("numpy",)}, "--latency needs the native engine"),
         ({"chains": True, "engines": ("numpy",)}, "--chains needs the native engine"),
         ({"mixes": ("2:1",), "engines": ("numpy",)}, "--mix needs the native engine"),
-        ({"latency": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --chains, --mix or --zeros"),
-        ({"zeros": True, "kernels": ("copy",)}, "--kernel has no meaning with --latency, --chains, --mix or --zeros"),
-        ({"mixes": ("2:1",), "stores": ("streaming",)}, "--stores has no meaning with --latency, --chains or --mix"),
+        (
+            {"latency": True, "kernels": ("copy",)},
+            "--kernel has no meaning with --latency, --chains, --mix, --zeros or --random",
+        ),
+        (
+            {"zeros": True, "kernels": ("copy",)},
+            "--kernel has no meaning with --latency, --chains, --mix, --zeros or --random",
+        ),
+        (
+            {"mixes": ("2:1",), "stores": ("streaming",)},
+            "--stores has no meaning with --latency, --chains, --mix or --random",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error_of_one_line(options, message):
@@ -152,6 +162,38 @@ def test_what_makes_no_sense_is_a_usage_error_of_one_line(options, message):
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     assert caught.value.exit_code == 2
+
+
+# --- random reads
+
+
+def test_random_reads_are_of_a_power_of_two_a_thread_in_both_kinds_of_pages():
+    found = plan(small_topology(3), random=True)
+    cases = [planned.case for planned in found.cases]
+    assert [case.id.removeprefix("host/random/native/") for case in cases] == ["3/huge", "3/small", "1/huge", "1/small"]
+    for case in cases:
+        part = case.working_set_bytes // case.threads
+        assert part & (part - 1) == 0
+        assert case.meets_dram_rule
+        assert case.bytes_per_call == case.traffic_bytes_per_call == case.working_set_bytes
+    assert found.memory_bytes >= 2 * max(case.working_set_bytes for case in cases)  # each kind of pages has its own
+
+
+def test_a_size_that_is_asked_for_is_never_exceeded_by_random_reads():
+    cases = [planned.case for planned in plan(small_topology(2), random=True, size_bytes=100 * MIB).cases]
+    assert {case.working_set_bytes for case in cases} == {64 * MIB}
+
+
+@pytest.mark.parametrize(("size", "least"), [(64, "8 KiB"), (8191, "8 KiB")])
+def test_random_reads_below_a_page_are_refused_in_one_line(size, least):
+    with pytest.raises(UsageError, match=f"less than a page for each; give a --size of {least} at least"):
+        plan(small_topology(2), random=True, size_bytes=size)
+
+
+def test_random_reads_take_no_kernel_and_no_stores():
+    for more in ({"kernels": ("copy",)}, {"stores": ("ordinary",)}):
+        with pytest.raises(UsageError, match="has no meaning with"):
+            plan(small_topology(2), random=True, **more)
 
 
 # --- latency
@@ -169,7 +211,14 @@ def test_latencies_are_of_powers_of_two_and_the_first_size_in_memory():
 def test_latency_under_load_has_every_step_on_all_cores():
     found = plan(two_socket_topology(), latency=True)
     loaded = [planned.case for planned in found.cases if "load" in planned.case.variant]
-    assert [case.variant["load"] for case in loaded] == [f"{percent}%" for percent in LOADS]
+    reading = [case.variant["load"] for case in loaded if "writes" not in case.variant]
+    assert reading == [f"{percent}%" for percent in LOADS]
+    for share in ("25%-writes", "33%-writes", "50%-writes"):
+        mixed = [case.variant["load"] for case in loaded if case.variant.get("writes") == share]
+        assert mixed == [f"{percent}%" for percent in MIXED_LOADS]
+    steps = [high - low for low, high in itertools.pairwise(LOADS)]
+    assert max(steps[:7]) == 10  # and closer where the latency climbs
+    assert max(steps[7:]) == 5
     assert {case.threads for case in loaded} == {128}
     assert all(case.meets_dram_rule and case.is_latency for case in loaded)
 

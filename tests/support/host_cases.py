@@ -71,7 +71,10 @@ def latency_case() -> Callable[..., Case]:
 
 @pytest.fixture
 def host_engine() -> Iterator[Callable[..., HostEngine]]:
-    """Return engines, prepared for the cases given; `operations` and `function_of` are the seams for NumPy and code."""
+    """Return engines, prepared for the cases given; `operations` and `function_of` are the seams for NumPy and code.
+
+    Shapes are the defaults unless `shapes` says otherwise.
+    """
     engines = []
 
     def make(
@@ -80,10 +83,11 @@ def host_engine() -> Iterator[Callable[..., HostEngine]]:
         function_of: Any = None,
         topology: Topology | None = None,
         limit_s: float = 60.0,
+        shapes: Any = None,
         **seams: Any,
     ) -> HostEngine:
         runners: dict[str, Runner] = {
-            "native": NativeRunner(function_of),
+            "native": NativeRunner(function_of, shapes),
             "numpy": NumpyRunner({**OPERATIONS, **(operations or {})}),
         }
         engine = HostEngine(topology or small_topology(2), runners, seed=7, **seams)

@@ -10,7 +10,7 @@ from bandwidth.vocabulary import BIDIRECTIONAL, HOST_MEMORY, LINK_PATHS, PAGEABL
 
 MEMCPY, MEMSET = "memcpy", "memset"
 # Kernels on device memory: those of one element at a time. The mixes are for the host's stores.
-PATHS = tuple(name for name, kernel in KERNELS.items() if not kernel.updates)
+PATHS = tuple(name for name, kernel in KERNELS.items() if "device" in kernel.places)
 _COPIES = {MEMCPY: 2, MEMSET: 1}
 _WAYS = ("peer", BIDIRECTIONAL)
 

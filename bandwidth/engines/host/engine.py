@@ -15,24 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bandwidth.engines.host.checks import first_difference, is_result, reduced, wrong_at
 from bandwidth.engines.host.layout import (
     PAGE_ELEMENTS,
     PIECE_ELEMENTS,
     WINDOWS,
-    Doubles,
     HostMemory,
-    Part,
+    Layout,
     array_elements,
-    pieces,
 )
-from bandwidth.engines.host.runners import Runner, ThreadWork
+from bandwidth.engines.host.native_code.shapes import PLAIN
+from bandwidth.engines.host.runners import Chosen, Runner, ThreadWork
 from bandwidth.engines.host.witnesses import Witnesses, observed
-from bandwidth.engines.host.workers import NS_PER_S, Stamp
-from bandwidth.engines.interface import Block
+from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.engines.interface import Block, Counters
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import CACHE_MULTIPLE, TAKEN_BITS, XOR, Kernel, kernel_of, stores_of
+from bandwidth.kernels import CACHE_MULTIPLE, XOR, Kernel, kernel_of, stores_of
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
+from bandwidth.vocabulary import HUGE_PAGES, SMALL_PAGES
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.latency import LatencyBench
@@ -43,12 +44,9 @@ EDGE_ELEMENTS = 8
 # Write-only and scaling kernels take a scalar between 1 and 2: never zero unless asked, and nothing overflows.
 LEAST_SCALAR = 1.0
 EXPONENTS = (-8, 8)
-# A sum of products is added up in at least this many sums side by side, by any engine: NumPy's pairwise sums have more.
-FEWEST_SUMS = 16
-ROUNDING = 2.0**-52
-# Words of a line, and of the rows in which lines are joined first.
-COLUMNS = 8
-ROW = 1024
+# Where the system gives huge pages at all it gives nearly all of them.
+LEAST_HUGE_SHARE = 0.5
+NO_HUGE_PAGES = "the system gives no huge pages for it: see /sys/kernel/mm/transparent_hugepage/enabled"
 
 
 @dataclass(frozen=True)
@@ -74,19 +72,23 @@ class HostEngine:
         runners: Mapping[str, Runner],
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         seed: int | None = None,
+        counters: Counters | None = None,
     ) -> None:
+        self._counters = counters
         self._topology = topology
         self._runners = runners
         self._memory = HostMemory(topology, clock_ns)
+        self._small_pages = HostMemory(topology, clock_ns, huge=False)
         self._random = np.random.default_rng(seed)
         self.compile_s = 0.0
         self._latencies: LatencyBench | None = None
         self._witnesses: Witnesses | None = None
         self._placed: dict[str, float] = {}
-        self._vector_bytes: dict[str, int] = {}
+        self._huge_shares: dict[str, float] = {}
+        self._chosen: dict[str, Chosen] = {}
         self._blocks = 0
         self.fill_s = 0.0
-        self._layout = 1
+        self._layout_number = 1
         self._last: _Last | None = None
         self._laid_out: list[Case] = []
         self._source_sums: dict[str, list[Any]] = {}
@@ -98,7 +100,7 @@ class HostEngine:
         for name, runner in self._runners.items():
             own = [case for case in cases if case.engine == name and not case.is_latency]
             try:
-                refused |= runner.prepare(own)
+                refused |= runner.prepare(own, limit_s)
             except BandwidthError as error:
                 refused |= dict.fromkeys((case.id for case in own), str(error))
         functions = next((found for runner in self._runners.values() if (found := runner.functions())), None)
@@ -111,7 +113,7 @@ class HostEngine:
         left = [case for case in cases if case.id not in refused and not case.is_latency]
         if left:
             filling = time.monotonic()
-            refused |= self._memory.lay_out(left, int(self._random.integers(2**32)), deadline)
+            refused |= self._lay_out(left, deadline)
             self.fill_s = time.monotonic() - filling
             self._look_at_places([case for case in left if case.id not in refused])
             self._laid_out = [case for case in left if case.id not in refused]
@@ -124,10 +126,39 @@ class HostEngine:
         begin = time.monotonic()
         self._last = None
         self._source_sums.clear()
-        self._memory.lay_out_anew(int(self._random.integers(2**32)), begin + limit_s)
+        for memory in dict.fromkeys(map(self._memory_of, self._laid_out)):
+            memory.lay_out_anew(int(self._random.integers(2**32)), begin + limit_s)
         self.fill_s = time.monotonic() - begin
         self._look_at_places(self._laid_out)
-        self._layout += 1
+        self._look_at_pages(self._laid_out)
+        self._layout_number += 1
+
+    def _lay_out(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
+        """Lay out and fill the memory of cases, by their pages; return those that cannot have theirs, and why."""
+        refused: dict[str, str] = {}
+        for memory in (self._memory, self._small_pages):
+            own = [case for case in cases if self._memory_of(case) is memory]
+            if own:
+                refused |= memory.lay_out(own, int(self._random.integers(2**32)), deadline)
+        had = [case for case in cases if case.id not in refused]
+        self._look_at_pages(had)
+        return refused | {case.id: NO_HUGE_PAGES for case in had if self._lacks_huge_pages(case)}
+
+    def _memory_of(self, case: Case) -> HostMemory:
+        return self._small_pages if case.variant.get("pages") == SMALL_PAGES else self._memory
+
+    def _layout_of(self, case: Case) -> Layout:
+        return self._memory_of(case).layout(case)
+
+    def _look_at_pages(self, cases: Sequence[Case]) -> None:
+        """See what pages the cases have whose rate is of one kind of pages."""
+        for case in cases:
+            if "pages" in case.variant:
+                share = self._layout_of(case).arena.sources.huge_page_share()
+                self._huge_shares |= {} if share is None else {case.id: share}
+
+    def _lacks_huge_pages(self, case: Case) -> bool:
+        return case.variant.get("pages") == HUGE_PAGES and self._huge_shares.get(case.id, 0.0) < LEAST_HUGE_SHARE
 
     def _make_latencies(self, cases: Sequence[Case]) -> dict[str, str]:
         """Compile what the latencies need; return why they cannot be had."""
@@ -146,19 +177,28 @@ class HostEngine:
         """Read where the pages lie, on a machine where that matters, once for each layout."""
         if len(self._topology.nodes) < 2 and not any("memory_node" in case.variant for case in cases):
             return
-        shares = {key: layout.placed_share(self._topology) for key, layout in self._memory.layouts.items()}
+        layouts = {id(layout): layout for layout in map(self._layout_of, cases)}
+        shares = {key: layout.placed_share(self._topology) for key, layout in layouts.items()}
         for case in cases:
-            layout = self._memory.layout(case)
-            share = shares[layout.cpus, layout.node]
+            share = shares[id(self._layout_of(case))]
             if share is not None:
                 self._placed[case.id] = share
 
     def run_block(self, case: Case, calls: int) -> Block:
         """Run `calls` passes of a case on its threads, and look at these before and behind. See `Engine`."""
         if case.is_latency and self._latencies is not None:
-            team, run = self._latencies.team(case.cpus), self._latencies.run_block
-        else:
-            team, run = self._memory.layout(case).team, self._run_passes
+            return self._witnessed(self._latencies.team(case.cpus), self._latencies.run_block, case, calls)
+        if self._lacks_huge_pages(case):  # with the memory laid out anew the system gave none
+            raise BandwidthError(NO_HUGE_PAGES)
+        team, begin = self._layout_of(case).team, time.monotonic()
+        if case.id not in self._chosen:
+            works = self._works(case, 0, self._new_scalar(kernel_of(case.path, case.variant)))
+            self._chosen[case.id] = self._runners[case.engine].tune(team, case, works)
+        trials_s = time.monotonic() - begin
+        block = self._witnessed(team, self._run_passes, case, calls)
+        return replace(block, layout=self._layout_number, trials_s=trials_s)
+
+    def _witnessed(self, team: Team, run: Callable[[Case, int], Block], case: Case, calls: int) -> Block:
         if self._witnesses is None or case.threads < 2:
             return run(case, calls)
         before = self._witnesses.before(team, case.cpus)
@@ -169,32 +209,39 @@ class HostEngine:
         return replace(block, observed={**block.observed, **observed(before, behind)})
 
     def _run_passes(self, case: Case, calls: int) -> Block:
-        layout, runner = self._memory.layout(case), self._runners[case.engine]
+        layout, runner = self._layout_of(case), self._runners[case.engine]
         self._blocks += 1
         kernel = kernel_of(case.path, case.variant)
         window, scalar = self._blocks % WINDOWS, self._new_scalar(kernel)
         if case.variant.get("data") == "zeros":
             scalar = 0.0
-        if case.id not in self._vector_bytes:
-            works = self._works(case, 0, self._new_scalar(kernel))
-            self._vector_bytes[case.id] = runner.tune(layout.team, works)
         runner.run(layout.team, self._lead_in(case, window), 1)
+        before = self._counters() if self._counters else {}
         stamps = runner.run(layout.team, self._works(case, window, scalar), calls)
+        after = self._counters() if self._counters else {}
         self._last = _Last(case.id, window, scalar, calls, tuple(stamp.value for stamp in stamps))
-        shown = {} if case.id not in self._placed else {"placed_share": self._placed[case.id]}
+        known = {"placed_share": self._placed, "huge_page_share": self._huge_shares}
+        shown = {name: shares[case.id] for name, shares in known.items() if case.id in shares}
         clock = runner.clock_hz(layout.team)
         if clock is not None:
             shown["clock_hz"] = clock
-        width = self._vector_bytes[case.id]
-        block = block_of(stamps, layout.team.pinned, shown, {"vector_bytes": width} if width else {})
-        return replace(block, layout=self._layout)
+        _, tuning = self._chosen[case.id]
+        block = block_of(stamps, layout.team.pinned, shown, tuning)
+        if not before or block.seconds <= 0:
+            return block
+        counted = {
+            f"controller_{counts}_bytes_per_s": max(after[counts] - count, 0.0) / block.seconds
+            for counts, count in before.items()
+        }
+        return replace(block, observed={**shown, **counted})
 
     def _works(self, case: Case, window: int, scalar: float, begin: int = 0) -> list[ThreadWork]:
         """Return each thread's pass over its arrays, from element `begin` on."""
-        layout, kernel = self._memory.layout(case), kernel_of(case.path, case.variant)
+        layout, kernel = self._layout_of(case), kernel_of(case.path, case.variant)
         stores = stores_of(case.variant)
         parts = [layout.part(case, thread, window).cut(begin) for thread in range(case.threads)]
-        return [ThreadWork(kernel, stores, part, scalar, self._vector_bytes.get(case.id, 0)) for part in parts]
+        shape, _ = self._chosen.get(case.id, (PLAIN, {}))
+        return [ThreadWork(kernel, stores, part, scalar, shape) for part in parts]
 
     def _lead_in(self, case: Case, window: int) -> list[ThreadWork]:
         """Return the untimed pass over the end of the arrays that goes before a block.
@@ -225,16 +272,14 @@ class HostEngine:
         if kernel_of(case.path, case.variant).reduces:
             return self._verify_sums(case, last)
         if whole:
-            team = self._memory.largest_team()  # a case of one thread need not wait for one thread
+            team = self._memory_of(case).largest_team()  # a case of one thread need not wait for one thread
             shares = range(len(team.workers))
             found: list[str] = team.each(
                 [partial(self._check_share, case, last, share, len(shares)) for share in shares]
             )
         else:
             threads = range(case.threads)
-            found = self._memory.layout(case).team.each(
-                [partial(self._check_spots, case, last, part) for part in threads]
-            )
+            found = self._layout_of(case).team.each([partial(self._check_spots, case, last, part) for part in threads])
         return min((wrong for wrong in found if wrong), default="")
 
     def close(self) -> None:
@@ -247,17 +292,18 @@ class HostEngine:
             self._latencies.stop()
             self._latencies.close()
         self._memory.close()
+        self._small_pages.close()
 
     # --- the check
 
     def _verify_sums(self, case: Case, last: _Last) -> str:
         """Compare what a reducing kernel returned with its sum, which moves with the window by what it left and met."""
-        kernel, layout = kernel_of(case.path, case.variant), self._memory.layout(case)
+        kernel, layout = kernel_of(case.path, case.variant), self._layout_of(case)
         sums = self._source_sums.get(case.id)
         if sums is None:
             parts = [layout.part(case, thread, 0) for thread in range(case.threads)]
             sums = self._source_sums[case.id] = layout.team.each(
-                [partial(_reduced, kernel, part.sources) for part in parts]
+                [partial(reduced, kernel, part.sources) for part in parts]
             )
         moved = last.window * PAGE_ELEMENTS
         for thread, (first, seen) in enumerate(zip(sums, last.values, strict=True)):
@@ -266,33 +312,33 @@ class HostEngine:
             length = array_elements(case)
             kept = length - moved  # negative where the window moved by more than its length
             if kept < 0:
-                expected = _reduced(kernel, met.sources)
+                expected = reduced(kernel, met.sources)
             else:
-                out = _reduced(kernel, [source[:moved] for source in left.sources])
-                new = _reduced(kernel, [source[kept:] for source in met.sources])
+                out = reduced(kernel, [source[:moved] for source in left.sources])
+                new = reduced(kernel, [source[kept:] for source in met.sources])
                 expected = first ^ out ^ new if kernel.reduces == XOR else first - out + new
             if kernel.reduces == XOR:
                 expected = self._runners[case.engine].joined([int(column) for column in expected])
-            if not _is_result(kernel, expected, last.calls, seen, length):
+            if not is_result(kernel, expected, last.calls, seen, length):
                 return f"thread {thread} read other data than was there: what it made of them differs"
         return ""
 
     def _check_share(self, case: Case, last: _Last, share: int, shares: int) -> str:
         """Check every `shares`-th piece of all threads' destinations, from the `share`-th on."""
         for thread in range(case.threads):
-            part = self._memory.layout(case).part(case, thread, last.window)
+            part = self._layout_of(case).part(case, thread, last.window)
             for start in range(share * PIECE_ELEMENTS, len(part.destination), shares * PIECE_ELEMENTS):
-                wrong = _first_difference(case, part, slice(start, start + PIECE_ELEMENTS), last.scalar)
+                wrong = first_difference(case, part, slice(start, start + PIECE_ELEMENTS), last.scalar)
                 if wrong is not None:
-                    return _wrong_at(thread, start + wrong, len(part.destination))
+                    return wrong_at(thread, start + wrong, len(part.destination))
         return ""
 
     def _check_spots(self, case: Case, last: _Last, thread: int) -> str:
-        part = self._memory.layout(case).part(case, thread, last.window)
+        part = self._layout_of(case).part(case, thread, last.window)
         for spots in (slice(None, None, SPOT_STRIDE), slice(0, EDGE_ELEMENTS), slice(-EDGE_ELEMENTS, None)):
-            wrong = _first_difference(case, part, spots, last.scalar)
+            wrong = first_difference(case, part, spots, last.scalar)
             if wrong is not None:
-                return _wrong_at(thread, range(len(part.destination))[spots][wrong], len(part.destination))
+                return wrong_at(thread, range(len(part.destination))[spots][wrong], len(part.destination))
         return ""
 
 
@@ -308,66 +354,3 @@ def _cache_share(case: Case) -> float:
     if case.dram_rule_bytes is None or not case.caches_known:
         return 1.0
     return min(1.0, case.dram_rule_bytes / CACHE_MULTIPLE / case.working_set_bytes)
-
-
-def _operands(kernel: Kernel, arrays: Sequence[Doubles], scalar: float) -> tuple[list[Any], Any]:
-    """Return arrays and scalar as what the kernel works on: doubles, or the same bits as words."""
-    if not kernel.words:
-        return list(arrays), np.float64(scalar)
-    return [array.view(np.uint64) for array in _contiguous(arrays)], np.float64(scalar).view(np.uint64)
-
-
-def _contiguous(arrays: Sequence[Doubles]) -> list[Doubles]:
-    return [np.ascontiguousarray(array) for array in arrays]
-
-
-def _first_difference(case: Case, part: Part, elements: slice, scalar: float) -> int | None:
-    """Return the first of some elements that is not what the kernel leaves, or None."""
-    kernel = kernel_of(case.path, case.variant)
-    sources, operand = _operands(kernel, [source[elements] for source in part.sources], scalar)
-    expected, destination = kernel.value(sources, operand), part.destination[elements]
-    if kernel.updates:
-        (words,) = (array.view(np.uint64) for array in _contiguous([destination]))
-        same = np.equal(words & np.uint64(TAKEN_BITS), expected & np.uint64(TAKEN_BITS))
-    else:
-        same = np.equal(destination, expected)
-    return None if bool(np.all(same)) else int(np.argmin(same))
-
-
-def _wrong_at(thread: int, element: int, length: int) -> str:
-    return f"element {element:,} of {length:,} of thread {thread} is not what the kernel leaves there"
-
-
-def _reduced(kernel: Kernel, sources: Sequence[Doubles]) -> Any:
-    """Return what a reducing kernel makes of its sources in one pass: a sum, or the exclusive or of each column.
-
-    The words stand in eight columns, a line in a row, because compiled code joins whole vectors.
-    """
-    total: Any = np.zeros(COLUMNS, np.uint64) if kernel.reduces == XOR else 0.0
-    # Pieces of all the sources at once: what is read stays in a cache between the operations on it.
-    for group in zip(*(pieces(source) for source in sources), strict=True):
-        operands, scalar = _operands(kernel, group, 0.0)
-        value = kernel.value(operands, scalar)
-        total = total ^ _columns(value) if kernel.reduces == XOR else total + float(np.add.reduce(value))
-    return total
-
-
-def _columns(words: Any) -> Any:
-    """Return the exclusive or of each of the eight columns of some words; long rows first, which is faster."""
-    long = len(words) // ROW * ROW
-    rows = np.bitwise_xor.reduce(words[:long].reshape(-1, ROW), axis=0).reshape(-1, COLUMNS)
-    rest = words[long:].reshape(-1, COLUMNS)
-    joined: Any = np.bitwise_xor.reduce(np.concatenate([rows, rest]), axis=0)
-    return joined
-
-
-def _is_result(kernel: Kernel, expected: Any, calls: int, seen: Any, length: int) -> bool:
-    """Return whether what was seen is right: exactly that of the last pass for words, of all for sums of products.
-
-    Each of at least 16 running sums adds `length * calls / 16` positive products, and each addition is off by half a
-    unit in the last place at most.
-    """
-    if kernel.reduces == XOR:
-        return bool(expected % 2**64 == seen)
-    tolerance = max(length * calls / FEWEST_SUMS, FEWEST_SUMS) * ROUNDING
-    return bool(abs(seen - expected * calls) <= tolerance * abs(expected * calls))

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from bandwidth.engines.interface import Engine, EngineEntry, Site
 from bandwidth.kernels import KERNELS, kernels_in
+from bandwidth.machine.cpuinfo import CPUINFO, facts_of_cpuinfo
+from bandwidth.machine.reader import SystemReader
 from bandwidth.vocabulary import HOST
+
+if TYPE_CHECKING:
+    from bandwidth.engines.host.shape_cache import ShapeCache
 
 
 def _make(names: Sequence[str], site: Site) -> Engine:
     from bandwidth.engines.host.engine import HostEngine
     from bandwidth.engines.host.runners import NativeRunner, NumpyRunner, Runner
+    from bandwidth.engines.host.shape_trials import TriedShapes
 
-    runners: dict[str, Callable[[], Runner]] = {"native": NativeRunner, "numpy": NumpyRunner}
-    return HostEngine(site.topology, {name: runners[name]() for name in names})
+    def native() -> Runner:
+        return NativeRunner(shapes=TriedShapes(_shape_cache(), anew=site.retunes))
+
+    runners: dict[str, Callable[[], Runner]] = {"native": native, "numpy": NumpyRunner}
+    return HostEngine(site.topology, {name: runners[name]() for name in names}, counters=site.counters)
+
+
+def _shape_cache() -> ShapeCache | None:
+    """Return where the shapes are kept that won on processors of this model, None where there is no such place."""
+    from bandwidth.engines.host.shape_cache import ShapeCache, cache_folder
+
+    folder, facts = cache_folder(), facts_of_cpuinfo(SystemReader().text(CPUINFO) or "")
+    named = ("cpu_vendor", "cpu_family", "cpu_model_number", "cpu_model")
+    model = " ".join(str(facts[name].value) for name in named if name in facts)
+    return None if folder is None else ShapeCache(folder, model)
 
 
 def _lacks_llvm() -> str:

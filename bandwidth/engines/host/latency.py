@@ -1,8 +1,8 @@
 """How long one load takes: each gives the address of the next, along a random cycle through all lines of some memory.
 
-No two loads are under way at once and no prefetcher can guess the next. Beside it other threads may read at a pace, so
-that the time under load can be seen. Or one thread follows several parts of the cycle at once: the time of a load falls
-until the core waits for as many lines as it can.
+No two loads are under way at once and no prefetcher can guess the next. Beside it other threads may read at a pace, or
+read and write, so that the time under load can be seen. Or one thread follows several parts of the cycle at once: the
+time of a load falls until the core waits for as many lines as it can.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -25,13 +25,13 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ, chases_name
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_MIX, PACED_READ, chases_name
 from bandwidth.engines.host.placement import cycle_key, share_on_node
 from bandwidth.engines.host.runners import clock_hz
 from bandwidth.engines.host.workers import NS_PER_S, Team
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
-from bandwidth.kernels import ELEMENT_BYTES
+from bandwidth.kernels import ELEMENT_BYTES, TAKEN_BITS
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES
@@ -44,6 +44,13 @@ PACE_TRIALS = 3
 TOO_LONG = "its memory takes longer to fill than the budget; give a longer --budget"
 NEVER_MET = "the threads of the load did not run side by side: a quota of CPU time holds them back, or others do"
 FULL_LOAD = 100
+# A chunk that is updated is read and written back. Of three chunks one: a fourth of what moves is written.
+CHUNKS_AN_UPDATE = {25: 3, 33: 2, 50: 1}
+# The multiples of it have fractions that never come near each other.
+GOLDEN_RATIO = 0.618_033_988_749_894_9
+# Chunks that are looked at behind a block whose load writes, of each thread's.
+LOOKED_AT = 4
+NOT_WRITTEN = "the load did not write what it was to write beside the loads"
 # Addresses are made in pieces, so that they stay small beside what they are written to.
 LINES_PER_PIECE = 1 << 20
 
@@ -97,12 +104,14 @@ class Cycle:
 @dataclass
 class _Load:
     """What the other threads read beside a latency: their memory, how many chunks each has read of it, and the chunks
-    a second that one of them can, or why there is no load to be had."""
+    a second that one of them can, or why there is no load to be had; `mixed_per_s` are those where a share of what
+    moves is written, in percent."""
 
     region: Region
     read: list[int]
     chunks_per_s: float = 0.0
     why_not: str = ""
+    mixed_per_s: dict[int, float] = field(default_factory=dict)
 
 
 class LatencyBench:
@@ -121,6 +130,8 @@ class LatencyBench:
         self._loads: dict[tuple[int, ...], _Load] = {}
         self._shares: dict[tuple[object, ...], dict[str, float]] = {}
         self._arrived: tuple[str, tuple[int, ...], tuple[int, ...]] = ("", (), ())
+        self._unwritten = False
+        self._written = 0.0
 
     def prepare(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
         """Write the cycles and the memory of the loads. Returns what cannot be had, and why: the others still can."""
@@ -144,7 +155,11 @@ class LatencyBench:
             return reason
         if case.cpus not in self._loads:
             self._loads[case.cpus] = self._make_load(case, deadline)
-        return self._loads[case.cpus].why_not
+        load, writes = self._loads[case.cpus], write_percent(case)
+        if writes and not load.why_not and writes not in load.mixed_per_s:
+            load.mixed_per_s[writes] = self._pace(load, self.team(case.cpus), len(case.cpus) - 1, writes)
+            return "" if load.mixed_per_s[writes] else NEVER_MET
+        return load.why_not
 
     def run_block(self, case: Case, calls: int) -> Block:
         """Make `calls` x 64 loads on the first CPU, of each chain, while the others read as much as the case says."""
@@ -159,12 +174,8 @@ class LatencyBench:
             told = dict.fromkeys(("source_0", "destination"), ctypes.addressof(ends))
         chase = self._barrier.arguments(threads=len(loads) + 1, calls=calls, **told)
         chase.stop = self._abort.stop_address
-        team.each(
-            [
-                partial(self._chase, chase, case.chains),
-                *(partial(self._function(PACED_READ), arguments) for arguments in loads),
-            ]
-        )
+        load = self._function(_paced_name(case))
+        team.each([partial(self._chase, chase, case.chains), *(partial(load, arguments) for arguments in loads)])
         if chase.status != Status.DONE or any(arguments.status != Status.DONE for arguments in loads):
             raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
         arrived = tuple(ends) if case.chains > 1 else (int(chase.result),)
@@ -177,6 +188,7 @@ class LatencyBench:
             for part, arguments in enumerate(loads):  # none without a load
                 self._loads[case.cpus].read[part] += arguments.made
             observed["load_bytes_per_s"] = sum(map(_bytes_per_s, loads))
+        self._unwritten = any(not _is_written(arguments) for arguments in loads if write_percent(case))
         begins = [arguments.start_ns for arguments in (chase, *loads)]
         seconds = (chase.end_ns - chase.start_ns) / NS_PER_S
         return Block(seconds, (max(begins) - min(begins)) / NS_PER_S, team.pinned, observed)
@@ -186,6 +198,8 @@ class LatencyBench:
         case_id, seen, expected = self._arrived
         if case_id != case.id:
             raise AssertionError("verify() speaks of the last block, and that was another case's")
+        if self._unwritten:
+            return NOT_WRITTEN
         return "" if seen == expected else "the loads did not end where so many of them lead: some were not made"
 
     def stop(self) -> None:
@@ -275,23 +289,21 @@ class LatencyBench:
         load = _Load(region, [0] * others)
         if not all(filled):
             return replace(load, why_not=TOO_LONG)
-        for _ in range(PACE_TRIALS):
-            if pace := self._trial_pace(load, team, others):
-                return replace(load, chunks_per_s=pace)
-        return replace(load, why_not=NEVER_MET)
+        pace = self._pace(load, team, others)
+        return replace(load, chunks_per_s=pace) if pace else replace(load, why_not=NEVER_MET)
 
-    def _trial_pace(self, load: _Load, team: Team, others: int) -> float:
-        """Return the chunks a second of the slowest of the other threads while all read, 0 where one did not."""
+    def _pace(self, load: _Load, team: Team, others: int, writes: int = 0) -> float:
+        """Return the chunks a second of the slowest of the other threads while all work, 0 where they never do."""
+        return next(filter(None, (self._trial_pace(load, team, others, writes) for _ in range(PACE_TRIALS))), 0.0)
+
+    def _trial_pace(self, load: _Load, team: Team, others: int, writes: int) -> float:
+        """Return the same of one trial, 0 where one of them did not work."""
         self._barrier.open()
-        argument_sets = self._paced(load, others, 0, threads=others + 1)
+        argument_sets = self._paced(load, others, 0, threads=others + 1, writes=writes)
         sleeper = self._barrier.arguments(threads=others + 1, calls=1)
-        team.each(
-            [
-                partial(self._sleep, sleeper),
-                *(partial(self._function(PACED_READ), arguments) for arguments in argument_sets),
-            ]
-        )
-        return min(map(_bytes_per_s, argument_sets)) / CHUNK_BYTES
+        function = self._function(PACED_MIX if writes else PACED_READ)
+        team.each([partial(self._sleep, sleeper), *(partial(function, arguments) for arguments in argument_sets)])
+        return min(map(_chunks_per_s, argument_sets))
 
     def _sleep(self, arguments: KernelArguments) -> None:
         """Meet the others, let them read for a while, and end it."""
@@ -304,21 +316,28 @@ class LatencyBench:
         percent = _load_percent(case)
         if not percent:
             return []
-        load, others = self._loads[case.cpus], len(case.cpus) - 1
-        pace = load.chunks_per_s * percent / FULL_LOAD
+        load, others, writes = self._loads[case.cpus], len(case.cpus) - 1, write_percent(case)
+        pace = (load.mixed_per_s.get(writes, 0.0) if writes else load.chunks_per_s) * percent / FULL_LOAD
         if not pace:
             raise BandwidthError(NEVER_MET, "measure where the CPUs are free")
         interval_ns = 0 if percent == FULL_LOAD else round(NS_PER_S / pace)
-        return self._paced(load, others, interval_ns, threads=others + 1)
+        return self._paced(load, others, interval_ns, threads=others + 1, writes=writes)
 
-    def _paced(self, load: _Load, others: int, interval_ns: int, threads: int) -> list[KernelArguments]:
+    def _paced(
+        self, load: _Load, others: int, interval_ns: int, threads: int, writes: int = 0
+    ) -> list[KernelArguments]:
         step = load.region.doubles.nbytes // others
+        # Another value in every block, in all of its bits: what the one before wrote is not taken for this one's.
+        self._written = (self._written + GOLDEN_RATIO) % 1.0
         return [
             self._barrier.arguments(
                 threads=threads,
                 source_0=load.region.address + part * step,
+                source_1=CHUNKS_AN_UPDATE.get(writes, 0),
+                destination=load.region.address + part * step,
                 elements=step // ELEMENT_BYTES,
                 calls=load.read[part],  # where the block before ended: what it read may still be in a cache
+                scalar=1.0 + self._written,
                 interval_ns=interval_ns,
             )
             for part in range(others)
@@ -330,6 +349,41 @@ def _load_percent(case: Case) -> int:
     return int(str(case.variant.get("load", "0%")).rstrip("%"))
 
 
+def write_percent(case: Case) -> int:
+    """Return how much of what the other threads move beside a latency is written, in percent: 0, 25, 33 or 50."""
+    return int(str(case.variant.get("writes", "0")).partition("%")[0])
+
+
+def _paced_name(case: Case) -> str:
+    return PACED_MIX if write_percent(case) else PACED_READ
+
+
 def _bytes_per_s(arguments: KernelArguments) -> float:
+    """Return what a load has moved: chunks that were read, and those that were updated once more."""
+    chunks = arguments.made + (len(_updated(arguments)) if arguments.source_1 else 0)
     seconds = (arguments.end_ns - arguments.start_ns) / NS_PER_S
-    return float(arguments.made * CHUNK_BYTES / seconds) if seconds > 0 else 0.0
+    return float(chunks * CHUNK_BYTES / seconds) if seconds > 0 else 0.0
+
+
+def _chunks_per_s(arguments: KernelArguments) -> float:
+    seconds = (arguments.end_ns - arguments.start_ns) / NS_PER_S
+    return float(arguments.made / seconds) if seconds > 0 else 0.0
+
+
+def _updated(arguments: KernelArguments) -> range:
+    """Return the numbers of the chunks that a load has updated."""
+    first = -(-arguments.calls // arguments.source_1) * arguments.source_1
+    return range(first, arguments.calls + arguments.made, arguments.source_1)
+
+
+def _is_written(arguments: KernelArguments) -> bool:
+    """Return whether the chunks that a load updated last hold its value in all of their words."""
+    chunks = arguments.elements * ELEMENT_BYTES // CHUNK_BYTES
+    expected = np.float64(arguments.scalar).view(np.uint64) & np.uint64(TAKEN_BITS)
+    for number in _updated(arguments)[-LOOKED_AT:]:
+        place = arguments.destination + number % chunks * CHUNK_BYTES
+        chunk = (ctypes.c_uint64 * (CHUNK_BYTES // ELEMENT_BYTES)).from_address(place)
+        words: NDArray[np.uint64] = np.ctypeslib.as_array(chunk)
+        if not np.all(words & np.uint64(TAKEN_BITS) == expected):
+            return False
+    return True

@@ -36,14 +36,15 @@ PIECE_ELEMENTS = 128 * 1024
 
 
 class Region:
-    """Memory of its own, in huge pages where the system gives them, on one NUMA node where that is asked.
+    """Memory of its own, in huge pages where the system gives them, or without, on one NUMA node where that is asked.
 
     `doubles` is all of it, from a page on. `is_bound` tells whether the system took the wish for a node. Raises
     MemoryError where there is not enough.
     """
 
-    def __init__(self, elements: int, node: int | None = None) -> None:
+    def __init__(self, elements: int, node: int | None = None, *, huge: bool = True) -> None:
         self._mapping: mmap.mmap | None = None
+        self._is_huge = huge
         self.doubles = self._mapped(elements) if hasattr(mmap, "MADV_HUGEPAGE") else _page_aligned(elements)
         self.is_bound = node is not None and bind(self.address, self.doubles.nbytes, node)
 
@@ -62,7 +63,7 @@ class Region:
         try:
             # Private: what is mapped shared, Python's default, gets no huge pages.
             self._mapping = mmap.mmap(-1, length + HUGE_PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            self._mapping.madvise(mmap.MADV_HUGEPAGE)
+            self._mapping.madvise(mmap.MADV_HUGEPAGE if self._is_huge else mmap.MADV_NOHUGEPAGE)
         except OSError as error:
             if self._mapping is None:
                 raise MemoryError(str(error)) from error
@@ -99,9 +100,11 @@ class Part:
 class Arena:
     """Memory for sources and for destinations, apart, because sources are never written after they are filled."""
 
-    def __init__(self, source_elements: int, destination_elements: int, node: int | None = None) -> None:
-        self.sources = Region(source_elements, node)
-        self.destinations = Region(destination_elements, node)
+    def __init__(
+        self, source_elements: int, destination_elements: int, node: int | None = None, *, huge: bool = True
+    ) -> None:
+        self.sources = Region(source_elements, node, huge=huge)
+        self.destinations = Region(destination_elements, node, huge=huge)
 
     @property
     def is_bound(self) -> bool:
@@ -189,11 +192,13 @@ class Layout:
 class HostMemory:
     """The layouts of all cases, with their memory and their threads.
 
-    On one NUMA node all share one arena, where nobody's pages are remote; else each group has its own.
+    On one NUMA node all share one arena, where nobody's pages are remote; else each group has its own. Without `huge`
+    it is all in small pages.
     """
 
-    def __init__(self, topology: Topology, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, topology: Topology, clock_ns: Callable[[], int], *, huge: bool = True) -> None:
         self._topology = topology
+        self._is_huge = huge
         self._clock_ns = clock_ns
         self.layouts: dict[tuple[tuple[int, ...], int | None], Layout] = {}
 
@@ -255,7 +260,7 @@ class HostMemory:
 
     def _fill_shared(self, layouts: Sequence[Layout], seed: int, deadline: float) -> None:
         most = [max(layout.elements[half] for layout in layouts) for half in (0, 1)]
-        arena, team = Arena(*most), self.largest_team()
+        arena, team = Arena(*most, huge=self._is_huge), self.largest_team()
         sources, destinations = (-(-elements // len(team.workers)) for elements in most)
         arena.fill(team, (sources, destinations), seed, deadline)
         for layout in layouts:
@@ -263,7 +268,7 @@ class HostMemory:
 
     def _fill_own(self, layout: Layout, seed: int, deadline: float) -> str:
         """Fill an arena of one layout; return why that node cannot be had, or ""."""
-        layout.arena = Arena(*layout.elements, layout.node)
+        layout.arena = Arena(*layout.elements, layout.node, huge=self._is_huge)
         steps = (layout.source_step, layout.destination_step)
         if layout.node is None or layout.arena.is_bound:
             layout.arena.fill(layout.team, steps, seed, deadline)

@@ -7,30 +7,28 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, reduce
 from operator import xor
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
 from bandwidth.engines.host.layout import Doubles, Part
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Barrier, KernelArguments, Status
-from bandwidth.engines.host.native_code.processor import (
-    CLOCK,
-    LARGE_BYTES,
+from bandwidth.engines.host.native_code.processor import CLOCK, LlvmProcessor
+from bandwidth.engines.host.native_code.shapes import (
+    PLAIN,
     Row,
+    Shape,
+    default_rows,
+    default_shape,
     function_name,
-    width_for_memory,
-    widths,
-    widths_to_try,
 )
 from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
-from bandwidth.engines.sampling import calls_for_block
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS, Kernel, kernel_of, stores_of
 from bandwidth.results import Case
-from bandwidth.statistics import median
 from bandwidth.vocabulary import STREAMING
 
 if TYPE_CHECKING:
@@ -43,23 +41,27 @@ FunctionOf: TypeAlias = Callable[[str], Callable[[KernelArguments], None]]
 class ThreadWork:
     """What one thread does in one call: a kernel on its arrays, with a kind of store where there is a choice.
 
-    `vector_bytes` is the width of the vectors where several were tried, 0 for the widest.
+    `shape` is how compiled passes are laid out.
     """
 
     kernel: Kernel
     stores: str | None
     part: Part
     scalar: float
-    vector_bytes: int = 0
+    shape: Shape = PLAIN
+
+
+# A shape, and how it was come by, for the record.
+Chosen: TypeAlias = tuple[Shape, Mapping[str, Any]]
 
 
 class Runner(Protocol):
     """How passes are run: by NumPy calls, or by compiled code."""
 
-    def prepare(self, cases: Sequence[Case]) -> Mapping[str, str]:
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> Mapping[str, str]:
         """Get ready for the kernels of some cases, and return the ids of those that cannot be had, with the reason.
 
-        Raises BandwidthError where none can.
+        `limit_s` is how long all measuring may last at most. Raises BandwidthError where none can be had.
         """
 
     def run(self, team: Team, works: Sequence[ThreadWork], calls: int) -> list[Stamp]:
@@ -71,8 +73,8 @@ class Runner(Protocol):
     def joined(self, columns: Sequence[int]) -> int:
         """Return the word that a pass makes of the exclusive ors of its eight columns of words."""
 
-    def tune(self, team: Team, works: Sequence[ThreadWork]) -> int:
-        """Return the width of vectors in bytes that does some work fastest, 0 for the widest or where none is known."""
+    def tune(self, team: Team, case: Case, works: Sequence[ThreadWork]) -> Chosen:
+        """Return the shape of passes that does a case's work fastest, and what its record says of that."""
 
     def clock_hz(self, team: Team) -> float | None:
         """Return the clock of the first worker's core just now in Hz, None where it cannot be seen."""
@@ -111,7 +113,7 @@ class NumpyRunner:
     def __init__(self, operations: Mapping[str, Operation] = OPERATIONS) -> None:
         self._operations = operations
 
-    def prepare(self, cases: Sequence[Case]) -> dict[str, str]:  # noqa: ARG002 - see `Runner`
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> dict[str, str]:  # noqa: ARG002 - see `Runner`
         """Refuse nothing: NumPy is there."""
         return {}
 
@@ -123,9 +125,9 @@ class NumpyRunner:
         """Return the exclusive or of all columns: NumPy's reduction goes on to the end."""
         return reduce(xor, columns)
 
-    def tune(self, team: Team, works: Sequence[ThreadWork]) -> int:  # noqa: ARG002
-        """Return 0: NumPy's loops are as they are."""
-        return 0
+    def tune(self, team: Team, case: Case, works: Sequence[ThreadWork]) -> Chosen:  # noqa: ARG002
+        """Return nothing to be told: NumPy's loops are as they are."""
+        return PLAIN, {}
 
     def clock_hz(self, team: Team) -> None:
         """Return None: through NumPy no clock can be seen."""
@@ -142,24 +144,60 @@ class NumpyRunner:
 
 # --- compiled code --------------------------------------------------------------------------------------------------
 
-# How often each width of vectors is tried, and how long.
-TRIALS = 5
-TRIAL_S = 1e-3
-MOST_STEPS = 6
 NO_STREAMING = "LLVM makes no streaming stores for this processor"
+
+# How long it takes to run works so many times, in seconds.
+Timed: TypeAlias = Callable[[Sequence[ThreadWork], int], float]
+
+
+class Shapes(Protocol):
+    """Who says which shape a case's passes have."""
+
+    def rows(self, cases: Sequence[Case], processor: LlvmProcessor, limit_s: float) -> list[Row]:
+        """Return what has to be compiled before the cases run, of which any measuring lasts `limit_s` at most."""
+
+    def chosen(self, case: Case, works: Sequence[ThreadWork], timed: Timed) -> Chosen:
+        """Return the shape for a case; `works` are its threads' passes, and their functions those of `rows`."""
+
+
+class DefaultShapes:
+    """Takes the shapes that were found before. See `Shapes`."""
+
+    def __init__(self) -> None:
+        self._processor: LlvmProcessor
+
+    def rows(self, cases: Sequence[Case], processor: LlvmProcessor, limit_s: float) -> list[Row]:  # noqa: ARG002
+        """Return the defaults. See `Shapes`."""
+        self._processor = processor
+        return default_rows(((row_of(case), stores_of(case.variant)) for case in cases), processor)
+
+    def chosen(self, case: Case, works: Sequence[ThreadWork], timed: Timed) -> Chosen:  # noqa: ARG002
+        """Return the default. See `Shapes`."""
+        array_bytes = works[0].part.bytes_per_array
+        return default_shape(row_of(case), stores_of(case.variant), array_bytes, self._processor), {}
+
+
+def row_of(case: Case) -> Kernel:
+    """Return the kernel of a case."""
+    return kernel_of(case.path, case.variant)
 
 
 class NativeRunner:
     """Runs passes as compiled code. See `Runner`; `function_of` is a seam: the tests give functions that lie."""
 
-    def __init__(self, function_of: Callable[[Library, str], Callable[[KernelArguments], None]] | None = None) -> None:
+    def __init__(
+        self,
+        function_of: Callable[[Library, str], Callable[[KernelArguments], None]] | None = None,
+        shapes: Shapes | None = None,
+    ) -> None:
         self._function_of = function_of or (lambda library, name: library.function(name))
+        self._shapes = shapes or DefaultShapes()
         self._barrier = Barrier()
         self._library: Library | None = None
 
-    def prepare(self, cases: Sequence[Case]) -> dict[str, str]:
+    def prepare(self, cases: Sequence[Case], limit_s: float) -> dict[str, str]:
         """Compile the kernels of the cases. Raises BandwidthError where LLVM makes no code for this machine."""
-        self._library = compiled(cases)
+        self._library = compiled(cases, self._shapes, limit_s)
         if self._library.processor.has_streaming_stores:
             return {}
         return {case.id: NO_STREAMING for case in cases if stores_of(case.variant) == STREAMING}
@@ -190,33 +228,14 @@ class NativeRunner:
         """Return the sum of the columns: compiled code adds up its lanes once, after the last pass."""
         return sum(columns)
 
-    def tune(self, team: Team, works: Sequence[ThreadWork]) -> int:
-        """Return the width of vectors that does some work fastest, tried on the spot where it is open. See `Runner`."""
-        (first, *_), processor = works, self._compiled().processor
-        if first.part.bytes_per_array >= LARGE_BYTES:
-            return width_for_memory(first.kernel, first.stores, processor)
-        tried = widths_to_try(first.stores, processor)
-        if len(tried) < 2:
-            return 0
-        calls = self._trial_calls(team, works)
-        times: dict[int, list[float]] = {width: [] for width in tried}
-        for _ in range(TRIALS):
-            for width in tried:
-                times[width].append(self._trial_s(team, works, calls, width))
-        return min(tried, key=lambda width: median(times[width]))
+    def tune(self, team: Team, case: Case, works: Sequence[ThreadWork]) -> Chosen:
+        """Return the shape that does a case's work fastest, compiled if it is not yet. See `Runner`."""
+        shape, told = self._shapes.chosen(case, works, partial(self._seconds, team))
+        self._compiled().add([(row_of(case), stores_of(case.variant), shape)])
+        return shape, told
 
-    def _trial_calls(self, team: Team, works: Sequence[ThreadWork]) -> int:
-        """Return how many calls make a trial, found step by step; it brings the data into the caches, too."""
-        calls = 1
-        for _ in range(MOST_STEPS):
-            following = calls_for_block(self._trial_s(team, works, calls, 0), calls, TRIAL_S)
-            if following == calls:
-                break
-            calls = following
-        return calls
-
-    def _trial_s(self, team: Team, works: Sequence[ThreadWork], calls: int, width: int) -> float:
-        stamps = self.run(team, [replace(work, vector_bytes=width) for work in works], calls)
+    def _seconds(self, team: Team, works: Sequence[ThreadWork], calls: int) -> float:
+        stamps = self.run(team, works, calls)
         seconds = (max(stamp.end_ns for stamp in stamps) - min(stamp.start_ns for stamp in stamps)) / NS_PER_S
         return max(seconds, 1 / NS_PER_S)
 
@@ -253,7 +272,7 @@ class NativeRunner:
         )
 
 
-def compiled(cases: Sequence[Case]) -> Library:
+def compiled(cases: Sequence[Case], shapes: Shapes, limit_s: float) -> Library:
     """Return the code of all kernels that some cases need. Raises BandwidthError where LLVM makes none."""
     try:
         from bandwidth.engines.host.native_code.compiled import Library, this_processor
@@ -261,17 +280,12 @@ def compiled(cases: Sequence[Case]) -> Library:
         raise BandwidthError(f"llvmlite does not load: {error}", "install it anew; the NumPy rows remain") from error
 
     processor = this_processor()
-    rows: dict[str, Row] = {}
-    for case in cases:
-        kernel, stores = kernel_of(case.path, case.variant), stores_of(case.variant)
-        for width in widths(kernel, stores, processor):
-            rows[function_name(kernel, stores, width)] = (kernel, stores, width)
-    return Library(rows.values(), processor)
+    return Library(shapes.rows(cases, processor, limit_s), processor)
 
 
 def _name_of(work: ThreadWork) -> str:
     """Return the name of the compiled function that does some work."""
-    return function_name(work.kernel, work.stores, work.vector_bytes)
+    return function_name(work.kernel, work.stores, work.shape)
 
 
 def _value(work: ThreadWork, arguments: KernelArguments) -> int | float:

@@ -46,6 +46,8 @@ VIEWS = (
     View(_RATES, figures=charts.rate_bars),
     View(_RATES, rates.mix_tables),
     View(_RATES, rates.zeros_tables),
+    View(_RATES, rates.random_tables),
+    View(_RATES, rates.counter_tables),
     View("By number of threads", sweeps.thread_blocks, sweeps.thread_figures),
     View(_BY_SIZE, sweeps.host_size_blocks, sweeps.host_size_figures),
     View("Latency", latency.latency_blocks, latency.latency_figures),

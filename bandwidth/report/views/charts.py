@@ -212,7 +212,9 @@ def _strip_groups(shown: Shown) -> list[tuple[str, list[Result]]]:
         groups.append((f"{case_words(size_curve.case, 'sweep_point')}, by size\n{len(found)} points", found))
     for load_curve in shown.load_curves:
         found = [point.result for point in load_curve.points]
-        groups.append((f"{case_words(load_curve.case, 'load')}, by load\n{len(found)} points", found))
+        written = f", {load_curve.write_share} written" if load_curve.write_share else ""
+        words = case_words(load_curve.case, "load", "writes")
+        groups.append((f"{words}, by load{written}\n{len(found)} points", found))
     for matrix in shown.node_matrices:
         found = [cell.result for cell in matrix.cells.values()]
         groups.append((f"{matrix_words(matrix)}\n{len(found)} pairs of nodes", found))

@@ -30,7 +30,7 @@ def latency_figures(shown: Shown) -> list[Figure]:
 
 def latency_words(curve: SizeCurve | LoadCurve) -> str:
     """Return what a curve of latencies is of, without the path that all have: `native, 1 thread`."""
-    return case_words(curve.case, "sweep_point", "load").removeprefix(f"{curve.case.path}, ")
+    return case_words(curve.case, "sweep_point", "load", "writes").removeprefix(f"{curve.case.path}, ")
 
 
 def latency_bars(points: Sequence[SizePoint | LoadPoint]) -> tuple[float | None, ...]:
@@ -120,8 +120,10 @@ def load_figures(shown: Shown) -> list[Figure]:
     curves, unit = shown.load_curves, shown.unit
     series = [one for curve in curves if (one := _load_series(curve, unit)).points]
     results = [point.result for curve in curves for point in curve.points]
-    axes = Curves(f"{unit} read by the other threads", "ns a load", ())
-    what = "One thread's latency while the others read at a share of their most."
+    writes = any(curve.write_share for curve in curves)
+    axes = Curves(f"{unit} {'moved' if writes else 'read'} by the other threads", "ns a load", ())
+    doing = "read, or read and write," if writes else "read"
+    what = f"One thread's latency while the others {doing} at a share of their most."
     text = caption(shown.record, results, what, INTERVALS)
     return line_figures(
         series, axes, "Latency under load", text, lambda x: f"{x:,.2f} {unit} of load", "loaded-latency"
@@ -131,7 +133,7 @@ def load_figures(shown: Shown) -> list[Figure]:
 def _load_table(curve: LoadCurve, unit: str) -> Table:
     columns = (
         Column("load", "right"),
-        Column(f"others read {unit}", "right"),
+        Column(f"others move {unit}" if curve.write_share else f"others read {unit}", "right"),
         Column("ns", "right"),
         Column("cycles", "right"),
         Column("95 % interval, ns", "right"),
@@ -145,7 +147,12 @@ def _load_table(curve: LoadCurve, unit: str) -> Table:
         for point in curve.points
     )
     others = curve.case.threads - 1
-    title = f"Latency under load: {latency_words(curve)}, {others} of them reading"
+    what = (
+        f"{others} of them moving data, {curve.write_share} written"
+        if curve.write_share
+        else f"{others} of them reading"
+    )
+    title = f"Latency under load: {latency_words(curve)}, {what}"
     return Table(columns, rows, title, latency_bars(curve.points))
 
 
@@ -157,7 +164,8 @@ def _load_series(curve: LoadCurve, unit: str) -> Series:
         if one.load_bytes_per_s is not None
         and (point := latency_point(one.load_bytes_per_s / factor, one.summary)) is not None
     ]
-    return Series(case_words(curve.case, "load"), tuple(points))
+    words = case_words(curve.case, "load", "writes")
+    return Series(f"{words}, {curve.write_share} written" if curve.write_share else words, tuple(points))
 
 
 # --- several chains at once -----------------------------------------------------------------------------------------

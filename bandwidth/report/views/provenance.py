@@ -22,9 +22,9 @@ _GPUS = "gpus"
 
 
 def tables(shown: Shown) -> list[Table]:
-    """Return the run, the load before and after, and every fact of the machine with its source."""
+    """Return the run, the shapes of its kernels, the load before and after, and every fact of the machine."""
     record = shown.record
-    return [_run(record), *_conditions(record), *_machine(record)]
+    return [_run(record), *_shapes(record), *_conditions(record), *_machine(record)]
 
 
 def _run(record: Record) -> Table:
@@ -52,6 +52,25 @@ def _cpus(record: Record) -> str:
     if not used:
         return UNKNOWN
     return f"{len(used)} of {record.machine.get('logical_cpus', UNKNOWN)}, {'pinned' if pinned else 'not all pinned'}"
+
+
+def _shapes(record: Record) -> list[Table]:
+    """Return which shapes of the native kernels were taken, and how they were come by; none where none was tried."""
+    rows: dict[str, tuple[str, ...]] = {}
+    for result in record.results:
+        tuning = result.tuning
+        shape, tried = tuning.get("shape"), tuning.get("tried", ())
+        if "for" not in tuning or not isinstance(shape, Mapping):
+            continue
+        words = ", ".join(f"{str(name).replace('_', ' ')} {value}" for name, value in shape.items())
+        is_now = tuning.get("from") == "trials" and isinstance(tried, list | tuple)
+        source = f"best of {len(tried)} tried now" if is_now else "an earlier run"
+        rows.setdefault(str(tuning["for"]), (words or "the default", source))
+    columns = (Column("kernels", wrap_at=_NAME), Column("shape", wrap_at=_WIDE), Column("from"))
+    table = Table(
+        columns, tuple((name, *cells) for name, cells in sorted(rows.items())), "Shapes of the native kernels"
+    )
+    return [table] if rows else []
 
 
 def _conditions(record: Record) -> list[Table]:

@@ -10,6 +10,7 @@ from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import (
     INVALID,
     UNKNOWN,
+    format_ns,
     known_rate,
     marked_rate,
     place,
@@ -24,10 +25,11 @@ from bandwidth.report.labels import (
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.units import format_rate
-from bandwidth.vocabulary import HOST, STREAMING
+from bandwidth.vocabulary import HOST, LINE_BYTES, STREAMING
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")
+NS_PER_S = 1e9
 # The last line of Intel MLC's table: two reads, and one write that goes past the caches.
 _LAST_MIX = ("triad", STREAMING)
 
@@ -165,6 +167,59 @@ def _mix_place(case: Case) -> int:
     ratios = (*MIXES, _LAST_MIX[0])
     ratio = ratio_of(case)
     return ratios.index(ratio) if ratio in ratios else len(ratios)
+
+
+# --- random reads ---------------------------------------------------------------------------------------------------
+
+
+def random_tables(shown: Shown) -> list[Table]:
+    """Return the one table of lines in random order, none where none were read."""
+    results = [result for result in shown.results if "pages" in result.case.variant]
+    if not results:
+        return []
+    columns = (Column("threads", "right"), Column("pages"), *rate_columns(shown.unit), Column("ns a line", "right"))
+    ordered = sorted(results, key=lambda result: (-result.case.threads, str(result.case.variant["pages"])))
+    return [Table(columns, tuple(_random_row(result, shown.unit) for result in ordered), "Lines in random order")]
+
+
+def _random_row(result: Result, unit: str) -> tuple[str, ...]:
+    """Return a row; the time of a line is that of each thread, so that it stands beside a latency."""
+    rate, case = summarise(result).median_bytes_per_s, result.case
+    line_ns = UNKNOWN if rate is None else format_ns(LINE_BYTES * case.threads / rate * NS_PER_S)
+    words = [str(case.variant["pages"]), *variant_words(case.variant, "pages")]
+    return (str(case.threads), ", ".join(words), *rate_cells(result, unit), line_ns)
+
+
+# --- as the memory controllers counted it ---------------------------------------------------------------------------
+
+_SEEN = {name: f"controller_{name}_bytes_per_s" for name in ("read", "write", "both")}
+
+
+def counter_tables(shown: Shown) -> list[Table]:
+    """Return what the controllers saw beside what was counted, in memory; nothing where they were not read."""
+    results = [
+        result
+        for result in shown.own
+        if set(_SEEN.values()) & set(result.observed) and summarise(result).median_bytes_per_s is not None
+    ]
+    if not results:
+        return []
+    left = (Column("path"), Column("engine"), Column("stores"), Column("threads", "right"))
+    headers = (f"counted {shown.unit}", "with allocation", "seen read", "written", "in all", "ratio")
+    columns = (*left, *(Column(header, "right") for header in headers))
+    rows = tuple(_counter_row(result, shown.unit) for result in results)
+    return [Table(columns, rows, "Seen by the memory controllers")]
+
+
+def _counter_row(result: Result, unit: str) -> tuple[str, ...]:
+    """Return a row; the ratio is of all that was seen to the bytes counted: 1.5 for a copy with write-allocate."""
+    case, rate = result.case, summarise(result).median_bytes_per_s or 0.0
+    traffic = None if case.traffic_bytes_per_call is None else rate * case.traffic_bytes_per_call / case.bytes_per_call
+    seen = {name: result.observed[key].median for name, key in _SEEN.items() if key in result.observed}
+    total = sum(seen.values())
+    start = (case.path, case.engine, stores_in_words(case), str(case.threads))
+    ends = [known_rate(value, unit) for value in (rate, traffic, seen.get("read"), seen.get("write"), total)]
+    return (*start, *ends, f"{total / rate:.2f}" if rate else UNKNOWN)
 
 
 # --- with zeros, beside the same with other data --------------------------------------------------------------------

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from measuring_support import MIB, small_topology
 
-from bandwidth.engines.host.engine import HostEngine
-from bandwidth.engines.host.layout import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, array_elements
-from bandwidth.engines.host.runners import OPERATIONS, NumpyRunner
+from bandwidth.engines.host.engine import NO_HUGE_PAGES, HostEngine
+from bandwidth.engines.host.layout import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, Region, array_elements
+from bandwidth.engines.host.native_code.shapes import Shape
+from bandwidth.engines.host.runners import OPERATIONS, DefaultShapes, NativeRunner, NumpyRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.vocabulary import ORDINARY, STREAMING
@@ -472,8 +473,119 @@ def test_memory_that_is_not_filled_in_time_is_an_error(host_engine, host_case):
         engine.lay_out_anew(-1.0)
 
 
+class ShapesInTurn(DefaultShapes):
+    """Chooses a shape that is no default, and tells of the first trial of each case."""
+
+    def chosen(self, case, works, timed):
+        timed(works, 1)
+        return Shape(turn_bytes=128, pages=1), {"from": "trials", "for": case.id}
+
+
+def test_small_pages_too_are_laid_out_anew_and_the_chosen_shapes_stay(host_case):
+    pages = [host_case("random", size_bytes=2 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    cases = [*pages, host_case("copy", threads=2)]
+    looks = itertools.count(1)
+    engine = HostEngine(
+        small_topology(2),
+        {"native": NativeRunner(shapes=ShapesInTurn())},
+        seed=7,
+        counters=lambda: {"both": next(looks)},
+    )
+    refused = engine.prepare(cases, 60.0)
+    left = [case for case in cases if case.id not in refused]
+    assert set(refused) <= {pages[0].id}
+    before = engine._small_pages.layout(pages[1]).arena.sources.doubles[:8].copy()
+    for number in (1, 2):
+        for case in left:
+            block = engine.run_block(case, 2)
+            assert (block.layout, block.tuning) == (number, {"from": "trials", "for": case.id})
+            assert (block.trials_s > 1e-5) == (number == 1)
+            assert "controller_both_bytes_per_s" in block.observed
+            assert ("core_to_core_ns" in block.observed) == (case.threads > 1)
+            assert engine.verify(case, whole=True) == ""
+        engine.lay_out_anew(60.0)
+    assert not np.array_equal(before, engine._small_pages.layout(pages[1]).arena.sources.doubles[:8])
+    engine.close()
+
+
+def test_a_case_of_huge_pages_ends_where_the_system_gives_none_any_more(host_case, host_engine, monkeypatch):
+    shares = {"huge": 0.9}
+    monkeypatch.setattr(Region, "huge_page_share", lambda _: shares["huge"])
+    cases = [host_case("random", size_bytes=2 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    engine = host_engine(*cases)
+    assert engine.refused == {}
+    shares["huge"] = 0.1
+    engine.lay_out_anew(60.0)
+    with pytest.raises(BandwidthError, match="gives no huge pages"):
+        engine.run_block(cases[0], 1)
+    assert engine.run_block(cases[1], 1).layout == 2
+
+
 def test_latencies_alone_have_nothing_to_lay_out_anew(host_engine, latency_case):
     engine = host_engine(latency_case(MIB))
     assert engine.fill_s == 0
     engine.lay_out_anew(60.0)
     assert engine.run_block(latency_case(MIB), 2).layout == 1
+
+
+# --- lines in random order
+
+
+def test_random_reads_are_verified_in_small_pages_and_in_huge_ones(host_case, host_engine):
+    cases = [host_case("random", size_bytes=16 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    bench = host_engine(*cases)
+    for case in cases:
+        if case.id in bench.refused:  # this system gives none
+            assert case.variant["pages"] == "huge"
+            continue
+        for calls in (1, 2):
+            block = bench.run_block(case, calls)
+            assert bench.verify(case, whole=True) == bench.verify(case, whole=False) == ""
+        share = block.observed.get("huge_page_share")
+        assert share is None or (share == 0.0) == (case.variant["pages"] == "small")
+
+
+@pytest.mark.parametrize(("share", "refused"), [(0.0, True), (0.4, True), (None, True), (0.9, False)])
+def test_huge_pages_that_are_not_given_are_said_and_the_small_ones_are_measured(
+    share, refused, host_case, host_engine, monkeypatch
+):
+    monkeypatch.setattr(Region, "huge_page_share", lambda _: share)
+    cases = [host_case("random", size_bytes=2 * MIB, variant={"pages": pages}) for pages in ("huge", "small")]
+    bench = host_engine(*cases)
+    assert bench.refused == ({cases[0].id: NO_HUGE_PAGES} if refused else {})
+    assert bench.run_block(cases[1], 1).seconds > 0
+
+
+def test_random_reads_that_leave_out_a_line_are_caught(host_case, host_engine):
+    def short(library, name):
+        honest = library.function(name)
+
+        def function(arguments):
+            arguments.elements -= 8
+            honest(arguments)
+
+        return function if name.startswith("random") else honest
+
+    case = host_case("random", size_bytes=2 * MIB, variant={"pages": "small"})
+    bench = host_engine(case, function_of=short)
+    bench.run_block(case, 1)
+    assert "read other data than was there" in bench.verify(case, whole=False)
+
+
+# --- the memory controllers' counters
+
+
+def test_counters_are_read_around_the_timed_passes_alone(host_case):
+    """A count that grows with every look: two looks a block, whatever else a block is made of."""
+    looks = itertools.count(1)
+    engine = HostEngine(
+        small_topology(2), {"numpy": NumpyRunner()}, seed=7, counters=lambda: {"read": 1e9 * next(looks), "write": 5.0}
+    )
+    case = host_case("copy", "numpy")
+    engine.prepare([case], 60.0)
+    for _ in range(2):
+        block = engine.run_block(case, 2)
+        assert block.observed["controller_read_bytes_per_s"] == pytest.approx(1e9 / block.seconds)
+        assert block.observed["controller_write_bytes_per_s"] == 0.0
+    assert next(looks) == 5
+    engine.close()

@@ -13,8 +13,8 @@ from measuring_support import MIB, small_topology, two_socket_topology
 
 from bandwidth.engines.host import latency as native_latency
 from bandwidth.engines.host.latency import LINE_WORDS, Cycle, LatencyBench
-from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, Status
-from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ, chases_name
+from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, Status
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_MIX, PACED_READ, chases_name
 from bandwidth.errors import BandwidthError
 from bandwidth.vocabulary import LINE_BYTES
 
@@ -289,6 +289,58 @@ def test_pace_is_a_share_of_what_the_others_can_read(bench, latency_case):
     assert arguments.interval_ns == pytest.approx(1e9 / (pace * 0.25), abs=1)
     assert one._load_arguments(full)[0].interval_ns == 0
     assert one._load_arguments(loaded(latency_case, 0)) == []
+
+
+# --- a load that writes
+
+
+@needs_two_cpus
+@pytest.mark.parametrize("share", [25, 33, 50])
+def test_load_that_writes_counts_what_it_writes_and_is_looked_at(bench, latency_case, share):
+    case = loaded(latency_case, 100, writes=f"{share}%-writes")
+    one = bench(case)
+    load, own = one._loads[case.cpus], []
+    paced = one._paced
+    one._paced = lambda *arguments, **named: own.append(paced(*arguments, **named)) or own[-1]
+    before = load.region.doubles.view(np.uint64).copy()
+    for _ in range(3):
+        block = one.run_block(case, 5_000)
+        assert one.verify(case) == ""
+    (arguments,) = own[-1]
+    updated = sum(
+        number % arguments.source_1 == 0 for number in range(arguments.calls, arguments.calls + arguments.made)
+    )
+    moved = (arguments.made + updated) * CHUNK_BYTES
+    assert block.observed["load_bytes_per_s"] == pytest.approx(
+        moved / ((arguments.end_ns - arguments.start_ns) / 1e9), rel=1e-9
+    )
+    assert updated / (arguments.made + updated) == pytest.approx(share / 100, abs=0.01 + 1 / arguments.made)
+    chunks = np.any((load.region.doubles.view(np.uint64) != before).reshape(-1, CHUNK_BYTES // 8), axis=1)
+    assert 0 < chunks.sum() <= len(chunks)
+
+
+@needs_two_cpus
+def test_load_that_writes_has_a_pace_of_its_own(bench, latency_case):
+    reads, half = loaded(latency_case, 50), loaded(latency_case, 50, writes="50%-writes")
+    one = bench(reads, half)
+    load = one._loads[half.cpus]
+    assert load.mixed_per_s.keys() == {50}
+    (arguments,) = one._load_arguments(half)
+    assert arguments.interval_ns == pytest.approx(1e9 / (load.mixed_per_s[50] * 0.5), abs=1)
+    assert one._load_arguments(reads)[0].source_1 == 0
+
+
+@needs_two_cpus
+@pytest.mark.parametrize("writes", ["25%-writes", "50%-writes"])
+def test_load_that_only_reads_where_it_is_to_write_is_caught(bench, latency_case, monkeypatch, writes):
+    case = loaded(latency_case, 100, writes=writes)
+    one = bench(case)
+    honest_of = LatencyBench._function
+    monkeypatch.setattr(
+        LatencyBench, "_function", lambda self, name: honest_of(self, PACED_READ if name == PACED_MIX else name)
+    )
+    one.run_block(case, 5_000)
+    assert one.verify(case) == native_latency.NOT_WRITTEN
 
 
 @needs_two_cpus

@@ -313,7 +313,7 @@ def test_filling_ends_where_the_deadline_passes_on_the_way(host_case, lay_out):
 
 
 def test_refused_memory_is_one_clear_error(host_case, lay_out, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr(host_layout, "Region", refuse)

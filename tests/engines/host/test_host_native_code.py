@@ -17,8 +17,7 @@ from measuring_support import small_topology
 
 from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.native_code import passes
-from bandwidth.engines.host.native_code import processor as made_for
-from bandwidth.engines.host.native_code.compiled import Library, _parsed, assembly, this_processor
+from bandwidth.engines.host.native_code.compiled import Library, assembly, module_of, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
     ADDITION_CHAINS,
     ARGUMENT_FIELDS,
@@ -27,15 +26,24 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.processor import PACED_READ, LlvmProcessor, function_name, vector_bytes
+from bandwidth.engines.host.native_code.processor import PACED_MIX, PACED_READ, LlvmProcessor, vector_bytes
+from bandwidth.engines.host.native_code.shapes import (
+    PLAIN,
+    Shape,
+    default_rows,
+    function_name,
+    grid_digest,
+    shape_of,
+    shapes_to_try,
+)
 from bandwidth.engines.host.runners import NO_STREAMING, NativeRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KEPT_BITS, KERNELS, TAKEN_BITS, XOR, Kernel
 from bandwidth.vocabulary import ORDINARY, STREAMING
 
 ROWS = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
-# The third of a row is the width of its vectors in bytes, 0 for the processor's widest.
-COMPILED = [(*row, 0) for row in ROWS]
+COMPILED = [(*row, PLAIN) for row in ROWS]
+LEVELS = ("L1", "L2", "L3", "memory")
 X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 PROCESSORS = {
     "AVX-512": LlvmProcessor(X86, "x86-64-v4", "", 64),
@@ -63,7 +71,7 @@ def functions(name):
 @functools.cache
 def written_loads(name):
     """Return how many loads of a vector were written into each function, before LLVM made machine code of them."""
-    text = str(_parsed(COMPILED, PROCESSORS[name]))
+    text = str(llvm.parse_assembly(str(module_of(COMPILED, PROCESSORS[name]))))
     bodies = re.findall(r"^define void @(\w+)\((.*?)^}", text, re.MULTILINE | re.DOTALL)
     return {function: len(re.findall(r"= load <", body)) for function, body in bodies}
 
@@ -193,7 +201,7 @@ def test_width_of_vectors(triple, features, expected):
 
 
 def test_names_of_functions_are_all_different_and_plain():
-    names = [function_name(kernel, stores, width) for kernel, stores in ROWS for width in (0, 32)]
+    names = [function_name(*row) for row in every_shape(PROCESSORS["AVX-512"])]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"\w+", name) for name in names)
 
@@ -201,9 +209,16 @@ def test_names_of_functions_are_all_different_and_plain():
 # --- what the code does
 
 
-def every_width(processor):
-    """Return the rows with all widths of vectors that may be tried here."""
-    return [(*row, width) for row in ROWS for width in made_for.widths(*row, processor)]
+def every_shape(processor):
+    """Return the rows with all shapes that may be taken or tried, at any level, the default ones included."""
+    tried = [
+        (kernel, stores, shape)
+        for kernel, stores in ROWS
+        for level in LEVELS
+        for array_bytes in (4096, 2**30)
+        for shape in shapes_to_try(kernel, stores, level, array_bytes, processor)
+    ]
+    return list(dict.fromkeys((*default_rows(ROWS, processor), *tried)))
 
 
 def _runnable():
@@ -215,11 +230,41 @@ def _runnable():
 
 @pytest.fixture(scope="module")
 def libraries():
-    """Return compiled kernels by processor; in the `abreast` ones small arrays already count as large."""
-    made = {name: Library(every_width(processor), processor) for name, processor in _runnable().items()}
+    """Return compiled kernels by processor, in every shape for this one; in `abreast` ones small arrays are large."""
+    made = {name: Library(default_rows(ROWS, processor), processor) for name, processor in _runnable().items()}
+    made["widest"].add(every_shape(made["widest"].processor))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passes, "LARGE_BYTES", 16 * 1024)
-        return made | {f"{name} abreast": Library(every_width(cpu), cpu) for name, cpu in _runnable().items()}
+        return made | {f"{name} abreast": Library(default_rows(ROWS, cpu), cpu) for name, cpu in _runnable().items()}
+
+
+def test_every_shape_asks_ahead_and_goes_as_wide_as_it_says():
+    processor = PROCESSORS["AVX-512"]
+    row = (KERNELS["copy"], STREAMING, Shape(32, 128, 1, 0, 1024))
+    body = assembly([row], processor).split("copy_streaming_32_t128_a1_p1024:")[1].split("chase:")[0]
+    turn, line = 128 // 64, 1
+    assert len(re.findall(r"prefetcht0\s+\d+", body)) == turn + line
+    assert len(re.findall(r"vmovntps\s+%ymm", body)) == (128 + 64) // 32
+
+
+def test_a_shape_is_saved_as_what_it_says_and_read_back():
+    for _, _, shape in every_shape(PROCESSORS["AVX-512"]):
+        assert shape_of(shape.to_json()) == shape
+    for saved in ({"vector_bytes": "32"}, {"wings": 2}, {"pages": True}):
+        with pytest.raises(TypeError):
+            shape_of(saved)
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_the_grid_is_small_has_the_default_first_and_no_vector_that_is_not_there(name):
+    processor = PROCESSORS[name]
+    for kernel, stores in ROWS:
+        for level in LEVELS:
+            shapes = shapes_to_try(kernel, stores, level, 2**30, processor)
+            assert len(shapes) <= 8
+            assert (kernel, stores, shapes[0]) in default_rows(ROWS, processor)
+            assert all(shape.vector_bytes < processor.vector_bytes for shape in shapes)
+    assert len({grid_digest(processor) for processor in PROCESSORS.values()}) == len(PROCESSORS)
 
 
 def test_time_of_compiling_is_kept(libraries):
@@ -261,7 +306,7 @@ def expected(kernel, sources, before, scalar):
     return (before.view(np.uint64) & np.uint64(KEPT_BITS)) | (value & np.uint64(TAKEN_BITS))
 
 
-def check(library, kernel, stores, width, lengths, calls, scalar, random):
+def check(library, kernel, stores, shape, lengths, calls, scalar, random):
     """Run a kernel on arrays of random data and hold what it leaves, and what it leaves alone, against NumPy."""
     length, *lines = lengths
     arrays = [Array(length, line, random) for line in lines]
@@ -273,7 +318,7 @@ def check(library, kernel, stores, width, lengths, calls, scalar, random):
     )
     for index, source in enumerate(sources):
         setattr(arguments, f"source_{index}", source.address)
-    library.function(function_name(kernel, stores, width))(arguments)
+    library.function(function_name(kernel, stores, shape))(arguments)
     assert (arguments.status, arguments.made) == (Status.DONE, calls)
     assert 0 < arguments.start_ns <= arguments.end_ns
     assert all(source.is_untouched() for source in sources)
@@ -294,7 +339,7 @@ def check(library, kernel, stores, width, lengths, calls, scalar, random):
 @settings(max_examples=300, deadline=None)
 @given(
     row=st.sampled_from(ROWS),
-    which=st.tuples(st.integers(0, 5), st.integers(0, 1)),
+    which=st.tuples(st.integers(0, 5), st.integers(0, 20)),
     lines=st.one_of(st.integers(1, 70), st.integers(1, 1500), st.integers(250, 260)),
     offsets=st.tuples(*[st.integers(0, 80)] * 3),
     calls=st.integers(1, 3),
@@ -305,18 +350,18 @@ def test_compiled_kernels_do_what_their_rows_say_and_touch_nothing_else(
     libraries, row, which, lines, offsets, calls, exponent, seed
 ):
     library = libraries[sorted(libraries)[which[0] % len(libraries)]]
-    widths = made_for.widths(*row, library.processor)
-    width = widths[which[1] % len(widths)]
+    shapes = [shape for *own, shape in library.rows if tuple(own) == row]
+    shape = shapes[which[1] % len(shapes)]
     random = np.random.default_rng(seed)
     scalar = 2.0**exponent if row[0].fused else 1 + random.random()
-    check(library, *row, width, (8 * lines, *offsets), calls, scalar, random)
+    check(library, *row, shape, (8 * lines, *offsets), calls, scalar, random)
 
 
 @pytest.mark.parametrize(("kernel", "stores"), ROWS)
 @pytest.mark.parametrize("lines", [65_536 - 1, 65_536, 65_536 + 257])
 def test_arrays_around_the_size_from_which_pages_are_worked_on_abreast(kernel, stores, lines, libraries):
-    for width in made_for.widths(kernel, stores, libraries["widest"].processor):
-        check(libraries["widest"], kernel, stores, width, (8 * lines, 0, 1, 2), 1, 2.0, np.random.default_rng(lines))
+    for shape in {shape for *own, shape in libraries["widest"].rows if own == [kernel, stores]}:
+        check(libraries["widest"], kernel, stores, shape, (8 * lines, 0, 1, 2), 1, 2.0, np.random.default_rng(lines))
 
 
 def test_update_reads_what_it_overwrites(libraries):
@@ -324,16 +369,16 @@ def test_update_reads_what_it_overwrites(libraries):
     for name, kernel in KERNELS.items():
         if kernel.updates:
             random = np.random.default_rng(1)
-            check(libraries["widest"], kernel, ORDINARY, 0, (4096, 0, 0, 0), 2, 1.5, random)
+            check(libraries["widest"], kernel, ORDINARY, PLAIN, (4096, 0, 0, 0), 2, 1.5, random)
             assert kernel.stores == (ORDINARY,), name
 
 
 # --- the paced load
 
 
-def paced(library, words, barrier, **fields):
+def paced(library, words, barrier, name=PACED_READ, **fields):
     arguments = barrier.arguments(threads=1, source_0=words.ctypes.data, elements=len(words), **fields)
-    library.function(PACED_READ)(arguments)
+    library.function(name)(arguments)
     return arguments
 
 
@@ -383,6 +428,30 @@ def test_paced_read_ends_in_the_middle_of_a_long_wait(libraries):
     assert arguments.end_ns - arguments.start_ns < 10**9
 
 
+@pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.parametrize("first", [0, 5])
+def test_paced_mix_updates_every_such_chunk_once_and_leaves_the_others(libraries, every, first):
+    """Ten chunks are gone through; of those that are updated every other bit of each word is the scalar's."""
+    words, barrier = lines_of(10 * CHUNK_BYTES // 8, np.random.default_rng(5)), Barrier()
+    before = words.copy()
+    barrier.open()
+    barrier.stop()  # each call works on one chunk and ends
+    made = [
+        paced(
+            libraries["widest"], words, barrier, PACED_MIX,
+            source_1=every, destination=words.ctypes.data, calls=first + number, scalar=1.5,
+        ).made
+        for number in range(10)
+    ]  # fmt: skip
+    assert made == [1] * 10
+    numbers = np.arange(first, first + 10)
+    is_updated = np.zeros(10, bool)
+    is_updated[numbers % 10] = numbers % every == 0
+    taken = np.float64(1.5).view(np.uint64) & np.uint64(TAKEN_BITS)
+    expected = np.where(np.repeat(is_updated, CHUNK_BYTES // 8), before & np.uint64(KEPT_BITS) | taken, before)
+    assert np.array_equal(words, expected)
+
+
 def test_argument_sets_fields_are_where_the_code_looks_for_them():
     assert [name for name, _ in KernelArguments._fields_] == list(ARGUMENT_FIELDS)
     assert all(ctypes.sizeof(kind) == 8 for _, kind in KernelArguments._fields_)
@@ -393,15 +462,16 @@ def test_argument_sets_fields_are_where_the_code_looks_for_them():
 
 EVERY_KERNEL = """
 import sys
-from bandwidth.engines.host.native_code import compiled, processor
+from bandwidth.engines.host.native_code import compiled, processor, shapes
 from bandwidth.kernels import KERNELS
 
 triple, cpu = sys.argv[1:]
 made_for = processor.LlvmProcessor(triple, cpu, "", processor.vector_bytes(triple, {}))
 table = [(kernel, stores) for kernel in KERNELS.values() for stores in kernel.stores or (None,)]
-table = [(*row, width) for row in table for width in processor.widths(*row, made_for)]
+tried = [(*row, shape) for row in table for shape in shapes.shapes_to_try(*row, "memory", 2**30, made_for)]
+table = list(dict.fromkeys((*shapes.default_rows(table, made_for), *tried)))
 text = compiled.assembly(table, made_for)
-assert all(f"{processor.function_name(*row)}:" in text for row in table)
+assert all(f"{shapes.function_name(*row)}:" in text for row in table)
 print(made_for.family, made_for.has_streaming_stores)
 """
 ELSEWHERE = {
@@ -452,5 +522,5 @@ def test_without_streaming_stores_their_rows_are_refused_and_the_others_run(host
 def test_a_row_of_its_own_may_subtract(name):
     """A new kernel is one row: what stands there in operators becomes code, without a word elsewhere."""
     difference = Kernel("difference", 2, 1, ("host",), "c[i] = a[i] - b[i]", "24", lambda a, _: a[0] - a[1])
-    code = assembly([(difference, ORDINARY, 0)], PROCESSORS[name])
+    code = assembly([(difference, ORDINARY, PLAIN)], PROCESSORS[name])
     assert re.search(r"\bv?f?sub(pd)?\b.*", code.split("difference_ordinary:")[1])

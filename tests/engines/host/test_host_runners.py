@@ -20,7 +20,8 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     KernelArguments,
     Status,
 )
-from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ, function_name
+from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_READ
+from bandwidth.engines.host.native_code.shapes import PLAIN, function_name
 from bandwidth.engines.host.runners import CLOCK_CALLS, NativeRunner, clock_hz
 from bandwidth.engines.host.workers import Team
 from bandwidth.errors import BandwidthError
@@ -50,9 +51,11 @@ def libraries():
     """Return what compiles a kernel for the first test that needs it, and keeps it for the others."""
     made, compiled = {}, runners.compiled
 
-    def keep(cases):
+    def keep(cases, shapes, limit_s):
         key = tuple((case.path, *case.variant.items()) for case in cases)
-        return made.get(key) or made.setdefault(key, compiled(cases))
+        library = made.get(key) or made.setdefault(key, compiled(cases, shapes, limit_s))
+        assert set(shapes.rows(cases, library.processor, limit_s)) <= set(library.rows)
+        return library
 
     return keep
 
@@ -304,7 +307,7 @@ def test_partner_that_never_comes_ends_the_block_within_its_bound(kernel, host_c
 
 @pytest.mark.usefixtures("short_wait")
 def test_functions_of_all_kinds_give_up_alone():
-    library = Library([(KERNELS["copy"], STREAMING, 0)], this_processor())
+    library = Library([(KERNELS["copy"], STREAMING, PLAIN)], this_processor())
     barrier = Barrier()
     for name in ("copy_streaming", CHASE, CLOCK, PACED_READ):
         barrier.open()
@@ -355,7 +358,7 @@ def test_close_from_another_thread_ends_a_block_of_very_many_passes(host_case):
 
 @pytest.mark.parametrize("kernel", ["copy", "read"])
 def test_stop_lets_the_pass_that_runs_end(kernel):
-    library, barrier = Library([(KERNELS[kernel], None, 0)], this_processor()), Barrier()
+    library, barrier = Library([(KERNELS[kernel], None, PLAIN)], this_processor()), Barrier()
     memory = (ctypes.c_double * 4096)()
     address = -(-ctypes.addressof(memory) // 64) * 64
     barrier.open()
@@ -428,46 +431,11 @@ def test_llvm_is_loaded_when_code_is_made_and_not_before():
 
 
 def test_only_the_kernels_of_the_cases_are_compiled(host_case):
-    library = runners.compiled([host_case("copy", stores=STREAMING), host_case("copy", "native", threads=1)])
+    cases = [host_case("copy", stores=STREAMING), host_case("copy", "native", threads=1)]
+    library = runners.compiled(cases, runners.DefaultShapes(), 60.0)
     assert library.function("copy_streaming")
     with pytest.raises(KeyError):
         library.function("triad_streaming")
-
-
-@pytest.fixture
-def timed_by_width(host_case, host_engine, monkeypatch):
-    """Return what is tuned where functions seem to take so many nanoseconds a call, by the end of their names."""
-
-    def tune(kernel, widest_ns, narrow_ns, **options):
-        monkeypatch.setattr(runners, "widths", lambda *_: (0, 16))
-        monkeypatch.setattr(runners, "widths_to_try", lambda *_: (0, 16))
-
-        def function_of(library, name):
-            honest, call_ns = library.function(name), narrow_ns if name.endswith("_16") else widest_ns
-
-            def timed(arguments):
-                honest(arguments)
-                arguments.end_ns = arguments.start_ns + call_ns * arguments.calls
-
-            return honest if name == CLOCK else timed
-
-        case = host_case(kernel, **{"size_bytes": 64 * 1024, "stores": ORDINARY} | options)
-        bench = host_engine(case, function_of=function_of)
-        tunings = [bench.run_block(case, 2).tuning for _ in range(2)]
-        assert bench.verify(case, whole=True) == ""
-        assert tunings[0] == tunings[1]
-        return tunings[0]
-
-    return tune
-
-
-def test_width_of_vectors_that_is_fastest_is_taken_and_told(timed_by_width):
-    assert timed_by_width("copy", 200_000, 100_000) == {"vector_bytes": 16}
-    assert timed_by_width("copy", 100_000, 200_000) == {}
-
-
-def test_width_of_vectors_is_not_tried_in_memory(timed_by_width):
-    assert timed_by_width("copy", 200_000, 100_000, size_bytes=20 * MIB) == {}
 
 
 def test_blocks_before_prepare_are_a_defect(host_case):

@@ -102,3 +102,20 @@ def test_the_figures_of_sweeps_stand_in_the_order_of_their_tables(record):
     names = [figure.name for figure in make_write_up([record]).figures]
     sweeps = ["rate-by-size-1-thread", "transfer-rate-by-size-link-of-device-0"]
     assert [name for name in names if name in sweeps] == sweeps
+
+
+def test_the_shapes_that_were_taken_stand_with_where_they_are_from(make_record, make_result, make_case):
+    tried = {"for": "1 read, 1 written/streaming/memory/2", "shape": {"vector_bytes": 32, "pages": 1}}
+    kept = {"for": "1 read, 0 written, xor/memory/2", "shape": {}, "from": "cache", "tried_at": "2026-11-26"}
+    tunings = [tried | {"from": "trials", "tried": [{}, {}, {}]}, kept, kept, {"block": 64}, {"for": 1, "shape": 2}]
+    results = [
+        make_result(make_case(working_set_bytes=2**28 + number * 4096), tuning=tuning)
+        for number, tuning in enumerate(tunings)
+    ]
+    _, table, *_ = provenance.tables(Shown(make_record(*results)))
+    assert table.title == "Shapes of the native kernels"
+    assert table.rows == (
+        ("1 read, 0 written, xor/memory/2", "the default", "an earlier run"),
+        ("1 read, 1 written/streaming/memory/2", "vector bytes 32, pages 1", "best of 3 tried now"),
+    )
+    assert all(table.title != one.title for one in provenance.tables(Shown(make_record(results[3]))))

@@ -6,6 +6,8 @@ import pytest
 
 from bandwidth.report import render
 from bandwidth.report.measurement import measurement_document
+from bandwidth.report.views import latency
+from bandwidth.report.views.shown import Shown
 from bandwidth.results import Examination, Observed
 
 KIB, MIB = 1024, 1024**2
@@ -117,6 +119,25 @@ def test_latency_by_size(by_size):
 
 def test_latency_under_load(loaded):
     assert shown(loaded) == LOADED
+
+
+def test_latency_under_a_load_that_writes_says_how_much_of_it(make_record, result):
+    seen = CLOCK | {"load_bytes_per_s": Observed(61e9, 0.0, 1e12)}
+    points = [result(ns, threads=8, load=load, writes="33%-writes", observed=seen) for load, ns in (("20%", 99.0),)]
+    text = shown(make_record(*points))
+    assert "Latency under load: native, 8 threads, 7 of them moving data, 33 % written" in text
+    assert "others move GB/s" in text
+    assert " 61.00  99.00 " in text
+
+
+def test_the_figure_has_a_curve_for_each_share_of_writes(make_record, result, loaded):
+    seen = CLOCK | {"load_bytes_per_s": Observed(61e9, 0.0, 1e12)}
+    writing = [result(ns, threads=8, load=load, writes="50%-writes", observed=seen) for load, ns in (("20%", 99.0),)]
+    (figure,) = latency.load_figures(Shown(make_record(*loaded.results, *writing)))
+    names = [series.label for series in figure.picture.series]
+    assert len(names) == 2
+    assert names[1].endswith("50 % written")
+    assert "read, or read and write, at a share of their most" in figure.caption
 
 
 def test_the_text_has_at_most_80_columns(by_size, loaded):

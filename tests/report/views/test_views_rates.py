@@ -5,6 +5,7 @@ from __future__ import annotations
 from bandwidth.report.labels import counted_bytes
 from bandwidth.report.views import rates
 from bandwidth.report.views.shown import Shown
+from bandwidth.results import Observed
 
 
 def titles(record):
@@ -81,3 +82,37 @@ def test_zeros_stand_beside_other_data_and_nowhere_else(make_record, result):
     (others,) = rates.host_rates(Shown(record))
     assert others.title == "2 threads"
     assert len(others.rows) == 1
+
+
+def test_random_reads_have_a_table_of_their_own_with_the_time_of_a_line(make_record, result):
+    def at(threads, pages, gb):
+        return result("random", threads, gb, engine="native", variant={"pages": pages})
+
+    record = make_record(at(1, "small", 3.2), at(2, "huge", 12.8), result("copy", 1, 10.0))
+    (table,) = rates.random_tables(Shown(record))
+    assert table.title == "Lines in random order"
+    assert [(*row[:3], row[-1]) for row in table.rows] == [
+        ("2", "huge", "12.80", "10.00"),
+        ("1", "small", "3.20", "20.00"),
+    ]
+    assert titles(record) == ["1 thread"]
+    assert rates.random_tables(Shown(make_record(result("copy", 1, 10.0)))) == []
+
+
+def test_what_the_controllers_saw_stands_beside_what_was_counted(make_record, result):
+    def seen(**rates_gb):
+        return {f"controller_{name}_bytes_per_s": Observed(gb * 1e9, 0.0, 1e12) for name, gb in rates_gb.items()}
+
+    case = {"engine": "native", "variant": {"stores": "ordinary"}}
+    record = make_record(
+        result("copy", 2, 20.0, observed=seen(read=20.2, write=10.1), **case),
+        result("write", 2, 12.0, observed=seen(both=24.6), **case),
+        result("read", 2, 30.0),
+    )
+    (table,) = rates.counter_tables(Shown(record))
+    assert [column.header for column in table.columns][-3:] == ["written", "in all", "ratio"]
+    assert [(row[0], *row[6:]) for row in table.rows] == [
+        ("copy", "20.20", "10.10", "30.30", "1.51"),
+        ("write", "-", "-", "24.60", "2.05"),
+    ]
+    assert rates.counter_tables(Shown(make_record(result("read", 2, 30.0)))) == []

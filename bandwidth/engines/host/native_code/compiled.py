@@ -29,17 +29,16 @@ from bandwidth.engines.host.native_code.processor import (
     CHASE,
     CLOCK,
     HOPS,
-    NARROW_BYTES,
+    PACED_MIX,
     PACED_READ,
     LlvmProcessor,
-    Row,
     chases_name,
-    function_name,
     vector_bytes,
 )
+from bandwidth.engines.host.native_code.shapes import Row, Shape, function_name
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
-from bandwidth.vocabulary import LINE_BYTES
+from bandwidth.vocabulary import ORDINARY
 
 
 def this_processor() -> LlvmProcessor:
@@ -64,7 +63,7 @@ def _flat(features: Mapping[str, bool]) -> str:
 
 class Library:
     """Compiled functions by name; they live as long as this does. `seconds` tells how long it took to make them,
-    `processor` what for.
+    `processor` what for, `rows` what of.
 
     `chains` are the numbers of chains of loads that are to be followed at once. Raises BandwidthError where the system
     allows no new code (a hardened kernel).
@@ -72,14 +71,25 @@ class Library:
 
     def __init__(self, rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> None:
         begin = time.perf_counter()
+        named = {function_name(*row): row for row in rows}
         try:
-            self._compiler = llvm.create_mcjit_compiler(_parsed(rows, processor, chains), _target_machine(processor))
+            module = _parsed(module_of(named.values(), processor, chains))
+            self._compiler = llvm.create_mcjit_compiler(module, _target_machine(processor))
             self._compiler.finalize_object()
         except RuntimeError as error:
             raise BandwidthError("the kernels cannot be compiled here", "--engine numpy can be measured") from error
         self.seconds = time.perf_counter() - begin
         self.processor = processor
+        self.rows = [*named.values()]
         self._functions: dict[str, Callable[[KernelArguments], None]] = {}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Compile those of some rows that are not there yet."""
+        lacking = [row for row in rows if row not in self.rows]
+        if lacking:
+            self._compiler.add_module(_parsed(rows_of(lacking, self.processor)))
+            self._compiler.finalize_object()
+            self.rows += lacking
 
     def function(self, name: str) -> Callable[[KernelArguments], None]:
         """Return a function of KernelArguments; calling it lets go of the interpreter's lock. Raises KeyError."""
@@ -95,7 +105,7 @@ def assembly(rows: Iterable[Row], processor: LlvmProcessor) -> str:
     """Return the machine code of some kernels as text, for any processor that LLVM's package knows."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    text: str = _target_machine(processor).emit_assembly(_parsed(rows, processor))
+    text: str = _target_machine(processor).emit_assembly(_parsed(module_of(rows, processor)))
     return text
 
 
@@ -104,8 +114,8 @@ def _target_machine(processor: LlvmProcessor) -> Any:
     return target.create_target_machine(cpu=processor.cpu, features=processor.features, opt=3)
 
 
-def _parsed(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> Any:
-    parsed = llvm.parse_assembly(str(module_of(rows, processor, chains)))
+def _parsed(module: ir.Module) -> Any:
+    parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     return parsed
 
@@ -114,56 +124,63 @@ def _parsed(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int]
 
 # Instructions of each chain in a turn of a loop, so that the loop itself costs little.
 _UNROLLED = 8
-# The kernel of a paced load: it is in no table of what can be measured.
+# The kernels of a paced load: they are in no table of what can be measured.
 READ = Kernel("paced read", 1, 0, (), "", "", lambda sources, _: sources[0], reduces=XOR, words=True)
+UPDATE = Kernel("paced update", 0, 1, (), "", "", lambda _, scalar: scalar, words=True, updates=True)
 
 
 def module_of(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> ir.Module:
     """Return the code of some rows as LLVM reads it, with the functions that every library has."""
+    module = rows_of(rows, processor)
+    _write_chase(TimedFunction(module, CHASE, processor))
+    _write_clock(TimedFunction(module, CLOCK, processor))
+    _write_paced(TimedFunction(module, PACED_READ, processor))
+    _write_paced(TimedFunction(module, PACED_MIX, processor), updates=True)
+    _write_hops(TimedFunction(module, HOPS, processor))
+    _write_additions(TimedFunction(module, ADDITIONS, processor))
+    for count in chains:
+        _write_chases(TimedFunction(module, chases_name(count), processor), count)
+    return module
+
+
+def rows_of(rows: Iterable[Row], processor: LlvmProcessor) -> ir.Module:
+    """Return the code of some rows alone."""
     module = ir.Module("bandwidth")
     module.triple = processor.triple
     for row in rows:
         _write_row(module, row, processor)
-    for count in chains:
-        _write_chases(TimedFunction(module, chases_name(count), processor), count)
-    _write_chase(TimedFunction(module, CHASE, processor))
-    _write_clock(TimedFunction(module, CLOCK, processor))
-    _write_paced_read(TimedFunction(module, PACED_READ, processor))
-    _write_hops(TimedFunction(module, HOPS, processor))
-    _write_additions(TimedFunction(module, ADDITIONS, processor))
     return module
 
 
 def _write_row(module: ir.Module, row: Row, processor: LlvmProcessor) -> None:
     """Write passes over all elements, `calls` of them, or fewer where `stop` is set."""
-    kernel, stores, width = row
-    made_for = replace(processor, vector_bytes=width or processor.vector_bytes)
-    turn_bytes = LINE_BYTES if width == NARROW_BYTES else TURN_BYTES
+    kernel, stores, shape = row
+    made_for = replace(processor, vector_bytes=shape.vector_bytes or processor.vector_bytes)
     function = TimedFunction(module, function_name(*row), made_for)
     if kernel.reduces == XOR:
-        _write_xor(function, kernel, turn_bytes)
+        _write_xor(function, kernel, shape)
     else:
-        _write_passes(function, kernel, stores, turn_bytes)
+        _write_passes(function, kernel, stores, shape)
     function.builder.ret_void()
 
 
-def _write_passes(function: TimedFunction, kernel: Kernel, stores: str | None, turn_bytes: int) -> None:
+def _write_passes(function: TimedFunction, kernel: Kernel, stores: str | None, shape: Shape) -> None:
     """Write passes that are all alike."""
-    passes = Passes(function, kernel, stores, turn_bytes)
+    passes = Passes(function, kernel, stores, shape)
     sums = function.timed_passes(passes.sums.first(), passes.one)
     if kernel.reduces:
         function.set("result", function.builder.bitcast(passes.sums.folded(sums), WORD))
 
 
-def _write_xor(function: TimedFunction, kernel: Kernel, turn_bytes: int) -> None:
+def _write_xor(function: TimedFunction, kernel: Kernel, shape: Shape) -> None:
     """Write passes that only load, and a last one that joins all words by exclusive or, in eight columns.
 
     Arithmetic on vectors of 64 bytes lowers some processors' clock by a tenth, which a read from the first cache
     would show. So the last pass alone is one that can be checked, as it is with what a block of copies leaves.
     """
     builder, calls = function.builder, function.arguments["calls"]
-    touching = Passes(function, replace(kernel, reduces=TOUCH), None, turn_bytes)
-    joining = Passes(function, kernel, None, turn_bytes)
+    touching = Passes(function, replace(kernel, reduces=TOUCH), None, shape)
+    joining = Passes(function, kernel, None, shape)
 
     def one(carried: Sequence[Any]) -> list[Any]:
         touching.one([])
@@ -245,13 +262,15 @@ def _write_clock(function: TimedFunction) -> None:
     builder.ret_void()
 
 
-def _write_paced_read(function: TimedFunction) -> None:
+def _write_paced(function: TimedFunction, *, updates: bool = False) -> None:
     """Write reading of `source_0`, chunk by chunk over and over until `stop` is set, one each `interval_ns`.
 
     It is the load beside which a latency is measured. `calls` is the number of the first chunk, `made` counts
-    them. With `interval_ns` 0 it reads as fast as it can.
+    them. With `interval_ns` 0 it reads as fast as it can. Where it `updates`, every chunk whose number `source_1`
+    divides is not only read: every other bit of its words is taken from the scalar, so that all of it is written back.
     """
-    builder, arguments, passes = function.builder, function.arguments, Passes(function, READ)
+    builder, arguments, reading = function.builder, function.arguments, Passes(function, READ)
+    updating = Passes(function, UPDATE, ORDINARY)
     chunk_elements = i64(CHUNK_BYTES // ELEMENT_BYTES)
     chunks = builder.udiv(arguments["elements"], chunk_elements)
 
@@ -260,16 +279,21 @@ def _write_paced_read(function: TimedFunction) -> None:
         place = builder.add(number, arguments["calls"])
         begin = builder.mul(builder.urem(place, chunks), chunk_elements)
         end = builder.add(begin, chunk_elements)
-        sums = function.loop(begin, end, TURN_BYTES, sums, passes.turn)
+        read_from = begin
+        if updates:
+            is_read = builder.icmp_unsigned("!=", builder.urem(place, arguments["source_1"]), i64(0))
+            function.loop(begin, builder.select(is_read, begin, end), TURN_BYTES, [], updating.turn)
+            read_from = builder.select(is_read, begin, end)
+        sums = function.loop(read_from, end, TURN_BYTES, sums, reading.turn)
         following = builder.add(number, i64(1))
         function.wait_until(builder.add(start, builder.mul(following, arguments["interval_ns"])))
         return [following, *sums]
 
     function.meet()
     start = function.stamp("start_ns")
-    made, *sums = function.until(function.is_stopping, [i64(0), *passes.sums.first()], chunk)
+    made, *sums = function.until(function.is_stopping, [i64(0), *reading.sums.first()], chunk)
     function.finish(made)
-    function.set("result", passes.sums.of_columns(sums))
+    function.set("result", reading.sums.of_columns(sums))
     builder.ret_void()
 
 

@@ -21,14 +21,8 @@ from bandwidth.engines.host.native_code.flow import (
     i32,
     i64,
 )
-from bandwidth.engines.host.native_code.processor import (
-    ARM,
-    LARGE_BYTES,
-    MOST_ABREAST_ARRAYS,
-    POWER,
-    X86,
-    LlvmProcessor,
-)
+from bandwidth.engines.host.native_code.processor import ARM, POWER, X86, LlvmProcessor
+from bandwidth.engines.host.native_code.shapes import LARGE_BYTES, MOST_ABREAST_ARRAYS, NARROW_BYTES, PLAIN, Shape
 from bandwidth.kernels import ELEMENT_BYTES, KEPT_BITS, SUM, TAKEN_BITS, XOR, Kernel
 from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES, STREAMING
 
@@ -39,6 +33,11 @@ PAGES_ABREAST = 4
 ABREAST_BYTES = 128
 # Bytes of each array that one turn of the inner loop works on: enough that counting and branching cost nothing.
 TURN_BYTES = 256
+# A generator of all numbers below any power of two: a factor of good spectral test (Steele and Vigna, "Computationally
+# easy, spectrally good multipliers", 2021), any odd step, any start; and how many of its lines are asked for at a time.
+SHUFFLE_FACTOR, SHUFFLE_STEP, SHUFFLE_START = 0xD134_2543_DE82_EF95, 0x9E37_79B9_7F4A_7C15, 0xD1B5_4A32_D192_ED03
+SHUFFLED_ABREAST = 8
+LINE_ELEMENTS = LINE_BYTES // ELEMENT_BYTES
 # How a pass "reduces" that only loads: no kernel's own.
 TOUCH = "touch"
 
@@ -47,24 +46,30 @@ class Passes:
     """Writes passes of one kernel into a function; a reducing one hands on `sums` from turn to turn."""
 
     def __init__(
-        self, function: BlockFunction, kernel: Kernel, stores: str | None = None, turn_bytes: int = TURN_BYTES
+        self, function: BlockFunction, kernel: Kernel, stores: str | None = None, shape: Shape = PLAIN
     ) -> None:
         self.sums = Sums(function, kernel)
         self._function = function
         self._builder = function.builder
         self._kernel = kernel
         self._stores = stores
-        self._turn_bytes = turn_bytes
+        self._shape = shape
+        self._turn_bytes = shape.turn_bytes or (LINE_BYTES if shape.vector_bytes == NARROW_BYTES else TURN_BYTES)
         self._vectors = Vectors(function, kernel)
 
     def one(self, sums: Sequence[Any]) -> list[Any]:
         """Write one pass: of large arrays several pages side by side, then turns of many lines, then single lines."""
+        if self._kernel.shuffled:
+            return self._shuffled(sums)
         loop, elements, groups = self._function.loop, self._function.arguments["elements"], i64(0)
-        if self._kernel.writes and self._kernel.arrays <= MOST_ABREAST_ARRAYS:
-            group_bytes = PAGES_ABREAST * PAGE_BYTES
-            is_large = self._builder.icmp_unsigned(">=", elements, i64(LARGE_BYTES // ELEMENT_BYTES))
-            groups = self._builder.select(is_large, self._rounded_down(elements, group_bytes), groups)
-            sums = loop(i64(0), groups, group_bytes, sums, self._pages_abreast)
+        pages = self._shape.pages or PAGES_ABREAST
+        by_default = bool(self._kernel.writes) and self._kernel.arrays <= MOST_ABREAST_ARRAYS
+        if self._shape.pages > 1 or (by_default and not self._shape.pages):
+            groups = self._rounded_down(elements, pages * PAGE_BYTES)
+            if not self._shape.pages:
+                is_large = self._builder.icmp_unsigned(">=", elements, i64(LARGE_BYTES // ELEMENT_BYTES))
+                groups = self._builder.select(is_large, groups, i64(0))
+            sums = loop(i64(0), groups, pages * PAGE_BYTES, sums, self._pages_abreast)
         whole = self._rounded_down(elements, self._turn_bytes)
         sums = loop(groups, whole, self._turn_bytes, sums, self._turns(self._turn_bytes))
         return loop(whole, elements, LINE_BYTES, sums, self._turns(LINE_BYTES))
@@ -72,6 +77,10 @@ class Passes:
     def turn(self, begin: Any, sums: Sequence[Any], length_bytes: int = TURN_BYTES) -> list[Any]:
         """Write the work on the elements from `begin` on, vector by vector."""
         sums, processor = list(sums), self._function.processor
+        if self._shape.prefetch_bytes:
+            for line_bytes in range(0, length_bytes, LINE_BYTES):
+                ahead = (self._shape.prefetch_bytes + line_bytes) // ELEMENT_BYTES
+                self._vectors.ask_for(self._builder.add(begin, i64(ahead)))
         for vector in range(length_bytes // processor.vector_bytes):
             place = self._builder.add(begin, i64(vector * processor.lanes))
             value = self._vectors.value(place)
@@ -88,18 +97,59 @@ class Passes:
 
     def _pages_abreast(self, begin: Any, sums: Sequence[Any]) -> list[Any]:
         """Write the work on a group of pages, some lines of each in turn."""
-        page = PAGE_BYTES // ELEMENT_BYTES
+        page, length_bytes = PAGE_BYTES // ELEMENT_BYTES, self._shape.page_turn_bytes or ABREAST_BYTES
 
         def row(offset: Any, sums: Sequence[Any]) -> list[Any]:
             first = self._builder.add(begin, offset)
-            for number in range(PAGES_ABREAST):
-                sums = self.turn(self._builder.add(first, i64(number * page)), sums, ABREAST_BYTES)
+            for number in range(self._shape.pages or PAGES_ABREAST):
+                sums = self.turn(self._builder.add(first, i64(number * page)), sums, length_bytes)
             return list(sums)
 
-        return self._function.loop(i64(0), i64(page), ABREAST_BYTES, sums, row)
+        return self._function.loop(i64(0), i64(page), length_bytes, sums, row)
+
+    def _shuffled(self, sums: Sequence[Any]) -> list[Any]:
+        """Write one pass over the lines in random order, so that no load waits for another or can be guessed.
+
+        The numbers of the lines are those of a congruential generator modulo a power of two, which takes every value
+        once (Hull and Dobell, 1962), its high bits mixed into the regular low ones; several of its steps are under way
+        side by side. Lines beyond the largest power of two come after the others, in their order.
+        """
+        builder, elements = self._builder, self._function.arguments["elements"]
+        lines = builder.lshr(elements, i64(LINE_ELEMENTS.bit_length() - 1))
+        bits = builder.sub(i64(63), builder.ctlz(builder.or_(lines, i64(1)), ir.Constant(ir.IntType(1), 0)))
+        mask = builder.sub(builder.shl(i64(1), bits), i64(1))
+        half = builder.add(builder.lshr(bits, i64(1)), i64(1))
+        has_room = builder.icmp_unsigned(">=", lines, i64(SHUFFLED_ABREAST))
+        whole = builder.select(has_room, builder.mul(builder.add(mask, i64(1)), i64(LINE_ELEMENTS)), i64(0))
+        first, states = SHUFFLE_START, []
+        for _ in range(SHUFFLED_ABREAST):
+            states.append(i64(first))
+            first = (first * SHUFFLE_FACTOR + SHUFFLE_STEP) % 2**64
+        factor, step = _stepped(SHUFFLED_ABREAST)
+
+        def turn(_: Any, carried: Sequence[Any]) -> list[Any]:
+            states, sums = list(carried[:SHUFFLED_ABREAST]), list(carried[SHUFFLED_ABREAST:])
+            for index, state in enumerate(states):
+                number = builder.and_(state, mask)
+                line = builder.xor(number, builder.lshr(number, half))
+                sums = self.turn(builder.mul(line, i64(LINE_ELEMENTS)), sums, LINE_BYTES)
+                states[index] = builder.add(builder.mul(state, i64(factor)), i64(step))
+            return [*states, *sums]
+
+        carried = self._function.loop(i64(0), whole, SHUFFLED_ABREAST * LINE_BYTES, [*states, *sums], turn)
+        left = carried[SHUFFLED_ABREAST:]
+        return self._function.loop(whole, elements, LINE_BYTES, left, self._turns(LINE_BYTES))
 
     def _rounded_down(self, elements: Any, step_bytes: int) -> Any:
         return self._builder.and_(elements, i64(-(step_bytes // ELEMENT_BYTES)))
+
+
+def _stepped(steps: int) -> tuple[int, int]:
+    """Return the factor and the step that make so many steps of the generator one, modulo 2^64."""
+    factor, step = 1, 0
+    for _ in range(steps):
+        factor, step = factor * SHUFFLE_FACTOR % 2**64, (step * SHUFFLE_FACTOR + SHUFFLE_STEP) % 2**64
+    return factor, step
 
 
 # --- sums -----------------------------------------------------------------------------------------------------------
@@ -225,6 +275,17 @@ class Vectors:
         stored = self._builder.store(value, address, align=self._alignment)
         if stores == STREAMING:
             stored.set_metadata("nontemporal", self._module.add_metadata([i32(1)]))
+
+    def ask_for(self, place: Any) -> None:
+        """Write that the line at a place of each source is asked for: past the end of the memory it is no error."""
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, FLAG, FLAG, FLAG])
+        name = "llvm.prefetch.p0"
+        function = self._module.globals.get(name) or ir.Function(self._module, kind, name)
+        for index in range(self._kernel.reads):
+            address = self._builder.bitcast(self._address(f"source_{index}", place), byte)
+            # To be read, to be kept in all caches, and data.
+            self._builder.call(function, [address, i32(0), i32(3), i32(1)])
 
     def touch(self, vector: Any) -> None:
         """Write that a vector is loaded, and nothing else: instructions that take its registers and are none."""
