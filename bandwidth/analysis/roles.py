@@ -56,7 +56,7 @@ def role_of(case: Case, most_threads: int) -> str | None:
 
     One thread of several counts as one core; what has a view of its own, and what several GPUs do at once, has none.
     """
-    apart = any(key in case.variant for key in (*CURVE_KEYS, "mix", "data", "peer"))
+    apart = any(key in case.variant for key in (*CURVE_KEYS, "mix", "data", "pages", "peer"))
     if case.is_latency or apart or len(case.devices) > 1:
         return None
     if case.variant.get("cores", _FASTEST_CORES) != _FASTEST_CORES:

@@ -61,7 +61,8 @@ def studies_of(asked: StudyOptions, bench: Bench, table: Study) -> Study:
 
 def _asked(asked: StudyOptions, bench: Bench, table: Study) -> Iterator[Study]:
     if asked.full:
-        yield from (table, _mixes(bench, tuple(MIXES)), _loaded_latency(bench), _nodes(bench, with_latency=True))
+        loaded = _loaded_latency(bench, ())  # its screen has room for reads alone
+        yield from (table, _mixes(bench, tuple(MIXES)), loaded, _nodes(bench, with_latency=True))
     if asked.sweep is not None:
         sweep = _size_sweep if asked.sweep == SIZE_SWEEP else _thread_sweep
         yield sweep(bench, asked.sweep_range)
@@ -75,7 +76,7 @@ def _asked(asked: StudyOptions, bench: Bench, table: Study) -> Iterator[Study]:
         yield _nodes(bench, with_latency=asked.latency)
     elif asked.latency:
         yield _latencies(bench)
-        yield _loaded_latency(bench)
+        yield _loaded_latency(bench, WRITE_SHARES)
     if asked.chains:
         yield _chains(bench)
 
@@ -296,14 +297,14 @@ def _one_of_each_kind(bench: Bench) -> list[CpuSet]:
     return [CpuSet(cpus_for(bench.topology, 1))]
 
 
-def _loaded_latency(bench: Bench) -> Study:
+def _loaded_latency(bench: Bench, write_shares: Sequence[int]) -> Study:
     cpu_set = bench.largest_cpu_set_of(bench.topology)
     if len(cpu_set.cpus) < 2:
         return Study((), lambda _: [], ("The latency under load needs two threads or more: it was left out.",))
 
     def build(sizings: Sizings) -> list[Case]:
         sizing = sizings[cpu_set.cpus]
-        mixed = [(percent, {"writes": f"{share}%-writes"}) for share in WRITE_SHARES for percent in MIXED_LOADS]
+        mixed = [(percent, {"writes": f"{share}%-writes"}) for share in write_shares for percent in MIXED_LOADS]
         loads: list[tuple[int, dict[str, str]]] = [*((percent, {}) for percent in LOADS), *mixed]
         return [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%", **more}) for percent, more in loads]
 

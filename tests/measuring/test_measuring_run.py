@@ -62,6 +62,13 @@ def test_short_blocks_get_more_calls_until_twenty_milliseconds():
     assert all(seconds >= 0.02 for seconds in result.samples.seconds)
 
 
+def test_trials_before_a_case_do_not_make_it_look_too_long_for_the_budget():
+    engine = ScriptedEngine(lambda case, calls: 0.1, trials_s=lambda case: 1.0 if case.path == "read" else 0.0)
+    outcome = run(plan_of(budget_s=5.0, kernels=("copy", "read")), engine)
+    assert {result.case.path: len(result.samples.seconds) for result in outcome.results} == {"copy": 7, "read": 7}
+    assert engine.now <= 5.0
+
+
 def test_every_round_takes_one_block_of_each_case():
     engine = ScriptedEngine(lambda case, calls: 0.1)
     run(plan_of(kernels=("copy", "read")), engine)

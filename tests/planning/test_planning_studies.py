@@ -223,6 +223,11 @@ def test_latency_under_load_has_every_step_on_all_cores():
     assert all(case.meets_dram_rule and case.is_latency for case in loaded)
 
 
+def test_full_takes_the_latency_under_reads_alone():
+    loaded = [one.case for one in plan(two_socket_topology(), full=True).cases if "load" in one.case.variant]
+    assert [case.variant["load"] for case in loaded] == [f"{percent}%" for percent in LOADS]
+
+
 def test_latency_under_load_takes_as_many_threads_as_asked():
     found = plan(two_socket_topology(), latency=True, threads=("16",))
     assert {planned.case.threads for planned in found.cases} == {1, 16}

@@ -78,7 +78,8 @@ class ScriptedEngine:
     """An engine whose blocks last as `seconds_of(case, calls)` says, on a clock that only they and the checks move.
 
     `wrong` maps a case's id to what its check finds, `refused` to why it cannot be prepared; `interrupt_at` raises
-    KeyboardInterrupt at that block. `skew_s` and `observed` are told of every block of a case.
+    KeyboardInterrupt at that block. `skew_s` and `observed` are told of every block of a case, `trials_s` go before its
+    first.
     """
 
     seconds_of: Callable[[Case, int], float]
@@ -91,6 +92,7 @@ class ScriptedEngine:
     refused: dict[str, str] = field(default_factory=dict)
     skew_s: Callable[[Case], float] = lambda _: 1e-6
     observed: Callable[[Case], dict[str, float]] = lambda _: {}
+    trials_s: Callable[[Case], float] = lambda _: 0.0
     now: float = 0.0
     log: list[tuple[str, str]] = field(default_factory=list)
     is_closed: bool = False
@@ -104,12 +106,14 @@ class ScriptedEngine:
         return self.refused
 
     def run_block(self, case: Case, calls: int) -> Block:
+        trials_s = 0.0 if case.id in self.blocks() else self.trials_s(case)
+        self.now += trials_s
         self.log.append(("block", case.id))
         if self.interrupt_at is not None and len(self.blocks()) >= self.interrupt_at:
             raise KeyboardInterrupt
         seconds = self.seconds_of(case, calls)
         self.now += max(seconds, 0.0)
-        return Block(seconds, self.skew_s(case), observed=self.observed(case))
+        return Block(seconds, self.skew_s(case), observed=self.observed(case), trials_s=trials_s)
 
     def verify(self, case: Case, *, whole: bool) -> str:
         self.log.append(("whole check" if whole else "check", case.id))

@@ -42,7 +42,7 @@ def _is_of_mix(result: Result) -> bool:
 def _latencies(shown: Shown) -> list[str]:
     """Return the latency without load and with the most, and that of remote memory."""
     texts = []
-    for curve in shown.load_curves[:1]:
+    for curve in [curve for curve in shown.load_curves if not curve.write_share][:1]:
         times = _times([point.result for point in curve.points])
         if times:
             loaded = f", {format_ns(times[-1])} ns while all other cores read" if len(times) > 1 else ""

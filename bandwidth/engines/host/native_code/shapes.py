@@ -1,7 +1,7 @@
 """The shapes of compiled passes: how those of a kernel may be laid out, which are tried where, and the defaults.
 
 No shape is the fastest everywhere: on a Xeon of 2024 four pages abreast gain a third in a streaming copy, on an EPYC of
-2022 they lose an eighth. So a few are tried on the spot (engines/host/tuning.py), and this is what there is to try.
+2022 they lose an eighth. So a few are tried on the spot (shape_trials.py), and this is what there is to try.
 """
 
 from __future__ import annotations
