@@ -289,7 +289,9 @@ def host(monkeypatch, tmp_path):
         facts = Facts({name: Fact(value, "a test", "read") for name, value in known.items()})
         monkeypatch.setattr("bandwidth.planning.preparation.collect", lambda reader, nvml: facts)
         monkeypatch.setattr("bandwidth.planning.preparation.read_topology", lambda reader: machine.topology)
-        monkeypatch.setattr("bandwidth.measuring.measure.make_engines", lambda names, *_: dict.fromkeys(names, engine))
+        monkeypatch.setattr(
+            "bandwidth.measuring.measure.make_engines", lambda names, *_, **__: dict.fromkeys(names, engine)
+        )
         monkeypatch.setattr("bandwidth.measuring.measure.read_conditions", lambda reader: {})
         monkeypatch.setattr("bandwidth.measuring.measure.read_activity", partial(activity_of, engine, others))
         return engine

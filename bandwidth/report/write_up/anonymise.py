@@ -37,6 +37,8 @@ _IDENTIFIERS = (
 # Facts that say what kind of machine it is: every word of them is a maker's or a system's, not the owner's.
 _KINDS = re.compile(r"model|vendor|brand|architecture|operating_system|kernel|product|name|type|version|api|platform")
 _WORD = re.compile(r"[a-z0-9][\w-]*")
+# Examples name hosts and files as people do.
+_CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 # What a case is made of beside its kernel, and words of the command line.
 _OWN_WORDS = (
     *ENGINES,
@@ -161,7 +163,7 @@ def _finder(name: str, *, is_word: bool) -> re.Pattern[str]:
 def _common_words() -> frozenset[str]:
     """Return the words of which this program's own texts and the ids of its cases are made, in lower case."""
     texts = (part for entry in explanations() for part in (entry.key, *entry.aliases, entry.title, entry.text))
-    words = (word for text in texts for word in _WORD.findall(text.lower()))
+    words = (word for text in texts for word in _WORD.findall(_CODE.sub(" ", text).lower()))
     parts = {part for word in words for part in (word, *word.split("-"))}
     return frozenset({*parts, *KERNELS, *STORES, *COUNTED_COPIES, *_OWN_WORDS})
 
