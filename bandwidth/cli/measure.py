@@ -186,7 +186,7 @@ def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, opti
 def _lacks_gpu(record: "Record") -> bool:
     """Return whether a GPU was asked for beside the host, and none of it could be measured when its turn came."""
     from bandwidth.planning.gpu import NOT_MEASURED
-    from bandwidth.planning.options import options_from_json
+    from bandwidth.planning.saved import options_from_json
 
     if not options_from_json(record.options).asks_for_gpu or any(result.case.devices for result in record.results):
         return False

@@ -19,7 +19,8 @@ from bandwidth.comparison.pairs import figure_of, setup_of
 from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import examine_facts
 from bandwidth.plain_text import one_line
-from bandwidth.planning.options import TARGET, asked_words
+from bandwidth.planning.options import TARGET
+from bandwidth.planning.saved import asked_words
 from bandwidth.results import Case, Finding, Record, Result, summarise
 from bandwidth.units import format_size
 

@@ -24,7 +24,8 @@ from bandwidth.machine.topology import Topology, read_topology
 from bandwidth.planning.cases import Plan, Planner, Stage, Surroundings
 from bandwidth.planning.gpu import GpuPlanner
 from bandwidth.planning.host import HostPlanner
-from bandwidth.planning.options import ALL_TARGETS, TARGET, MeasureOptions, options_from_json
+from bandwidth.planning.options import ALL_TARGETS, TARGET, MeasureOptions
+from bandwidth.planning.saved import options_from_json
 from bandwidth.planning.selection import check_target, engines_for_host, kernels_for_host
 from bandwidth.results import Case, NotRun, Record
 from bandwidth.theory.formula import plural

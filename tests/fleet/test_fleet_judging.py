@@ -12,7 +12,8 @@ from bandwidth.errors import BandwidthError
 from bandwidth.fleet import judge, machine_of
 from bandwidth.fleet.machines import LABEL_FACT, machine_group, options_of_command
 from bandwidth.fleet.reading import NotRead, newest_of
-from bandwidth.planning.options import MeasureOptions, options_to_json
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.saved import options_to_json
 from bandwidth.results import Observed
 
 NONE = Spread(0.0)

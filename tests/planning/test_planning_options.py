@@ -1,9 +1,8 @@
-"""The options of a call: what can be said to be wrong at once, their names in Python, and as data in a record."""
+"""The options of a call: what can be said to be wrong at once, and their names in Python."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import re
 import subprocess
@@ -15,16 +14,9 @@ import pytest
 
 import bandwidth
 from bandwidth.cli.app import run
-from bandwidth.errors import BandwidthError, UsageError
+from bandwidth.errors import UsageError
 from bandwidth.planning.option import options_of
-from bandwidth.planning.options import (
-    CallOptions,
-    MeasureOptions,
-    asked_words,
-    called_with,
-    options_from_json,
-    options_to_json,
-)
+from bandwidth.planning.options import CallOptions, MeasureOptions, called_with
 
 
 @pytest.mark.parametrize(
@@ -122,18 +114,6 @@ def test_a_type_checker_knows_the_options_of_a_call(tmp_path):
 
 
 NOT_SAVED = {"memory_source", "saved_facts"}
-GIVEN = [
-    {},
-    {"target": "host", "kernels": ("copy", "add"), "engines": ("numpy",), "stores": ("ordinary",)},
-    {"threads": ("1", "all"), "cpus": (0, 1, 3), "size_bytes": 2**22, "budget_s": 0.5},
-    {"sweep": "size", "sweep_range": (4096, 2**20), "numa": True, "latency": True, "zeros": True, "mixes": ("2:1",)},
-    {"target": "host", "chains": True},
-    {"devices": ("all",), "host_memory": ("pinned",), "memory": "DDR5-4800 x12", "sockets": 2},
-]
-
-
-def words(**options):
-    return asked_words(options_to_json(MeasureOptions(**options)))
 
 
 def test_the_command_line_the_api_and_the_record_have_the_same_options(capsys):
@@ -144,49 +124,3 @@ def test_the_command_line_the_api_and_the_record_have_the_same_options(capsys):
     assert run(["measure", "--help"]) == 0
     told = capsys.readouterr().out
     assert [option for option in saved.values() if f"{option} " not in told] == []
-
-
-@pytest.mark.parametrize("given", GIVEN, ids=str)
-def test_what_was_given_is_read_again_as_it_was(given):
-    options = MeasureOptions(**given)
-    saved = json.loads(json.dumps(options_to_json(options)))
-    assert set(saved) == {"target", *given}
-    assert options_from_json(saved) == options
-    assert options_from_json({**saved, "from_a_later_version": 1}) == options
-
-
-def test_every_option_that_changes_what_is_measured_tells_two_calls_apart():
-    default = words(target="host")
-    assert default == "host"
-    for one in fields(MeasureOptions):
-        for given in GIVEN:
-            if one.name in given and one.name not in ("target", "sweep_range", "budget_s", "memory", "sockets"):
-                assert words(**{one.name: given[one.name]}) != words(), one.name
-    assert words(target="host", budget_s=3.0, memory="DDR5-4800", sockets=2) == default
-    assert words(size_bytes=2**22) != words(size_bytes=2**22 + 1)
-
-
-def test_the_order_of_names_tells_nothing_apart():
-    assert words(target="host", kernels=("copy", "add")) == words(target="host", kernels=("add", "copy"))
-    assert words(cpus=(3, 0, 1), size_bytes=2**22, numa=True) == "all --cpus 0-1,3 --numa --size 4MiB"
-    assert words(sweep="size", sweep_range=(2**12, 2**20)) == "all --range 4096-1MiB --sweep size"
-    assert words(sweep="threads", sweep_range=(1, 16)) == "all --range 1-16 --sweep threads"
-
-
-@pytest.mark.parametrize(
-    ("saved", "name"),
-    [
-        ({"target": 3}, "option target"),
-        ({"target": "host", "kernels": "copy"}, "option kernels"),
-        ({"target": "host", "threads": [1]}, "option threads"),
-        ({"target": "host", "numa": 1}, "option numa"),
-        ({"target": "host", "size_bytes": {}}, "option size_bytes"),
-        ({"target": "host", "stores": ["all"]}, "--stores 'all' is not known"),
-        ({"target": "host", "budget_s": -1.0}, "--budget -1.0 is no time"),
-    ],
-)
-def test_what_no_version_wrote_is_refused_in_one_line(saved, name):
-    with pytest.raises(BandwidthError, match=name) as caught:
-        options_from_json(saved)
-    assert caught.value.exit_code == 1
-    assert "\n" not in str(caught.value)

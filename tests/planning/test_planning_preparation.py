@@ -12,8 +12,9 @@ from bandwidth.analysis.plain_results import plain_results
 from bandwidth.errors import BandwidthError, HardwareError, UnstableError
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.reader import CapturedReader
-from bandwidth.planning.options import MeasureOptions, options_to_json
+from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.preparation import prepare, prepare_again
+from bandwidth.planning.saved import options_to_json
 from bandwidth.results import Conditions, Record, Result, Samples
 
 MIB = 1024**2

@@ -14,7 +14,8 @@ from bandwidth.kernels import kernel_of, stores_of
 from bandwidth.machine.facts import Fact
 from bandwidth.measuring.run import Measurement
 from bandwidth.planning.host import make_plan
-from bandwidth.planning.options import MeasureOptions, options_to_json
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.saved import options_to_json
 from bandwidth.results import Case, Conditions, Observed, Record
 
 QUIET = {"load_average_1min": 0.0, "cpu_pressure_percent": 0.0}

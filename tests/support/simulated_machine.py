@@ -18,7 +18,8 @@ from bandwidth.machine.topology import Topology
 from bandwidth.measuring.run import Measurement, Outcome
 from bandwidth.planning.cases import Plan
 from bandwidth.planning.host import make_plan
-from bandwidth.planning.options import MeasureOptions, options_to_json
+from bandwidth.planning.options import MeasureOptions
+from bandwidth.planning.saved import options_to_json
 from bandwidth.report import render
 from bandwidth.report.measurement import measurement_document
 from bandwidth.results import Case, Conditions, Record
