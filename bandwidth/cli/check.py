@@ -69,19 +69,14 @@ def check(
     from bandwidth.comparison.checked_now import Rules
     from bandwidth.comparison.sides import usable
     from bandwidth.results.files import load
-    from bandwidth.text_files import check_writable
 
     options = printing.checked()
     share = option_value("--min", least, parse_share)
-    _check_usage(record, baseline, measure, save)
-    for path in (save, options.path):
-        if path is not None:
-            check_writable(path)
+    _check_usage(record, baseline, measure, save, options)
     if baseline is None:
         _by_itself(record, measure or "", save, options)
         return
-    base = usable(load(baseline), str(baseline))
-    rules = Rules(base, share, allow_missing=allow_missing, any_machine=any_machine)
+    rules = Rules(usable(load(baseline), str(baseline)), share, allow_missing=allow_missing, any_machine=any_machine)
     if record is None:
         _leave(*_checked_now(measure or "", rules, save, str(baseline), options))
         return
@@ -143,7 +138,12 @@ def _teller(options: Output) -> Callable[[str], None]:
     return lambda words: None if options.quiet else say(f"bandwidth: {words}")
 
 
-def _check_usage(record: Path | None, baseline: Path | None, measure: str | None, save: Path | None) -> None:
+def _check_usage(
+    record: Path | None, baseline: Path | None, measure: str | None, save: Path | None, options: Output
+) -> None:
+    """Raise UsageError for what does not go together, BandwidthError for a file that cannot be written."""
+    from bandwidth.text_files import check_writable
+
     if (record is None) == (measure is None):
         raise UsageError("one record is checked", "give RECORD, or --measure host to measure now")
     if save is not None and measure is None:
@@ -154,6 +154,8 @@ def _check_usage(record: Path | None, baseline: Path | None, measure: str | None
         is_same = False
     if is_same:
         raise UsageError("the record is its own baseline", "name another")
+    for path in filter(None, (save, options.path)):
+        check_writable(path)
 
 
 def _print(found: Check, name: str, baseline: str, options: Output, *, is_measured: bool = False) -> None:

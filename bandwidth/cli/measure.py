@@ -67,13 +67,9 @@ def measure(
     """
     from bandwidth.measuring.measure import prepare
     from bandwidth.report.measurement import plan_document
-    from bandwidth.text_files import check_writable
 
     options = printing.checked()
-    if plan and save is not None:
-        raise UsageError("--plan measures nothing that --save could keep", "leave one out; -o FILE writes a plan")
-    for path in filter(None, (save, options.path)):
-        check_writable(path)
+    _check_files(save, options, plan=plan)
     is_record_the_output = options.format_name == "json" and options.path is not None and save is None and not plan
     if is_record_the_output:
         save = options.path  # -o x.json --json is the same as --save x.json
@@ -87,6 +83,16 @@ def measure(
         interrupt.hold()
         examination = _keep(ended, keeper, options, is_record_the_output=is_record_the_output, every=every)
     _leave(ended, examination, keeper, options, strict=strict)
+
+
+def _check_files(save: Path | None, options: Output, *, plan: bool) -> None:
+    """Raise UsageError where there would be nothing to save, BandwidthError where a file cannot be written."""
+    from bandwidth.text_files import check_writable
+
+    if plan and save is not None:
+        raise UsageError("--plan measures nothing that --save could keep", "leave one out; -o FILE writes a plan")
+    for path in filter(None, (save, options.path)):
+        check_writable(path)
 
 
 @dataclass

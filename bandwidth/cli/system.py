@@ -3,12 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bandwidth.cli.options import MachineOptions, PrintOptions, expanded, with_groups
-from bandwidth.cli.output import emit, say
+from bandwidth.cli.output import Output, emit, say
 from bandwidth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def system(
     from bandwidth.ceilings.of_machine import machine_ceilings
     from bandwidth.ceilings.platform import platform_peak
     from bandwidth.report.system.facts import system_document, system_json
-    from bandwidth.text_files import check_writable, write_atomically
+    from bandwidth.text_files import check_writable
 
     options = printing.checked()
     if save is not None:
@@ -76,11 +76,18 @@ def system(
         theory = _with_its_hint(host_theory(asked.given_memory, facts, sockets_found), facts)
     platform = platform_peak(facts)
     if save is not None:
-        write_atomically(save, json.dumps(system_json(facts, theory, platform), indent=1, allow_nan=False) + "\n")
-        if not options.quiet:
-            say(f"bandwidth: the facts are saved in {save}; give them by --facts {save}")
+        _save_facts(save, system_json(facts, theory, platform), options)
     document = system_document(facts, theory, options.unit, platform, ceilings, every=every, is_quiet=options.quiet)
     emit(document, options)
+
+
+def _save_facts(path: Path, facts: dict[str, Any], options: Output) -> None:
+    """Write the facts to a file, and say how they are given again."""
+    from bandwidth.text_files import write_atomically
+
+    write_atomically(path, json.dumps(facts, indent=1, allow_nan=False) + "\n")
+    if not options.quiet:
+        say(f"bandwidth: the facts are saved in {path}; give them by --facts {path}")
 
 
 def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, Topology]":
