@@ -18,13 +18,15 @@ _UNKNOWN = b"generic\0"
 _LONGEST_DEVICE = 4096  # bytes of PoCL's structure of a device
 _kept: list[Any] = []
 
+# PoCL reads these once, whoever asks first: they are set while tests are collected, so that no test comes before.
+_FOLDER = tempfile.mkdtemp(prefix="pocl")
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
+os.environ |= {"POCL_CACHE_DIR": _FOLDER, "PYOPENCL_NO_CACHE": "1", "POCL_DEVICES": "pthread pthread"}
+
 
 def pocl() -> Any:
     """Return pyopencl with two devices of PoCL, or skip with the reason."""
     if "pocl" not in _loaded:
-        folder = tempfile.mkdtemp(prefix="pocl")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ |= {"POCL_CACHE_DIR": folder, "PYOPENCL_NO_CACHE": "1", "POCL_DEVICES": "pthread pthread"}
         _loaded["pocl"] = _load()
     module, reason = _loaded["pocl"]
     if reason:
