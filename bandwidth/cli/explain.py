@@ -1,16 +1,13 @@
 """`bandwidth explain`: what a finding means, and the concepts behind the numbers."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption
 from bandwidth.cli.output import Output, emit, text_width
 from bandwidth.units import DEFAULT_RATE_UNIT
-
-if TYPE_CHECKING:
-    pass
 
 
 def explain(

@@ -9,9 +9,9 @@ import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from called import Ran
 from gpu_machine import Driver, stand_in
 from measuring_support import hybrid_topology, small_topology, two_socket_topology
 from simulated_machine import Machine
@@ -48,17 +48,8 @@ UNDECIDED = (
 MISSING = "FAILED: today.json: 1 missing of 2 results, at least 95 % of sound.json; host/read/numpy/2 missing\n"
 
 
-class Ran(NamedTuple):
-    """What one call left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(autouse=True)
-def registered(monkeypatch, tmp_path):
-    monkeypatch.setattr(app, "COMMANDS", tuple(dict.fromkeys((*app.COMMANDS, "check"))))
+def in_a_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("BANDWIDTH_MEMORY", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -7,9 +7,9 @@ import html
 import io
 import json
 import re
-from typing import NamedTuple
 
 import pytest
+from called import Ran
 
 from bandwidth.cli import app
 from bandwidth.findings import examine
@@ -171,19 +171,6 @@ Published figures:
 Yours is the fastest result of each path. A share is of the peak that the
   published figure was stated against.
 """
-
-
-class Ran(NamedTuple):
-    """What one call left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setattr(app, "COMMANDS", tuple(dict.fromkeys((*app.COMMANDS, "compare"))))
 
 
 @pytest.fixture

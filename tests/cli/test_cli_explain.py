@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
 
 import pytest
+from called import Ran
 
-from bandwidth.cli import app
 from bandwidth.findings import explanations
 from tests.support.pages import ROOT, TOPICS, blocks
-
-
-class Ran(NamedTuple):
-    """How a call ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        code = app.run(list(arguments))
-        return Ran(code, *capsys.readouterr())
-
-    return run
 
 
 def failed(ran, code, line):

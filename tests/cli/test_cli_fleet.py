@@ -7,9 +7,9 @@ import io
 import json
 import sys
 from functools import partial
-from typing import NamedTuple
 
 import pytest
+from called import Ran
 from simulated_fleet import FAULTS, Spread, planted, write_fleet
 
 from bandwidth.cli import app
@@ -17,19 +17,9 @@ from bandwidth.fleet.gathering import Gathered
 from bandwidth.report import FORMATS
 
 
-class Ran(NamedTuple):
-    """What one call left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    if "fleet" not in app.COMMANDS:
-        monkeypatch.setattr(app, "COMMANDS", (*app.COMMANDS, "fleet"))
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
     def run_it(*arguments):

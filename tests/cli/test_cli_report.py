@@ -19,11 +19,6 @@ RECORD = Path(__file__).parents[1] / "data" / "report" / "record.json"
 draws = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="the extra `plot` is not installed")
 
 
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setattr(app, "COMMANDS", tuple(dict.fromkeys((*app.COMMANDS, "report"))))
-
-
 @pytest.fixture
 def undrawn(monkeypatch):
     """Return a machine without matplotlib."""

@@ -11,12 +11,11 @@ import re
 import stat
 import subprocess
 import sys
-from typing import NamedTuple
 
 import pytest
+from called import Ran
 
 from bandwidth import __version__
-from bandwidth.cli import app
 from bandwidth.report import FORMATS
 
 FOUR_CHANNELS = """\
@@ -42,23 +41,6 @@ FIELDS = [
 FORMULA = ["--clock", "1466.67MHz", "--transfers", "2", "--width", "64"]
 SEVERAL = ["DDR4-2933 x4", "GDDR6 14Gbps 256-bit", "PCIe 4.0 x16"]
 PEAKS_GB_S = ["93.87", "448.00", "31.51"]
-
-
-class Ran(NamedTuple):
-    """What one call left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        code = app.run(list(arguments))
-        return Ran(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture

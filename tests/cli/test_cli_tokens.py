@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
 import pytest
+from called import Ran
 from model_headers import MODELS
 
 from bandwidth.cli import app
@@ -26,14 +26,6 @@ Quadro RTX 5000       448.00  NO, of 16 GB                  -            -
 Quadro RTX 5000: 45.85 GB do not fit in 16 GB; 27 of 80 layers do (--gpu-layers
   27/80 --host SPEC).
 """
-
-
-class Ran(NamedTuple):
-    """What one call left behind."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bandwidth.engines.devices.paths import DEVICE_PATHS
 from bandwidth.engines.interface import DeviceMaker, Engine, EngineEntry, OffloadMaker, Site
-from bandwidth.kernels import kernels_in
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import AMD_ID, NVIDIA_CONTROL, NVIDIA_ID, has_vendor
 from bandwidth.machine.reader import Reader
+from bandwidth.vocabulary import DEVICE, PCIE
 
 
 def _make(_: Sequence[str], site: Site) -> Engine:
@@ -85,8 +86,8 @@ def has_amd_gpu(reader: Reader, facts: Facts) -> bool:  # noqa: ARG001 -- the bu
 ENTRIES = (
     EngineEntry(
         "cuda",
-        ("device", "pcie"),
-        (*kernels_in("device", first="triad"), "memcpy", "memset"),
+        (DEVICE, PCIE),
+        DEVICE_PATHS,
         _make,
         "NVIDIA GPUs through CuPy",
         lacks=_lacks_cupy,
@@ -96,8 +97,8 @@ ENTRIES = (
     ),
     EngineEntry(
         "hip",
-        ("device", "pcie"),
-        (*kernels_in("device", first="triad"), "memcpy", "memset"),
+        (DEVICE, PCIE),
+        DEVICE_PATHS,
         _make,
         "AMD GPUs through CuPy for ROCm",
         lacks=_lacks_rocm,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bandwidth.engines.devices import source as common
 from bandwidth.engines.devices.requirements import PATHS
 from bandwidth.engines.devices.source import UNROLLS, Dialect, names_in
-from bandwidth.engines.devices.surface import LOADS_PER_CALL, NODE_WORDS, Shape
+from bandwidth.engines.devices.surface import Shape
 from bandwidth.kernels import Kernel
 
 __all__ = ["OPTIONS", "PATHS", "SHAPES", "UNROLLS", "Shape", "common_source", "kernel_source", "names_in"]
@@ -90,7 +90,7 @@ _LATENCY = r"""
 extern "C" __global__ void link(u64* nodes, const unsigned* order, u64 count) {
   FOR_EACH(i, count) {
     u64 next = i + 1 == count ? 0 : i + 1;
-    nodes[(u64)order[i] * NODE_WORDS] = (u64)(nodes + (u64)order[next] * NODE_WORDS);
+    nodes[(u64)order[i] * $NODE_WORDS] = (u64)(nodes + (u64)order[next] * $NODE_WORDS);
   }
 }
 
@@ -101,9 +101,9 @@ extern "C" __global__ void chase(u64 nodes, u64 offset, u64 calls, u64* out) {
   for (u64 call = 0; call < calls; ++call) {
     #pragma unroll
 #ifdef __HIPCC__
-    for (int load = 0; load < LOADS_PER_CALL; ++load) at = *(volatile u64*)at;
+    for (int load = 0; load < $LOADS_PER_CALL; ++load) at = *(volatile u64*)at;
 #else
-    for (int load = 0; load < LOADS_PER_CALL; ++load) asm volatile("ld.global.u64 %0, [%0];" : "+l"(at) :: "memory");
+    for (int load = 0; load < $LOADS_PER_CALL; ++load) asm volatile("ld.global.u64 %0, [%0];" : "+l"(at) :: "memory");
 #endif
   }
   out[1] = (u64)(clock64() - begin);
@@ -113,7 +113,7 @@ extern "C" __global__ void chase(u64 nodes, u64 offset, u64 calls, u64* out) {
 
 _WORDS = Dialect(
     head=_HEAD,
-    latency=_LATENCY.replace("NODE_WORDS", str(NODE_WORDS)).replace("LOADS_PER_CALL", str(LOADS_PER_CALL)),
+    latency=_LATENCY,
     kernel='extern "C" __global__ void',
     bounded_kernel='extern "C" __global__ void __launch_bounds__($MOST_THREADS)',
     memory="",

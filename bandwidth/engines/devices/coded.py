@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,7 +18,7 @@ LINEAR_THREADS = 256
 LINEAR_BLOCKS = 8  # for each multiprocessor: 2048 threads
 
 
-class CodedDevice:
+class CodedDevice(ABC):
     """A device whose kernels are compiled. See `Device`.
 
     A maker has to add `active`, `load`, `launch`, `take` and what is read back: results lie where it wants them.
@@ -35,29 +36,29 @@ class CodedDevice:
         self.uncompiled: dict[str, str] = {}
         self.verification: Verification = KernelVerification()
 
+    @abstractmethod
     def active(self) -> AbstractContextManager[None]:
         """Make it the current device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self, path: str) -> None:
         """Compile and load the kernels of a path, "" for what all need."""
-        raise NotImplementedError
 
+    @abstractmethod
     def launch(self, name: str, groups: int, threads: int, *arguments: Span | int | float, path: str = "") -> None:
         """Queue a kernel: integers go as 64-bit words, floats as elements."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, size_bytes: int) -> Span:
         """Return memory of its own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clear_check(self) -> Span:
         """Queue the clearing of a check's result, and return where that is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check_result(self) -> tuple[int, int]:
         """Wait, and return how many words a check found wrong, and the first of them."""
-        raise NotImplementedError
 
     # --- code and memory
 
@@ -137,10 +138,10 @@ class CodedDevice:
         """Queue the loads of so many calls, each from where the one before says; the first from a byte on."""
         self.launch("chase", 1, 1, nodes, offset, calls, self.result)
 
+    @abstractmethod
     def copy_in(self, span: Span, array: NDArray[Any]) -> None:
         """Wait for the work before, copy an array into memory of the device, and wait."""
-        raise NotImplementedError
 
+    @abstractmethod
     def copy_out(self, array: NDArray[Any], span: Span) -> None:
         """Wait for the work before, and copy memory of the device into an array."""
-        raise NotImplementedError

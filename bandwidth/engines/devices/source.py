@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bandwidth.engines.devices.surface import STREAM, STRETCH
+from bandwidth.engines.devices.surface import LOADS_PER_CALL, NODE_WORDS, STREAM, STRETCH
 from bandwidth.kernels import KERNELS, XOR, Kernel
 
 UNROLLS = (1, 2, 4, 8)
@@ -170,7 +170,8 @@ def value_text(kernel: Kernel, sources: Iterable[str], scalar: str = "s") -> str
 def common_source(dialect: Dialect) -> str:
     """Return what every device needs: filling, checking what was filled, and the chase of a latency."""
     checks = check_source(dialect, KERNELS["copy"]) + check_source(dialect, KERNELS["write"])
-    return head_source(dialect) + checks + dialect.latency
+    latency = _replaced(dialect.latency, NODE_WORDS=NODE_WORDS, LOADS_PER_CALL=LOADS_PER_CALL)
+    return head_source(dialect) + checks + latency
 
 
 def head_source(dialect: Dialect) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
+from bandwidth.engines.devices.paths import DEVICE_PATHS
 from bandwidth.engines.interface import DeviceMaker, Engine, EngineEntry, Site
-from bandwidth.kernels import kernels_in
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.gpu_attributes import AMD_ID, INTEL_ID, NVIDIA_ID, GpuFacts, has_vendor
 from bandwidth.machine.reader import Reader
+from bandwidth.vocabulary import DEVICE, PCIE
 
 
 def _make(_: Sequence[str], site: Site) -> Engine:
@@ -44,8 +45,8 @@ def has_gpu(reader: Reader, facts: Facts) -> bool:  # noqa: ARG001 -- the bus te
 ENTRIES = (
     EngineEntry(
         "opencl",
-        ("device", "pcie"),
-        (*kernels_in("device", first="triad"), "memcpy", "memset"),
+        (DEVICE, PCIE),
+        DEVICE_PATHS,
         _make,
         "GPUs of any maker, and processors, through OpenCL",
         lacks=_lacks_pyopencl,

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bandwidth.engines.devices import source as common
 from bandwidth.engines.devices.source import MOST_THREADS, UNROLLS, Dialect
-from bandwidth.engines.devices.surface import LOADS_PER_CALL, NODE_WORDS, STREAM, STRETCH, Shape
+from bandwidth.engines.devices.surface import STREAM, STRETCH, Shape
 from bandwidth.kernels import ELEMENT_BYTES, XOR, Kernel
 
 # No product and sum in one where the check has two: what is written has to be the same bits.
@@ -75,7 +75,7 @@ _LATENCY = r"""
 __kernel void link(__global u64* nodes, __global const uint* order, u64 count) {
   FOR_EACH(i, count) {
     u64 next = i + 1 == count ? 0 : i + 1;
-    nodes[(u64)order[i] * NODE_WORDS] = (u64)order[next] * NODE_WORDS;
+    nodes[(u64)order[i] * $NODE_WORDS] = (u64)order[next] * $NODE_WORDS;
   }
 }
 
@@ -84,7 +84,7 @@ __kernel void chase(__global const u64* nodes, u64 offset, u64 calls, __global u
   u64 at = offset / sizeof(u64);
   for (u64 call = 0; call < calls; ++call) {
     #pragma unroll
-    for (int load = 0; load < LOADS_PER_CALL; ++load) at = nodes[at];
+    for (int load = 0; load < $LOADS_PER_CALL; ++load) at = nodes[at];
   }
   out[0] = at * sizeof(u64);
   out[1] = 0;
@@ -130,7 +130,7 @@ def _head(precision: str, number: str, joins: str, pair: str) -> str:
 
 _DOUBLES = Dialect(
     head=_head("#pragma OPENCL EXTENSION cl_khr_fp64 : enable", _DOUBLE, _SUM_DOUBLE, "double2"),
-    latency=_LATENCY.replace("NODE_WORDS", str(NODE_WORDS)).replace("LOADS_PER_CALL", str(LOADS_PER_CALL)),
+    latency=_LATENCY,
     kernel="__kernel void",
     bounded_kernel="__kernel void",
     memory="__global ",
