@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from bandwidth.catalog.published import NormalBand, fault_of_range, host_bands
 from bandwidth.errors import BandwidthError
 
 BANDS = current_catalog().normal_bands
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 BAND = """\
 ["a band"]
 target = "host"
@@ -59,19 +62,53 @@ def test_there_is_a_band_for_every_path_that_is_promised():
 @pytest.mark.parametrize(
     ("processor", "memory", "caches", "expected"),
     [
-        ("GenuineIntel 6 143", "DDR5-4800 x8", 1, ["host memory"]),
+        ("GenuineIntel 6 63", "DDR4-2133 x4", 1, ["host memory"]),
+        ("GenuineIntel 6 143", "DDR5-4800 x8", 1, ["Sapphire Rapids", "host memory"]),
         ("AuthenticAMD 25 1", "DDR4-3200 x8", 8, ["EPYC 7003", "host memory"]),
         ("AuthenticAMD 25 17", "DDR5-4800 x12", 12, ["EPYC 9004", "host memory"]),
         ("AuthenticAMD 25 97", "DDR5-6000 x2", 1, ["single-die Ryzen with DDR5", "host memory"]),
         ("AuthenticAMD 25 97", "DDR5-6000 x2", 2, ["host memory"]),
         ("AuthenticAMD 25 97", "DDR5-6000 x2", None, ["host memory"]),
         ("ARM Neoverse-V2", "LPDDR5X-8533 512-bit", 1, ["Grace", "host memory"]),
-        ("ARM Neoverse-V2", "DDR5-5600 x12", 1, ["host memory"]),  # Graviton4
+        ("ARM Neoverse-V2", "DDR5-5600 x12", 1, ["Graviton4", "host memory"]),
     ],
 )
 def test_a_processor_finds_its_own_band_first(processor, memory, caches, expected):
     found = host_bands(BANDS, "triad", ("its printed name", processor), memory, caches)
     assert [band.name for band in found] == expected
+
+
+def test_a_part_with_few_chiplets_finds_its_band_before_its_familys():
+    found = host_bands(BANDS, "read", ("AMD EPYC 9254 24-Core Processor", "AuthenticAMD 25 17"), "DDR5-4800 x12", 4)
+    assert [band.name for band in found] == ["EPYC 9254", "EPYC 9004", "host memory"]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the set of clouds' machines is not beside this checkout")
+def test_bare_machines_of_clouds_are_normal():
+    beside = []
+    rows = list(csv.DictReader((SHARED / "cloud_metal.csv").read_text(encoding="utf-8").splitlines()))
+    for row in rows:
+        bands = host_bands(BANDS, "read", (row["cpu"], _numbers(row)), row["memory_type"], 1)
+        rate, peak = float(row["read_GBs_bw_mem"]), float(row["theory_GBs"])
+        low, high = _ends(bands[0], peak)
+        if bands[0].denominator == "GB/s":  # a rate that slow memory need not reach
+            low = min(low, _ends(bands[-1], peak)[0])
+        if bands[0].is_general or not low <= rate <= high:
+            beside.append(f"{row['instance']}, {bands[0].name}: {row['read_share']}")
+    assert len(rows) == 125
+    # One machine of its kind, and a fast one: of Broadwell-EP and Kaby Lake no band is kept.
+    assert beside == ["i3.metal, host memory: 0.909", "vbm-4c-32gb, host memory: 0.829"]
+
+
+def _numbers(row):
+    """Return vendor, family and model number as records have them."""
+    if row["cpu"].startswith("Neoverse"):
+        return f"ARM {row['cpu']}"
+    return f"{'AuthenticAMD' if 'AMD' in row['cpu'] else 'GenuineIntel'} {row['cpu_family_model']}"
+
+
+def _ends(band, peak):
+    return (band.low, band.high) if band.denominator == "GB/s" else (band.low * peak, band.high * peak)
 
 
 def test_a_path_without_a_band_has_none():

@@ -71,7 +71,8 @@ def test_bw034_is_silent_where_the_cores_are_not_known(row, found):
         ({"cpu_model": "ARM Neoverse-V2"}, "LPDDR5X-8533 512-bit", 90e9, 73.0, None),
         ({"cpu_model": "ARM Neoverse-V2"}, "LPDDR5X-8533 512-bit", 90e9, 71.0, "Grace"),
         ({"cpu_model": "ARM Neoverse-V2"}, "LPDDR5X-8533 512-bit", None, 74.0, "host memory"),  # its figure lacks
-        ({"cpu_model": "ARM Neoverse-V2"}, "DDR5-5600 x12", 90e9, 74.0, "host memory"),
+        ({"cpu_model": "ARM Neoverse-V2"}, "DDR5-5600 x12", 90e9, 74.0, "Graviton4"),
+        ({"cpu_model": "AMD EPYC 9254 24-Core Processor"}, "DDR5", None, 64.0, "EPYC 9254"),
     ],
 )
 def test_bw034_by_the_band_of_the_processor(row, found, facts, spec, vendor, gb_s, expected):
