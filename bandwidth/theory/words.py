@@ -146,9 +146,10 @@ def read_words(text: str, name_at: NameAt, says_nothing: frozenset[str]) -> list
 
 
 def _word_at(text: str, position: int, says_nothing: frozenset[str]) -> Word:
-    is_plain_word = text[position].isalpha() and _MEANT.match(text, position) is None
-    pattern = _UNKNOWN if is_plain_word else _pattern()
-    match = _PLAIN.match(text, position) or pattern.match(text, position)
+    match = _PLAIN.match(text, position)
+    if match is None:
+        is_plain_word = text[position].isalpha() and _MEANT.match(text, position) is None
+        match = (_UNKNOWN if is_plain_word else _pattern()).match(text, position)
     assert match is not None  # noqa: S101 - the last kinds take any character
     word = _word(match)
     return (_dropped_word(text, position, says_nothing) or word) if word.kind == "unknown" else word
