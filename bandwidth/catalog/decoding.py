@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from bandwidth.catalog.entries import read_entries
+from bandwidth.catalog.plain_entries import Constraint
 
 DECODING_FILE = "decoding.toml"
 HOST_DECODING_FILE = "decoding_host.toml"
 MOST_SOCKETS = 8  # no more were fitted; a virtual machine may show one for each CPU
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+_Positive = Annotated[float, Constraint(gt=0, allow_inf_nan=False)]
+_Share = Annotated[float, Constraint(gt=0, le=1, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
-
+from bandwidth.catalog.plain_entries import plain_entry
 from bandwidth.errors import BandwidthError
 from bandwidth.text_files import read_text
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 MEMORY_FILE = "memory.toml"
 LINKS_FILE = "links.toml"
@@ -89,8 +90,7 @@ def read_entries(path: Path, kind: type[Entry], fault_of: Callable[[Entry], str]
     `fault_of` says what is wrong with an entry although each of its fields may be so, "" where nothing is.
     Raises BandwidthError naming file, entry and field, for a file that cannot be read, is not TOML or does not fit.
     """
-    adapter = _adapter(kind)
-    entries = tuple(_entry(path, adapter, kind, name, table) for name, table in parsed_file(path).items())
+    entries = tuple(_entry(path, kind, name, table) for name, table in parsed_file(path).items())
     for entry in entries:
         if wrong := fault_of(entry):
             raise error_of_fault(path.name, entry.name, wrong)
@@ -106,10 +106,9 @@ def parse_entries(
     path: Path, tables: Mapping[str, object], kind: type[Entry]
 ) -> Iterator[tuple[str, Entry | BandwidthError]]:
     """Yield each table's name with its entry, or with the error that says what is wrong with it."""
-    adapter = _adapter(kind)
     for name, table in tables.items():
         try:
-            yield name, _entry(path, adapter, kind, name, table)
+            yield name, _entry(path, kind, name, table)
         except BandwidthError as error:
             yield name, error
 
@@ -117,12 +116,12 @@ def parse_entries(
 def parse_entry(path: Path, text: str, name: str, kind: type[Entry]) -> Entry:
     """Return one entry from the part of a file that holds its table. Raises BandwidthError as `read_entries` does."""
     tables = _parsed(path, text)
-    return _entry(path, _adapter(kind), kind, name, tables.get(name))
+    return _entry(path, kind, name, tables.get(name))
 
 
 def parse_table(path: Path, name: str, table: Mapping[str, Any], kind: type[Entry]) -> Entry:
     """Return one entry from its table. Raises BandwidthError as `read_entries` does."""
-    return _entry(path, _adapter(kind), kind, name, table)
+    return _entry(path, kind, name, table)
 
 
 def parsed_file(path: Path) -> dict[str, Any]:
@@ -146,22 +145,32 @@ def _shown(path: Path) -> str:
     return path.name if path.is_relative_to(specs_folder()) else str(path)
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)  # the dataclass itself is the schema: there is no second copy of its fields
-
-
-def _entry(path: Path, adapter: TypeAdapter[Any], kind: type[Entry], name: str, table: object) -> Entry:
+def _entry(path: Path, kind: type[Entry], name: str, table: object) -> Entry:
     if not isinstance(table, dict):
         raise BandwidthError(f"{_shown(path)}: {name!r} is not a table", "write it as [NAME] with its fields below")
     known = {field.name for field in dataclasses.fields(cast("Any", kind))} - {"name"}  # the name is said once
     if unknown := sorted(set(table) - known):
         raise BandwidthError(f"{_shown(path)}: [{name}]: unknown field {unknown[0]!r}", "mend its name or take it out")
+    return plain_entry(kind, name, table) or judged_entry(path, kind, name, table)
+
+
+def judged_entry(path: Path, kind: type[Entry], name: str, table: Mapping[str, object]) -> Entry:
+    """Return the entry that Pydantic makes of a table; it is loaded by the first that it has to judge."""
+    from pydantic import ValidationError
+    from pydantic_core import to_json
+
     try:
         # As JSON, because only there does pydantic's strict mode take a list for a tuple.
-        entry: Entry = adapter.validate_json(to_json({"name": name, **table}, fallback=str), strict=True)
+        entry: Entry = _adapter(kind).validate_json(to_json({"name": name, **table}, fallback=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the entry"
         raise BandwidthError(f"{_shown(path)}: [{name}]: {field}: {first['msg']}", "mend that field") from error
     return entry
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)  # the dataclass itself is the schema: there is no second copy of its fields

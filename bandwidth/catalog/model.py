@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field
+from bandwidth.catalog.plain_entries import Constraint
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Memory:
 
 
 # A positive number kept exact as text: "128/130", "10312.5". Bounded, so that no file makes the arithmetic hang.
-ExactText = Annotated[str, Field(pattern=r"^[0-9]{0,8}[1-9][0-9]{0,8}([.][0-9]{1,9}|/[0-9]{0,8}[1-9][0-9]{0,8})?$")]
+_EXACT = r"^[0-9]{0,8}[1-9][0-9]{0,8}([.][0-9]{1,9}|/[0-9]{0,8}[1-9][0-9]{0,8})?$"
+ExactText = Annotated[str, Constraint(pattern=_EXACT)]
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,19 @@ class LinkGeneration:
     name: str
     family: str
     generations: tuple[str, ...]
-    rates_mt_s: Annotated[tuple[Annotated[int, Field(gt=0)] | ExactText, ...], Field(min_length=1)]
-    units: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
+    rates_mt_s: Annotated[tuple[Annotated[int, Constraint(gt=0)] | ExactText, ...], Constraint(min_length=1)]
+    units: Annotated[tuple[Annotated[int, Constraint(gt=0)], ...], Constraint(min_length=1)]
     source: str
     unit: Literal["lane", "link", "port", "bus"] = "lane"
-    width_bits: Annotated[int, Field(gt=0)] = 1
+    width_bits: Annotated[int, Constraint(gt=0)] = 1
     coding: ExactText = "1/1"
-    default_units: Annotated[int, Field(gt=0)] | None = None
-    units_back: Annotated[int, Field(gt=0)] | None = None
+    default_units: Annotated[int, Constraint(gt=0)] | None = None
+    units_back: Annotated[int, Constraint(gt=0)] | None = None
     duplex: Literal["each", "half"] = "each"
     aliases: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     quoted: str = ""
-    payload_bytes: Annotated[int, Field(gt=0)] | None = None
+    payload_bytes: Annotated[int, Constraint(gt=0)] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Device:
     source: str
     link: str | None = None
     capacity: str | None = None
-    vendor_gb_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    vendor_gb_s: Annotated[float, Constraint(gt=0, allow_inf_nan=False)] | None = None
     vendor_text: str | None = None
     ceiling: Literal["formula", "vendor"] = "formula"
     category: Category = ""

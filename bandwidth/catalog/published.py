@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
-
 from bandwidth.catalog.entries import Named
+from bandwidth.catalog.plain_entries import Constraint
 
 
 class Range(Named, Protocol):
@@ -44,19 +43,19 @@ class NormalBand:
 
     name: str
     target: Literal["host", "device", "pcie"]
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    low: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    high: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    paths: Annotated[tuple[str, ...], Constraint(min_length=1)]
+    low: Annotated[float, Constraint(ge=0, allow_inf_nan=False)]
+    high: Annotated[float, Constraint(gt=0, allow_inf_nan=False)]
     denominator: Literal["peak", "vendor", "GB/s"]
     source: str
     processors: tuple[str, ...] = ()
     memories: tuple[str, ...] = ()
-    last_level_caches: Annotated[int, Field(gt=0)] | None = None
+    last_level_caches: Annotated[int, Constraint(gt=0)] | None = None
     devices: tuple[str, ...] = ()
     host_memory: Literal["", "pinned", "pageable"] = ""
     why: str = ""
     unverified: bool = False
-    machines: Annotated[int, Field(gt=0)] | None = None
+    machines: Annotated[int, Constraint(gt=0)] | None = None
 
     @property
     def origin(self) -> str:
@@ -121,12 +120,12 @@ class PublishedFigure:
 
     name: str
     target: Literal["host", "device", "pcie"]
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    low: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    high: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    paths: Annotated[tuple[str, ...], Constraint(min_length=1)]
+    low: Annotated[float, Constraint(gt=0, allow_inf_nan=False)]
+    high: Annotated[float, Constraint(gt=0, allow_inf_nan=False)]
     unit: Literal["share", "GB/s"]
     source: str
-    peak_gb_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    peak_gb_s: Annotated[float, Constraint(gt=0, allow_inf_nan=False)] | None = None
     peak: Literal["formula", "vendor"] = "formula"
     parts: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
