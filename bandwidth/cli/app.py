@@ -6,11 +6,11 @@ import errno
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperArgument, TyperCommand
 
+from bandwidth.cli.command_classes import PlainCommand, PlainGroup
 from bandwidth.cli.output import drop_standard_output, print_text, say, text_width
 from bandwidth.errors import BandwidthError, InterruptError
 from bandwidth.plain_text import one_line, visible
@@ -42,22 +42,11 @@ COMMANDS = (
 )
 
 
-class PlainCommand(TyperCommand):
-    """A command whose help shows no type of what takes no value, and none beside an argument that has its name."""
-
-    def get_params(self, ctx: Any) -> Any:
-        """Return the parameters, those that need no type shown without one."""
-        found: Any = super().get_params(ctx)
-        for one in found:
-            if isinstance(one, TyperArgument) or getattr(one, "is_flag", False):
-                one.display_type_rich = lambda ctx: None  # noqa: ARG005
-        return found
-
-
 def build_app(names: Sequence[str] = COMMANDS) -> typer.Typer:
     """Return the application with the commands named."""
     app = typer.Typer(
         name="bandwidth",
+        cls=PlainGroup,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -95,8 +84,7 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         arguments = _as_meant([argument for argument in arguments if argument != "--debug"])
-        called = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
-        code = build_app(called)(arguments, prog_name="bandwidth", standalone_mode=False)
+        code = build_app(_needed_for(arguments))(arguments, prog_name="bandwidth", standalone_mode=False)
         sys.stdout.flush()
         if not code and "bandwidth.catalog" in sys.modules:
             from bandwidth.cli.specs_option import tell_broken
@@ -129,6 +117,13 @@ def _as_meant(arguments: list[str]) -> list[str]:
     if arguments[:1] != ["help"]:
         return arguments
     return [*arguments[1:2], "--help"]
+
+
+def _needed_for(arguments: list[str]) -> Sequence[str]:
+    """Return the commands that a line may come to: the one that it names, none for the version alone, else all."""
+    if arguments in (["--version"], ["-V"]):
+        return ()
+    return arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
 
 
 def _usage_line(error: typer.TyperException) -> str:

@@ -1,0 +1,53 @@
+"""The classes of the commands: what they show, and what they take, otherwise than Typer's own."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+MOST_DIGITS = 9  # of a number that is read at once; one that is longer is for Typer to read, or to refuse
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help shows no type of what takes no value, and none beside an argument that has its name."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters, those that need no type shown without one."""
+        found = _converting_little(super().get_params(ctx))
+        for one in found:
+            if isinstance(one, TyperArgument) or getattr(one, "is_flag", False):
+                one.display_type_rich = lambda ctx: None  # noqa: ARG005
+        return found
+
+
+class PlainGroup(TyperGroup):
+    """The commands together, and the options that stand before their names."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters of those options."""
+        return _converting_little(super().get_params(ctx))
+
+
+def _converting_little(parameters: Any) -> Any:
+    """Return parameters that leave to Typer only what is to be converted: it does so by Pydantic, slow to load."""
+    for one in parameters:
+        one.process_value = functools.partial(_processed, one)
+    return parameters
+
+
+def _processed(one: Any, ctx: Any, value: Any) -> Any:
+    """Return the value of a parameter: at once where it was left out and may be, or is a text or a plain number."""
+    wanted = getattr(one, "type_descriptor", None)  # older Typers have none, and convert without Pydantic
+    if wanted is None or wanted.parameter_info.parser is not None or (one.required and not value):
+        return type(one).process_value(one, ctx, value)
+    if wanted.annotation is int and not wanted.is_ranged and _is_plain_number(value):
+        value = int(value)
+    elif value is not None and wanted.annotation not in (str, list[str]):
+        return type(one).process_value(one, ctx, value)
+    return value if one.callback is None else one.callback(ctx, one, value)
+
+
+def _is_plain_number(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS
