@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -283,6 +282,8 @@ class MachineOptions:
 
 def _read_facts(path: Path) -> Facts:
     """Return the facts in a file of `system --save`, or those in a saved record."""
+    import json
+
     from bandwidth.machine.facts import Facts
     from bandwidth.text_files import read_text
 
