@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from cupy_stand_in import LOAD_S, CompileException, CUDARuntimeError, Operation, OutOfMemoryError, StandIn
+from gpu_cases import ARRAY, EVERY, PAYLOAD, device_case, link_case, peer_case
 
 from bandwidth import own_process
 from bandwidth.ceilings.gpu import gpu_peak_bytes_per_s
@@ -24,37 +25,6 @@ from bandwidth.engines.devices.requirements import PATHS, needed_bytes
 from bandwidth.engines.devices.surface import KEPT_FREE_BYTES
 from bandwidth.engines.registry import ENGINES
 from bandwidth.errors import BandwidthError, HardwareError
-from bandwidth.kernels import KERNELS
-from bandwidth.results import Case
-
-ARRAY = 96 * 1024 + 48  # no whole number of tiles, of lines or of pages
-PAYLOAD = 40 * 4096 + 16
-MEMORY_PATHS = [*PATHS, "memcpy", "memset", "latency"]
-LINKS = [
-    *((path, "pinned") for path in ("h2d", "d2h", "bidirectional")),
-    *((path, "pageable") for path in ("h2d", "d2h")),
-    ("h2d", "write_combined"),
-]
-PEERS = [(path, access) for path in ("peer", "bidirectional") for access in ("on", "off")]
-
-
-def device_case(path="copy", array_bytes=ARRAY, target="device:0", **variant):
-    arrays = KERNELS[path].arrays if path in KERNELS else {"memcpy": 2}.get(path, 1)
-    count = target.count(",") + 1
-    if path == "latency":
-        return Case(target, path, "cuda", 1, 128 * 64, 512, 512, None, variant=variant)
-    total = array_bytes * arrays * count
-    return Case(target, path, "cuda", 1, total, total, total // arrays, total, variant=variant)
-
-
-def link_case(path="h2d", host_memory="pinned", size=PAYLOAD, target="pcie:0", **variant):
-    total = size * (2 if path == "bidirectional" else 1) * (target.count(",") + 1)
-    return Case(target, path, "cuda", 1, total, total, total, None, variant={"host_memory": host_memory, **variant})
-
-
-def peer_case(path="peer", access="on", size=PAYLOAD):
-    total = size * (2 if path == "bidirectional" else 1)
-    return Case("device:0", path, "cuda", 1, total, total, total, None, variant={"peer": 1, "peer_access": access})
 
 
 def engine_of(module, *cases, **seams):
@@ -68,16 +38,6 @@ def hooks(monkeypatch):
     """Python's hooks for errors, which a lost device changes for good, as before."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-
-
-EVERY = [
-    *(device_case(path) for path in MEMORY_PATHS),
-    *(link_case(*link) for link in LINKS),
-    *(peer_case(*peer) for peer in PEERS),
-    device_case("triad", target="device:0,1"),
-    device_case("read", target="device:0,1"),
-    link_case("bidirectional", target="pcie:0,1"),
-]
 
 
 @pytest.mark.parametrize("case", EVERY, ids=lambda case: case.id)
