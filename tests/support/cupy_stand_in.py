@@ -26,6 +26,15 @@ FILL_S, OTHER_S = 0.2, 0.001
 LOAD_S = 0.05  # of a kernel's first launch on a device
 STREAM_BYTES, MODULE_BYTES = 2 * 1024**2, 2 * 1024**2
 ATTRIBUTES = {16: 4, 32: 1, 36: 3_201_000, 37: 6144, 38: 50 * 1024**2, 100: 0}
+# Of HIP the properties are right, and the numbers that CuPy has for its attributes are not.
+HIP_PROPERTIES = {
+    "gcnArchName": b"gfx942:sramecc+:xnack-",
+    "multiProcessorCount": 4,
+    "ECCEnabled": 1,
+    "memoryBusWidth": 8192,
+    "l2CacheSize": 4 * 1024**2,
+    "pageableMemoryAccessUsesHostPageTables": 0,
+}
 
 
 class CUDARuntimeError(RuntimeError):
@@ -297,10 +306,13 @@ class Runtime:
         return self._module.versions[1]
 
     def deviceGetAttribute(self, which: int, device: int) -> int:  # noqa: N802
+        if self.is_hip:
+            raise CUDARuntimeError(1)
         return ATTRIBUTES[which]
 
     def getDeviceProperties(self, device: int) -> dict[str, Any]:  # noqa: N802
-        return {"name": b"Stand-in", "totalGlobalMem": 8 * GIB, "major": 9, "minor": 0}
+        of_hip = HIP_PROPERTIES if self.is_hip else {}
+        return {"name": b"Stand-in", "totalGlobalMem": 8 * GIB, "major": 9, "minor": 0, **of_hip}
 
     def deviceGetPCIBusId(self, device: int) -> str:  # noqa: N802
         return f"0000:{device + 1:02X}:00.0"

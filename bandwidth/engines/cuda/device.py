@@ -6,7 +6,7 @@ The one module that imports CuPy. `module` is CuPy, or in the tests what stands 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from bandwidth.engines.cuda.source import OPTIONS, SHAPES, common_source, kernel
 from bandwidth.engines.devices.coded import CodedDevice
 from bandwidth.engines.devices.surface import ARRAY_ALIGNMENT, LEAST_FREE_BYTES, Abilities, Pool, Span
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS, XOR, Kernel
+from bandwidth.machine.facts import Json
 from bandwidth.machine.gpu_attributes import GpuFacts
 from bandwidth.machine.reader import Reader, SystemReader, read_integer
 from bandwidth.vocabulary import PAGEABLE, WRITE_COMBINED
@@ -51,13 +52,6 @@ def read_facts(
     is only known inside of one.
     """
     runtime = module.cuda.runtime
-
-    def attribute(which: int) -> int:
-        try:
-            return int(runtime.deviceGetAttribute(which, number))
-        except runtime.CUDARuntimeError:
-            return 0  # an older driver does not know it
-
     with told(module, number), module.cuda.Device(number) if opened else nullcontext():
         properties = runtime.getDeviceProperties(number)
         name, total = properties["name"], properties["totalGlobalMem"]
@@ -70,23 +64,55 @@ def read_facts(
             name.decode(errors="replace") if isinstance(name, bytes) else str(name),
             address,
             # What AMD's driver calls a clock counts otherwise from family to family: no peak follows from it.
-            0 if is_hip(module) else attribute(runtime.cudaDevAttrMemoryClockRate),
-            attribute(runtime.cudaDevAttrGlobalMemoryBusWidth),
-            attribute(runtime.cudaDevAttrL2CacheSize),
-            attribute(runtime.cudaDevAttrMultiProcessorCount),
+            0 if is_hip(module) else _attribute(module, number, "MemoryClockRate"),
+            _attribute(module, number, "GlobalMemoryBusWidth"),
+            _attribute(module, number, "L2CacheSize"),
+            _attribute(module, number, "MultiProcessorCount"),
             int(free),
             int(total),
-            bool(attribute(runtime.cudaDevAttrEccEnabled)),
-            bool(attribute(runtime.cudaDevAttrPageableMemoryAccessUsesHostPageTables)),
+            bool(_attribute(module, number, "EccEnabled")),
+            bool(_attribute(module, number, "PageableMemoryAccessUsesHostPageTables")),
             api=f"{api} {runtime_version}",
             told={
-                "compute_capability": f"{properties['major']}.{properties['minor']}",
+                **_generation(module, properties),
                 f"{api.lower()}_driver_version": version(runtime.driverGetVersion()),
                 f"{api.lower()}_runtime_version": runtime_version,
             },
             numa_node=node_of(address),
             is_opened=opened,
         )
+
+
+def _generation(module: Any, properties: Mapping[str, Any]) -> dict[str, Json]:
+    """Return what code a GPU takes: NVIDIA's by two numbers, AMD's by a name such as gfx942, without its switches."""
+    if is_hip(module):
+        return {"architecture": properties["gcnArchName"].decode(errors="replace").partition(":")[0]}
+    return {"compute_capability": f"{properties['major']}.{properties['minor']}"}
+
+
+# What is asked of a GPU, by CUDA's name, and the property of HIP that says it.
+_PROPERTIES = {
+    "GlobalMemoryBusWidth": "memoryBusWidth",
+    "L2CacheSize": "l2CacheSize",
+    "MultiProcessorCount": "multiProcessorCount",
+    "EccEnabled": "ECCEnabled",
+    "PageableMemoryAccessUsesHostPageTables": "pageableMemoryAccessUsesHostPageTables",
+}
+
+
+def _attribute(module: Any, number: int, name: str) -> int:
+    """Return an attribute of a GPU, 0 where its driver does not know it.
+
+    Of HIP the properties tell: the numbers that CuPy has for HIP's attributes are those of ROCm 3, which have another
+    meaning since (CuPy 14.2; cupy#7676).
+    """
+    runtime = module.cuda.runtime
+    if is_hip(module):
+        return int(runtime.getDeviceProperties(number)[_PROPERTIES[name]])
+    try:
+        return int(runtime.deviceGetAttribute(getattr(runtime, f"cudaDevAttr{name}"), number))
+    except runtime.CUDARuntimeError:
+        return 0
 
 
 class HostMemory:
@@ -152,10 +178,9 @@ class Gpu(CodedDevice):
         super().__init__(number)
         self.module, self.runtime = module, module.cuda.runtime
         with self.active():
-            multiprocessors = max(
-                int(self.runtime.deviceGetAttribute(self.runtime.cudaDevAttrMultiProcessorCount, number)), 1
+            self.abilities = Abilities(
+                max(_attribute(module, number, "MultiProcessorCount"), 1), shapes=lambda _: SHAPES
             )
-            self.abilities = Abilities(multiprocessors, shapes=lambda _: SHAPES)
             self.queue, self.second_queue = Stream(self), Stream(self)
             self.result = self.take(_WORDS * ELEMENT_BYTES)
         self.pool = Pool(lambda size_bytes: self.take(size_bytes).holder, self._check_free, None)
