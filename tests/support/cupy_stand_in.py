@@ -4,7 +4,7 @@ Compiled kernels are worked out from the same rows of KERNELS that their source 
 against the allocations of the device it is used on, and every argument of a kernel must be a NumPy scalar. As with
 CuPy, nothing is compiled before the first function is asked for, a kernel's first launch on a device takes long and is
 no part of a graph, streams and code take memory, a device becomes the current one again when the use of another ends,
-and what is freed may fail.
+and what is freed may fail. As with CuPy for ROCm, only its first launch brings a graph to a device.
 """
 
 from __future__ import annotations
@@ -252,6 +252,9 @@ class Graph:
         self.uploaded_to = stream
 
     def launch(self, stream: Stream) -> None:
+        if stream.module.is_hip and self.uploaded_to is None:
+            self.uploaded_to = stream
+            stream.seconds = max(stream.seconds, stream.module.host_s) + LOAD_S
         assert self.uploaded_to is stream, "the first launch would take the time to bring it there"
         for operation in self.operations:
             stream.module.submit(operation, stream)

@@ -28,8 +28,7 @@ class _Lane:
         event = _gpu(work).module.cuda.Event
         with work.device.active():
             self.is_ready, self.start, self.end = event(), event(), event()
-            # HIP has no call that brings a graph to the device before its first launch, which would be timed.
-            if (in_graphs or work.calls > MOST_DIRECT_CALLS) and not is_hip(_gpu(work).module):
+            if in_graphs or work.calls > MOST_DIRECT_CALLS:
                 self._graph = self._captured()
 
     def _captured(self) -> Any:
@@ -47,18 +46,29 @@ class _Lane:
                         self.work.queue()
                 finally:
                     graph = stream.end_capture()
+            if self._is_brought_by_launch:
+                graph.launch(stream)
+                stream.synchronize()
         except RuntimeError as error:  # of the runtime, or of a kernel's launch, which is the driver's
             if not is_refusal(error):
                 raise
             return None
         return graph
 
+    @property
+    def _is_brought_by_launch(self) -> bool:
+        """Whether only a launch brings a graph to the device, before the data is made ready.
+
+        CuPy for ROCm has no other call for it: its `upload` answers 999 without asking the driver.
+        """
+        return is_hip(_gpu(self.work).module)
+
     def make_ready(self) -> None:
         with self.work.device.active():
             self.work.ready()
             self.is_ready.record(_gpu(self.work).queue.stream)
             _stream(self.work).wait_event(self.is_ready)
-            if self._graph is not None:  # else its first launch brings it to the device, which would be timed
+            if self._graph is not None and not self._is_brought_by_launch:  # its first launch would be timed
                 self._graph.upload(_stream(self.work))
 
     def play(self, after: Any) -> None:

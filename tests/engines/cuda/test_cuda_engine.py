@@ -320,10 +320,11 @@ def test_code_that_cannot_be_written_is_kept_in_memory(ever, monkeypatch):
 # --- time
 
 
+@pytest.mark.parametrize("is_hip", [False, True])
 @pytest.mark.parametrize("calls", [1, 5, 32, 33, 100, 250])
-def test_the_seconds_of_a_block_are_those_of_its_calls_alone(calls):
+def test_the_seconds_of_a_block_are_those_of_its_calls_alone(calls, is_hip):
     case = device_case("memcpy")
-    module = StandIn(cost=lambda operation: 0.25 if is_timed(operation, case) else 0.75)
+    module = StandIn(cost=lambda operation: 0.25 if is_timed(operation, case) else 0.75, is_hip=is_hip)
     engine = engine_of(module, case)
     assert engine.run_block(case, calls).seconds == pytest.approx(0.25 * calls)
 
@@ -437,7 +438,7 @@ def test_several_devices_are_warmed_up_at_once():
 
 
 @pytest.mark.parametrize("case", EVERY, ids=lambda case: case.id)
-def test_by_hip_no_graph_is_made_and_all_is_right(case):
+def test_by_hip_a_graph_is_brought_by_a_launch_and_all_is_right(case):
     module = StandIn(devices=2, is_hip=True)
     engine = engine_of(module, case)
     assert engine.refused == {}
