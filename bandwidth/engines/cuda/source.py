@@ -51,12 +51,15 @@ __device__ __forceinline__ u64 credited(u64 total, u64 call, double) { return bi
 // What all threads of a launch have makes one number; out[2] adds it up over the launches: an even number of equal
 // exclusive ors would cancel. out[0] is the number in the making, out[1] counts the blocks that are done.
 template <class T> __device__ void finish(T value, u64* out) {
-#ifdef __HIPCC__  // waves of 32 or of 64
+#ifdef __HIPCC__  // waves of 32 or of 64: halves of the block, whose threads are a power of two
   __shared__ T part[$MOST_THREADS];
   part[threadIdx.x] = value;
-  __syncthreads();
+  for (unsigned half = blockDim.x / 2; half; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) part[threadIdx.x] = joined(part[threadIdx.x], part[threadIdx.x + half]);
+  }
   if (threadIdx.x) return;
-  for (unsigned other = 1; other < blockDim.x; ++other) value = joined(value, part[other]);
+  value = part[0];
 #else
   __shared__ T part[32];
   for (int other = 16; other; other >>= 1) value = joined(value, __shfl_xor_sync(0xffffffffu, value, other));
@@ -94,20 +97,28 @@ extern "C" __global__ void link(u64* nodes, const unsigned* order, u64 count) {
   }
 }
 
+#ifdef __HIPCC__  // a volatile load of AMD's passes by the caches (LLVM's D94214): the compiler is held back otherwise
+#define IN_ORDER asm volatile("" ::: "memory");
+#else
+#define IN_ORDER
+#endif
+
 // One thread; out[0] is the byte where it arrives, out[1] the cycles of its clock.
 extern "C" __global__ void chase(u64 nodes, u64 offset, u64 calls, u64* out) {
   u64 at = nodes + offset;
   long long begin = clock64();
+  IN_ORDER
   for (u64 call = 0; call < calls; ++call) {
     #pragma unroll
 #ifdef __HIPCC__
-    for (int load = 0; load < $LOADS_PER_CALL; ++load) at = *(volatile u64*)at;
+    for (int load = 0; load < $LOADS_PER_CALL; ++load) at = *(const u64*)at;
 #else
     for (int load = 0; load < $LOADS_PER_CALL; ++load) asm volatile("ld.global.u64 %0, [%0];" : "+l"(at) :: "memory");
 #endif
   }
+  out[0] = at - nodes;  // waits for the last load
+  IN_ORDER
   out[1] = (u64)(clock64() - begin);
-  out[0] = at - nodes;
 }
 """
 

@@ -21,6 +21,7 @@ from bandwidth.engines.cuda.source import (
     kernel_source,
     names_in,
 )
+from bandwidth.engines.devices.coded import LINEAR_THREADS
 from bandwidth.kernels import KERNELS, SUM
 
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
@@ -91,6 +92,10 @@ def test_a_shape_launches_no_more_blocks_than_there_are_tiles(pairs, blocks):
 
 def test_the_shapes_differ():
     assert len({shape.name for shape in SHAPES}) == len(SHAPES) == 24
+
+
+def test_the_threads_of_a_group_can_be_halved_as_hips_sums_do():
+    assert {threads.bit_count() for threads in (LINEAR_THREADS, *(shape.threads for shape in SHAPES))} == {1}
 
 
 # --- run by a processor: blocks and threads one after the other
@@ -187,7 +192,7 @@ def test_the_source_for_hip_has_no_word_of_nvidias_machine_and_is_whole(tmp_path
         text = subprocess.run(
             [*command, "-E", "-P", tmp_path / "k.cc"], check=True, capture_output=True, text=True
         ).stdout
-        assert [word for word in ("ld.global", "__shfl") if word in text] == []
+        assert [word for word in ("ld.global", "__shfl", "volatile u64") if word in text] == []
 
 
 def address(array):
