@@ -18,6 +18,7 @@ from bandwidth.engines.cuda.errors import (
     cannot_cache,
     host_refused,
     lacks_memory,
+    lacks_rocm_compiler,
     no_such_device,
     out_of_memory,
     told,
@@ -200,12 +201,14 @@ class Gpu(CodedDevice):
         self._functions[path] = self.module.RawModule(code=source, options=OPTIONS)
         try:
             self._get_each(path, source)
-        except OSError:  # the disk is full, or the folder of compiled code is another user's
+        except OSError as error:  # the disk is full, or the folder of compiled code is another user's
+            if lacks_rocm_compiler(error):
+                raise
             os.environ[KEEP_IN_MEMORY] = "1"
             try:
                 self._get_each(path, source)
-            except OSError as error:
-                raise cannot_cache(error) from error
+            except OSError as again:
+                raise cannot_cache(again) from again
 
     def _get_each(self, path: str, source: str) -> None:
         for name in names_in(source):

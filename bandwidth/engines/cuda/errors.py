@@ -19,6 +19,12 @@ from bandwidth.units import format_size
 ROCM_EXTRA = "pip install 'membandwidth[rocm7]'"
 EXTRAS = "pip install 'membandwidth[cuda13]', or [cuda12] for a driver of CUDA 12"
 _COMPILERS = "pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's CUDA version"
+_ROCM = "install ROCm 7, or name the folder of its libraries (/opt/rocm/lib) in LD_LIBRARY_PATH"
+_ROCM_COMPILERS = "install ROCm's hiprtc and hipcc, with hipcc's folder (/opt/rocm/bin) on PATH"
+_HEADER = re.compile(r"fatal error: '?([\w./+-]+)'?(?:: No such file| file not found)")
+# What CuPy says where a part of ROCm's compiler lacks; hipcc it asks where the headers are.
+_NO_ROCM_COMPILER = ("libhiprtc", "hipcc", "ROCm root directory")
+_IF_WELL = "see `nvidia-smi`; if it is well, please report this"
 _CACHE = "set CUPY_CACHE_DIR to a folder that can be written"
 # driver_types.h: cudaError. Those that a user can meet and do something about.
 OUT_OF_MEMORY, DRIVER_TOO_OLD, NO_DEVICE, INVALID_DEVICE = 2, 35, 100, 101
@@ -73,9 +79,13 @@ def said(error: BaseException, device: int | None = None, versions: tuple[int, i
     if "OutOfMemoryError" in kinds or lacks_memory(error):
         return out_of_memory(device)
     if _is_of_driver(error) and isinstance(status, int):
+        if _is_unknown_to_hip(error):
+            return BandwidthError(f"{_name(device)} failed ({error})", _IF_WELL)
         return _of_status(status, str(error), device, versions)
+    if lacks_rocm_compiler(error):
+        return HardwareError("ROCm's compiler (hiprtc, hipcc) is not found", _ROCM_COMPILERS)
     if kinds & {"CompileException", "NVRTCError"}:
-        return _of_compiler(_first_line(error))
+        return _of_compiler(_first_line(error), _HEADER.search(str(error)))
     if "DynamicLibNotFoundError" in kinds or "Failed to find CUDA headers" in str(error):
         return HardwareError("CUDA's compiler (NVRTC) or its headers are not found", _COMPILERS)
     return None
@@ -110,7 +120,7 @@ def told(module: Any, device: int | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if is_lost(error):
+        if _ends_process(error):
             _quiet_destructors()
         ours = said(error, device, _versions(module) if _is_about_driver(error) else (0, 0))
         if ours is None or ours is error:
@@ -120,7 +130,23 @@ def told(module: Any, device: int | None = None) -> Iterator[None]:
 
 def is_lost(error: BaseException) -> bool:
     """Return whether the driver gave a device up: every later call of this process on it fails likewise."""
+    return _ends_process(error) and not _is_unknown_to_hip(error)
+
+
+def _ends_process(error: BaseException) -> bool:
     return _is_of_driver(error) and getattr(error, "status", None) in _ENDS_PROCESS
+
+
+def _is_unknown_to_hip(error: BaseException) -> bool:
+    """Return whether HIP cannot say what it was: CuPy answers so too for each call that it does not hand to HIP."""
+    return getattr(error, "status", None) == UNKNOWN and str(error).startswith("hipError")
+
+
+def lacks_rocm_compiler(error: BaseException) -> bool:
+    """Return whether a part of ROCm's compiler is not there."""
+    if isinstance(error, FileNotFoundError):
+        return bool(error.filename == "hipcc")
+    return type(error) is RuntimeError and any(sign in str(error) for sign in _NO_ROCM_COMPILER)
 
 
 def lacks_memory(error: BaseException) -> bool:
@@ -171,6 +197,9 @@ def _quiet_destructors() -> None:
 def _of_import(error: ImportError) -> BandwidthError:
     if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
         return HardwareError("CuPy, which drives the GPU, is not installed", EXTRAS)
+    of_rocm = re.search(r"lib(?:amdhip64|roc|hip)\w*\.so\S*: cannot open .*", str(error))
+    if of_rocm is not None:
+        return HardwareError(f"ROCm's libraries are not found ({of_rocm[0]})", _ROCM)
     hint = "keep one cupy package of `pip list`, that of the driver's CUDA version"
     return HardwareError(f"CuPy is installed and cannot be imported: {_first_line(error)}", hint)
 
@@ -192,7 +221,7 @@ def _of_status(status: int, text: str, device: int | None, versions: tuple[int, 
     if status in _LOST:
         hint = "see `nvidia-smi` and the kernel's log (Xid); try again"
         return BandwidthError(f"{_name(device)} was lost at work ({text})", hint)
-    return BandwidthError(f"{_name(device)} failed ({text})", "see `nvidia-smi`; if it is well, please report this")
+    return BandwidthError(f"{_name(device)} failed ({text})", _IF_WELL)
 
 
 def _drives_hip(module: Any) -> bool:
@@ -208,8 +237,14 @@ def _of_hip(error: BaseException, ours: BandwidthError) -> BandwidthError:
     return type(ours)(ours.message, hint)
 
 
-def _of_compiler(line: str) -> BandwidthError:
-    """Return the error of NVRTC: what is about its own setting and not about our source it begins with its name."""
+def _of_compiler(line: str, header: re.Match[str] | None) -> BandwidthError:
+    """Return the error of NVRTC: what is about its own setting and not about our source it begins with its name.
+
+    Our source includes nothing: a `header` that is not found is one that CuPy's own kernels want, of ROCm its Thrust's.
+    """
+    if header is not None:
+        hint = "install the headers that CuPy's guide names, for ROCm rocthrust and hipcub"
+        return HardwareError(f"CuPy's own kernels do not compile: {header[1]} is not found", hint)
     if "--gpu-architecture" in line:
         hint = "take the extra for an older CUDA if the GPU is of before 2018, else newer packages"
         return HardwareError("CUDA's compiler (NVRTC) here makes no code for this GPU's architecture", hint)

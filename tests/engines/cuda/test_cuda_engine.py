@@ -317,6 +317,17 @@ def test_code_that_cannot_be_written_is_kept_in_memory(ever, monkeypatch):
         assert engine.verify(case, whole=True) == ""
 
 
+def test_without_hipcc_nothing_is_kept_in_memory_instead(monkeypatch):
+    monkeypatch.setenv(KEEP_IN_MEMORY, "0")
+    module = StandIn(is_hip=True, raises={"RawModule": FileNotFoundError(errno.ENOENT, "No such file", "hipcc")})
+    cases = [device_case("triad"), device_case("memcpy")]
+    engine = engine_of(module, *cases)
+    assert {case_id: reason.split(";")[0] for case_id, reason in engine.refused.items()} == {
+        cases[0].id: "ROCm's compiler (hiprtc, hipcc) is not found"
+    }
+    assert os.environ[KEEP_IN_MEMORY] == "0"
+
+
 # --- time
 
 

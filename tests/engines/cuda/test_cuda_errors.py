@@ -14,7 +14,7 @@ from cupy_stand_in import StandIn
 
 from bandwidth import own_process
 from bandwidth.engines.cuda.device import devices, load_cupy
-from bandwidth.engines.cuda.errors import said, told
+from bandwidth.engines.cuda.errors import is_refusal, said, told
 from bandwidth.errors import BandwidthError, HardwareError
 
 
@@ -62,6 +62,17 @@ def test_a_device_that_is_lost_is_named_with_the_drivers_words(status):
     assert error.exit_code == 1
 
 
+def test_what_hip_cannot_say_is_no_lost_device():
+    error = named("CUDARuntimeError", "hipErrorUnknown: unknown error")
+    error.status = 999
+    assert is_refusal(error)
+    with pytest.raises(BandwidthError) as caught, told(StandIn(is_hip=True), 0):
+        raise error
+    assert str(caught.value) == (
+        "device 0 failed (hipErrorUnknown: unknown error); see `rocm-smi`; if it is well, please report this"
+    )
+
+
 def test_a_driver_that_answers_nothing_is_no_lost_device():
     error = said(errors_of("CUDARuntimeError")(999))
     assert str(error).startswith("the NVIDIA driver does not answer; restart the machine")
@@ -106,6 +117,17 @@ def named(name, text):
     return type(name, (Exception,), {})(text)
 
 
+NO_HIPCC = (
+    "ROCm's compiler (hiprtc, hipcc) is not found; install ROCm's hiprtc and hipcc, with hipcc's folder (/opt/rocm/bin)"
+    " on PATH"
+)
+LACKING_OF_ROCM = (
+    FileNotFoundError(2, "No such file or directory", "hipcc"),
+    RuntimeError("Failed to auto-detect ROCm root directory. Please specify `ROCM_HOME` environment variable."),
+    RuntimeError("CuPy failed to load libhiprtc.so.7: OSError: libhiprtc.so.7: cannot open shared object file"),
+)
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -143,6 +165,22 @@ def named(name, text):
             type("DynamicLibNotAvailableError", (type(named("DynamicLibNotFoundError", "")),), {})("no such library"),
             "CUDA's compiler (NVRTC) or its headers are not found; pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's"
             " CUDA version",
+        ),
+        (
+            ImportError(
+                "\n====\nFailed to import CuPy.\n\nOriginal error:\n  ImportError: libamdhip64.so.7: cannot open it\n=="
+            ),
+            "ROCm's libraries are not found (libamdhip64.so.7: cannot open it); install ROCm 7, or name the folder of"
+            " its libraries (/opt/rocm/lib) in LD_LIBRARY_PATH",
+        ),
+        *((error, NO_HIPCC) for error in LACKING_OF_ROCM),
+        (
+            named(
+                "CompileException",
+                "In file included from complex.h:23:\nns.h:1:10: fatal error: 'thrust/ns.h' file not found",
+            ),
+            "CuPy's own kernels do not compile: thrust/ns.h is not found; install the headers that CuPy's guide names,"
+            " for ROCm rocthrust and hipcub",
         ),
         (
             named("CompileException", "kern.cu(3): error: expected a ;\n\n1 error"),
