@@ -76,7 +76,7 @@ def system(
         theory = _with_its_hint(host_theory(asked.given_memory, facts, sockets_found), facts)
     platform = platform_peak(facts)
     if save is not None:
-        _save_facts(save, system_json(facts, theory, platform), options)
+        _save_facts(save, system_json(facts, theory, platform, ceilings), options)
     document = system_document(facts, theory, options.unit, platform, ceilings, every=every, is_quiet=options.quiet)
     emit(document, options)
 

@@ -33,7 +33,9 @@ LABELS = {
 }
 
 
-def system_json(facts: Facts, theory: HostTheory, platform: Peak | None = None) -> dict[str, Any]:
+def system_json(
+    facts: Facts, theory: HostTheory, platform: Peak | None = None, ceilings: Sequence[MachineCeiling] = ()
+) -> dict[str, Any]:
     """Return the object that `system --json` prints and `system --save` writes, which `--facts` reads."""
     most = None
     if platform is not None:
@@ -44,6 +46,7 @@ def system_json(facts: Facts, theory: HostTheory, platform: Peak | None = None) 
         "memory": theory.to_json(),
         "platform_maximum": most,
         "theory": _theory_json(theory),
+        "ceilings": [_ceiling_json(one) for one in ceilings],
         "findings": [asdict(finding) for finding in _findings(facts, theory)],
     }
 
@@ -57,6 +60,12 @@ def _theory_json(theory: HostTheory) -> dict[str, Any]:
         "confidence": theory.confidence or None,
         "reason": theory.reason or None,
     }
+
+
+def _ceiling_json(one: MachineCeiling) -> dict[str, Any]:
+    """Return a ceiling as results have it, with what it is of; only one that is a range has a lower end."""
+    own = {name: value for name, value in asdict(one.ceiling).items() if value is not None}
+    return {"path": one.path, "cores": one.cores, **own}
 
 
 def _findings(facts: Facts, theory: HostTheory) -> tuple[Finding, ...]:
@@ -93,7 +102,7 @@ def system_document(
         *([_facts_by_source(facts)] if every else [_MORE]),
     )
     said = tuple(finding_line(finding) for finding in found)
-    return Document(blocks, system_json(facts, theory, platform), records, in_blocks=said)
+    return Document(blocks, system_json(facts, theory, platform, ceilings), records, in_blocks=said)
 
 
 def machine_tables(facts: Facts, unit: str = DEFAULT_RATE_UNIT) -> list[Table]:

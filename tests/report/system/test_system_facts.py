@@ -10,6 +10,7 @@ import re
 import pytest
 
 from bandwidth.ceilings.memory import GivenMemory, HostTheory, host_theory
+from bandwidth.ceilings.of_machine import MachineCeiling, machine_ceilings
 from bandwidth.machine.facts import Fact, Facts
 from bandwidth.machine.modules.table import UDEV_DATABASE
 from bandwidth.machine.probe import collect
@@ -17,6 +18,7 @@ from bandwidth.machine.reader import CapturedReader
 from bandwidth.machine.topology import read_topology
 from bandwidth.report import FORMATS, Table, render
 from bandwidth.report.system.facts import facts_table, system_document, system_json
+from bandwidth.results import Ceiling
 from bandwidth.theory import peak
 
 GIB = 1024**3
@@ -213,6 +215,30 @@ def test_json_is_what_is_saved_and_reads_back(facts, theory):
     assert content["schema"] == "bandwidth/system/1"
     assert Facts.from_json(content["machine"]) == facts
     assert content["memory"]["bytes_per_s"] == pytest.approx(2933.3333e6 * 16)
+    assert content["ceilings"] == []
+
+
+def test_json_has_the_ceilings_of_reads_and_writes_as_results_have_them(facts, theory):
+    found = machine_ceilings(facts, read_topology(captured()), theory)
+    content = json.loads(render(system_document(facts, theory, ceilings=found), "json"))
+    assert [(one["path"], one["cores"], one["kind"]) for one in content["ceilings"]] == [
+        (path, cores, kind) for cores in (2, 1) for path in ("read", "write") for kind in ("memory", "memory_full")
+    ]
+    assert content["ceilings"][0] == {
+        "path": "read",
+        "cores": 2,
+        "kind": "memory",
+        "bytes_per_s": pytest.approx(2933.3333e6 * 16),
+        "working": "(1466.67 MHz x 2) x 8 bytes x 2 channels = 46,933.33 MB/s = 46.93 GB/s",
+        "source": "/run/udev/data/+dmi:id (derived)",
+        "confidence": "high",
+    }
+
+
+def test_json_has_the_lower_end_of_a_ceiling_that_is_a_range(facts, theory):
+    ceiling = Ceiling("fabric", 57.6e9, "2 links", "a study", "medium", least_bytes_per_s=28.8e9)
+    (one,) = system_json(facts, theory, ceilings=(MachineCeiling("write", 2, ceiling),))["ceilings"]
+    assert (one["bytes_per_s"], one["least_bytes_per_s"]) == (57.6e9, 28.8e9)
 
 
 def test_csv_has_one_row_a_fact(facts, theory):
