@@ -84,7 +84,9 @@ def _show(asked: str, options: Output) -> None:
         raise UsageError("specs show needs a name", 'such as bandwidth specs show "Quadro RTX 5000"')
     device = current_catalog().devices.find(asked)
     if device is None:
-        raise BandwidthError(f"no device is named {asked[:60]!a}", "see bandwidth specs search")
+        near = current_catalog().devices.near_names(asked)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see bandwidth specs search"
+        raise BandwidthError(f"no device is named {asked[:60]!a}", hint)
     emit(entry_document(device, peaks(device.name), options.unit), options)
 
 
@@ -99,7 +101,7 @@ def _search(asked: str, options: Output) -> None:
     if not names:
         near = devices.near_names(asked)
         raise BandwidthError(
-            f"no device has {asked[:60]!a} in its name", f"did you mean {', '.join(near)}?" if near else ""
+            f"no device has {asked[:60]!a} in its name", f"did you mean {' or '.join(near)}?" if near else ""
         )
     emit(names_document(names), options)
 

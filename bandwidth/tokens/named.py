@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from bandwidth.catalog.language_models import NamedModel
+from bandwidth.catalog.near import near_texts
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.tokens.model import CacheLayer, LanguageModel
 from bandwidth.units import parse_size_bytes
@@ -49,7 +50,7 @@ def named_model(text: str, known: Known, *, active: str | None = None, layers: i
         return _sized(text, known, active=active, layers=layers)
     bits = known.bits.get(mix.strip().upper().replace("-", "_"))
     if bits is None:
-        raise BandwidthError(f"{text[:60]!a}: {mix.strip()[:20]!a} is no quantisation", _mixes(known))
+        raise BandwidthError(f"{text[:60]!a}: {mix.strip()[:20]!a} is no quantisation", _mixes(mix, known))
     model = _of_name(name, known)
     if model is None:
         return _of_size(name, mix.strip().upper(), bits, known, active=active, layers=layers)
@@ -58,8 +59,18 @@ def named_model(text: str, known: Known, *, active: str | None = None, layers: i
     return _weighed(model, f"{model.name}, {mix.strip().upper()}", bits)
 
 
-def _mixes(known: Known) -> str:
-    return f"known: {', '.join(known.bits)}"
+def _mixes(mix: str, known: Known) -> str:
+    """Return what to write for a quantisation that is none: those that may be meant, else all."""
+    near = near_texts(_key(mix), {_key(name): name for name in known.bits})
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known.bits)}"
+
+
+def _no_model(name: str, known: Known) -> BandwidthError:
+    """Return the refusal of a name that is no model's, with those that may be meant."""
+    names = (name for model in known.models for name in (model.name, *model.aliases))
+    near = near_texts(_key(name), {_key(one): one for one in names})
+    hint = f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES
+    return BandwidthError(f"{name[:60]!a} is no model that is known here", hint)
 
 
 def _sized(text: str, known: Known, *, active: str | None, layers: int | None) -> LanguageModel:
@@ -69,7 +80,7 @@ def _sized(text: str, known: Known, *, active: str | None, layers: int | None) -
     try:
         size = parse_size_bytes(text)
     except BandwidthError as error:
-        raise BandwidthError(f"{text[:60]!a} is no model that is known here", EXAMPLES) from error
+        raise _no_model(text, known) from error
     if active is not None:
         raise UsageError("--active goes with a number of weights", "give the model as 30B:Q4_K_M")
     return LanguageModel(
@@ -100,7 +111,7 @@ def _of_size(
     try:
         parameters = parse_parameters(name)
     except BandwidthError as error:
-        raise BandwidthError(f"{name[:60]!a} is no model that is known here", EXAMPLES) from error
+        raise _no_model(name, known) from error
     read = parameters if active is None else parse_parameters(active)
     if read > parameters:
         raise UsageError(f"--active {active} is more than {name}", "give the weights that a token reads")
