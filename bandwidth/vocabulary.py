@@ -67,6 +67,14 @@ class Target(NamedTuple):
         """Return the target as a record has it: `host`, `device:0`, `pcie:0,1`."""
         return f"{self.kind}:{','.join(map(str, self.devices))}" if self.devices else self.kind
 
+    @property
+    def words(self) -> str:
+        """The target as screens have it: `host`, `device 0`, `devices 0,1`, `link of device 0`."""
+        if not self.devices:
+            return self.kind
+        devices = f"device{'s' * (len(self.devices) > 1)} {','.join(map(str, self.devices))}"
+        return f"link of {devices}" if self.kind == PCIE else devices
+
     @staticmethod
     def parse(text: str) -> Target:
         """Return the target that a record has; of numbers that are none nothing is kept."""

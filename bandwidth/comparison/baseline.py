@@ -6,7 +6,7 @@ How far each row may be relied on is asked first: why not, and what its blocks r
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from bandwidth.comparison.sides import Cell, ComparedRow, Side, side_by_side
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import in_short
-from bandwidth.results import Record, Result
+from bandwidth.results import Case, Record, Result
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, median, median_interval
 from bandwidth.vocabulary import SWEEP_POINT
 
@@ -34,21 +34,27 @@ class Judged:
     """One row of the baseline with what the record has for it: bytes per second, or nanoseconds of a latency.
 
     `speed` is the ratio to the baseline that is 1 where they are equal and smaller where the record is slower: of the
-    rates, and of a latency the other way round. `name` is the id, and of a plateau its level too. `reason` tells why a
-    missing one was not measured, where the record says so, and why an undecided one cannot be judged. `matters` is true
-    of what a target's verdict rests on: its rates with the most threads, as one thread hides a lost module.
+    rates, and of a latency the other way round. `case` is one of `of`, the record that says what its threads are; of a
+    plateau `level` is the cache's. `reason` tells why a missing one was not measured, where the record says so, and why
+    an undecided one cannot be judged. `matters` is true of what a target's verdict rests on: its rates with the most
+    threads, as one thread hides a lost module.
     """
 
-    name: str
+    case: Case
+    of: Record = field(repr=False)
     verdict: Standing
-    is_latency: bool
-    figure: float | None
     baseline: float | None
-    speed: float | None
-    differs: bool | None
+    figure: float | None = None
+    speed: float | None = None
+    differs: bool | None = None
+    level: str = ""
     reason: str = ""
-    target: str = ""
     matters: bool = True
+
+    @property
+    def name(self) -> str:
+        """The id, and of a plateau its level too: what files have."""
+        return _name(self.case.id, self.level)
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,9 @@ class Check:
         if self.failing:
             return "failed"
         weighty = [one for one in self.judged if one.matters]
-        judged = {one.target for one in weighty if one.verdict != UNDECIDED}
+        judged = {one.case.target for one in weighty if one.verdict != UNDECIDED}
         is_doubtful = any((one.speed or 0.0) < self.least for one in weighty if one.verdict == UNDECIDED)
-        if self.locked_out or is_doubtful or any(one.target not in judged for one in weighty):
+        if self.locked_out or is_doubtful or any(one.case.target not in judged for one in weighty):
             return "undecided"
         return "ok"
 
@@ -158,7 +164,8 @@ def merged(record: Record, again: Record, ids: Container[str]) -> Record:
     results += [result for case_id, result in newer.items() if case_id not in known]
     measured, reasons = {result.case.id for result in results}, {one.id: one for one in again.not_run}
     not_run = tuple(reasons.get(one.id, one) for one in record.not_run if one.id not in measured)
-    note = f"Measured a second time for the check: {', '.join(newer) or 'nothing'}."
+    paths = ", ".join(dict.fromkeys(result.case.path for result in newer.values()))
+    note = f"Measured a second time for the check: {paths or 'nothing'}."
     return replace(record, results=tuple(results), not_run=not_run, notes=(*record.notes, note))
 
 
@@ -166,7 +173,7 @@ class _Judge:
     """Judges the rows of a record beside its baseline."""
 
     def __init__(self, record: Record, baseline: Record, least: float, planned: Container[str]) -> None:
-        self._planned = planned
+        self._baseline, self._planned = baseline, planned
         self._here, self._there, self._least = fitness_of(record), fitness_of(baseline), least
         self._reasons = {skipped.id: skipped.reason for skipped in record.not_run}
 
@@ -175,9 +182,7 @@ class _Judge:
         base, cell = row.cells
         if base is None or base.figure is None or (row.level and (base.samples or 0) < FEWEST_POINTS):
             return None
-        found = Judged(
-            _name(row), "missing", row.case.is_latency, None, base.figure, None, None, target=row.case.target
-        )
+        found = Judged(row.case, self._baseline, "missing", base.figure, level=row.level)
         if cell is None:
             verdict: Standing = UNDECIDED if row.id in self._planned else "missing"
             return replace(found, verdict=verdict, reason=self._reasons.get(row.id, ""))
@@ -203,8 +208,8 @@ class _Judge:
         return UNDECIDED, here.reason or f"in the baseline: {there.reason}"
 
 
-def _name(row: ComparedRow) -> str:
-    return f"{row.id} {row.level}" if row.level else row.id
+def _name(case_id: str, level: str) -> str:
+    return f"{case_id} {level}" if level else case_id
 
 
 def _weighty(rows: Iterable[ComparedRow]) -> Collection[str]:
@@ -216,7 +221,8 @@ def _weighty(rows: Iterable[ComparedRow]) -> Collection[str]:
     for alike in of_target.values():
         rates = [row for row in alike if not row.level and not row.case.is_latency and row.cells[0] is not None]
         most = max((row.case.threads for row in rates), default=0)
-        found |= {_name(row) for row in ([row for row in rates if row.case.threads == most] or alike)}
+        heavy = [row for row in rates if row.case.threads == most] or alike
+        found |= {_name(row.id, row.level) for row in heavy}
     return found
 
 

@@ -66,7 +66,7 @@ def _row(record: Record, row: ResultRow, band: NormalBand, least: float) -> tupl
     case, reason = row.result.case, doubt if verdict == UNDECIDED else ""
     peak = row.result.theory_bytes_per_s
     share = "" if peak is None else f", {format_percent(rate(row) / peak)} of peak"
-    judged = Judged(case.id, verdict, False, rate(row), least, rate(row) / least, None, reason, case.target)
+    judged = Judged(case, record, verdict, least, rate(row), rate(row) / least, reason=reason)
     return judged, f"{format_rate(rate(row))} GB/s{share}; normal for {band_words(band)}"
 
 

@@ -146,8 +146,9 @@ def usable(record: Record, source: str) -> Record:
 def _why(record: Record) -> str:
     if not record.not_run:
         return ""
-    first, more = record.not_run[0], len(record.not_run) - 1
-    return f": {short_line(first.id)}{f' and {more} more' if more else ''} not run: {short_line(first.reason)}"
+    count = len(record.not_run)
+    cases = "its case was not run" if count == 1 else f"none of its {count:,} cases was run"
+    return f": {cases}: {short_line(record.not_run[0].reason)}"
 
 
 # --- the entries of one record --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.fleet.machines import Group, Machine, Measured
 from bandwidth.fleet.reading import NotRead, newest_of
 from bandwidth.statistics import MAD_TO_SIGMA, median, median_absolute_deviation
+from bandwidth.vocabulary import Target
 
 # Of two machines nobody can tell which is the odd one.
 FEWEST_MACHINES = 3
@@ -241,7 +242,8 @@ class _GroupJudge:
             if having < FEWEST_MACHINES:
                 return f"of its group {_machines(having)} can be compared, and {FEWEST_MACHINES} are needed"
             return "none of its results has a counterpart in its group: other threads, kernels or engines"
-        return f"{target} was not measured here, but by {having} of the {len(self._members)} machines of its group"
+        others = f"{having} of the {len(self._members)} machines of its group"
+        return f"{Target.parse(target).words} was not measured here, but by {others}"
 
 
 def _unnamed_notes(machines: Sequence[Machine]) -> list[str]:

@@ -9,7 +9,7 @@ from bandwidth.comparison.baseline import FAILING, UNDECIDED, Check, Judged
 from bandwidth.comparison.normal import NormalCheck
 from bandwidth.plain_text import one_line
 from bandwidth.report.document import Column, Document, Table
-from bandwidth.report.labels import UNKNOWN, format_ns, id_words, known_rate
+from bandwidth.report.labels import UNKNOWN, format_ns, known_rate, subject
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent
 
 SCHEMA = "bandwidth/check/1"
@@ -24,7 +24,7 @@ def normal_line(found: NormalCheck, name: str) -> str:
         return one_line(f"undecided: {name}: {check.locked_out}")
     verdict = {"ok": "ok", "failed": "FAILED"}.get(check.verdict, check.verdict)
     rows = zip(check.judged, found.words, strict=True)
-    told = [f"{id_words(one.name)} {words}{f' ({one.reason})' if one.reason else ''}" for one, words in rows]
+    told = [f"{_called(one)} {words}{f' ({one.reason})' if one.reason else ''}" for one, words in rows]
     return one_line("; ".join([f"{verdict}: {name}: {told[0]}", *told[1:], *check.set_up]))
 
 
@@ -39,7 +39,7 @@ def check_document(check: Check, name: str, baseline: str, unit: str = DEFAULT_R
     shown = [one for one in check.judged if one.verdict != "ok"]
     aligned = (Column("result"), *(Column(head, "right") for head in ("is", "baseline", "speed")), Column("verdict"))
     rows = tuple(
-        (one.name, _figure(one, one.figure, unit), _figure(one, one.baseline, unit), _speed(one), one.verdict)
+        (_called(one), _figure(one, one.figure, unit), _figure(one, one.baseline, unit), _speed(one), one.verdict)
         for one in shown
     )
     blocks: list[Table | str] = [check_line(check, name, baseline, unit)]
@@ -103,17 +103,23 @@ def _several(judged: tuple[Judged, ...], unit: str) -> str:
     return ", ".join(_words(one, unit) for one in judged[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def _called(one: Judged) -> str:
+    """Return what a result is called: `copy, all cores`, and of a plateau `read, all cores, L2`."""
+    return ", ".join(filter(None, (subject(one.case, one.of), one.level)))
+
+
 def _words(one: Judged, unit: str) -> str:
     """Return one result with its speed and both figures."""
+    called = _called(one)
     if one.speed is None:
-        return f"{one.name} {one.verdict}" + (f" ({one.reason})" if one.reason else "")
-    shown = "ns" if one.is_latency else unit
+        return f"{called} {one.verdict}" + (f" ({one.reason})" if one.reason else "")
+    shown = "ns" if one.case.is_latency else unit
     figures = f"{_figure(one, one.figure, unit)} against {_figure(one, one.baseline, unit)} {shown}"
-    return f"{one.name} at {_speed(one)} ({figures}{f': {one.reason}' if one.reason else ''})"
+    return f"{called} at {_speed(one)} ({figures}{f': {one.reason}' if one.reason else ''})"
 
 
 def _figure(one: Judged, figure: float | None, unit: str) -> str:
-    return format_ns(figure) if one.is_latency else known_rate(figure, unit)
+    return format_ns(figure) if one.case.is_latency else known_rate(figure, unit)
 
 
 def _speed(one: Judged) -> str:
@@ -130,7 +136,7 @@ def _differs(check: Check) -> str:
 
 
 def _flat(one: Judged) -> dict[str, Any]:
-    rate, time = (None, one) if one.is_latency else (one, None)
+    rate, time = (None, one) if one.case.is_latency else (one, None)
     return {
         "id": one.name,
         "verdict": one.verdict,

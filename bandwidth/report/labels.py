@@ -14,7 +14,7 @@ from bandwidth.report.document import Column
 from bandwidth.results import Case, Ceiling, Finding, Latency, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_percent, format_rate, format_size
-from bandwidth.vocabulary import HOST, LOW, NATIVE, NUMPY, STORES, ceiling_words
+from bandwidth.vocabulary import HOST, LOW, NATIVE, NUMPY, STORES, Target, ceiling_words
 
 # Results beyond this share of their theory are not printed as a plain percentage.
 WHOLE = 1.0
@@ -164,7 +164,7 @@ def id_words(case_id: str) -> str:
     if target == HOST and len(parts) > 2 and parts[2].isdecimal():
         parts[2] = threads_in_words([int(parts[2])])
     elif len(parts) > 2:
-        parts[2] = target.replace(":", " ")
+        parts[2] = Target.parse(target).words
     if len(parts) > 3 and parts[-1].isdecimal() and len(parts[-1]) > _LONGEST_NODE:
         parts[-1] = format_size(int(parts[-1][:_LONGEST_SIZE]))  # a point of a sweep
     return ", ".join(parts)
@@ -172,9 +172,7 @@ def id_words(case_id: str) -> str:
 
 def target_words(case: Case) -> str:
     """Return what a case is about in words: `device 0`, `link of device 0`, `devices 0,1`."""
-    kind, _, numbers = case.target.partition(":")
-    devices = f"{'devices' if ',' in numbers else 'device'} {numbers}" if numbers else case.target
-    return f"link of {devices}" if kind == "pcie" and numbers else devices
+    return Target.parse(case.target).words
 
 
 def thread_role(case: Case, record: Record) -> str:

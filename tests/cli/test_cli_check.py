@@ -30,22 +30,22 @@ GB = 10**9
 SIZE = 256 * 1024**2
 OK = (
     "ok: today.json: 2 results at 95 % of sound.json or above; "
-    "the slowest host/copy/numpy/2 at 98.0 % (39.20 against 40.00 GB/s)\n"
+    "the slowest copy, 2 threads, NumPy at 98.0 % (39.20 against 40.00 GB/s)\n"
 )
 FAILED = (
     "FAILED: today.json: 1 below of 2 results, at least 95 % of sound.json; "
-    "host/copy/numpy/2 at 50.0 % (20.00 against 40.00 GB/s); differs: modules 4 (baseline 8)\n"
+    "copy, 2 threads, NumPy at 50.0 % (20.00 against 40.00 GB/s); differs: modules 4 (baseline 8)\n"
 )
 NOISE = (
     "ok: today.json: 1 of 2 results at 95 % of sound.json or above; "
-    "within noise host/copy/numpy/2 at 94.0 % (37.60 against 40.00 GB/s)\n"
+    "within noise copy, 2 threads, NumPy at 94.0 % (37.60 against 40.00 GB/s)\n"
 )
 UNDECIDED = (
     "undecided: today.json: 1 of 2 results cannot be judged, at least 95 % of sound.json is asked; "
-    "host/copy/numpy/2 at 50.0 % (20.00 against 40.00 GB/s: its 95 % interval reaches 105.0 % from the median, "
+    "copy, 2 threads, NumPy at 50.0 % (20.00 against 40.00 GB/s: its 95 % interval reaches 105.0 % from the median, "
     "further than 5.0 %); measure again when nothing else runs\n"
 )
-MISSING = "FAILED: today.json: 1 missing of 2 results, at least 95 % of sound.json; host/read/numpy/2 missing\n"
+MISSING = "FAILED: today.json: 1 missing of 2 results, at least 95 % of sound.json; read, 2 threads, NumPy missing\n"
 
 
 @pytest.fixture(autouse=True)
@@ -194,14 +194,14 @@ def test_noise_with_fewer_threads_decides_nothing_and_is_told(run, make_record, 
     kept("today.json", 5.0, 18.0, 18.0, 18.0, 18.0, 21.0)
     ran = run(*TODAY)
     assert ran.code == 0
-    assert "cannot be judged host/copy/numpy/1 at 90.0 %" in ran.out
+    assert "cannot be judged copy, one core, NumPy at 90.0 %" in ran.out
 
 
 def test_a_failure_beside_noise_stays_a_failure(run, keep, sound):
     keep("today.json", copy=(10.0, 20.0, 20.0, 20.0, 20.0, 41.0), read=(15.0,) * 6)
     ran = run(*TODAY)
     assert ran.code == 1
-    assert "cannot be judged host/copy/numpy/2 at 50.0 %" in ran.out
+    assert "cannot be judged copy, 2 threads, NumPy at 50.0 %" in ran.out
 
 
 def test_what_is_missing_fails_unless_it_is_allowed(run, keep, sound):
@@ -213,7 +213,7 @@ def test_what_is_missing_fails_unless_it_is_allowed(run, keep, sound):
 def test_wrong_data_fails(run, keep, sound):
     keep("today.json", copy=(40.0,) * 6, read=(30.0,) * 6, failed=("read",))
     ran = run(*TODAY)
-    assert (ran.code, ran.out.partition(";")[2]) == (1, " host/read/numpy/2 not verified\n")
+    assert (ran.code, ran.out.partition(";")[2]) == (1, " read, 2 threads, NumPy not verified\n")
 
 
 @pytest.mark.parametrize(("least", "code"), [("50%", 0), ("0.5", 0), ("51 %", 1), ("100%", 1), ("1", 1)])
@@ -246,10 +246,13 @@ def test_json_and_csv_carry_every_result(run, keep, sound):
         ("host/read/numpy/2", "ok", pytest.approx(1)),
     ]
     rows = list(csv.DictReader(io.StringIO(run(*TODAY, "--format", "csv").out)))
-    assert [row["verdict"] for row in rows] == ["below", "ok"]
+    assert [(row["id"], row["verdict"]) for row in rows] == [
+        ("host/copy/numpy/2", "below"),
+        ("host/read/numpy/2", "ok"),
+    ]
     assert float(rows[0]["median_bytes_per_s"]) == pytest.approx(20e9)
     html = run(*TODAY, "--format", "html").out
-    assert "<td>host/copy/numpy/2</td>" in html
+    assert "<td>copy, 2 threads, NumPy</td>" in html
 
 
 def test_the_line_can_go_to_a_file(run, keep, sound, tmp_path):
@@ -360,7 +363,7 @@ def test_what_fails_is_measured_again_and_that_alone(run, host):
     ran = run(*MEASURE, "--save", "now.json")
     assert ran.code == 0
     assert [len(ids) for ids in blocks] == [4, 1]
-    assert load("now.json").notes == ("Measured a second time for the check: host/copy/numpy/4.",)
+    assert load("now.json").notes == ("Measured a second time for the check: copy.",)
 
 
 def test_a_slow_machine_fails_after_the_second_try(run, host):

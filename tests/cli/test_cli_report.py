@@ -169,9 +169,9 @@ def test_what_kept_a_record_from_a_result_is_named(empty, capsys, tmp_path):
     reason = "the budget of 1 s did not reach it; give a longer --budget"
     not_run = [NotRun("host/read/native/2", reason), NotRun("host/copy/native/2", reason)]
     err = refused(capsys, 1, empty(*not_run), "-o", tmp_path / "out.html")
-    assert f"empty.json holds no result: host/read/native/2 and 1 more not run: {reason}; measure again" in err
+    assert f"empty.json holds no result: none of its 2 cases was run: {reason}; measure again" in err
     err = refused(capsys, 1, empty(NotRun("host/read/native/2", "no\nroom\x1b[31m" + "x" * 10_000)), "--format", "html")
-    assert "host/read/native/2 not run: no room?[31mxxx" in err
+    assert "its case was not run: no room?[31mxxx" in err
     assert len(err) < 500
 
 

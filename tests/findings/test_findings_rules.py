@@ -465,6 +465,7 @@ def test_every_rule_says_what_was_seen_and_what_to_try(everything_wrong):
             assert "\n" not in finding.text + finding.hint
             assert not finding.text.endswith(".")  # the report ends the sentence
             assert not finding.hint.endswith(".")
+            assert not re.search(r"\b(?:host|device:[0-9]+|pcie:[0-9]+)/[a-z]", finding.text + finding.hint)  # no ids
 
 
 def test_an_empty_record_has_no_findings(make_record):

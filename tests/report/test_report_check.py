@@ -60,9 +60,9 @@ def test_gpus_and_their_links_have_ranges_of_their_own(make_record, make_case, m
         (
             370.0,
             0,
-            "ok: run.json: read, native, 8 threads 370.00 GB/s, 80.3 % of peak; normal for EPYC 9004 is 75 to 85 %",
+            "ok: run.json: read, all cores 370.00 GB/s, 80.3 % of peak; normal for EPYC 9004 is 75 to 85 %",
         ),
-        (300.0, 1, "FAILED: run.json: read, native, 8 threads 300.00 GB/s, 65.1 % of peak; normal for EPYC 9004"),
+        (300.0, 1, "FAILED: run.json: read, all cores 300.00 GB/s, 65.1 % of peak; normal for EPYC 9004"),
     ],
 )
 def test_the_line_begins_with_the_verdict(record_of, tmp_path, monkeypatch, capsys, gb_s, code, line):

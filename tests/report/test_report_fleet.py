@@ -57,7 +57,7 @@ def test_the_strip_has_a_row_a_target_and_marks_the_flagged():
     rows = {row.label: row for row in figure.picture.rows}
     assert rows["host, all"].percents == (100.0, 100.0, 50.0, 100.0)
     assert (rows["host, all"].marked, rows["host, all"].names) == ((2,), ("n00002",))
-    assert rows["pcie:0, all"].marked == ()
+    assert rows["link of device 0, all"].marked == ()
     assert figure.caption.startswith("1 x Example, Example GPU. A dot a machine")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bandwidth.report.figures.data import caption
-from bandwidth.report.labels import counted_bytes, variant_words
+from bandwidth.report.labels import counted_bytes, id_words, target_words, variant_words
 from bandwidth.report.measurement import measurement_document
 from bandwidth.results import Examination
 
@@ -28,6 +28,26 @@ def test_what_is_counted_stands_in_the_order_of_the_tables(paths, counted, make_
         "\n".join(map(str, measurement_document(record, Examination({}, ())).blocks)),
     ):
         assert (f"Counted, bytes an element: {counted}" in text) == bool(counted)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("host", "host"),
+        ("device:0", "device 0"),
+        ("device:0,1", "devices 0,1"),
+        ("pcie:3", "link of device 3"),
+        ("pcie:0,1", "link of devices 0,1"),
+        ("device:\x1b", "device"),
+    ],
+)
+def test_a_target_is_said_in_words(target, words, make_case):
+    assert target_words(make_case(target=target)) == words
+
+
+def test_an_id_is_said_in_words():
+    assert id_words("host/copy/native/2/streaming") == "copy, native, 2 threads, streaming"
+    assert id_words("pcie:0/h2d/cuda/1/pinned") == "h2d, cuda, link of device 0, pinned"
 
 
 def test_any_key_of_a_record_of_another_version_is_shown_as_it_stands():

@@ -21,6 +21,7 @@ from bandwidth.report.fleet.text import (
 )
 from bandwidth.report.write_up.content import Block, Items, Section, WriteUp
 from bandwidth.units import format_percent
+from bandwidth.vocabulary import Target
 
 
 def fleet_write_up(fleet: Fleet, unit: str, gathered: Sequence[Gathered] = (), *, figures: bool = True) -> WriteUp:
@@ -66,6 +67,6 @@ def _strip_row(group: JudgedGroup, target: GroupTarget, *, with_name: bool) -> S
     ordered = sorted(target.verdicts, key=lambda verdict: verdict.machine.name)
     marked = tuple(position for position, verdict in enumerate(ordered) if verdict.is_flagged)
     name = f"{group_words(group.group)}\n" if with_name else ""
-    label = f"{name}{target.target}, {group.group.options}"
+    label = f"{name}{Target.parse(target.target).words}, {group.group.options}"
     names = tuple(ordered[position].machine.name for position in marked)
     return StripRow(label, tuple(verdict.ratio * 100 for verdict in ordered), marked, names)

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 from bandwidth.fleet.causes import cause_of
 from bandwidth.fleet.gathering import Gathered
-from bandwidth.fleet.judging import Deviation, Flagged, Fleet, JudgedGroup
+from bandwidth.fleet.judging import Deviation, Flagged, Fleet, GroupTarget, JudgedGroup
 from bandwidth.fleet.machines import UNNAMED, Group, Measured
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.fleet.data import findings_of, fleet_json, fleet_records
 from bandwidth.report.labels import UNKNOWN, format_ns, threads_in_words
 from bandwidth.units import DEFAULT_RATE_UNIT, format_percent, format_rate
-from bandwidth.vocabulary import HOST
+from bandwidth.vocabulary import HOST, Target
 
 # Of a machine these many of its slowest paths are told, and of ten thousand machines the first; all stand in JSON.
 MOST_PATHS = 3
 MOST_DIFFERENCES = 6
 MOST_NAMED = 20
 WRONG_DATA = "WRONG DATA"
+_TARGET_WIDTH = 9  # "link of" above "device 0"
 
 METHOD = (
     "Method: machines are compared within groups of the same processor, sockets, GPUs and options. A machine's speed "
@@ -57,7 +58,7 @@ def flagged_table(flagged: Sequence[Flagged], unit: str) -> Table:
     """Return a row a flagged machine: its share of the group and its slowest result."""
     columns = (
         Column("host"),
-        Column("target"),
+        Column("target", wrap_at=_TARGET_WIDTH),
         Column("of its group", "right", two_lines=True),
         Column("MADs below", "right", two_lines=True),
         Column("slowest result"),
@@ -70,11 +71,11 @@ def flagged_table(flagged: Sequence[Flagged], unit: str) -> Table:
 
 def _flagged_row(one: Flagged, unit: str) -> tuple[str, ...]:
     if one.ratio is None or not one.deviations:
-        return (one.machine.name, one.target, WRONG_DATA, UNKNOWN, _words_of_id(one.failed[0]), UNKNOWN, UNKNOWN)
+        return (one.machine.name, _target(one), WRONG_DATA, UNKNOWN, _words_of_id(one.failed[0]), UNKNOWN, UNKNOWN)
     slowest = one.deviations[0]
     return (
         one.machine.name,
-        one.target,
+        _target(one),
         format_percent(one.ratio),
         _mads(one.mads),
         _words(slowest.measured),
@@ -93,13 +94,13 @@ def explanations(flagged: Sequence[Flagged]) -> list[str]:
 def _explanation(one: Flagged) -> str:
     if one.failed:
         cases = _several([_words_of_id(case_id) for case_id in one.failed])
-        return f"{one.machine.name}, {one.target}: {cause_of(one)} Wrong: {cases}."
+        return f"{one.machine.name}, {_target(one)}: {cause_of(one)} Wrong: {cases}."
     slowest = ", ".join(_path(deviation) for deviation in one.deviations[:MOST_PATHS])
     differs = [str(difference) for difference in one.differs[:MOST_DIFFERENCES]]
     more = len(one.differs) - MOST_DIFFERENCES
     rest = f" and {more} more" if more > 0 else ""
     told = f" Differs: {', '.join(differs)}{rest}." if differs else " No difference in configuration found."
-    return f"{one.machine.name}, {one.target}: {cause_of(one)} Slowest: {slowest}.{told}"
+    return f"{one.machine.name}, {_target(one)}: {cause_of(one)} Slowest: {slowest}.{told}"
 
 
 def _path(deviation: Deviation) -> str:
@@ -111,7 +112,7 @@ def _groups_table(fleet: Fleet) -> Table:
     columns = (
         Column("group", wrap_at=26),
         Column("measured", wrap_at=18),
-        Column("target"),
+        Column("target", wrap_at=_TARGET_WIDTH),
         Column("machines", "right"),
         Column("spread", "right"),
         Column("slowest", "right"),
@@ -130,7 +131,7 @@ def _group_rows(group: JudgedGroup) -> list[tuple[str, ...]]:
         (
             name,
             options,
-            target.target,
+            _target(target),
             str(len(target.verdicts)),
             format_percent(target.spread),
             format_percent(min(verdict.ratio for verdict in target.verdicts)),
@@ -178,6 +179,10 @@ def gathered_lines(gathered: Sequence[Gathered]) -> list[str]:
     lines += [f"Not measured: {one.host}: {one.reason}." for one in gathered if one.path is None]
     lines += [f"In part: {one.host}: {one.reason}." for one in gathered if one.path is not None and one.reason]
     return ["\n".join(lines)]
+
+
+def _target(one: Flagged | GroupTarget) -> str:
+    return Target.parse(one.target).words
 
 
 def _words(one: Measured) -> str:
