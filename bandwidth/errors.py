@@ -51,6 +51,10 @@ class AmbiguousName(BandwidthError):  # noqa: N818 - a name that can be listed i
         self.unlisted = unlisted
 
 
+class SharedMemoryError(BandwidthError):
+    """A GPU that has no memory of its own: its processor's is asked for."""
+
+
 class HardwareError(BandwidthError):
     """Hardware that was asked for is not there."""
 

@@ -27,8 +27,9 @@ from bandwidth.offload.answer import (
     telling_line,
     with_way_back,
 )
+from bandwidth.offload.figures import LINK_LATENCY, Asked, Figures, Source, SourcedFigure
 from bandwidth.offload.model import CacheRate, Model, Workload
-from bandwidth.offload.sources import LINK_LATENCY, Asked, Figures, Source, SourcedFigure, find_figures
+from bandwidth.offload.sources import find_figures
 from bandwidth.vocabulary import PAGEABLE
 
 GB, MB = 10**9, 10**6
@@ -198,10 +199,14 @@ def test_there_is_no_break_even_where_the_device_is_not_faster(model, size, pass
     assert slow.break_even_bytes(passes) is None
 
 
-@given(MODELS, PASSES)
-def test_an_infinite_link_gives_the_ratio_of_the_bandwidths(model, passes):
+@given(MODELS, SIZES, PASSES)
+def test_a_link_faster_than_the_hosts_memory_moves_what_that_gives(model, size, passes):
     free = replace(model, link_bytes_per_s=math.inf, link_back_bytes_per_s=math.inf)
-    assert free.large_speedup(passes) == pytest.approx(free.ratio)
+    rate = model.host_bytes_per_s
+    narrow = replace(model, link_bytes_per_s=rate, link_back_bytes_per_s=rate)
+    assert free.device_s(size, passes) == narrow.device_s(size, passes)
+    there = replace(free, work=replace(model.work, resident=True, result_bytes=0, result_share=0.0))
+    assert there.large_speedup(passes) == pytest.approx(there.ratio)
 
 
 @given(MODELS, SIZES, PASSES)

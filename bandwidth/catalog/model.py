@@ -126,6 +126,7 @@ Category = Literal[
 class Device:
     """A GPU, processor, accelerator, system on a chip or console; `memory` and `link` are in the notation of `theory`.
 
+    `shares_memory` tells that a processor and a GPU work on the same memory, None where the kind tells it;
     `other_memories` it takes too, none of them faster;
     `capacity` is as sold (`16GB`); `vendor_gb_s` is the maker's figure in GB/s and `vendor_text` how it is printed;
     `ceiling` says which of formula and vendor's figure is the real one; `cpuid` ("GenuineIntel 6 143") and
@@ -150,3 +151,9 @@ class Device:
     model_names: tuple[str, ...] = ()
     unverified: bool = False
     other_memories: tuple[str, ...] = ()
+    shares_memory: bool | None = None
+
+    @property
+    def is_memory_shared(self) -> bool:
+        """Whether what computes in it has one memory: a system on a chip, or a processor and the graphics in it."""
+        return self.kind in ("soc", "cpu") if self.shares_memory is None else self.shares_memory

@@ -17,7 +17,7 @@ from bandwidth.catalog.model import Device
 from bandwidth.catalog.names import LINES, MAKERS, Name, bare_name, chunks_beside, products_of, read_name
 from bandwidth.catalog.places import Place, own_places, place_of_line, read_device, users_by_key
 from bandwidth.catalog.products import WORD, ProductTable
-from bandwidth.errors import AmbiguousName, BandwidthError
+from bandwidth.errors import AmbiguousName, BandwidthError, SharedMemoryError
 
 # Words by which the variants of one product differ: where all that have them have one memory, that is the answer.
 _VARIANT = re.compile(
@@ -122,7 +122,7 @@ class Devices:
         if products:
             return self._answer(query, products)
         if shares:
-            raise BandwidthError(
+            raise SharedMemoryError(
                 f"{query[:60]!a} shares the memory of its processor", "ask for the processor, such as Ryzen 7 7840U"
             )
         variants = [match for match in matches if match.is_variant]

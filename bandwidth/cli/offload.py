@@ -19,8 +19,8 @@ from bandwidth.units import parse_duration_s, parse_percentage, parse_size_bytes
 
 if TYPE_CHECKING:
     from bandwidth.offload.answer import OffloadAnswer
+    from bandwidth.offload.figures import Asked, Figures, Source
     from bandwidth.offload.model import Workload
-    from bandwidth.offload.sources import Asked, Figures, Source
 
 FIGURES, WORK, LATENCY = "Where the figures come from", "The work", "What a call costs"
 SIZES = "1MB,10MB,100MB,1GB,10GB"
@@ -160,10 +160,12 @@ def offload(
     _check_measured(measured, work)
     sizes = _sizes(amount.size if amount.size is not None else MEASURED_SIZES if measured else SIZES)
     counts = _passes(amount.passes if amount.passes is not None else MEASURED_PASSES if measured else PASSES)
-    asked = _asked(source, latency, pageable=amount.pageable, measured=measured)
+    asked = _asked(source, latency, work, pageable=amount.pageable, measured=measured)
     budget_s = option_value("--budget", source.budget, parse_duration_s)
     is_measured = source.measure or measured
     found = _answer(asked, work, sizes, counts, budget_s=budget_s if is_measured else None, measured=measured)
+    if figure is not None:
+        _check_told_apart(found.figures, "--figure")
     _print(found, options, measured=measured)
     if figure is not None:
         _draw(found, figure, options.unit)
@@ -181,8 +183,10 @@ def _answer(
     with ExitStack() as stack:
         timed = None
         if measured:
+            _check_told_apart(figures, "--measured")
             work = with_way_back(work)
-            run = end_to_end(max(sizes), host_memory=asked.host_memory, resident=work.resident)
+            is_there = work.resident or bool(figures.shared)
+            run = end_to_end(max(sizes), host_memory=asked.host_memory, resident=is_there)
             timed = stack.enter_context(run)
         return answer(figures, work, sizes, passes, host_memory=asked.host_memory, timed=timed)
 
@@ -197,12 +201,21 @@ def _figures(asked: Asked, budget_s: float | None) -> Figures:
     return find_figures(asked, partial(measured_now, asked=asked, command=command, budget_s=budget_s))
 
 
+def _check_told_apart(figures: Figures, option: str) -> None:
+    """Raise UsageError where there is nothing to compare: both figures are the peak of one memory."""
+    if not figures.tell_apart:
+        raise UsageError(
+            f"{option}: {figures.shared} read the same memory, whose peak does not tell which is faster",
+            "give what the CPU reaches as --host RATE, or a --record that measured both",
+        )
+
+
 def _print(found: OffloadAnswer, options: Output, *, measured: bool) -> None:
     from bandwidth.offload.answer import expression, telling_line
     from bandwidth.report.offload import PLOT_COLUMNS, offload_document
 
     # A picture of characters is for a terminal: elsewhere its columns would not stand below each other.
-    plotted = telling_line(found, PLOT_COLUMNS) if options.format_name == "table" else None
+    plotted = telling_line(found, PLOT_COLUMNS) if options.format_name == "table" and found.rows else None
     emit(
         offload_document(found, options.unit, plotted, expression() if measured else ""), options, is_measured=measured
     )
@@ -243,8 +256,8 @@ def _check_measured(measured: bool, work: Workload) -> None:
         )
 
 
-def _asked(source: SourceOptions, latency: LatencyOptions, *, pageable: bool, measured: bool) -> Asked:
-    from bandwidth.offload.sources import Asked
+def _asked(source: SourceOptions, latency: LatencyOptions, work: Workload, *, pageable: bool, measured: bool) -> Asked:
+    from bandwidth.offload.figures import Asked
     from bandwidth.vocabulary import PAGEABLE, PINNED
 
     return Asked(
@@ -260,6 +273,7 @@ def _asked(source: SourceOptions, latency: LatencyOptions, *, pageable: bool, me
         host_latency_s=_latency("--host-latency", latency.host_latency),
         launch_latency_s=_latency("--launch-latency", latency.launch_latency),
         link_latency_s=_latency("--link-latency", latency.link_latency),
+        needs_link=measured or not work.resident or work.has_result,
     )
 
 
@@ -282,7 +296,7 @@ def _result(text: str) -> tuple[int, float]:
 
 
 def _sources(paths: list[Path]) -> tuple[Source, ...]:
-    from bandwidth.offload.sources import Source
+    from bandwidth.offload.figures import Source
     from bandwidth.results.files import load
 
     return tuple(Source(path.name, load(path)) for path in paths)

@@ -190,7 +190,7 @@ def _this_machine() -> tuple[Facts, Peak | None, str]:
 
 def _measured(budget_s: float) -> Record:
     from bandwidth.offload.answer import measured_now
-    from bandwidth.offload.sources import Asked
+    from bandwidth.offload.figures import Asked
     from bandwidth.vocabulary import HOST
 
     return measured_now(HOST, Asked(), ["bandwidth", *sys.argv[1:]], budget_s).record

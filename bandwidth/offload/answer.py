@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bandwidth.errors import BandwidthError, InterruptError
+from bandwidth.errors import BandwidthError, InterruptError, UsageError
+from bandwidth.offload.figures import Asked, Figures, Source
 from bandwidth.offload.model import Model, Workload
-from bandwidth.offload.sources import READING_KERNELS, Asked, Figures, Source
+from bandwidth.offload.records import READING_KERNELS, result_words
 from bandwidth.vocabulary import DEVICE, HOST, PCIE, PINNED
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ class ByPasses:
 
 @dataclass(frozen=True)
 class OffloadAnswer:
-    """All that is to be said. The first of `by_size` and `by_passes` is the one that was asked for first."""
+    """All that is to be said. The first of `by_size` and `by_passes` is the one that was asked for first.
+
+    There are none, and no rows, where the figures do not tell host and device apart.
+    """
 
     figures: Figures
     model: Model
@@ -125,9 +129,13 @@ def answer(
 ) -> OffloadAnswer:
     """Return the answer for some sizes in bytes and numbers of passes; `timed` runs one of each in earnest.
 
-    Raises BandwidthError for a size or a number of passes below one.
+    Raises BandwidthError for a size or a number of passes below one, UsageError for several devices in one memory.
     """
+    if figures.shared and work.devices > 1:
+        raise UsageError(f"--devices {work.devices}: {figures.shared} share one memory", "leave out --devices")
     model = figures.model(work)
+    if not figures.tell_apart:
+        return OffloadAnswer(figures, model, (), (), (), _assumptions(figures, model, host_memory), figures.notes)
 
     def row(size: int, count: int) -> Estimate:
         fits = figures.capacity_bytes is None or size <= figures.capacity_bytes * work.devices
@@ -192,8 +200,7 @@ def _assumptions(figures: Figures, model: Model, host_memory: str) -> tuple[str,
     return (
         "The work only moves data: arithmetic is never the limit, on host or device.",
         "Each pass reads all of the data once; the first touch of memory (page faults, allocation) is not counted.",
-        _moved(work, host_memory),
-        _overlapped(work),
+        *([_SHARED] if figures.shared else [_moved(work, host_memory), _overlapped(work)]),
         *([_divided(work)] if work.devices > 1 else []),
         _cached(figures, model),
     )
@@ -205,15 +212,17 @@ def _remarks(figures: Figures, model: Model, rows: Sequence[Estimate], by_passes
     yield from figures.notes
     if not all(row.fits for row in rows) and figures.capacity_bytes is not None:
         held = f"{figures.capacity_bytes * work.devices / BYTES_PER_GB:,.4g} GB"
-        yield (
-            f"Rows marked * do not fit the {held} of the device's memory: in pieces, the data would cross the link"
-            " again in every pass."
-        )
-    if not work.resident and model.link_bytes_per_s * model.links > model.host_bytes_per_s:
-        yield "The link is faster than the host's memory, which then limits the way there; the model leaves that out."
+        memory = "memory that both share" if figures.shared else "device's memory"
+        again = "" if figures.shared else ": in pieces, the data would cross the link again in every pass"
+        yield f"Rows marked * do not fit the {held} of the {memory}{again}."
+    if not model.work.resident and model.is_memory_narrower:
+        yield "The link is faster than the host's memory, which limits the way there: data moves at the memory's rate."
     for one in by_passes:
         if one.small_only:
             yield f"Passes: {one.passes:,}: the device is faster for small data only, as the host's calls take longer."
+
+
+_SHARED = "Nothing is moved: both read the data where it is, and the result is there for both."
 
 
 def _moved(work: Workload, host_memory: str) -> str:
@@ -222,7 +231,7 @@ def _moved(work: Workload, host_memory: str) -> str:
         if work.resident
         else f"The input crosses the link once, from {host_memory} memory"
     )
-    if not work.result_bytes and not work.result_share:
+    if not work.has_result:
         return f"{into}; the result is negligible."
     share = f"{work.result_share:.4g} times the data" if work.result_share else f"{work.result_bytes:,} bytes"
     return f"{into}; the result, {share}, comes back once."
@@ -267,9 +276,9 @@ def measured_now(target: str, asked: Asked, command: Sequence[str], budget_s: fl
     record, interrupted = measure_prepared(prepare(_options(target, asked, budget_s)), command)
     if interrupted:
         raise InterruptError("interrupted", "nothing was worked out")
-    failed = [result.case.id for result in record.results if not result.is_verified]
+    failed = [result_words(result) for result in record.results if not result.is_verified]
     if failed:
-        raise BandwidthError(f"verification failed: {', '.join(failed)}", "see `bandwidth explain BW006`")
+        raise BandwidthError(f"verification failed: {'; '.join(failed)}", "see `bandwidth explain BW006`")
     if not record.results:
         reason = record.not_run[0].reason if record.not_run else "give a larger --budget"
         raise BandwidthError(f"nothing could be measured of {target}", reason)

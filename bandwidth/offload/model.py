@@ -3,7 +3,8 @@
     host    passes x (call + bytes / host)
     device  link latency + bytes / link + passes x (launch + bytes / device) + the result's way back
 
-Nothing here knows where a figure came from (sources.py) or how it is printed. An infinite rate is allowed.
+A link that is faster than the host's memory moves what that gives and takes. Nothing here knows where a figure came
+from (sources.py) or how it is printed. An infinite rate is allowed.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Workload:
             raise BandwidthError(f"{self.devices} devices are not possible", "give 1 or more")
         if self.result_bytes < 0 or not 0 <= self.result_share < math.inf:
             raise BandwidthError("a result has no negative size", "give 0 or more")
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a result comes back that is worth counting."""
+        return bool(self.result_bytes or self.result_share)
 
     def result_size(self, size_bytes: float) -> float:
         """Return the bytes of the result of so much data."""
@@ -159,6 +165,15 @@ class Model:
         """How many links the data takes at once."""
         return 1 if self.work.shared_link else self.work.devices
 
+    @property
+    def is_memory_narrower(self) -> bool:
+        """Whether the host's memory is slower than all links together, so that it limits the way there."""
+        return self.host_bytes_per_s < self.link_bytes_per_s * self.links
+
+    def _moved_bytes_per_s(self, link_bytes_per_s: float) -> float:
+        """Return the rate of a move in one direction over all links."""
+        return min(link_bytes_per_s * self.links, self.host_bytes_per_s)
+
     def _host_pass_s(self, size_bytes: float) -> float:
         return self.host_latency_s + size_bytes / self.host_rate(size_bytes)
 
@@ -167,8 +182,8 @@ class Model:
 
     def _busy_s(self, size_bytes: float, result_bytes: float, passes: int) -> float:
         """Return the seconds of moving and working, latencies apart."""
-        into = 0.0 if self.work.resident else size_bytes / (self.link_bytes_per_s * self.links)
-        out = result_bytes / (self.link_back_bytes_per_s * self.links)
+        into = 0.0 if self.work.resident else size_bytes / self._moved_bytes_per_s(self.link_bytes_per_s)
+        out = result_bytes / self._moved_bytes_per_s(self.link_back_bytes_per_s)
         once = size_bytes / self._devices_rate
         if not self.work.overlap:
             return into + passes * once + out

@@ -3,134 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import replace
 
 from bandwidth.analysis.curves import MEMORY, SizeCurve, plateaus, size_curves, transfer_fit
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.catalog import current_catalog
-from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.offload.model import CacheRate, Model, Workload
+from bandwidth.errors import BandwidthError, SharedMemoryError, UsageError
+from bandwidth.offload.figures import (
+    HOST_LATENCY,
+    LAUNCH_LATENCY,
+    LINK_LATENCY,
+    Asked,
+    Figures,
+    Source,
+    SourcedFigure,
+)
+from bandwidth.offload.model import CacheRate
+from bandwidth.offload.records import READING_KERNELS, best_result, measured_figure, result_words
+from bandwidth.offload.shared import SharedMemory, of_its_processor, shared_in_record, shared_memory
 from bandwidth.results import Record, Result, summarise
 from bandwidth.theory import Peak, peaks
-from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
+from bandwidth.units import ends_as_rate, format_rate, parse_rate_bytes_per_s
 from bandwidth.vocabulary import DEVICE, HOST, PAGEABLE, PCIE, PINNED
 
-# Work that passes over its data reads it; what was measured instead is the next best.
-READING_KERNELS = ("read", "triad", "copy")
 # At most this share of the pinned rate is normal for pageable memory, which is copied once more on its way; see the
 # project's notes on method and specs/normal.toml. No formula gives it.
 PAGEABLE_OF_PINNED = 0.5
 
-Kind = Literal["theory", "record", "measured", "given", "default"]
-
-
-@dataclass(frozen=True)
-class SourcedFigure:
-    """A number in bytes per second or in seconds, of which kind it is, and what exactly it is."""
-
-    value: float
-    kind: Kind
-    source: str
-
-
-HOST_LATENCY = SourcedFigure(1e-6, "default", "a NumPy call on one element: 0.7 us on a Xeon")
-LAUNCH_LATENCY = SourcedFigure(
-    5e-6, "default", "2 to 3 us queued, 7 to 10 waited for (CSCS's references in ReFrame, P100 to A100)"
-)
-LINK_LATENCY = SourcedFigure(
-    1e-5, "default", "5 to 7 us to submit a copy (Wu and others, arXiv 2602.21548), and to wait for it"
-)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A record with the name that is shown, and whether it was made now."""
-
-    name: str
-    record: Record
-    kind: Kind = "record"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the user gave. `host`, `device` and `link` are SPECs or rates such as `90GB/s`; None: take a record's.
-
-    `engine` and `threads` narrow what of the host is taken from a record; latencies are seconds, None: the default.
-    """
-
-    host: str | None = None
-    device: str | None = None
-    link: str | None = None
-    sources: tuple[Source, ...] = ()
-    kernel: str | None = None
-    host_memory: str = PINNED
-    engine: str | None = None
-    threads: int | None = None
-    host_latency_s: float | None = None
-    launch_latency_s: float | None = None
-    link_latency_s: float | None = None
-
-
-@dataclass(frozen=True)
-class Figures:
-    """All figures of the model. `capacity_bytes` is one device's memory, None where not known.
-
-    `cache_bytes` is what the host's last cache holds, None where not known; `caches` those with a measured bandwidth.
-    """
-
-    host: SourcedFigure
-    link: SourcedFigure
-    device: SourcedFigure
-    link_back: SourcedFigure
-    host_latency: SourcedFigure = HOST_LATENCY
-    launch_latency: SourcedFigure = LAUNCH_LATENCY
-    link_latency: SourcedFigure = LINK_LATENCY
-    caches: tuple[CacheRate, ...] = ()
-    cache_bytes: int | None = None
-    capacity_bytes: int | None = None
-    notes: tuple[str, ...] = field(default=())
-
-    def model(self, work: Workload) -> Model:
-        """Return the model of some work with these figures."""
-        return Model(
-            host_bytes_per_s=self.host.value,
-            link_bytes_per_s=self.link.value,
-            device_bytes_per_s=self.device.value,
-            link_back_bytes_per_s=self.link_back.value,
-            host_latency_s=self.host_latency.value,
-            launch_latency_s=self.launch_latency.value,
-            link_latency_s=self.link_latency.value,
-            caches=self.caches,
-            work=work,
-        )
-
+_AT_MOST = "The GPU's figure is the peak of the memory, of which it reaches a part: the speed-up is at most this."
 
 # Measures a target now: `host`, `device` or `pcie`.
 Measure = Callable[[str], Source]
+# A result with the record that it is from.
+Measured = tuple[Source, Result]
 
 
 def find_figures(asked: Asked, measure: Measure | None = None) -> Figures:
     """Return every figure; what was not given and stands in no record is measured, where `measure` can.
 
-    Raises BandwidthError that names the figure which is missing and how to get it, and as `peaks` does.
+    Of a GPU that shares its processor's memory there is no link, unless one was given: then data is moved to it from
+    another machine. Raises BandwidthError that names the figure which is missing and how to get it, and as `peaks`.
     """
-    host_source, host_result = _host_result(asked, measure)
-    host, host_note = _host(asked, host_source, host_result)
-    device, capacity = _device(asked, host_result, measure)
-    link, back, latency = _link(asked, measure)
-    return Figures(
-        host,
-        link,
-        device,
-        back,
+    shared = _named_shared(asked)
+    if shared is not None:
+        return _of_shared(asked, shared, measure)
+    found = _host_result(asked, measure)
+    host, notes = _host(asked, found)
+    device, capacity, shared_by = _device(asked, found, measure)
+    link, back, latency = (None, None, LINK_LATENCY) if shared_by else _link(asked, measure)
+    figures = Figures(
+        host, link, device, back, link_latency=latency, capacity_bytes=capacity, notes=notes, shared=shared_by
+    )
+    return _with_calls_and_caches(figures, asked, found)
+
+
+def _with_calls_and_caches(figures: Figures, asked: Asked, host: Measured | None) -> Figures:
+    """Return the figures with what calls cost, and what is known of the host's caches from the result that is its."""
+    return replace(
+        figures,
         host_latency=_latency(asked.host_latency_s, "--host-latency", HOST_LATENCY),
         launch_latency=_latency(asked.launch_latency_s, "--launch-latency", LAUNCH_LATENCY),
-        link_latency=_latency(asked.link_latency_s, "--link-latency", latency),
-        caches=() if host_source is None or host_result is None else _caches(host_source.record, host_result),
-        cache_bytes=None if host_result is None else max(host_result.case.caches.values(), default=None),
-        capacity_bytes=capacity,
-        notes=host_note,
+        link_latency=_latency(asked.link_latency_s, "--link-latency", figures.link_latency),
+        caches=() if host is None else _caches(host[0].record, host[1]),
+        cache_bytes=None if host is None else max(host[1].case.caches.values(), default=None),
     )
 
 
@@ -141,26 +76,33 @@ def _latency(given_s: float | None, option: str, otherwise: SourcedFigure) -> So
 # --- the host -------------------------------------------------------------------------------------------------------
 
 
-def _host_result(asked: Asked, measure: Measure | None) -> tuple[Source | None, Result | None]:
+def _host_result(asked: Asked, measure: Measure | None) -> Measured | None:
     """Return the record's result that stands for the host, None where the host was given."""
     if asked.host is not None:
-        return None, None
-    found = best_result(asked, asked.sources, HOST)
-    if found is None and measure is not None:
-        found = best_result(asked, (measure(HOST),), HOST)
+        return None
+    found = _best_of_host(asked, measure)
     if found is None:
         what, option = "the bandwidth of the host's memory", '--host "DDR4-2933 x4"'
         raise _missing(asked, what, "host", option, "90GB/s", measured=measure is not None)
     return found
 
 
-def _host(asked: Asked, source: Source | None, result: Result | None) -> tuple[SourcedFigure, tuple[str, ...]]:
-    if source is not None and result is not None:
-        threads = f"{result.case.threads} thread{'s' * (result.case.threads != 1)}"
-        return _measured(source, result, f"{result.case.path}, {result.case.engine}, {threads}"), ()
+def _best_of_host(asked: Asked, measure: Measure | None) -> Measured | None:
+    found = best_result(asked, asked.sources, HOST)
+    return best_result(asked, (measure(HOST),), HOST) if found is None and measure is not None else found
+
+
+def _host(asked: Asked, found: Measured | None) -> tuple[SourcedFigure, tuple[str, ...]]:
+    if found is not None:
+        return _of_host(*found), ()
     assert asked.host is not None  # noqa: S101 - else there is a result
-    figure, found = _memory("--host", asked.host)
-    return figure, () if found is None else tuple(note for note in found.notes if "unverified" in note)
+    figure, peak = _memory("--host", asked.host)
+    return figure, () if peak is None else tuple(note for note in peak.notes if "unverified" in note)
+
+
+def _of_host(source: Source, result: Result) -> SourcedFigure:
+    threads = f"{result.case.threads} thread{'s' * (result.case.threads != 1)}"
+    return measured_figure(source, result, f"{result.case.path}, {result.case.engine}, {threads}")
 
 
 def _caches(record: Record, result: Result) -> tuple[CacheRate, ...]:
@@ -184,12 +126,15 @@ def _caches(record: Record, result: Result) -> tuple[CacheRate, ...]:
 # --- the device -----------------------------------------------------------------------------------------------------
 
 
-def _device(asked: Asked, host: Result | None, measure: Measure | None) -> tuple[SourcedFigure, int | None]:
-    """Return the device's figure and what its memory holds. Of a record the same kernel as the host's comes first."""
+def _device(asked: Asked, host: Measured | None, measure: Measure | None) -> tuple[SourcedFigure, int | None, str]:
+    """Return the device's figure, what its memory holds, and who shares that where the host does.
+
+    Of a record the same kernel as the host's comes first.
+    """
     if asked.device is not None:
         figure, found = _memory("--device", asked.device)
-        return figure, None if found is None else found.capacity_bytes
-    kernel = None if host is None else host.case.path
+        return figure, None if found is None else found.capacity_bytes, ""
+    kernel = None if host is None else host[1].case.path
     found_result = best_result(asked, asked.sources, DEVICE, kernel)
     if found_result is None and measure is not None:
         found_result = best_result(asked, (measure(DEVICE),), DEVICE, kernel)
@@ -197,7 +142,8 @@ def _device(asked: Asked, host: Result | None, measure: Measure | None) -> tuple
         what = "the bandwidth of the device's memory"
         raise _missing(asked, what, "device", "--device H200", "900GB/s", measured=measure is not None)
     source, result = found_result
-    return _measured(source, result, f"{result.case.path}, {result.case.target}"), _capacity(source.record, result)
+    shared_by = shared_in_record(source.record, result) if asked.link is None else ""
+    return measured_figure(source, result, result_words(result)), _capacity(source.record, result), shared_by
 
 
 def _capacity(record: Record, result: Result) -> int | None:
@@ -213,26 +159,79 @@ def _memory(option: str, text: str) -> tuple[SourcedFigure, Peak | None]:
     found = _peaks(option, text)[0]
     if found.kind == "link":
         raise UsageError(f"{option} {text!a} is a link and no memory", "give it as --link")
-    device = current_catalog().devices.find(text)
+    return _of_peak(found), found
+
+
+def _of_peak(found: Peak) -> SourcedFigure:
+    """Return the figure of a memory's peak: the maker's where the catalog says that it is the real ceiling."""
+    device = current_catalog().device(found.query) if found.device else None
     if device is not None and device.ceiling == "vendor" and found.vendor_bytes_per_s is not None:
-        return SourcedFigure(found.vendor_bytes_per_s, "theory", f"{found.name}, the maker's figure"), found
-    return SourcedFigure(found.bytes_per_s, "theory", found.name), found
+        return SourcedFigure(found.vendor_bytes_per_s, "theory", f"{found.name}, the maker's figure")
+    return SourcedFigure(found.bytes_per_s, "theory", found.name)
+
+
+# --- one memory for both --------------------------------------------------------------------------------------------
+
+
+def _named_shared(asked: Asked) -> SharedMemory | None:
+    """Return the memory that the device which was named shares with its processor, None where it has its own."""
+    if asked.link is not None or asked.device is None or _rate("--device", asked.device) is not None:
+        return None
+    try:
+        return shared_memory(_peaks("--device", asked.device))
+    except SharedMemoryError:
+        return of_its_processor(asked.device.strip())
+
+
+def _of_shared(asked: Asked, shared: SharedMemory, measure: Measure | None) -> Figures:
+    """Return the figures of a GPU in its processor's memory: what each reaches where that is known, else the peak."""
+    found = None if asked.host is not None else _best_of_host(asked, measure)
+    host = None if found is None else _of_host(*found)
+    memory, notes = None if shared.peak is None else _of_peak(shared.peak), shared.notes
+    if asked.host is not None:
+        given, peak = _memory("--host", asked.host)
+        if peak is None:
+            host = given
+        elif shared.is_of(peak):
+            memory = given
+        else:
+            notes = (*notes, _of_another(asked.host, given, shared))
+    if memory is None:
+        raise UsageError(
+            f"--device {shared.owner!a} shares the memory of its processor, which is not known here",
+            'give the processor as --device, such as Ryzen 7 7840U, or its memory as --host "DDR5-5600 x2"',
+        )
+    notes = notes if host is None else (*notes, _AT_MOST)
+    capacity = None if shared.peak is None else shared.peak.capacity_bytes
+    figures = Figures(
+        host or memory, None, shared.of_gpu(memory), None, capacity_bytes=capacity, notes=notes, shared=shared.who
+    )
+    return _with_calls_and_caches(figures, asked, found)
+
+
+def _of_another(text: str, given: SourcedFigure, shared: SharedMemory) -> str:
+    return (
+        f"--host {text!a} ({format_rate(given.value)} GB/s) is not the memory of {shared.owner} and is left out. Data"
+        " that another machine moves there crosses a link: give it as --link."
+    )
 
 
 # --- the link -------------------------------------------------------------------------------------------------------
 
 
-def _link(asked: Asked, measure: Measure | None) -> tuple[SourcedFigure, SourcedFigure, SourcedFigure]:
-    """Return the link's rate there and back, and its latency."""
+def _link(asked: Asked, measure: Measure | None) -> tuple[SourcedFigure | None, SourcedFigure | None, SourcedFigure]:
+    """Return the link's rate there and back, and its latency; no rates where none are known and none are needed."""
     is_named = asked.device is not None and _rate("--device", asked.device) is None
     if asked.link is not None or is_named:  # a record's link belongs to its own device
         given = _given_link(asked)
         if given is not None:
             return given, given, LINK_LATENCY
     if not is_named:
-        for source in _with_measured(asked.sources, measure):
+        for source in _with_measured(asked.sources, measure if asked.needs_link else None):
             if (found := _of_record(source, asked.host_memory)) is not None:
                 return found
+    if not asked.needs_link:
+        return None, None, LINK_LATENCY
     raise _no_link(asked, measured=measure is not None)
 
 
@@ -270,7 +269,7 @@ def _of_record(source: Source, host_memory: str) -> tuple[SourcedFigure, Sourced
     if there is None:
         return None
     back = next((r for r in rated if (r.case.path, r.case.target) == ("d2h", there.case.target)), there)
-    figures = [_measured(source, one, f"{one.case.path}, {host_memory}, {one.case.target}") for one in (there, back)]
+    figures = [measured_figure(source, one, result_words(one, host_memory)) for one in (there, back)]
     return figures[0], figures[1], _fitted_latency(source, there)
 
 
@@ -310,48 +309,6 @@ def _no_link(asked: Asked, *, measured: bool) -> BandwidthError:
 
 
 # --- records --------------------------------------------------------------------------------------------------------
-
-
-def best_result(
-    asked: Asked, sources: Iterable[Source], target: str, first: str | None = None
-) -> tuple[Source, Result] | None:
-    """Return the fastest result from memory of a target, in the first source that has one; kernels in their order."""
-    kernels = (
-        (asked.kernel,) if asked.kernel is not None else tuple(dict.fromkeys(filter(None, (first, *READING_KERNELS))))
-    )
-    for source in sources:
-        results = [result for result in plain_results(source.record) if _is_of(asked, result, target)]
-        for kernel in kernels:
-            of_kernel = [result for result in results if result.case.path == kernel]
-            if of_kernel:
-                lowest = min(_number(result) for result in of_kernel)
-                same = [result for result in of_kernel if _number(result) == lowest]
-                return source, max(same, key=lambda result: summarise(result).median_bytes_per_s or 0.0)
-    return None
-
-
-def _is_of(asked: Asked, result: Result, target: str) -> bool:
-    """Return whether a result is of one target, from its memory, has a rate, and is of the engine wanted."""
-    case = result.case
-    if case.kind != target or "," in case.target or not case.meets_dram_rule:
-        return False
-    if target == HOST and (
-        (asked.engine is not None and case.engine != asked.engine)
-        or (asked.threads is not None and case.threads != asked.threads)
-    ):
-        return False
-    return summarise(result).median_bytes_per_s is not None
-
-
-def _number(result: Result) -> int:
-    number = result.case.target.partition(":")[2]
-    return int(number) if number.isdecimal() else 0
-
-
-def _measured(source: Source, result: Result, what: str) -> SourcedFigure:
-    rate = summarise(result).median_bytes_per_s
-    assert rate is not None  # noqa: S101 - who calls has seen that there is one
-    return SourcedFigure(rate, source.kind, f"{source.name}: {what}")
 
 
 def _missing(asked: Asked, figure: str, target: str, option: str, rate: str, *, measured: bool) -> BandwidthError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bandwidth.offload import sources
 from bandwidth.offload.answer import ByPasses, BySize, Estimate, Line, OffloadAnswer
+from bandwidth.offload.figures import SourcedFigure
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.figures.data import MOST_SERIES, Curves, Figure, Mark, Point, Series, series_description
 from bandwidth.units import (
@@ -27,6 +27,9 @@ _SOURCE_WIDTH = 46
 PLOT_COLUMNS, PLOT_ROWS = 61, 15
 _LABEL_COLUMNS = 9
 _HOST, _DEVICE, _BOTH, _CROSSING = "o", "#", "*", "X"
+# Of one memory the peak alone is known.
+_UNTOLD = "From when on the GPU pays depends on what each reaches of it, and no figure of that is known."
+_TELL = "Measure both and give the --record, or two rates: --host RATE --device RATE --resident."
 
 
 def offload_document(
@@ -37,9 +40,7 @@ def offload_document(
         conclusion(answer),
         _figures(answer, unit),
         _latencies(answer),
-        _by_size(answer.by_size),
-        _by_passes(answer.by_passes),
-        _rows(answer.rows),
+        *([_by_size(answer.by_size), _by_passes(answer.by_passes), _rows(answer.rows)] if answer.rows else ()),
         *(_measured(answer, expression) if answer.worst_error is not None else ()),
         *([plot(plotted)] if plotted is not None else []),
         "\n".join(["Assumptions:", *(f"  {text}" for text in answer.assumptions)]),
@@ -50,6 +51,8 @@ def offload_document(
 
 def conclusion(answer: OffloadAnswer) -> str:
     """Return the answer in words: from how many passes over the first size the GPU is faster, and how much at most."""
+    if answer.figures.shared:
+        return f"Nothing is moved: {answer.figures.shared} read the same memory. {_of_shared(answer)}"
     found, size = answer.by_size[0], format_decimal_size(answer.by_size[0].size_bytes)
     if found.break_even_passes is None:
         most = f"even with many passes it reaches {_ratio(found.long_speedup)} of the host's speed"
@@ -59,31 +62,46 @@ def conclusion(answer: OffloadAnswer) -> str:
     return f"{start} With many passes it is at most {_ratio(found.long_speedup)} times as fast."
 
 
+def _of_shared(answer: OffloadAnswer) -> str:
+    """Return from which size on a GPU in its processor's memory is faster: the number of passes does not count."""
+    if not answer.rows:
+        return f"{_UNTOLD} {_TELL}"
+    found = answer.by_passes[0]
+    if found.break_even_bytes is None:
+        return f"The GPU does not pay: it reaches {_ratio(found.large_speedup)} of the host's speed."
+    start = f"The GPU pays from {format_decimal_size(found.break_even_bytes)} on, however many passes"
+    return f"{start}, and is at most {_ratio(found.large_speedup)} times as fast."
+
+
 # --- tables ---------------------------------------------------------------------------------------------------------
 
 
 def _figures(answer: OffloadAnswer, unit: str) -> Table:
+    shown = [(name, one, format_rate(one.value, unit)) for name, one in _shown_figures(answer)]
+    return _of_figures("bandwidth", unit, shown)
+
+
+def _shown_figures(answer: OffloadAnswer) -> Iterator[tuple[str, SourcedFigure]]:
     figures, work = answer.figures, answer.model.work
-    shown = [("host's memory", figures.host)]
-    if not work.resident:
-        shown.append(("link", figures.link))
-    shown.append(("device's memory", figures.device))
-    if (work.result_bytes or work.result_share) and figures.link_back != figures.link:
-        shown.append(("link, back", figures.link_back))
-    return _of_figures("bandwidth", unit, [(name, one, format_rate(one.value, unit)) for name, one in shown])
+    if not figures.tell_apart:
+        yield "memory of both", figures.host
+        return
+    yield "host's memory", figures.host
+    if figures.link is not None and not work.resident:
+        yield "link", figures.link
+    yield "device's memory", figures.device
+    if figures.link_back is not None and work.has_result and figures.link_back != figures.link:
+        yield "link, back", figures.link_back
 
 
 def _latencies(answer: OffloadAnswer) -> Table:
     figures = answer.figures
-    shown = (
-        ("call on the host", figures.host_latency),
-        ("call on the device", figures.launch_latency),
-        ("transfer", figures.link_latency),
-    )
+    shown = [("call on the host", figures.host_latency), ("call on the device", figures.launch_latency)]
+    shown += [("transfer", figures.link_latency)] if figures.link is not None else []
     return _of_figures("latency", "us", [(name, one, format_decimal(one.value * _US_PER_S)) for name, one in shown])
 
 
-def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, sources.SourcedFigure, str]]) -> Table:
+def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, SourcedFigure, str]]) -> Table:
     columns = (Column(what), Column(unit, "right"), Column("is"), Column("namely", wrap_at=_SOURCE_WIDTH))
     return Table(columns, tuple((name, text, one.kind, one.source) for name, one, text in shown))
 
@@ -233,7 +251,8 @@ def _size_labels(line: Line) -> str:
 
 
 def _data(answer: OffloadAnswer, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    figures, size, passes = answer.figures, answer.by_size[0], answer.by_passes[0]
+    figures = answer.figures
+    is_moved = figures.link is not None
     named = {
         "host": figures.host,
         "link": figures.link,
@@ -241,30 +260,40 @@ def _data(answer: OffloadAnswer, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "device": figures.device,
         "host_latency": figures.host_latency,
         "launch_latency": figures.launch_latency,
-        "link_latency": figures.link_latency,
+        "link_latency": figures.link_latency if is_moved else None,
     }
     return {
         "schema": SCHEMA,
         "assumptions": list(answer.assumptions),
-        "host_bytes_per_s": figures.host.value,
-        "link_bytes_per_s": figures.link.value,
-        "link_back_bytes_per_s": figures.link_back.value,
-        "device_bytes_per_s": figures.device.value,
-        "host_latency_s": figures.host_latency.value,
-        "launch_latency_s": figures.launch_latency.value,
-        "link_latency_s": figures.link_latency.value,
-        "sources": {name: {"kind": one.kind, "text": one.source} for name, one in named.items()},
+        "shared_memory": bool(figures.shared),
+        **{f"{name}_{'s' if name.endswith('latency') else 'bytes_per_s'}": _value(one) for name, one in named.items()},
+        "sources": {name: one and {"kind": one.kind, "text": one.source} for name, one in named.items()},
+        **_first(answer),
+        "by_bytes": [_json_by_size(one) for one in answer.by_size],
+        "by_passes": [_json_by_passes(one) for one in answer.by_passes],
+        "rows": rows,
+        "worst_error": answer.worst_error,
+        "notes": list(answer.remarks),
+    }
+
+
+def _value(one: SourcedFigure | None) -> float | None:
+    return None if one is None else one.value
+
+
+def _first(answer: OffloadAnswer) -> dict[str, Any]:
+    """Return what is so of the first size and the first number of passes, nulls where the figures do not tell."""
+    if not answer.rows:
+        names = ("bytes", "passes", "break_even_passes", "break_even_bytes", "asymptotic_speedup", "bandwidth_ratio")
+        return dict.fromkeys(names)
+    size, passes = answer.by_size[0], answer.by_passes[0]
+    return {
         "bytes": size.size_bytes,
         "passes": passes.passes,
         "break_even_passes": size.break_even_passes,
         "break_even_bytes": passes.break_even_bytes,
         "asymptotic_speedup": passes.large_speedup,
         "bandwidth_ratio": answer.model.ratio,
-        "by_bytes": [_json_by_size(one) for one in answer.by_size],
-        "by_passes": [_json_by_passes(one) for one in answer.by_passes],
-        "rows": rows,
-        "worst_error": answer.worst_error,
-        "notes": list(answer.remarks),
     }
 
 
@@ -328,7 +357,8 @@ def _series(line: Line) -> tuple[Series, Series]:
 def _caption(answer: OffloadAnswer, unit: str) -> str:
     figures = answer.figures
     named = (("host", figures.host), ("link", figures.link), ("device", figures.device))
-    rates = "; ".join(f"{name} {format_rate(one.value, unit)} {unit} ({one.kind}: {one.source})" for name, one in named)
+    known = [(name, one) for name, one in named if one is not None]
+    rates = "; ".join(f"{name} {format_rate(one.value, unit)} {unit} ({one.kind}: {one.source})" for name, one in known)
     latencies = ", ".join(
         format_duration(one.value) for one in (figures.host_latency, figures.launch_latency, figures.link_latency)
     )

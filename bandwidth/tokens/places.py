@@ -12,12 +12,13 @@ from bandwidth.catalog.decoding import DeviceFit
 from bandwidth.catalog.published import host_bands
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
-from bandwidth.offload.sources import Asked, Source, best_result
+from bandwidth.offload.figures import Asked, Source
+from bandwidth.offload.records import best_result
 from bandwidth.results import Record, Result, summarise
 from bandwidth.theory import Peak, peaks
 from bandwidth.tokens.decode import Host, Place, Split
 from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
-from bandwidth.vocabulary import DEVICE, HOST
+from bandwidth.vocabulary import DEVICE, HOST, Target
 
 HERE = "here"
 MOST_DEVICES = 1024
@@ -201,7 +202,7 @@ def _measured_device(name: str, record: Record, result: Result, around: Surround
     rate = _median(result)
     gpu = next((record.gpus.get(number, {}) for number in result.case.devices), {})
     fits = around.fits or {}
-    title = str(gpu.get("name") or result.case.target)
+    title = str(gpu.get("name") or Target.parse(result.case.target).words)
     try:
         family = peaks(title)[0].family
     except BandwidthError:
@@ -212,7 +213,7 @@ def _measured_device(name: str, record: Record, result: Result, around: Surround
         rate,
         peak,
         peak,
-        f"{result.case.path} measured on {result.case.target}",
+        f"{result.case.path} measured on {Target.parse(result.case.target).words}",
         capacity_bytes=_integer(gpu, "memory_bytes"),
         device_fit=fits.get("HBM" if family.startswith("HBM") else "GDDR"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from bandwidth.engines.cuda import end_to_end as whole
 from bandwidth.errors import HardwareError
 from bandwidth.findings import examine
 from bandwidth.offload import answer
-from bandwidth.offload.sources import Source
+from bandwidth.offload.figures import Source
 from bandwidth.results.files import save
 
 GIVEN = ["--host", "90GB/s", "--device", "900GB/s", "--link", "12GB/s"]
@@ -172,6 +173,87 @@ def test_the_options_of_the_work_reach_the_model(run):
     assert seconds("--link-latency", "1s") == pytest.approx(1.76)
 
 
+SHARED = """\
+Nothing is moved: CPU and GPU of M4 Max (40-core GPU) read the same memory. From
+  when on the GPU pays depends on what each reaches of it, and no figure of that
+  is known. Measure both and give the --record, or two rates: --host RATE
+  --device RATE --resident.
+
+bandwidth         GB/s  is      namely
+--------------  ------  ------  --------------------
+memory of both  546.13  theory  M4 Max (40-core GPU)
+
+latency             us  is       namely
+------------------  --  -------  ---------------------------------------------
+call on the host     1  default  a NumPy call on one element: 0.7 us on a Xeon
+call on the device   5  default  2 to 3 us queued, 7 to 10 waited for (CSCS's
+                                 references in ReFrame, P100 to A100)
+
+Assumptions:
+  The work only moves data: arithmetic is never the limit, on host or device.
+  Each pass reads all of the data once; the first touch of memory (page faults,
+    allocation) is not counted.
+  Nothing is moved: both read the data where it is, and the result is there for
+    both.
+  Data that fits the host's cache is read faster than stands here: no sweep over
+    size is in a record.
+
+"""
+MAC = ("--device", "M4 Max (40-core GPU)")
+
+
+def test_memory_that_both_share_is_said_and_no_link_asked_for(run):
+    found = run(*MAC, "--size", "47MB")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.strip() == SHARED.strip()
+    other = run(*MAC, "--host", "DDR5-5600 x2")
+    assert other.code == 0
+    assert "--host 'DDR5-5600 x2' (89.60 GB/s) is not the memory of M4 Max" in " ".join(other.out.split())
+
+
+def test_what_the_processor_reaches_decides_from_which_size_on_a_gpu_in_its_memory_pays(run):
+    found = run(*MAC, "--host", "220GB/s")
+    assert " ".join(found.out.split()).startswith(
+        "Nothing is moved: CPU and GPU of M4 Max (40-core GPU) read the same memory. The GPU pays from 1.47 MB on,"
+        " however many passes, and is at most 2.48 times as fast. bandwidth GB/s"
+    )
+    assert not any(line.startswith(("link", "transfer")) for line in found.out.splitlines())
+    never = run(*MAC, "--host", "600GB/s").out
+    assert "The GPU does not pay: it reaches 0.91 of the host's speed." in " ".join(never.split())
+
+
+def test_json_of_shared_memory_has_nulls_for_what_there_is_not(run):
+    unknown = json.loads(run(*MAC, "--json").out)
+    assert (unknown["shared_memory"], unknown["link_bytes_per_s"], unknown["sources"]["link"]) == (True, None, None)
+    assert unknown["host_bytes_per_s"] == unknown["device_bytes_per_s"] == pytest.approx(546.13e9, rel=1e-5)
+    assert (unknown["rows"], unknown["break_even_passes"], unknown["asymptotic_speedup"]) == ([], None, None)
+    known = json.loads(run(*MAC, "--host", "220GB/s", "--json").out)
+    assert known["break_even_bytes"] == pytest.approx(1_473_400, abs=1000)
+    own = json.loads(run(*GIVEN, "--json").out)
+    assert (own["shared_memory"], own["sources"]["link"]["kind"]) == (False, "given")
+    assert {*own} == {*unknown}
+
+
+def test_nothing_is_drawn_of_a_peak_that_both_share(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    found = run(*MAC, "--figure", tmp_path / "offload.svg")
+    assert (found.code, found.out, [*tmp_path.iterdir()]) == (2, "", [])
+    assert "whose peak does not tell which is faster; give what the CPU reaches as --host RATE" in found.err
+
+
+@pytest.mark.parametrize("device", ["GB200", "GH200 144GB HBM3e"])
+def test_the_link_of_a_superchip_is_known(run, device):
+    found = json.loads(run("--host", "Grace", "--device", device, "--json").out)
+    assert found["link_bytes_per_s"] == 450e9
+    assert found["sources"]["link"]["text"] == f"{device}, NVLink-C2C, coded rate"
+
+
+def test_a_link_that_outruns_the_hosts_memory_moves_at_its_rate_and_says_so(run):
+    found = run("--host", "DDR5-5600 x2", "--device", "GB200", "--size", "47MB")
+    assert found.out.startswith("The GPU pays from 2 passes over 47 MB on")
+    assert "limits the way there: data moves at the memory's rate" in " ".join(found.out.split())
+
+
 @pytest.fixture
 def saved(tmp_path, make_case, make_result, make_record):
     """A record with a host, a device and its link."""
@@ -191,7 +273,7 @@ def test_a_record_gives_the_figures(run, saved):
     found = run("--record", saved.path, "--size", "100MB", "--passes", "1,10")
     assert found.code == 0
     assert "run.json: read, native, 8 threads" in found.out
-    assert "run.json: h2d, pinned, pcie:0" in found.out
+    assert "run.json: h2d, pinned, link of device 0" in found.out
     mixed = json.loads(run("--record", saved.path, "--device", "H200", "--json").out)
     assert [mixed["sources"][name]["kind"] for name in ("host", "link", "device")] == ["record", "theory", "theory"]
 
@@ -206,7 +288,7 @@ def test_what_is_missing_is_measured_with_measure(run, saved, monkeypatch):
     monkeypatch.setattr(answer, "measured_now", measured_now)
     found = json.loads(run("--measure", "--host", "90GB/s", "--json").out)
     assert targets == ["device", "pcie"]
-    assert found["sources"]["device"] == {"kind": "measured", "text": "this machine, now: read, device:0"}
+    assert found["sources"]["device"] == {"kind": "measured", "text": "this machine, now: read, device 0"}
 
 
 class Room(np.ndarray):
@@ -249,6 +331,34 @@ def test_measured_times_stand_beside_the_models_with_its_error(run, monkeypatch)
         assert row["device_error"] == pytest.approx(row["device_s"] / row["measured_device_s"] - 1)
 
 
+def test_measured_in_one_memory_is_timed_without_a_move(run, monkeypatch, make_case, make_result, make_record):
+    facts = {"device": 0, "name": "Orin", "unified_memory": True}
+    rates = (("host", "numpy", 40e9), ("device:0", "cuda", 60e9))
+    results = [
+        make_result(make_case(target=target, path="read", engine=engine, threads=1), (256 * 2**20 / rate,) * 8)
+        for target, engine, rate in rates
+    ]
+    record = make_record(*results, machine={"gpus": [facts]})
+    seen = []
+
+    @contextmanager
+    def end_to_end(most_bytes, **options):
+        seen.append(options)
+        yield lambda size, passes: answer.Timed(2.0, 1.0)
+
+    monkeypatch.setattr(answer, "check_gpu", lambda: None)
+    monkeypatch.setattr(answer, "end_to_end", end_to_end)
+    monkeypatch.setattr(answer, "measured_now", lambda *_, **__: Source(answer.THIS_MACHINE, record, "measured"))
+    found = run("--measured", "--size", "1MB", "--passes", "2")
+    assert found.code == 0
+    assert found.out.startswith("Nothing is moved: Orin and its processor read the same memory.")
+    assert "Measured, data.sum() from end to end" in found.out
+    assert seen == [{"host_memory": "pinned", "resident": True}]
+    refused = run("--measured", "--host", "DDR5-5600 x2", "--device", "Ryzen 7 7840U")
+    assert refused.code == 2
+    assert "--measured: Ryzen 7 7840U and graphics in it read the same memory" in refused.err
+
+
 def test_measured_without_a_gpu_ends_with_three_before_anything_is_measured(run, monkeypatch):
     def lacks():
         raise HardwareError("CuPy, which drives the GPU, is not installed", "pip install it")
@@ -289,6 +399,12 @@ def test_a_figure_is_written(run, tmp_path, suffix):
         ([*GIVEN, "--shared-link"], 2, "--shared-link is of several devices"),
         ([*GIVEN, "--link-latency", "soon"], 2, "--link-latency: 'soon' is not a duration"),
         ([*GIVEN, "--measured", "--overlap"], 2, "--measured times one device without overlap"),
+        ([*MAC, "--devices", "2"], 2, "--devices 2: CPU and GPU of M4 Max (40-core GPU) share one memory"),
+        (
+            ["--device", "Radeon 780M"],
+            2,
+            "--device 'Radeon 780M' shares the memory of its processor, which is not known",
+        ),
         ([*GIVEN, "--figure", "x.gif"], 2, "--figure 'x.gif' does not end in .svg"),
         ([*GIVEN, "--format", "yaml"], 2, "--format 'yaml' is not known"),
         (["--host", "PCIe 4.0 x16", "--device", "H200"], 2, "--host 'PCIe 4.0 x16' is a link"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bandwidth.offload.answer import answer, line, lines
+from bandwidth.offload.figures import Figures, SourcedFigure
 from bandwidth.offload.model import Model, Workload
-from bandwidth.offload.sources import Figures, SourcedFigure
 from bandwidth.report import render
 from bandwidth.report.offload import PLOT_COLUMNS, PLOT_ROWS, offload_document, offload_figure, plot
 

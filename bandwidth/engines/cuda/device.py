@@ -81,6 +81,7 @@ def read_facts(
             },
             numa_node=node_of(address),
             is_opened=opened,
+            is_unified=bool(properties.get("integrated")),  # a Jetson, a GB10, an APU
         )
 
 

@@ -10,13 +10,15 @@ from bandwidth.errors import BandwidthError
 from bandwidth.findings.evidence import disturbance_of, is_wide, positive, why_not_comparable
 from bandwidth.findings.rules import TO_DO
 from bandwidth.offload.answer import answer
+from bandwidth.offload.figures import Asked, Source
 from bandwidth.offload.model import Workload
-from bandwidth.offload.sources import Asked, Source, find_figures
+from bandwidth.offload.sources import find_figures
 from bandwidth.planning.options import DEFAULT_BUDGET_S, OUT_OF_BUDGET
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.formats import DEFAULT_WIDTH, render, wrapped
 from bandwidth.report.labels import INVALID, Line, ceiling_short, rate_cell
 from bandwidth.report.measurement import measurement_document
+from bandwidth.report.offload import conclusion
 from bandwidth.report.screen.further import further
 from bandwidth.report.screen.machine_line import machine_lines
 from bandwidth.report.screen.roles import (
@@ -171,7 +173,10 @@ def _break_even(record: Record) -> str:
         figures = find_figures(Asked(sources=(Source("this run", record, "measured"),)))
     except BandwidthError:
         return ""
-    found = answer(figures, Workload(), [_SIZE_BYTES], [1]).by_size[0]
+    whole = answer(figures, Workload(), [_SIZE_BYTES], [1])
+    if figures.shared:
+        return f"{conclusion(whole).removesuffix('.')} (bandwidth offload)."
+    found = whole.by_size[0]
     if found.break_even_passes is None:
         return "Moving data to the GPU never pays at these rates (bandwidth offload)."
     passes = "1 pass" if found.break_even_passes == 1 else f"{found.break_even_passes:,} passes"

@@ -589,6 +589,15 @@ def test_memory_that_is_refused_all_the_same_is_a_reason():
     assert list(engine.refused.values()) == ["device 0 has not enough memory; give a smaller --size"]
 
 
+@pytest.mark.parametrize("integrated", [0, 1])
+def test_a_gpu_in_the_processor_has_the_hosts_memory(integrated):
+    module = StandIn()
+    properties = module.cuda.runtime.getDeviceProperties(0) | {"integrated": integrated}
+    module.cuda.runtime.getDeviceProperties = lambda _: properties
+    (found,) = devices(module)
+    assert found.is_unified is bool(integrated)
+
+
 def test_a_device_that_is_lost_ends_the_case_and_no_more():
     case, module = device_case(), StandIn()
     engine = engine_of(module, case)

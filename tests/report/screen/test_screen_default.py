@@ -57,6 +57,15 @@ def shown(record: Record, width: int = 80, format_name: str = "table") -> str:
     return render(screen_document(record, examine(record)), format_name, width)
 
 
+def test_of_a_gpu_with_the_hosts_memory_no_move_is_told(records):
+    record = records["a server with two GPUs"]
+    gpus = [gpu | {"unified_memory": True} for gpu in record.machine["gpus"]]
+    kept = tuple(one for one in record.results if one.case.kind != "pcie")
+    text = " ".join(shown(replace(record, results=kept, machine={**record.machine, "gpus": gpus})).split())
+    assert "Nothing is moved: NVIDIA H200 and its processor read the same memory. The GPU pays from " in text
+    assert "the move across the link" not in text
+
+
 def test_the_screens_are_those_of_the_golden_file(records):
     text = "".join(f"=== {name} ===\n{shown(record)}\n" for name, record in records.items())
     if os.environ.get("BANDWIDTH_WRITE_GOLDEN"):
