@@ -28,11 +28,6 @@ MAKERS = {name: name for line in _MAKERS for name in line.split()} | {
     "hisilicon": "huawei",
     "cray": "hpe",
 }
-# Lines of products that people leave out: the number behind them tells the product.
-LINES = frozenset(
-    "geforce radeon instinct tesla arc jetson card core xeon celeron pentium atom".split()  # noqa: SIM905
-    + "ryzen epyc athlon opteron phenom".split()  # noqa: SIM905
-)
 _COMPANY = re.compile(
     r"nvidia corporation|advanced micro devices,? inc\.?|\[amd/ati\]|\bamd/ati\b|intel corporation"
     r"|\b(?:corporation|co\.,? ltd\.?)",

@@ -85,10 +85,6 @@ class Place:
             stated = frozenset({self.maker.lower()})
         return stated.union(*(name.makers for name in self.names)) if self.maker else stated
 
-    def is_of_makers(self, makers: frozenset[str]) -> bool:
-        """Return whether it is of the makers that a name states; one whose maker is not known here may be any's."""
-        return not makers or not self.makers or makers <= self.makers
-
     @property
     def is_sold_without_memory(self) -> bool:
         """Whether a capacity beside its name says nothing of it: a processor takes what the computer has."""

@@ -72,7 +72,7 @@ class ProductTable:
         self._indexed = self._asked = 0
 
     @cached_property
-    def written(self) -> list[str]:
+    def _names(self) -> list[str]:
         """The names and aliases of each line in lower case: nothing else of it is searched."""
         return ["\t".join(line.split("\t", 2)[:2]).lower() for line in self.lines]
 
@@ -96,14 +96,14 @@ class ProductTable:
             self._asked += 1
             if self._asked > _QUESTIONS_BEFORE_INDEX:
                 self._index_more()
-            found = [place for place, names in enumerate(self.written) if first in names]
-        return [place for place in found if all(word in self.written[place] for word in others)]
+            found = [place for place, names in enumerate(self._names) if first in names]
+        return [place for place in found if all(word in self._names[place] for word in others)]
 
     def _index_more(self) -> None:
         """Put the next lines into the index of words."""
         end = min(self._indexed + _LINES_A_QUESTION, len(self.lines))
         for place in range(self._indexed, end):
-            for word in set(WORD.findall(self.written[place])):
+            for word in set(WORD.findall(self._names[place])):
                 self._index.setdefault(word, []).append(place)
         self._indexed = end
 

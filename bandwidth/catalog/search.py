@@ -14,11 +14,16 @@ from functools import cached_property
 
 from bandwidth.catalog.folders import Folders
 from bandwidth.catalog.model import Device
-from bandwidth.catalog.names import LINES, MAKERS, Name, bare_name, chunks_beside, products_of, read_name
+from bandwidth.catalog.names import MAKERS, Name, bare_name, chunks_beside, products_of, read_name
 from bandwidth.catalog.places import Place, own_places, place_of_line, read_device, users_by_key
-from bandwidth.catalog.products import WORD, ProductTable
+from bandwidth.catalog.products import WORD
 from bandwidth.errors import AmbiguousName, BandwidthError, SharedMemoryError
 
+# Lines of products that people leave out: the number behind them tells the product.
+_LINES = frozenset(
+    "geforce radeon instinct tesla arc jetson card core xeon celeron pentium atom".split()  # noqa: SIM905
+    + "ryzen epyc athlon opteron phenom".split()  # noqa: SIM905
+)
 # Words by which the variants of one product differ: where all that have them have one memory, that is the answer.
 _VARIANT = re.compile(
     r"[0-9.]+[gm]b|pcie|sxm[0-9]?|fhhl|(?:lp|g)?ddr[0-9]x?|hbm[0-9]?e?|quadro|ada|generation|blackwell|edition|workstation"
@@ -38,6 +43,10 @@ _CARD_CHIP = re.compile(r"\b(?:dg[12]|battlemage|bmg|navi ?[0-9]{2})\b")
 _SLICE = re.compile(r"-[0-9]{1,3}[abcq]\b|\bmig\b")
 MOST_CANDIDATES = 8
 MOST_READINGS = 24
+LONGEST_SLIP = 3
+LARGEST_POOL = 60
+MOST_NEAR = 3
+_NEAR = 0.75
 _QUESTIONS_BEFORE_INDEX = 8
 
 
@@ -51,12 +60,12 @@ class Match:
     @property
     def is_the_product(self) -> bool:
         """Whether nothing but the line of products was left out."""
-        return LINES.issuperset(self.beside)
+        return _LINES.issuperset(self.beside)
 
     @property
     def is_variant(self) -> bool:
         """Whether it is the product or a variant of it."""
-        return all(chunk in LINES or _VARIANT.fullmatch(chunk) for chunk in self.beside)
+        return all(chunk in _LINES or _VARIANT.fullmatch(chunk) for chunk in self.beside)
 
 
 class Devices:
@@ -81,19 +90,11 @@ class Devices:
     def places(self) -> Iterator[Place]:
         """Every device's place: the entries, then those lines of the package's tables that no entry overrides."""
         yield from self.entries
-        for table in self.tables:
-            places = (self.place_in(table, line) for line in range(len(table.lines)))
-            yield from (place for place in places if place is not None)
-
-    @property
-    def tables(self) -> tuple[ProductTable, ...]:
-        """The package's tables of products."""
-        return self._folders.own_tables
-
-    def place_in(self, table: ProductTable, line: int) -> Place | None:
-        """Return the place of a line of one of the package's tables, None where an entry overrides it."""
-        place = place_of_line(table, line)
-        return None if self._is_overridden(place) else place
+        for table in self._folders.own_tables:
+            for line in range(len(table.lines)):
+                place = place_of_line(table, line)
+                if not self._is_overridden(place):
+                    yield place
 
     def find(self, query: str) -> Device | None:
         """Return the device that a query names, None where no product has that name.
@@ -160,16 +161,21 @@ class Devices:
         return devices
 
     def near_names(self, query: str) -> tuple[str, ...]:
-        """Return up to three names of devices that a query may have meant which names none: never an answer."""
-        from bandwidth.catalog.near_devices import near_devices  # needed for a slip only
+        """Return up to three names of devices that are written much like a query and have its numbers."""
+        import difflib  # needed for a slip only, and not free to import
 
-        return near_devices(self, query)
-
-    def with_numbers(self, name: Name) -> Iterator[Place]:
-        """Yield the devices of a name's makers that may have its numbers; of the entries, where it has none."""
-        numbers = name.numbers
-        found = (*self._entries_with(numbers), *self._lines_with(numbers)) if numbers else self._without_number
-        yield from (place for place in found if place.is_of_makers(name.makers))
+        name = read_name(bare_name(query))
+        pool = [
+            (has, place) for place in self._with_numbers(name) for has in place.names if has.numbers == name.numbers
+        ]
+        found: list[str] = []
+        for key_of in (lambda name: name.key, _short_key):
+            key = key_of(name)
+            alike = {other: place.name for has, place in pool if _is_near(other := key_of(has), key)}
+            if alike:
+                near = difflib.get_close_matches(key, list(alike)[:LARGEST_POOL], n=MOST_NEAR, cutoff=_NEAR)
+                found += [alike[other] for other in near]
+        return tuple(dict.fromkeys(found))[:MOST_NEAR]
 
     def processor(self, vendor: str, family: int, model: int, model_name: str) -> Device | None:
         """Return a processor's entry: by its name as /proc/cpuinfo prints it, else by its numbers.
@@ -246,7 +252,7 @@ class Devices:
             return []
         told_by = name.numbers or name.words  # its letters may be run together: "GTX1080TI"
         alike = (*self._entries_with(told_by), *self._lines_with(told_by))
-        found = [place for place in alike if name.key in place.keys and place.is_of_makers(name.makers)]
+        found = [place for place in alike if name.key in place.keys and _is_of_makers(place, name)]
         own = [place for place in found if place.keys[0] == name.key]
         if name.is_number:  # a product where it is the whole name of one, its maker apart: "Intel 300"
             found = own if name.makers else []
@@ -274,7 +280,7 @@ class Devices:
     def _matching(self, name: Name) -> Iterator[Match]:
         """Yield the devices that have every chunk of a name in one of theirs."""
         for place in (*self._entries_with(name.words), *self._lines_with(name.words)):
-            if not place.is_of_makers(name.makers):
+            if not _is_of_makers(place, name):
                 continue
             asked = name.without_sizes if place.is_sold_without_memory else name
             others = [chunks_beside(asked, has, place.optional) for has in place.names]
@@ -304,9 +310,17 @@ class Devices:
 
     def _lines_with(self, words: Sequence[str]) -> Iterator[Place]:
         """Yield the lines of the package's tables that have words in their names, and that no entry overrides."""
-        for table in self.tables if words else ():
-            places = (self.place_in(table, line) for line in table.lines_with(words))
-            yield from (place for place in places if place is not None)
+        for table in self._folders.own_tables if words else ():
+            for line in table.lines_with(words):
+                place = place_of_line(table, line)
+                if not self._is_overridden(place):
+                    yield place
+
+    def _with_numbers(self, name: Name) -> Iterator[Place]:
+        """Yield the devices of a name's makers that may have its numbers; of the entries, where it has none."""
+        numbers = name.numbers
+        found = (*self._entries_with(numbers), *self._lines_with(numbers)) if numbers else self._without_number
+        yield from (place for place in found if _is_of_makers(place, name))
 
     def _with_pci_id(self, identity: str) -> Iterator[Place]:
         yield from (place for place in self.entries if identity in place.pci_ids)
@@ -340,15 +354,20 @@ class Devices:
 
 def _begins_with(name: str, start: str) -> bool:
     word, _, rest = name.partition(" ")
-    while not name.startswith(start) and (word in MAKERS or (word in LINES and not start.isdigit())):
+    while not name.startswith(start) and (word in MAKERS or (word in _LINES and not start.isdigit())):
         name = rest
         word, _, rest = name.partition(" ")
     return name.startswith(start)
 
 
+def _is_of_makers(place: Place, name: Name) -> bool:
+    """Return whether a device is of the makers that a name states; a maker that is not known here may be any."""
+    return not name.makers or not place.makers or name.makers <= place.makers
+
+
 def _is_of_brand(entry: str, model_name: str) -> bool:
     """Return whether an entry's name has a brand that the processor's name states; true where it states none."""
-    stated = LINES.intersection(read_name(bare_name(model_name)).atoms)
+    stated = _LINES.intersection(read_name(bare_name(model_name)).atoms)
     return not stated or not stated.isdisjoint(read_name(entry).atoms)
 
 
@@ -364,3 +383,12 @@ def _ambiguous(query: str, places: Sequence[Place]) -> AmbiguousName:
     says = "may be several devices" if len(places) > 1 else "alone names no device"
     unlisted = len(places) - len(devices)
     return AmbiguousName(f"{query[:60]!a} {says}", f"choose one: {names}{more}", candidates=devices, unlisted=unlisted)
+
+
+def _is_near(key: str, other: str) -> bool:
+    """Return whether two keys may differ by a slip: a letter or two. Most need no closer look."""
+    return abs(len(other) - len(key)) <= LONGEST_SLIP and (other[:2] == key[:2] or other[-3:] == key[-3:])
+
+
+def _short_key(name: Name) -> str:
+    return "".join(atom for atom in name.atoms if atom not in _LINES)

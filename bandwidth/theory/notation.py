@@ -7,7 +7,6 @@ What it does not say is not guessed where a guess would be wrong half of the tim
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
 
@@ -109,16 +108,14 @@ def _unknown(text: str, catalog: Catalog) -> BandwidthError:
     """Return the refusal of what is no memory, link or device: it names the word that stands in the way."""
     from bandwidth.theory.link_notation import link_words, names_link
 
-    near = catalog.devices.near_names(text)
     for words, names in ((memory_words(text, catalog), names_memory), (link_words(text, catalog), names_link)):
         if not words or (first_unknown(words) is None and not any(map(names, words))):
             return _alone(text)
         # "v9" of "Xeon E5-2690 v9" is no link's generation.
         is_named = any(names(word) and word.kind != "generation" for word in words)
-        if is_named and (unknown := first_unknown(words)) is not None and not near:
+        if is_named and (unknown := first_unknown(words)) is not None:
             return not_understood(text, unknown)
-    hint = _suggestion(near or _near_families(text, catalog))
-    return BandwidthError(f"{text!r} is no memory, link or device that is known here", hint)
+    return BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
 
 
 def _alone_or_name(text: str, catalog: Catalog) -> tuple[Peak, ...]:
@@ -196,17 +193,14 @@ def _checked_text(spec: str) -> str:
     return text
 
 
-def _suggestion(near: Sequence[str]) -> str:
-    return f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES
-
-
-def _near_families(text: str, catalog: Catalog) -> list[str]:
-    """Return the family of memory or the link that the first word of a text may be meant for, nothing where none is."""
+def _suggestion(text: str, catalog: Catalog) -> str:
     import difflib  # needed for a slip only, and not free to import
 
     word = re.split(r"[\s@,-]", text.lower(), maxsplit=1)[0]
-    alike = {name.lower(): name for name in _names(catalog) if _may_be_slip(name.lower(), word)}
-    return [alike[key] for key in difflib.get_close_matches(word, alike, 1, 0.6)]
+    near = catalog.devices.near_names(text)
+    if not near and (alike := {name.lower(): name for name in _names(catalog) if _may_be_slip(name.lower(), word)}):
+        near = tuple(alike[key] for key in difflib.get_close_matches(word, alike, 1, 0.6))
+    return f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES
 
 
 @lru_cache(maxsize=1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bandwidth.catalog.language_models import NamedModel
-from bandwidth.catalog.near import near_texts
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.tokens.model import CacheLayer, LanguageModel
 from bandwidth.units import parse_size_bytes
@@ -16,8 +17,11 @@ EXAMPLES = "give a .gguf or .safetensors file, 70B:Q4_K_M, a name such as Llama 
 # A model of another size keeps much the same for each position if it is about as large.
 ALIKE = 0.25
 MOST_LAYERS, MOST_PARAMETERS = 10_000, 1e15
+MOST_NEAR = 3
+NEAR = 0.75  # difflib's ratio: a slip or two in eight letters
 _COUNT = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,4})?)\s*(?P<unit>[kmbt])", re.IGNORECASE | re.ASCII)
 _PER_UNIT = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_NUMBERS = re.compile(r"[0-9]+", re.ASCII)
 _WORDS = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
@@ -61,16 +65,22 @@ def named_model(text: str, known: Known, *, active: str | None = None, layers: i
 
 def _mixes(mix: str, known: Known) -> str:
     """Return what to write for a quantisation that is none: those that may be meant, else all."""
-    near = near_texts(_key(mix), {_key(name): name for name in known.bits})
+    near = _near(_key(mix), {_key(name): name for name in known.bits})
     return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known.bits)}"
 
 
 def _no_model(name: str, known: Known) -> BandwidthError:
-    """Return the refusal of a name that is no model's, with those that may be meant."""
-    names = (name for model in known.models for name in (model.name, *model.aliases))
-    near = near_texts(_key(name), {_key(one): one for one in names})
+    """Return the refusal of a name that is no model's, with those of its numbers that may be meant."""
+    names = (one for model in known.models for one in (model.name, *model.aliases))
+    near = _near(_key(name), {_key(one): one for one in names if _NUMBERS.findall(one) == _NUMBERS.findall(name)})
     hint = f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES
     return BandwidthError(f"{name[:60]!a} is no model that is known here", hint)
+
+
+def _near(wanted: str, known: Mapping[str, str]) -> list[str]:
+    """Return up to three of some names, given by their keys: that of the same key, else those written much alike."""
+    keys = [wanted] if wanted in known else difflib.get_close_matches(wanted, known, MOST_NEAR, NEAR)
+    return list(dict.fromkeys(known[key] for key in keys))
 
 
 def _sized(text: str, known: Known, *, active: str | None, layers: int | None) -> LanguageModel:

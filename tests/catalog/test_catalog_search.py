@@ -176,17 +176,12 @@ def test_search_lists_every_device_with_the_words(read):
     assert read().devices.search("rtx 5090") == ["GeForce RTX 5090", "GeForce RTX 5090 Laptop GPU"]
 
 
-@pytest.mark.parametrize("query", ["GeForec RTX 5090", "GeForce RTX 5080", "RTX 5009", "NVIDIA RTX 590"])
-def test_near_miss_is_suggested(read, query):
-    assert read().devices.near_names(query) == ("GeForce RTX 5090",)
+def test_near_miss_is_suggested(read):
+    assert read().devices.near_names("GeForec RTX 5090") == ("GeForce RTX 5090",)
 
 
-def test_near_miss_of_another_maker_is_not_suggested(read):
-    assert read().devices.near_names("AMD RTX 5080") == ()
-
-
-def test_what_has_a_number_two_digits_off_is_not_suggested(read):
-    assert read().devices.near_names("GeForce RTX 3080") == ()
+def test_what_has_other_numbers_is_not_suggested(read):
+    assert read().devices.near_names("GeForce RTX 5080") == ()
 
 
 @pytest.mark.parametrize("name", ["GeForce RTX 5090", "geforce rtx5090"])

@@ -119,7 +119,7 @@ def test_schema_describes_each_kind_of_tables(capsys):
         (["show"], 2, "specs show needs a name"),
         (["search"], 2, "specs search needs a word"),
         (["show", "no such thing 1"], 1, "no device is named 'no such thing 1'"),
-        (["show", "RTX 4909"], 1, "no device is named 'RTX 4909'; did you mean GeForce RTX 4090?"),
+        (["show", "GeForec RTX 4090"], 1, "no device is named 'GeForec RTX 4090'; did you mean GeForce RTX 4090 or"),
         (["search", "nosuchthing"], 1, "no device has 'nosuchthing' in its name"),
         (["list", "--specs", "/no/such/folder"], 2, "--specs /no/such/folder is not a folder"),
         ([], 2, "Missing argument"),
