@@ -136,8 +136,14 @@ class Sockets:
     are_told_apart: bool = True
 
 
-def sockets_of(reader: Reader, packages: Mapping[int, int], nodes: Sequence[NumaNode]) -> Sockets:
-    """Return the sockets of a Linux machine: `packages` are the kernel's, by CPU, and `nodes` what it says of memory.
+def sockets_of(
+    reader: Reader,
+    packages: Mapping[int, int],
+    nodes: Sequence[NumaNode],
+    source: str = _PACKAGES,
+    nodes_source: str = _NODE_FOLDER,
+) -> Sockets:
+    """Return the sockets of a machine: `packages` are the kernel's, by CPU, and `nodes` what it says of memory.
 
     On a real x86 machine the packages are the sockets. Elsewhere the processors that firmware lists count (not in a
     virtual machine, whose firmware repeats the packages), then the NUMA nodes that have CPUs and memory; there are
@@ -146,18 +152,18 @@ def sockets_of(reader: Reader, packages: Mapping[int, int], nodes: Sequence[Numa
     count = len(set(packages.values()))
     is_virtual = _is_virtual(reader)
     if count == 1 or (not is_virtual and reader.machine.lower() in _X86):
-        return Sockets(count, packages, _PACKAGES, READ)
+        return Sockets(count, packages, source, READ)
     node_of = {cpu: node.number for node in nodes for cpu in node.cpus if node.has_memory}
     node_count = len({node_of[cpu] for cpu in packages if cpu in node_of})
     listed = None if is_virtual else _listed(reader)
     if listed is not None and 1 <= listed <= count:
         by_node = node_of if node_count == listed else None
-        source = f"{SMBIOS_TABLE}, processors; {count} packages may be clusters of cores"
-        return _assigned(listed, packages, by_node, source, DERIVED)
+        listing = f"{SMBIOS_TABLE}, processors; {count} packages may be clusters of cores"
+        return _assigned(listed, packages, by_node, listing, DERIVED)
     if node_count > 1:
         taken = min(node_count, count)
         by_node = node_of if node_count == taken else None
-        return _assigned(taken, packages, by_node, f"{_NODE_FOLDER}: {node_count} nodes, {count} packages", DERIVED)
+        return _assigned(taken, packages, by_node, f"{nodes_source}: {node_count} nodes, {count} packages", DERIVED)
     what = "a virtual machine" if is_virtual else "one NUMA node"
     return _assigned(1, packages, None, f"one socket for {what}; the kernel counts {count} packages", ASSUMED)
 

@@ -27,6 +27,7 @@ from bandwidth.machine.system_memory import (
     streaming_threshold_facts,
 )
 from bandwidth.machine.topology import Topology, read_topology
+from bandwidth.machine.windows import TABLE_SOURCE
 
 _CPU_FOLDER = "/sys/devices/system/cpu"
 
@@ -94,7 +95,7 @@ def _layout(reader: Reader) -> dict[str, Fact]:
         **_core_kinds(reader, topology),
         **known("logical_cpus", topology.cpus_online, source),
         **known("threads_per_core", topology.threads_per_core, source, confidence),
-        **known("cpus_allowed", format_cpu_list(topology.cpus_allowed), _affinity_source(topology)),
+        **known("cpus_allowed", format_cpu_list(topology.cpus_allowed), _affinity_source(reader, topology)),
         **_reserved_cpus(reader),
         **known("numa_nodes", len(topology.nodes), source, confidence),
         **numa_facts(topology.numa_nodes, topology.memory_nodes_allowed),
@@ -130,11 +131,15 @@ def _reserved_cpus(reader: Reader) -> dict[str, Fact]:
 def _layout_source(reader: Reader) -> tuple[str, str]:
     if reader.system == "Linux" and reader.names(_CPU_FOLDER):
         return "/sys/devices/system", READ
+    if reader.processor_table():
+        return TABLE_SOURCE, READ
     return "psutil.cpu_count", ASSUMED
 
 
-def _affinity_source(topology: Topology) -> str:
-    return "sched_getaffinity" if topology.can_pin else "all CPUs: affinity is not known"
+def _affinity_source(reader: Reader, topology: Topology) -> str:
+    if not topology.can_pin:
+        return "all CPUs: affinity is not known"
+    return "GetProcessAffinityMask" if reader.system == "Windows" else "sched_getaffinity"
 
 
 def _caches(topology: Topology, source: str) -> dict[str, Fact]:

@@ -12,6 +12,7 @@ from bandwidth.cpu_list import numbers_of
 from bandwidth.machine.cpuinfo import CPUINFO, facts_of_cpuinfo, flags_of_cpuinfo
 from bandwidth.machine.facts import ASSUMED, DERIVED, Fact, known
 from bandwidth.machine.reader import Reader, read_integer, read_line, whole_number
+from bandwidth.machine.windows import TABLE_SOURCE
 
 NO_VIRTUALIZATION = "none"
 NO_CONTAINER = "none"
@@ -50,6 +51,7 @@ _CLOUD_PRODUCTS = (
 )
 # Boards that exist in hypervisors only, by the device tree's compatible.
 _VIRTUAL_BOARDS = {"linux,dummy-virt": "QEMU", "riscv-virtio": "QEMU", "qemu,pseries": "QEMU"}
+_BIOS_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\BIOS"
 _DEVICE_TREES = ("/proc/device-tree", "/sys/firmware/devicetree/base")
 # Names at the end of `compatible` that stand for a family and no chip.
 _NO_CHIPS = frozenset({"apple,arm-platform", *_VIRTUAL_BOARDS})
@@ -104,6 +106,8 @@ def virtualization_facts(reader: Reader) -> dict[str, Fact]:
     """Return `virtualization`: the hypervisor, `hypervisor` where it is not known which, `none` on bare metal."""
     if reader.system == "Darwin":
         return _darwin_virtualization(reader)
+    if reader.system == "Windows":
+        return _windows_virtualization(reader)
     flags = flags_of_cpuinfo(reader.text(CPUINFO) or "")
     present = None if flags is None else "hypervisor" in flags
     for source, name in (
@@ -188,6 +192,14 @@ def _darwin_virtualization(reader: Reader) -> dict[str, Fact]:
     return known("virtualization", "hypervisor" if present else NO_VIRTUALIZATION, "sysctl kern.hv_vmm_present")
 
 
+def _windows_virtualization(reader: Reader) -> dict[str, Fact]:
+    """Return the hypervisor that the firmware's names stand for; that there is none nothing tells here."""
+    listed = reader.run("reg", "query", _BIOS_KEY) or ""
+    told = dict(re.findall(r"^\s+(\w+)\s+REG_SZ\s+(\S.*?)\s*$", listed, re.ASCII | re.MULTILINE))
+    names = (told.get(name, "") for name in ("SystemManufacturer", "SystemProductName"))
+    return known("virtualization", hypervisor_of(*names, may_be_cloud=True), f"registry, {_BIOS_KEY}")
+
+
 def _hypervisor_by_file(reader: Reader) -> tuple[tuple[str, str], ...]:
     kind = read_line(reader, "/sys/hypervisor/type")
     return (("/sys/hypervisor/type", kind.capitalize()),) if kind else ()
@@ -253,6 +265,8 @@ def core_kinds_source(reader: Reader) -> str:
     """Return where `read_core_kinds` has its answer from."""
     if reader.system == "Darwin":
         return "sysctl hw.perflevel"
+    if reader.system == "Windows":
+        return f"{TABLE_SOURCE}, efficiency classes"
     by_monitor = any(numbers_of(reader.text(path)) for path, _ in _INTEL_MONITORS)
     return "/sys/devices/cpu_*/cpus" if by_monitor else _CAPACITY.format(cpu="*")
 

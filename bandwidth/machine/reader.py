@@ -48,6 +48,9 @@ class Reader(Protocol):
     def allowed_cpus(self) -> tuple[int, ...] | None:
         """Return the CPUs that this process may run on, None where the system does not say."""
 
+    def processor_table(self) -> bytes | None:
+        """Return Windows' table of cores, packages, nodes and caches, None on other systems."""
+
     def logical_cpus(self) -> int:
         """Return how many CPUs the system shows, at least 1."""
 
@@ -142,13 +145,23 @@ class SystemReader:
         return os.environ.get(name)
 
     def allowed_cpus(self) -> tuple[int, ...] | None:
-        """Return the CPUs of this process, None outside Linux."""
+        """Return the CPUs of this process, None outside Linux and Windows."""
+        if self.system == "Windows":
+            from bandwidth.machine.windows.processors import own_cpus
+
+            return own_cpus()
         if sys.platform != "linux":
             return None
         try:
             return tuple(sorted(os.sched_getaffinity(0)))
         except OSError:
             return None
+
+    def processor_table(self) -> bytes | None:
+        """Return the records of GetLogicalProcessorInformationEx, None outside Windows."""
+        from bandwidth.machine.windows.processors import own_table
+
+        return own_table() if self.system == "Windows" else None
 
     def logical_cpus(self) -> int:
         """Return how many CPUs the system shows."""
@@ -240,6 +253,7 @@ class CapturedReader:
         *,
         environment: Mapping[str, str] | None = None,
         allowed_cpus: tuple[int, ...] | None = None,
+        processor_table: bytes | None = None,
         logical_cpus: int = 1,
         physical_cores: int | None = None,
         total_memory_bytes: int | None = None,
@@ -262,6 +276,7 @@ class CapturedReader:
         self._environment = dict(environment or {})
         self._packages = dict(packages or {})
         self._allowed_cpus = allowed_cpus
+        self._processor_table = processor_table
         self._logical_cpus = logical_cpus
         self._physical_cores = physical_cores
         self._total_memory_bytes = total_memory_bytes
@@ -300,6 +315,10 @@ class CapturedReader:
     def allowed_cpus(self) -> tuple[int, ...] | None:
         """Return the captured affinity."""
         return self._allowed_cpus
+
+    def processor_table(self) -> bytes | None:
+        """Return the captured table."""
+        return self._processor_table
 
     def logical_cpus(self) -> int:
         """Return the captured count."""

@@ -154,10 +154,15 @@ class Topology:
 
 
 def read_topology(reader: Reader) -> Topology:
-    """Return the layout from sysfs, from sysctl on macOS, and from plain counts where there is neither."""
+    """Return the layout from sysfs, from sysctl on macOS, Windows' table, and plain counts elsewhere."""
     if reader.system == "Linux":
         online = _online_cpus(reader)
         return _from_sysfs(reader, online) if online else _from_counts(reader, ())
+    table = reader.processor_table() if reader.system == "Windows" else None
+    if table:
+        from bandwidth.machine.windows.topology import windows_topology
+
+        return windows_topology(table, reader) or _from_counts(reader, ())
     return _from_counts(reader, _darwin_caches(reader) if reader.system == "Darwin" else ())
 
 
@@ -180,7 +185,7 @@ def _from_sysfs(reader: Reader, online: tuple[int, ...]) -> Topology:
     cores = _with_kinds(_cores(reader, online, packages, sockets.of_cpu, node_of), read_core_kinds(reader, online))
     present = numbers_of(reader.text(f"{_CPU_FOLDER}/present"))
     return Topology(
-        cores=_restricted(cores, set(allowed)),
+        cores=restricted(cores, set(allowed)),
         caches=_sysfs_caches(reader, online),
         cpus_present=max(len(present), len(online)),
         cpus_allowed=allowed,
@@ -232,10 +237,11 @@ def _cores(
 
 
 def _with_kinds(cores: Iterable[Core], kinds: Mapping[int, str]) -> list[Core]:
-    return sorted((replace(core, kind=kinds.get(core.cpus[0], "")) for core in cores), key=_core_order)
+    return sorted((replace(core, kind=kinds.get(core.cpus[0], "")) for core in cores), key=core_order)
 
 
-def _core_order(core: Core) -> tuple[object, ...]:
+def core_order(core: Core) -> tuple[object, ...]:
+    """Return what cores are sorted by: the fastest first, then by socket, node and CPU."""
     return kind_rank(core.kind), core.socket, core.node, core.cpus
 
 
@@ -261,12 +267,12 @@ def _core_key(reader: Reader, cpu: int, package: int) -> tuple[object, ...]:
     return ("alone", cpu) if core is None or core < 0 else ("core_id", package, core)
 
 
-def _restricted(cores: list[Core], allowed: set[int]) -> tuple[Core, ...]:
+def restricted(cores: Iterable[Core], allowed: set[int]) -> tuple[Core, ...]:
     """Return the cores with their allowed CPUs only, ordered anew: a core's first CPU may not be allowed."""
     kept = [replace(core, cpus=tuple(cpu for cpu in core.cpus if cpu in allowed)) for core in cores]
     missing = allowed - {cpu for core in kept for cpu in core.cpus}
     kept += [Core((cpu,), 0, 0) for cpu in missing]
-    return tuple(sorted((core for core in kept if core.cpus), key=_core_order))
+    return tuple(sorted((core for core in kept if core.cpus), key=core_order))
 
 
 def _sysfs_caches(reader: Reader, online: tuple[int, ...]) -> tuple[Cache, ...]:
