@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bandwidth.engines.host.placement import cycle_key
+from bandwidth.engines.host.sharing import cycle_key
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES, kernel_of
 from bandwidth.machine.facts import Facts

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measuring_support import GIB, MIB, facts_with_memory, hybrid_topology, small_topology, two_socket_topology
 
-from bandwidth.engines.host.layout import ELEMENT_BYTES, WINDOWS, Layout, layout_key
-from bandwidth.engines.host.placement import cycle_key
+from bandwidth.engines.host.layout import ELEMENT_BYTES, WINDOWS, Layout
+from bandwidth.engines.host.sharing import cycle_key, layout_key
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan

@@ -46,7 +46,6 @@ LEAST_SCALAR = 1.0
 EXPONENTS = (-8, 8)
 # Where the system gives huge pages at all it gives nearly all of them.
 LEAST_HUGE_SHARE = 0.5
-NO_HUGE_PAGES = "the system gives no huge pages for it: see /sys/kernel/mm/transparent_hugepage/enabled"
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class HostEngine:
                 refused |= memory.lay_out(own, int(self._random.integers(2**32)), deadline)
         had = [case for case in cases if case.id not in refused]
         self._look_at_pages(had)
-        return refused | {case.id: NO_HUGE_PAGES for case in had if self._lacks_huge_pages(case)}
+        return refused | {case.id: why for case in had if (why := self._why_not_huge(case))}
 
     def _memory_of(self, case: Case) -> HostMemory:
         return self._small_pages if case.variant.get("pages") == SMALL_PAGES else self._memory
@@ -157,8 +156,10 @@ class HostEngine:
                 share = self._layout_of(case).arena.sources.huge_page_share()
                 self._huge_shares |= {} if share is None else {case.id: share}
 
-    def _lacks_huge_pages(self, case: Case) -> bool:
-        return case.variant.get("pages") == HUGE_PAGES and self._huge_shares.get(case.id, 0.0) < LEAST_HUGE_SHARE
+    def _why_not_huge(self, case: Case) -> str:
+        """Return why a case of huge pages lacks them, or ""."""
+        lacks = case.variant.get("pages") == HUGE_PAGES and self._huge_shares.get(case.id, 0.0) < LEAST_HUGE_SHARE
+        return self._layout_of(case).arena.sources.why_small if lacks else ""
 
     def _make_latencies(self, cases: Sequence[Case]) -> dict[str, str]:
         """Compile what the latencies need; return why they cannot be had."""
@@ -188,8 +189,8 @@ class HostEngine:
         """Run `calls` passes of a case on its threads, and look at these before and behind. See `Engine`."""
         if case.is_latency and self._latencies is not None:
             return self._witnessed(self._latencies.team(case.cpus), self._latencies.run_block, case, calls)
-        if self._lacks_huge_pages(case):  # with the memory laid out anew the system gave none
-            raise BandwidthError(NO_HUGE_PAGES)
+        if why := self._why_not_huge(case):  # with the memory laid out anew the system gave none
+            raise BandwidthError(why)
         team, begin = self._layout_of(case).team, time.monotonic()
         if case.id not in self._chosen:
             works = self._works(case, 0, self._new_scalar(kernel_of(case.path, case.variant)))

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.host.layout import Region, pieces
+from bandwidth.engines.host.layout import NODE_REFUSED, Region, pieces
 from bandwidth.engines.host.native_code.compiled import Library, this_processor
 from bandwidth.engines.host.native_code.kernel_arguments import (
     CHAIN_LENGTH,
@@ -26,15 +26,15 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     Status,
 )
 from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_MIX, PACED_READ, chases_name
-from bandwidth.engines.host.placement import cycle_key, share_on_node
 from bandwidth.engines.host.runners import clock_hz
+from bandwidth.engines.host.sharing import cycle_key
 from bandwidth.engines.host.workers import NS_PER_S, Team
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, TAKEN_BITS
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
-from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES
+from bandwidth.vocabulary import LINE_BYTES
 
 LINE_WORDS = LINE_BYTES // ELEMENT_BYTES
 # How long the other threads are let run to see what they can read at most.
@@ -236,7 +236,7 @@ class LatencyBench:
         cycle = Cycle(case.working_set_bytes, None if node is None else int(node), self._seed)
         writer = self._writer(case, cycle)
         if writer is None:
-            return f"the system lets no memory of node {node} be asked for (mbind is refused)"
+            return NODE_REFUSED.format(node=node)
         try:
             (is_whole,) = writer.each([partial(cycle.write, lambda: self._is_late(deadline))])
         finally:
@@ -263,9 +263,7 @@ class LatencyBench:
 
     def _placed_share(self, case: Case, cycle: Cycle) -> float | None:
         node = case.variant.get("memory_node")
-        if node is None:
-            return None
-        return share_on_node(cycle.region.address, cycle.region.doubles.nbytes, int(node), PAGE_BYTES)
+        return None if node is None else cycle.region.share_on_node(int(node))
 
     # --- the load
 

@@ -6,7 +6,6 @@ block reads moves by a page from block to block.
 
 from __future__ import annotations
 
-import mmap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bandwidth.engines.host.placement import bind, huge_page_share, share_on_node
+from bandwidth.engines.host import operating_system
+from bandwidth.engines.host.sharing import layout_key
 from bandwidth.engines.host.workers import Team
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, Kernel, kernel_of
@@ -28,9 +28,10 @@ from bandwidth.vocabulary import PAGE_BYTES
 Doubles: TypeAlias = NDArray[np.float64]
 
 PAGE_ELEMENTS = PAGE_BYTES // ELEMENT_BYTES
-HUGE_PAGE_BYTES = 2 * 1024**2
 # The window of the sources takes this many places, one a page further than the other.
 WINDOWS = 16
+# Why the memory of a node cannot be had.
+NODE_REFUSED = "the system lets no memory of node {node} be asked for (mbind or VirtualAllocExNuma is refused)"
 # Filling and checking go through the data in pieces that stay in a cache: one pass over the memory, and Ctrl-C between.
 PIECE_ELEMENTS = 128 * 1024
 
@@ -38,15 +39,14 @@ PIECE_ELEMENTS = 128 * 1024
 class Region:
     """Memory of its own, in huge pages where the system gives them, or without, on one NUMA node where that is asked.
 
-    `doubles` is all of it, from a page on. `is_bound` tells whether the system took the wish for a node. Raises
-    MemoryError where there is not enough.
+    `doubles` is all of it, from a page on. `is_bound` tells whether the system took the wish for a node, `why_small`
+    why its pages may be small ones. Raises MemoryError where there is not enough.
     """
 
     def __init__(self, elements: int, node: int | None = None, *, huge: bool = True) -> None:
-        self._mapping: mmap.mmap | None = None
-        self._is_huge = huge
-        self.doubles = self._mapped(elements) if hasattr(mmap, "MADV_HUGEPAGE") else _page_aligned(elements)
-        self.is_bound = node is not None and bind(self.address, self.doubles.nbytes, node)
+        taken = operating_system.here().take(elements * ELEMENT_BYTES, node, huge=huge)
+        self.doubles: Doubles = taken.content.view(np.float64)
+        self.is_bound, self.why_small = taken.is_bound, taken.why_small
 
     @property
     def address(self) -> int:
@@ -55,29 +55,13 @@ class Region:
 
     def huge_page_share(self) -> float | None:
         """Return how much of it lies in huge pages, None where that cannot be known."""
-        return huge_page_share(self.address, max(self.doubles.nbytes, 1))
+        return operating_system.here().huge_page_share(self.address, max(self.doubles.nbytes, 1))
 
-    def _mapped(self, elements: int) -> Doubles:
-        # Whole huge pages, so that the last one can be one too.
-        length = -(-max(elements, 1) * ELEMENT_BYTES // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES
-        try:
-            # Private: what is mapped shared, Python's default, gets no huge pages.
-            self._mapping = mmap.mmap(-1, length + HUGE_PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            self._mapping.madvise(mmap.MADV_HUGEPAGE if self._is_huge else mmap.MADV_NOHUGEPAGE)
-        except OSError as error:
-            if self._mapping is None:
-                raise MemoryError(str(error)) from error
-            # A kernel without huge pages refuses the advice: ordinary pages serve, and the share shows them.
-        raw = np.frombuffer(self._mapping, np.uint8)
-        offset = -raw.ctypes.data % HUGE_PAGE_BYTES
-        return raw[offset : offset + elements * ELEMENT_BYTES].view(np.float64)
-
-
-def _page_aligned(elements: int) -> Doubles:
-    """Return uninitialised doubles that begin at a page."""
-    raw = np.empty(elements * ELEMENT_BYTES + PAGE_BYTES, np.uint8)
-    offset = -raw.ctypes.data % PAGE_BYTES
-    return raw[offset : offset + elements * ELEMENT_BYTES].view(np.float64)
+    def share_on_node(self, node: int, begin: int = 0, elements: int | None = None) -> float | None:
+        """Return how much of it lies on a node, or of some elements of it; None where that cannot be known."""
+        length_bytes = self.doubles[begin:][:elements].nbytes
+        address = self.address + begin * ELEMENT_BYTES
+        return operating_system.here().share_on_node(address, length_bytes, node, PAGE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -179,8 +163,7 @@ class Layout:
                 return None  # its memory is another node's, and the system does not say which
             for region, step in zip((self.arena.sources, self.arena.destinations), self._steps, strict=True):
                 if step:
-                    address = region.address + thread * step * ELEMENT_BYTES
-                    shares.append(share_on_node(address, step * ELEMENT_BYTES, node, PAGE_BYTES))
+                    shares.append(region.share_on_node(node, thread * step, step))
         known = [share for share in shares if share is not None]
         return sum(known) / len(known) if known and len(known) == len(shares) else None
 
@@ -276,7 +259,7 @@ class HostMemory:
         # The wish was refused: pages come from the node of the thread that writes them first, if it has a CPU for one.
         near = [core.cpus[0] for core in self._topology.cores if core.node == layout.node]
         if not near or not self._topology.can_pin:
-            return f"the system lets no memory of node {layout.node} be asked for (mbind is refused)"
+            return NODE_REFUSED.format(node=layout.node)
         cpus = (near * len(layout.cpus))[: len(layout.cpus)]
         fillers = Team(cpus, pin=True, clock_ns=self._clock_ns)
         try:
@@ -284,12 +267,6 @@ class HostMemory:
         finally:
             fillers.close()
         return ""
-
-
-def layout_key(case: Case) -> tuple[tuple[int, ...], int | None]:
-    """Return what cases must share to share memory: their CPUs, and the node of their memory where one is asked."""
-    node = case.variant.get("memory_node")
-    return case.cpus, None if node is None else int(node)
 
 
 def array_elements(case: Case) -> int:

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from measuring_support import MIB, small_topology
 
-from bandwidth.engines.host.engine import NO_HUGE_PAGES, HostEngine
+from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.layout import PAGE_ELEMENTS, PIECE_ELEMENTS, WINDOWS, Region, array_elements
 from bandwidth.engines.host.native_code.shapes import Shape
+from bandwidth.engines.host.operating_system.linux import NO_HUGE_PAGES
+from bandwidth.engines.host.operating_system.posix import Posix
 from bandwidth.engines.host.runners import OPERATIONS, DefaultShapes, NativeRunner, NumpyRunner
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
@@ -438,15 +440,15 @@ def test_refused_memory_is_one_clear_error(host_case, latency_case, host_engine,
     def refuse(*_, **__):
         raise OSError(12, "Cannot allocate memory")
 
-    for module in ("mmap.mmap", "bandwidth.engines.host.layout._page_aligned"):
-        monkeypatch.setattr(module, refuse if module == "mmap.mmap" else _no_memory)
+    monkeypatch.setattr("mmap.mmap", refuse)
+    monkeypatch.setattr(Posix, "take", _no_memory)
     with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; give a smaller --size"):
         host_engine(host_case("copy", "numpy"))
     case = latency_case()
     assert "the system refused the memory for it" in host_engine(case).refused[case.id]
 
 
-def _no_memory(*_):
+def _no_memory(*_, **__):
     raise MemoryError
 
 

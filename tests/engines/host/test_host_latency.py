@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from measuring_support import MIB, small_topology, two_socket_topology
 
 from bandwidth.engines.host import latency as native_latency
+from bandwidth.engines.host import operating_system
 from bandwidth.engines.host.latency import LINE_WORDS, Cycle, LatencyBench
+from bandwidth.engines.host.layout import NODE_REFUSED
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, Status
 from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_MIX, PACED_READ, chases_name
+from bandwidth.engines.host.operating_system import linux
 from bandwidth.errors import BandwidthError
 from bandwidth.vocabulary import LINE_BYTES
 
+SYSTEM = type(operating_system.here())
 needs_two_cpus = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="a load needs a CPU of its own")
 
 
@@ -409,17 +413,17 @@ def with_two_nodes():
 
 
 def test_node_that_no_memory_can_be_asked_of_is_refused_with_the_reason(bench, latency_case, monkeypatch):
-    monkeypatch.setattr("bandwidth.engines.host.layout.bind", lambda *_: False)
+    monkeypatch.setattr(linux, "bind", lambda *_: False)
     far, near = latency_case(MIB, memory_node=7), latency_case(MIB, sweep_point=1)
     one = bench(far, near, topology=with_two_nodes())
-    assert one.refused == {far.id: "the system lets no memory of node 7 be asked for (mbind is refused)"}
+    assert one.refused == {far.id: NODE_REFUSED.format(node=7)}
     one.run_block(near, 2)
     assert one.verify(near) == ""
 
 
 def test_cycle_of_another_node_is_written_by_a_cpu_near_to_it(bench, latency_case, monkeypatch):
-    monkeypatch.setattr("bandwidth.engines.host.layout.bind", lambda *_: False)
-    monkeypatch.setattr(native_latency, "share_on_node", lambda *arguments: 1.0 if arguments[2] == 1 else 0.0)
+    monkeypatch.setattr(linux, "bind", lambda *_: False)
+    monkeypatch.setattr(SYSTEM, "share_on_node", lambda *arguments: 1.0 if arguments[3] == 1 else 0.0)
     made, team = [], native_latency.Team
 
     def watched(cpus, *, pin):
@@ -437,9 +441,9 @@ def test_cycle_of_another_node_is_written_by_a_cpu_near_to_it(bench, latency_cas
 
 def test_huge_pages_are_observed_where_the_system_tells(bench, latency_case, monkeypatch):
     case, other = latency_case(MIB), latency_case(2 * MIB, sweep_point=2)
-    monkeypatch.setattr("bandwidth.engines.host.layout.huge_page_share", lambda *_: 0.25)
+    monkeypatch.setattr(SYSTEM, "huge_page_share", lambda *_: 0.25)
     assert bench(case).run_block(case, 1).observed["huge_page_share"] == 0.25
-    monkeypatch.setattr("bandwidth.engines.host.layout.huge_page_share", lambda *_: None)
+    monkeypatch.setattr(SYSTEM, "huge_page_share", lambda *_: None)
     assert "huge_page_share" not in bench(other).run_block(other, 1).observed
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import mmap
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -11,13 +12,18 @@ import pytest
 from measuring_support import MIB, small_topology, two_socket_topology
 
 from bandwidth.engines.host import layout as host_layout
-from bandwidth.engines.host.layout import HUGE_PAGE_BYTES, WINDOWS, HostMemory, Region, array_elements, layout_key
+from bandwidth.engines.host import operating_system
+from bandwidth.engines.host.layout import NODE_REFUSED, WINDOWS, HostMemory, Region, array_elements
+from bandwidth.engines.host.operating_system import linux
+from bandwidth.engines.host.operating_system.linux import HUGE_PAGE_BYTES
+from bandwidth.engines.host.sharing import layout_key
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.numa import NumaNode
 from bandwidth.vocabulary import PAGE_BYTES
 
 LATER = 60.0
+SYSTEM = type(operating_system.here())
 
 
 @pytest.fixture
@@ -34,6 +40,16 @@ def lay_out():
     yield make
     for memory in made:
         memory.close()
+
+
+def answer_wishes(monkeypatch, *, taken):
+    """Let the system take every wish for a node, or none."""
+    take = SYSTEM.take
+
+    def answer(system, size_bytes, node, *, huge):
+        return replace(take(system, size_bytes, None, huge=huge), is_bound=taken and node is not None)
+
+    monkeypatch.setattr(SYSTEM, "take", answer)
 
 
 def two_nodes(*, can_pin=False):
@@ -87,9 +103,10 @@ def test_kernel_that_refuses_huge_pages_gives_ordinary_ones(monkeypatch):
     Region(1000).doubles.fill(1.0)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is Linux's call")
 def test_region_asks_for_its_node_before_it_is_written(monkeypatch):
     asked = []
-    monkeypatch.setattr(host_layout, "bind", lambda *arguments: bool(asked.append(arguments)) or True)
+    monkeypatch.setattr(linux, "bind", lambda *arguments: bool(asked.append(arguments)) or True)
     region = Region(1000, 3)
     assert region.is_bound
     assert asked == [(region.address, 8000, 3)]
@@ -162,7 +179,7 @@ def test_each_group_of_cpus_has_memory_of_its_own_where_there_are_more_nodes(hos
 
 
 def test_engine_measures_and_verifies_on_two_nodes(host_case, host_engine, monkeypatch):
-    monkeypatch.setattr(host_layout, "share_on_node", lambda *_: 0.5)
+    monkeypatch.setattr(SYSTEM, "share_on_node", lambda *_: 0.5)
     topology = two_nodes()
     cases = [host_case("triad", size_bytes=MIB, topology=topology, cpus=cpus) for cpus in ((0,), (0, 2))]
     engine = host_engine(*cases, topology=topology)
@@ -194,7 +211,7 @@ def test_each_thread_writes_what_it_will_use(host_case, lay_out, monkeypatch):
 @pytest.fixture
 def refused(monkeypatch):
     """Return what a container's filter does to the wish for a node."""
-    monkeypatch.setattr(host_layout, "bind", lambda *_: False)
+    answer_wishes(monkeypatch, taken=False)
 
 
 @pytest.fixture
@@ -216,7 +233,7 @@ def test_node_without_processors_is_refused_where_no_wish_is_taken(host_case, la
     far = host_case("copy", topology=topology, cpus=(0,), variant={"cpu_node": 0, "memory_node": 2})
     near = host_case("copy", topology=topology, cpus=(0,), variant={"cpu_node": 0, "memory_node": 0})
     memory = lay_out(far, near, topology=topology)
-    assert memory.refused == {far.id: "the system lets no memory of node 2 be asked for (mbind is refused)"}
+    assert memory.refused == {far.id: NODE_REFUSED.format(node=2)}
     assert layout_key(far) == ((0,), 2)
     assert memory.layout(near).arena.sources.doubles[0] > 0
 
@@ -242,7 +259,7 @@ def test_memory_of_another_node_is_written_by_the_cpus_near_to_it(host_case, lay
 
 
 def test_memory_that_could_be_asked_for_is_written_by_its_own_threads(host_case, lay_out, teams, monkeypatch):
-    monkeypatch.setattr(host_layout, "bind", lambda *_: True)
+    answer_wishes(monkeypatch, taken=True)
     topology = two_nodes()
     case = host_case("copy", topology=topology, cpus=(0,), variant={"memory_node": 2})
     memory = lay_out(case, topology=topology)
@@ -256,11 +273,11 @@ def test_memory_that_could_be_asked_for_is_written_by_its_own_threads(host_case,
 def test_placement_is_asked_for_each_threads_own_memory(host_case, lay_out, monkeypatch):
     asked = []
 
-    def answer(address, length, node, page):
+    def answer(_, address, length, node, page):
         asked.append((length, node, page))
         return 1.0 if node else 0.5
 
-    monkeypatch.setattr(host_layout, "share_on_node", answer)
+    monkeypatch.setattr(SYSTEM, "share_on_node", answer)
     topology = two_nodes()
     case = host_case("copy", topology=topology, cpus=(0, 2))
     layout = lay_out(case, topology=topology).layout(case)
@@ -271,8 +288,8 @@ def test_placement_is_asked_for_each_threads_own_memory(host_case, lay_out, monk
 
 def test_placement_is_that_on_the_node_that_was_asked_for(host_case, lay_out, monkeypatch):
     nodes = []
-    monkeypatch.setattr(host_layout, "bind", lambda *_: True)
-    monkeypatch.setattr(host_layout, "share_on_node", lambda _, __, node, ___: nodes.append(node) or 1.0)
+    answer_wishes(monkeypatch, taken=True)
+    monkeypatch.setattr(SYSTEM, "share_on_node", lambda *asked: nodes.append(asked[3]) or 1.0)
     topology = two_nodes()
     case = host_case("read", topology=topology, cpus=(0,), variant={"memory_node": 1})
     assert lay_out(case, topology=topology).layout(case).placed_share(topology) == 1.0
@@ -281,14 +298,14 @@ def test_placement_is_that_on_the_node_that_was_asked_for(host_case, lay_out, mo
 
 def test_placement_is_not_known_where_a_part_is_not_told(host_case, lay_out, monkeypatch):
     answers = iter([1.0, None, 1.0, 1.0])
-    monkeypatch.setattr(host_layout, "share_on_node", lambda *_: next(answers))
+    monkeypatch.setattr(SYSTEM, "share_on_node", lambda *_: next(answers))
     topology = two_nodes()
     case = host_case("copy", topology=topology, cpus=(0, 2))
     assert lay_out(case, topology=topology).layout(case).placed_share(topology) is None
 
 
 def test_placement_on_a_node_without_memory_is_not_known(host_case, lay_out, monkeypatch):
-    monkeypatch.setattr(host_layout, "share_on_node", lambda *_: 1.0)
+    monkeypatch.setattr(SYSTEM, "share_on_node", lambda *_: 1.0)
     nodes = (NumaNode(0, (0, 1, 4, 5), 0), NumaNode(1, (2, 3, 6, 7), 10**9))
     topology = replace(two_nodes(), numa_nodes=nodes)
     assert topology.processor_only_nodes == (0,)

@@ -1,7 +1,6 @@
 """Where pages lie: the system's answer here, and none where it does not tell or talks nonsense."""
 
 import platform
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bandwidth.engines.host import placement
 from bandwidth.engines.host.layout import Region
-from bandwidth.engines.host.placement import bind, huge_page_share, share_on_node
+from bandwidth.engines.host.operating_system import linux
+from bandwidth.engines.host.operating_system.linux import Linux, bind
 
 PAGE_BYTES = 4096
 LENGTH_BYTES = 16 * PAGE_BYTES
@@ -30,7 +29,7 @@ def file_in_place_of(tmp_path, monkeypatch):
         path = tmp_path / name.strip("_").lower()
         if text is not None:
             path.write_text(text)
-        monkeypatch.setattr(placement, name, path)
+        monkeypatch.setattr(linux, name, path)
 
     return put
 
@@ -38,15 +37,15 @@ def file_in_place_of(tmp_path, monkeypatch):
 @pytest.fixture
 def refused(monkeypatch):
     """Return what a container's filter does to the system calls."""
-    monkeypatch.setattr(placement, "_system_call", lambda *_: -1)
+    monkeypatch.setattr(linux, "_system_call", lambda *_: -1)
 
 
 def test_memory_of_this_machine_lies_on_its_only_node_or_is_not_known(region):
     nodes = Path("/sys/devices/system/node/online")
     if not nodes.exists() or nodes.read_text().strip() != "0":
         pytest.skip("this machine has more nodes than one, or does not tell")
-    assert share_on_node(region.address, LENGTH_BYTES, 0, PAGE_BYTES) in (1.0, None)
-    assert share_on_node(region.address, LENGTH_BYTES, 1, PAGE_BYTES) in (0.0, None)
+    assert Linux().share_on_node(region.address, LENGTH_BYTES, 0, PAGE_BYTES) in (1.0, None)
+    assert Linux().share_on_node(region.address, LENGTH_BYTES, 1, PAGE_BYTES) in (0.0, None)
 
 
 def test_binding_to_the_only_node_leaves_the_memory_usable():
@@ -68,26 +67,26 @@ def test_pages_are_asked_for_evenly_over_all_of_the_memory(monkeypatch):
         asked.extend(addresses)
         return [1 if address >= 500 * PAGE_BYTES else 0 for address in addresses]
 
-    monkeypatch.setattr(placement, "_nodes_of", answer)
-    assert share_on_node(0, 1000 * PAGE_BYTES, 1, PAGE_BYTES) == 0.5
+    monkeypatch.setattr(linux, "_nodes_of", answer)
+    assert Linux().share_on_node(0, 1000 * PAGE_BYTES, 1, PAGE_BYTES) == 0.5
     assert len(asked) == 1000
     asked.clear()
-    assert share_on_node(0, 100_000 * PAGE_BYTES, 1, PAGE_BYTES) > 0.99
+    assert Linux().share_on_node(0, 100_000 * PAGE_BYTES, 1, PAGE_BYTES) > 0.99
     assert len(asked) <= 2 * 512
     assert max(asked) > 99_000 * PAGE_BYTES
     asked.clear()
-    assert share_on_node(0, 8, 0, PAGE_BYTES) == 1.0
+    assert Linux().share_on_node(0, 8, 0, PAGE_BYTES) == 1.0
     assert asked == [0]
 
 
 def test_page_without_a_node_leaves_it_to_the_maps(monkeypatch, file_in_place_of):
     def no_such_page(name, _, count, __, ___, status, ____):
-        placement.ctypes.c_int.from_address(status).value = -2
+        linux.ctypes.c_int.from_address(status).value = -2
         return 0
 
-    monkeypatch.setattr(placement, "_system_call", no_such_page)
+    monkeypatch.setattr(linux, "_system_call", no_such_page)
     file_in_place_of("_MAPS", "00001000 default anon=4 dirty=4 N0=1 N1=3 kernelpagesize_kB=4\n")
-    assert share_on_node(0x1000, LENGTH_BYTES, 1, PAGE_BYTES) == 0.75
+    assert Linux().share_on_node(0x1000, LENGTH_BYTES, 1, PAGE_BYTES) == 0.75
 
 
 @pytest.mark.usefixtures("refused")
@@ -106,7 +105,7 @@ def test_page_without_a_node_leaves_it_to_the_maps(monkeypatch, file_in_place_of
 )
 def test_share_by_numa_maps(text, share, file_in_place_of):
     file_in_place_of("_MAPS", text)
-    assert share_on_node(0x10000, LENGTH_BYTES, 1, PAGE_BYTES) == share
+    assert Linux().share_on_node(0x10000, LENGTH_BYTES, 1, PAGE_BYTES) == share
 
 
 @pytest.mark.parametrize("machine", ["s390x", "mips64", "", "i686"])
@@ -114,12 +113,7 @@ def test_architecture_without_numbers_is_not_asked(machine, region, monkeypatch,
     monkeypatch.setattr(platform, "machine", lambda: machine)
     file_in_place_of("_MAPS", None)
     assert not bind(region.address, LENGTH_BYTES, 0)
-    assert share_on_node(region.address, LENGTH_BYTES, 0, PAGE_BYTES) is None
-
-
-def test_other_system_is_not_asked(region, monkeypatch):
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert not bind(region.address, LENGTH_BYTES, 0)
+    assert Linux().share_on_node(region.address, LENGTH_BYTES, 0, PAGE_BYTES) is None
 
 
 SMAPS = """\
@@ -146,7 +140,7 @@ AnonHugePages:       100 kB
 )
 def test_share_in_huge_pages_is_of_the_mappings_around(address, length, share, file_in_place_of):
     file_in_place_of("_SMAPS", SMAPS)
-    assert huge_page_share(address, length) == share
+    assert Linux().huge_page_share(address, length) == share
 
 
 @pytest.mark.parametrize(
@@ -154,12 +148,12 @@ def test_share_in_huge_pages_is_of_the_mappings_around(address, length, share, f
 )
 def test_huge_pages_are_not_known_where_the_system_does_not_tell(text, file_in_place_of):
     file_in_place_of("_SMAPS", text)
-    assert huge_page_share(0x10000, 0x1000) is None
+    assert Linux().huge_page_share(0x10000, 0x1000) is None
 
 
 def test_huge_pages_are_never_more_than_all(file_in_place_of):
     file_in_place_of("_SMAPS", "10000-30000 rw-p\nRss: 4 kB\nAnonHugePages: 2048 kB\n")
-    assert huge_page_share(0x10000, 0x1000) == 1.0
+    assert Linux().huge_page_share(0x10000, 0x1000) == 1.0
 
 
 WORDS = ("10000", "10000-30000", "rw-p", "default", "N0=5", "N1=0", "Rss:", "AnonHugePages:", "8", "kB", "-", "\n", " ")
@@ -172,8 +166,8 @@ def test_no_text_is_an_error_and_a_share_is_a_share(words):
             return " ".join(words)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(placement, "_system_call", lambda *_: -1)
-        patch.setattr(placement, "_MAPS", Text())
-        patch.setattr(placement, "_SMAPS", Text())
-        for share in (share_on_node(0x10000, 0x1000, 0, PAGE_BYTES), huge_page_share(0x10000, 0x1000)):
+        patch.setattr(linux, "_system_call", lambda *_: -1)
+        patch.setattr(linux, "_MAPS", Text())
+        patch.setattr(linux, "_SMAPS", Text())
+        for share in (Linux().share_on_node(0x10000, 0x1000, 0, PAGE_BYTES), Linux().huge_page_share(0x10000, 0x1000)):
             assert share is None or 0 <= share <= 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
-import time
 from enum import IntEnum
+
+from bandwidth.engines.host import operating_system
 
 # Dependent instructions in one call of the functions that measure latency and the clock.
 CHAIN_LENGTH = 64
@@ -44,7 +44,7 @@ ARGUMENT_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[c
     "stop": ctypes.c_uint64,  # of a 32-bit flag: not 0 ends the work after the pass that runs
     "interval_ns": ctypes.c_uint64,  # of a paced load the time of a chunk; of a probe how long it lasts at most
     "clock_function": ctypes.c_uint64,
-    "clock_number": ctypes.c_uint64,
+    "clock_number": ctypes.c_uint64,  # which of the system's clocks
     "yield_function": ctypes.c_uint64,
     "start_ns": ctypes.c_int64,  # from here on what the function tells
     "end_ns": ctypes.c_int64,
@@ -72,7 +72,8 @@ class Barrier:
 
     def arguments(self, *, threads: int, **fields: float) -> KernelArguments:
         """Return a arguments of a block of `threads`; the other fields as in ARGUMENT_FIELDS."""
-        return KernelArguments(barrier=self._counter, threads=threads, stop=self._stop, **_system_functions(), **fields)
+        calls = operating_system.here().calls_of_code()
+        return KernelArguments(barrier=self._counter, threads=threads, stop=self._stop, **calls, **fields)
 
     def open(self) -> None:
         """Set the counter and the flag back, for the next block."""
@@ -97,14 +98,3 @@ class Barrier:
 def has_system_functions() -> bool:
     """Return whether this system has the clock and the yield that compiled code calls: POSIX systems do."""
     return os.name == "posix"
-
-
-def _system_functions() -> dict[str, int]:
-    library = ctypes.CDLL(None)
-    # macOS rounds its CLOCK_MONOTONIC to microseconds; this one counts nanoseconds and stands still in sleep.
-    number = getattr(time, "CLOCK_UPTIME_RAW", None) if sys.platform == "darwin" else None
-    return {
-        "clock_function": ctypes.cast(library.clock_gettime, ctypes.c_void_p).value or 0,
-        "yield_function": ctypes.cast(library.sched_yield, ctypes.c_void_p).value or 0,
-        "clock_number": time.CLOCK_MONOTONIC if number is None else number,
-    }
