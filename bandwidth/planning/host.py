@@ -39,6 +39,11 @@ FIRST = (
     ("numpy", "copy", None),
 )
 
+UNTRIED_SYSTEM = (
+    "Measuring on Windows has run under Wine and in simulation, never on a real Windows: please report what you see "
+    "(`bandwidth explain windows`)."
+)
+
 
 @dataclass(frozen=True)
 class HostPlanner:
@@ -73,6 +78,7 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
     """Return the plan for the host. Raises UsageError for options that do not fit the machine."""
     check_target(options.target)
     bench, notes = _bench(options, topology)
+    untried = (UNTRIED_SYSTEM,) if _is_windows(facts) else ()
     theory = host_theory(options.given_memory, facts, topology.sockets)
     study = studies_of(options.studies, bench, _short_table(bench)) if options.is_study else _table(bench)
     asked = AskedSizes(options.size_bytes, options.sweep_range[1] if options.sweep_range else None)
@@ -85,8 +91,12 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
         theory=theory,
         budget_s=options.allowed_s,
         memory_bytes=memory_needed(cases, bench.topology),
-        notes=(*notes, *study.notes, *shortness),
+        notes=(*untried, *notes, *study.notes, *shortness),
     )
+
+
+def _is_windows(facts: Facts) -> bool:
+    return "Windows" in (facts.text("operating_system") or "")
 
 
 def _bench(options: MeasureOptions, topology: Topology) -> tuple[Bench, tuple[str, ...]]:

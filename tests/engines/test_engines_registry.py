@@ -5,7 +5,6 @@ import importlib.util
 import pytest
 from measuring_support import small_topology
 
-from bandwidth.engines.host.native_code import kernel_arguments
 from bandwidth.engines.registry import ENGINES, make_engines
 from bandwidth.errors import BandwidthError
 
@@ -42,11 +41,6 @@ def test_native_engine_says_how_to_install_what_it_lacks(monkeypatch):
     assert ENGINES["native"].lacks() == "llvmlite is not installed: pip install 'membandwidth[native]'"
     monkeypatch.setattr(importlib.util, "find_spec", find_no("nothing"))
     assert ENGINES["native"].lacks() == ""
-
-
-def test_native_engine_names_the_systems_it_runs_on(monkeypatch):
-    monkeypatch.setattr(kernel_arguments, "has_system_functions", lambda: False)
-    assert ENGINES["native"].lacks() == "they run on Linux and macOS"
 
 
 @pytest.mark.parametrize("place", ["this_processor", "Library"])

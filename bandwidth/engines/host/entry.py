@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bandwidth.engines.interface import Engine, EngineEntry, Site
 from bandwidth.kernels import KERNELS, kernels_in
-from bandwidth.machine.cpuinfo import CPUINFO, facts_of_cpuinfo
+from bandwidth.machine.processor import processor_facts
 from bandwidth.machine.reader import SystemReader
 from bandwidth.vocabulary import HOST
 
@@ -32,17 +32,13 @@ def _shape_cache() -> ShapeCache | None:
     """Return where the shapes are kept that won on processors of this model, None where there is no such place."""
     from bandwidth.engines.host.shape_cache import ShapeCache, cache_folder
 
-    folder, facts = cache_folder(), facts_of_cpuinfo(SystemReader().text(CPUINFO) or "")
+    folder, facts = cache_folder(), processor_facts(SystemReader())
     named = ("cpu_vendor", "cpu_family", "cpu_model_number", "cpu_model")
     model = " ".join(str(facts[name].value) for name in named if name in facts)
     return None if folder is None else ShapeCache(folder, model)
 
 
 def _lacks_llvm() -> str:
-    from bandwidth.engines.host.native_code.kernel_arguments import has_system_functions
-
-    if not has_system_functions():
-        return "they run on Linux and macOS"
     is_there = importlib.util.find_spec("llvmlite") is not None
     return "" if is_there else "llvmlite is not installed: pip install 'membandwidth[native]'"
 

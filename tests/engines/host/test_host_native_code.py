@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measuring_support import small_topology
+from windows_code import TRIPLE, WindowsLibrary, windows_processor
 
 from bandwidth.engines.host.engine import HostEngine
 from bandwidth.engines.host.native_code import passes
@@ -52,6 +53,7 @@ PROCESSORS = {
     "Arm": LlvmProcessor(ARM, "generic", "", 32),
     "Arm with SVE": LlvmProcessor(ARM, "neoverse-v1", "", 32),
     "Apple": LlvmProcessor("arm64-apple-darwin", "apple-m1", "", 32),
+    "Windows": LlvmProcessor(TRIPLE, "x86-64-v4", "", 64),
 }
 STREAMING_STORES = {name: r"stnp" if "x86" not in cpu.triple else r"v?movnt\w+" for name, cpu in PROCESSORS.items()}
 
@@ -233,9 +235,21 @@ def libraries():
     """Return compiled kernels by processor, in every shape for this one; in `abreast` ones small arrays are large."""
     made = {name: Library(default_rows(ROWS, processor), processor) for name, processor in _runnable().items()}
     made["widest"].add(every_shape(made["widest"].processor))
+    if made["widest"].processor.family == "x86":
+        made["Windows"] = WindowsLibrary(default_rows(ROWS, windows_processor()), windows_processor())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passes, "LARGE_BYTES", 16 * 1024)
         return made | {f"{name} abreast": Library(default_rows(ROWS, cpu), cpu) for name, cpu in _runnable().items()}
+
+
+def test_code_for_windows_calls_nothing_by_name_and_needs_no_stack_to_be_probed():
+    """Frames of a page or more take a call of __chkstk there, which no library has that the code is linked with."""
+    instructions = [one for code in functions("Windows").values() for one in code]
+    called = {operands for instruction, operands in instructions if re.fullmatch(r"callq?", instruction)}
+    assert called
+    assert all(re.fullmatch(r"\*(%r\w+|-?\d*\(%r[sb]p\))", operands) for operands in called)
+    frames = [int(found[1]) for one, operands in instructions if (found := re.fullmatch(r"\$(\d+), %rsp", operands))]
+    assert 0 < max(frames) < 4096
 
 
 def test_every_shape_asks_ahead_and_goes_as_wide_as_it_says():

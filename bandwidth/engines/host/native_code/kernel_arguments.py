@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from enum import IntEnum
 
 from bandwidth.engines.host import operating_system
@@ -44,7 +43,7 @@ ARGUMENT_FIELDS: dict[str, type[ctypes.c_uint64] | type[ctypes.c_int64] | type[c
     "stop": ctypes.c_uint64,  # of a 32-bit flag: not 0 ends the work after the pass that runs
     "interval_ns": ctypes.c_uint64,  # of a paced load the time of a chunk; of a probe how long it lasts at most
     "clock_function": ctypes.c_uint64,
-    "clock_number": ctypes.c_uint64,  # which of the system's clocks
+    "clock_number": ctypes.c_uint64,  # which of the system's clocks; on Windows its ticks a second
     "yield_function": ctypes.c_uint64,
     "start_ns": ctypes.c_int64,  # from here on what the function tells
     "end_ns": ctypes.c_int64,
@@ -93,8 +92,3 @@ class Barrier:
     def stop(self) -> None:
         """End the work of all threads after the passes that run."""
         ctypes.c_uint32.from_address(self._stop).value = 1
-
-
-def has_system_functions() -> bool:
-    """Return whether this system has the clock and the yield that compiled code calls: POSIX systems do."""
-    return os.name == "posix"

@@ -43,6 +43,11 @@ class LlvmProcessor:
         return self.family in (X86, ARM)
 
     @property
+    def is_windows(self) -> bool:
+        """Whether the system is Windows, whose clock is asked in another way."""
+        return "-windows" in self.triple
+
+    @property
     def is_arm(self) -> bool:
         """Whether it is a 64-bit Arm processor."""
         return self.family == ARM

@@ -16,6 +16,11 @@ if TYPE_CHECKING:  # it needs NumPy, and a plan is made without
 @cache
 def here(platform: str = sys.platform) -> OperatingSystem:
     """Return the operating system of a platform, as `sys.platform` names it: the one that this process runs on."""
+    if platform == "win32":
+        from bandwidth.engines.host.operating_system.windows import Windows
+        from bandwidth.machine.windows.calls import this_windows
+
+        return Windows(this_windows())
     if platform.startswith("linux"):
         from bandwidth.engines.host.operating_system.linux import Linux
 
