@@ -16,8 +16,9 @@ from bandwidth.errors import BandwidthError
 if TYPE_CHECKING:
     from bandwidth.results import Record
 
-# Ctrl-C, a batch system's end of time, a terminal that was closed, the end of the CPU time that a shell allows.
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
+# Ctrl-C, a batch system's end of time, a terminal that was closed, the end of the CPU time that a shell allows; on
+# Windows Ctrl-Break, a closed console, and the end of the session.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGBREAK")
 
 
 class RecordKeeper:

@@ -155,6 +155,6 @@ def _taken_on_windows(descriptor: int) -> bool:
 
     try:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    except OSError:
+    except PermissionError:  # another descriptor holds it; what else goes wrong is no lock of another's
         return False
     return True

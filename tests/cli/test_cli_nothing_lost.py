@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from bandwidth.cli.app import run
+from bandwidth.cli.keeping import one_interrupt
 from bandwidth.comparison import checked_now
 from bandwidth.findings import examine
 from bandwidth.fleet import gathering
@@ -122,6 +123,15 @@ def test_a_signal_ends_early_and_keeps_the_table(start, name):
     assert err == "bandwidth: interrupted; what was measured is kept in run.json\n"
     assert "Quality: " in Path("run.txt").read_text()
     assert load("run.json").results
+
+
+def test_ctrl_break_and_a_closed_console_of_windows_end_it_early_too(monkeypatch):
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    before = signal.getsignal(signal.SIGUSR1)
+    with pytest.raises(KeyboardInterrupt), one_interrupt() as interrupt:
+        signal.raise_signal(signal.SIGUSR1)
+    assert interrupt.is_asked
+    assert signal.getsignal(signal.SIGUSR1) == before
 
 
 def test_a_closed_terminal_ends_nothing_under_nohup(start):

@@ -1,11 +1,13 @@
 """One measurement at a time on a machine."""
 
+import errno
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -158,6 +160,47 @@ def test_a_folder_that_containers_share_can_be_named(places, tmp_path, monkeypat
         assert held.paths == (str(shared / LOCK_NAME),)
     monkeypatch.setenv(FOLDER_VARIABLE, str(shared / "missing"))
     with pytest.raises(BandwidthError, match=f"set {FOLDER_VARIABLE} to another folder"), machine_lock():
+        pass
+
+
+# --- Windows
+
+
+@pytest.fixture
+def msvcrt(monkeypatch):
+    """Let this system lock files as Windows does: by bytes, refused with EACCES where another descriptor has them."""
+    held, errors = {}, []
+
+    def locking(descriptor, mode, length):
+        assert (mode, length) == (module.LK_NBLCK, 1)
+        if errors:
+            raise OSError(*errors)
+        file = os.fstat(descriptor).st_ino
+        if held.setdefault(file, descriptor) != descriptor:
+            raise OSError(errno.EACCES, "Permission denied")
+
+    def close(descriptor):
+        file = os.fstat(descriptor).st_ino
+        if held.get(file) == descriptor:
+            del held[file]
+        shut(descriptor)
+
+    shut, module = os.close, SimpleNamespace(locking=locking, LK_NBLCK=2, errors=errors)
+    monkeypatch.setattr(os, "close", close)
+    monkeypatch.setitem(sys.modules, "msvcrt", module)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    return module
+
+
+def test_windows_locks_refuse_a_second_and_are_free_after_the_first(tmp_path, msvcrt):
+    for _ in range(2):
+        with machine_lock(tmp_path):
+            refuses(folder=tmp_path)
+
+
+def test_a_folder_without_locks_is_no_other_measurement_on_windows(tmp_path, msvcrt):
+    msvcrt.errors[:] = [errno.EINVAL, "Invalid argument"]
+    with pytest.raises(BandwidthError, match="cannot be locked: Invalid argument"), machine_lock(tmp_path):
         pass
 
 
