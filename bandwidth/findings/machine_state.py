@@ -180,9 +180,10 @@ def small_pages(record: Record) -> Iterator[Raised]:
     percent. The finding is raised for results from memory with less than {share} of huge pages where small ones were not
     asked for, and where the kernel is set to give none.
 
-    What to try: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled. The figures stand, as those of small pages.
+    What to try: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled; on Windows, `bandwidth explain windows`. The
+    figures stand, as those of small pages.
     """
-    hint = "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, or read latencies as those of small pages"
+    hint = f"{_way_to_huge_pages(record)}, or read latencies as those of small pages"
     rows = [row for row in in_memory(measured(record)) if row.result.case.variant.get("pages") != SMALL_PAGES]
     limit = format_percent(HUGE_SHARE)
     for row in rows:
@@ -304,6 +305,12 @@ def _clocks_between(record: Record) -> tuple[float, float] | None:
 def _gives_small_pages_only(record: Record) -> bool:
     page_bytes = number(record.machine.get("page_bytes")) or 0
     return record.machine.get("transparent_huge_pages") == "never" and page_bytes < LARGE_PAGE_BYTES
+
+
+def _way_to_huge_pages(record: Record) -> str:
+    if "Windows" in str(record.machine.get("operating_system", "")):
+        return "give the account the right 'Lock pages in memory' (secpol.msc) and sign in anew"
+    return "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
 
 
 def _huge_share(row: ResultRow) -> float | None:

@@ -264,13 +264,13 @@ def outliers(record: Record) -> Iterator[Raised]:
 @rule("BW007", "Threads not pinned", rank=220, mark=UNTOLD, of=HOST)
 def not_pinned(record: Record) -> Iterator[Raised]:
     """
-    Each thread should stay on the CPU next to its data. On Linux every worker is pinned to one CPU; macOS and Windows
-    give no such promise to a program, and some containers forbid it. Threads that move lose their caches and may end up
-    on another NUMA node than their memory, so expect more spread and lower figures on large machines.
+    Each thread should stay on the CPU next to its data. On Linux and Windows every worker is pinned to one CPU; macOS
+    gives no such promise to a program, and some containers and job objects forbid it. Threads that move lose their caches
+    and may end up on another NUMA node than their memory, so expect more spread and lower figures on large machines.
     """
     if any(not result.pinned for result in record.results):
         text = f"threads were not pinned to CPUs ({record.machine.get('operating_system', 'this system')})"
-        hint = "threads may migrate away from their data: expect more spread (only Linux can pin)"
+        hint = "threads may migrate away from their data: expect more spread (Linux and Windows can pin)"
         yield Raised(None, text, hint)
 
 

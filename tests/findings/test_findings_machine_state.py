@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bandwidth.findings import examine
 from bandwidth.results import Observed
 
 CPUS = {"logical_cpus": 4, "physical_cores": 4, "cpus_allowed": "0-3"}
@@ -176,6 +177,15 @@ def test_bw031_is_one_line_for_a_sweep(latency, found):
 )
 def test_bw031_by_the_kernels_setting(steady, found, facts, expected):
     assert len(found(steady(10.0), code="BW031", machine=facts)) == expected
+
+
+def test_bw031_says_what_to_do_on_the_system_at_hand(steady, make_record):
+    hints = {}
+    for system in ("Debian GNU/Linux 12", "Windows 11"):
+        record = make_record(steady(10.0, observed=huge(0.0)), machine={"operating_system": system})
+        (hints[system],) = [one.hint for one in examine(record).of("host/copy/numpy/1") if one.code == "BW031"]
+    assert hints["Debian GNU/Linux 12"].startswith("echo madvise > /sys/kernel")
+    assert hints["Windows 11"].startswith("give the account the right 'Lock pages in memory' (secpol.msc)")
 
 
 # --- BW032
