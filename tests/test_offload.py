@@ -343,6 +343,7 @@ def test_of_several_devices_and_threads_the_first_and_the_fastest_are_taken(reco
 def test_a_sweep_gives_the_caches_and_the_link_its_latency(record_of):
     caches = {"L1": 64 * 1024, "L2": 4 * MIB}
     points = [
+        ("host", "read", 400e9, {"threads": 8, "working_set_bytes": 16 * 1024}),
         ("host", "read", 400e9, {"threads": 8, "working_set_bytes": 32 * 1024}),
         ("host", "read", 200e9, {"threads": 8, "working_set_bytes": MIB}),
         ("host", "read", 200e9, {"threads": 8, "working_set_bytes": 2 * MIB}),

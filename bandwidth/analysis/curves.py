@@ -1,6 +1,6 @@
 """Results of one case over its sizes, its numbers of threads or its loads, as curves; and what such a curve says.
 
-Of a curve over sizes that is what each cache and the memory give (plateaus), and of a link's copies a latency and a
+Of a curve over sizes that is what each cache and the memory give (plateaus.py), and of a link's copies a latency and a
 rate; of one over threads its knee. All is worked out from the results each time; nothing here is stored. A result that
 failed its check stays in its curve with no figure, so that a table can say so, and takes no part in any statistic.
 """
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bandwidth.analysis.groups import NODE_KEYS, SIZE_SLACK, divided, group_key, grouped, has_figure, is_size_check
+from bandwidth.analysis.groups import NODE_KEYS, SIZE_SLACK, divided, group_key, grouped, is_size_check
 from bandwidth.results.model import Case, Observed, Record, Result
 from bandwidth.results.summary import Summary, once_each, summarise
 from bandwidth.statistics import median
@@ -20,15 +20,11 @@ from bandwidth.statistics import median
 FEWEST_POINTS = 3
 # What more threads gain beyond this is within the noise of a shared machine (see HALF_SIZE_TOLERANCE in the findings).
 KNEE_SHARE = 0.95
+# Between neighbours that are further apart than this anything may happen.
+WIDEST_STEP = 2
 MEMORY = "memory"
 # A result with one of these has a view of its own; `mix` and zeros are told apart by the caller.
 CURVE_KEYS = ("sweep_point", "load", "writes", *NODE_KEYS)
-# Well inside a cache: the stack, the page tables and other data take a part of it, and replacement is not perfect.
-INSIDE_SHARE = 0.8
-# Well outside the one before: until the data is half as large again, a part of it is still served from there.
-OUTSIDE_MULTIPLE = 1.5
-# The first cache's lower end: with less data, what a pass costs to begin is a good part of the time.
-LEAST_SHARE_OF_FIRST = 1 / 8
 # The fit settles within a few steps; distances within this are noise.
 MOST_FITTING_STEPS = 20
 HUBER_MULTIPLE = 1.5
@@ -167,6 +163,19 @@ def knee(curve: ThreadCurve) -> int | None:
     return next(reached, None)
 
 
+def knee_gap(curve: ThreadCurve) -> tuple[int, int] | None:
+    """Return the numbers of threads between which the knee lies, where they are far apart and none between them ran.
+
+    A sweep that a short budget ended has such gaps. None where the knee is told.
+    """
+    rated = [point.result.case.threads for point in curve.points if point.share_of_best is not None]
+    count = knee(curve)
+    fewer = max((threads for threads in rated if count is not None and threads < count), default=None)
+    if count is None or fewer is None or count <= WIDEST_STEP * fewer:
+        return None
+    return fewer, count
+
+
 def _thread_curve(results: Iterable[Result]) -> ThreadCurve:
     ordered = [(result, summarise(result)) for result in sorted(results, key=lambda result: result.case.threads)]
     best = max(summary.median_bytes_per_s or 0.0 for _, summary in ordered)
@@ -236,61 +245,6 @@ def _load_point(result: Result) -> LoadPoint:
 def _load_share(case: Case) -> float | None:
     found = re.fullmatch(r"([0-9]{1,3})%", str(case.variant.get("load", "")), re.ASCII)
     return None if found is None else int(found[1]) / 100
-
-
-# --- a curve's plateaus ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Plateau:
-    """What one level gives: the median over `points` points well inside it, all None where there is none.
-
-    `size_bytes` is what the level holds for the curve's CPUs in all, None for the memory. A curve of rates has
-    `bytes_per_s`, one of latencies `ns` and, where the clock was seen, `cycles`.
-    """
-
-    level: str
-    size_bytes: int | None
-    points: int
-    bytes_per_s: float | None
-    ns: float | None
-    cycles: float | None
-
-
-def plateaus(curve: SizeCurve) -> tuple[Plateau, ...]:
-    """Return the plateau of each cache that the curve's CPUs reach, and of the memory.
-
-    A point counts for a cache where its working set is at most 0.8 of it and more than 1.5 times the largest cache
-    before it; for the first, more than an eighth of it. So the shoulders, where two levels serve, are left out. A cache
-    that is hardly larger than the one before has no such size, and so no plateau. For the memory a point has to meet
-    the DRAM rule (4 times the last-level caches). The median of the points is robust to one that was disturbed.
-    """
-    found, before = [], 0
-    for level, size in caches_of(curve.case):
-        least = OUTSIDE_MULTIPLE * before if before else LEAST_SHARE_OF_FIRST * size
-        inside = [point for point in curve.points if least < point.result.case.working_set_bytes <= INSIDE_SHARE * size]
-        found.append(_plateau(level, size, inside))
-        before = max(before, size)
-    in_memory = [point for point in curve.points if point.result.case.meets_dram_rule]
-    return (*found, _plateau(MEMORY, None, in_memory))
-
-
-def _plateau(level: str, size_bytes: int | None, points: Iterable[SizePoint]) -> Plateau:
-    rated = [point.summary for point in points if has_figure(point.summary)]
-    latencies = [summary.latency for summary in rated if summary.latency is not None]
-    return Plateau(
-        level,
-        size_bytes,
-        len(rated),
-        _median_of(summary.median_bytes_per_s for summary in rated),
-        _median_of(latency.median_ns for latency in latencies),
-        _median_of(latency.median_cycles for latency in latencies),
-    )
-
-
-def _median_of(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
 
 
 # --- the line through a link's copies -------------------------------------------------------------------------------

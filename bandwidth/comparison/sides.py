@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from bandwidth.analysis.curves import MEMORY, Plateau, SizeCurve, plateaus, size_curves
+from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
 from bandwidth.analysis.groups import divided, is_size_check
 from bandwidth.analysis.plain_results import plain_results
+from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.published import Kin, PublishedFigure, nearest_figures
 from bandwidth.ceilings.link import spec_bytes_per_s
@@ -182,7 +183,7 @@ def _plateau_entries(curve: SizeCurve) -> Iterator[tuple[tuple[str, str, float],
     case = replace(curve.case, variant=variant)
     theory = curve.points[-1].result.theory_bytes_per_s
     for plateau in plateaus(curve):
-        if plateau.points:
+        if plateau.is_known:
             cell = _plateau_cell(plateau, theory if plateau.level == MEMORY else None)
             yield (case.id, plateau.level, _counted(case)), _Entry(case, False, cell)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bandwidth.analysis.curves import SizeCurve, size_curves
+from bandwidth.analysis.curves import WIDEST_STEP, SizeCurve, size_curves
 from bandwidth.findings.evidence import Raised, ResultRow, in_memory, numbers, plain, positive, rate, rate_text
 from bandwidth.findings.rules import MACHINE, SOUND, UNTOLD, percent, rule
 from bandwidth.results import Ceiling, Record, Result, summarise
@@ -168,4 +168,8 @@ def _shrunken(curve: SizeCurve) -> tuple[str, int, int] | None:
         return None
     held = [size for size, value in inside if value >= (top + bottom) / 2]
     kept = max(held, default=inside[0][0])
+    fallen = min((size for size, _ in inside if size > kept), default=None)
+    # With few sizes measured the next one may lie far above: then it is not known how much the cache holds.
+    if fallen is None or fallen > WIDEST_STEP * kept:
+        return None
     return (level, stated, kept) if kept < WHOLE_CACHE * stated else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from bandwidth.analysis.curves import MEMORY, SizeCurve, plateaus, size_curves, transfer_fit
+from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves, transfer_fit
 from bandwidth.analysis.plain_results import plain_results
+from bandwidth.analysis.plateaus import plateaus
 from bandwidth.catalog import current_catalog
 from bandwidth.errors import BandwidthError, SharedMemoryError, UsageError
 from bandwidth.offload.figures import (

@@ -11,12 +11,13 @@ from bandwidth.analysis.curves import (
     KNEE_SHARE,
     fit_transfer,
     knee,
+    knee_gap,
     loaded_latency,
-    plateaus,
     size_curves,
     thread_curves,
 )
 from bandwidth.analysis.plain_results import alone_results, plain_results
+from bandwidth.analysis.plateaus import plateaus
 from bandwidth.results import Observed
 
 RATES = st.floats(0.01, 1000)
@@ -70,6 +71,21 @@ def test_two_numbers_of_threads_or_too_little_data_make_no_curve(rate, make_reco
     small = make_record(*(rate(10.0, threads=threads, working_set_bytes=MIB) for threads in (1, 2, 4)))
     assert thread_curves(small) == ()
     assert plain_results(small) == small.results
+
+
+@pytest.mark.parametrize(
+    ("rates", "gap"),
+    [
+        ({1: 20.0, 16: 99.0, 32: 100.0}, (1, 16)),  # the knee may be anywhere between
+        ({1: 20.0, 8: 60.0, 64: 100.0}, (8, 64)),
+        ({1: 20.0, 8: 60.0, 16: 99.0, 64: 100.0}, None),
+        ({1: 20.0, 2: 40.0, 4: 80.0}, None),
+        ({1: 99.0, 16: 99.0, 32: 100.0}, None),  # none is below it
+    ],
+)
+def test_a_knee_with_no_neighbour_lies_in_a_gap(rate, make_record, rates, gap):
+    (curve,) = thread_curves(make_record(*(rate(each, threads=threads) for threads, each in rates.items())))
+    assert knee_gap(curve) == gap
 
 
 def test_stores_and_engines_have_curves_of_their_own(rate, make_record):
@@ -175,6 +191,26 @@ def test_a_cache_hardly_larger_than_the_one_before_has_no_plateau(rate, make_rec
     assert (found["L3"].points, found["L3"].bytes_per_s) == (0, None)
     assert found["L2"].points > 0
     assert found["memory"].points == 2
+
+
+def test_one_size_in_a_cache_is_no_plateau_and_two_are(rate, make_record):
+    sizes = [16 * KIB, 128 * KIB, 256 * KIB, 8 * MIB, 256 * MIB]
+    (curve,) = size_curves(make_record(*(rate(10.0, **point(size)) for size in sizes)))
+    found = {plateau.level: (plateau.points, plateau.bytes_per_s, plateau.is_known) for plateau in plateaus(curve)}
+    assert found == {
+        "L1": (1, None, False),
+        "L2": (2, pytest.approx(10.0), True),
+        "L3": (1, None, False),
+        "memory": (1, pytest.approx(10.0), True),  # the least that counts as memory, as in the table
+    }
+
+
+def test_a_cache_with_room_for_one_power_of_two_has_a_plateau_of_one_size(latency, make_record):
+    caches = {"L1": 32 * KIB, "L2": MIB, "L3": 4 * MIB}  # well inside the L3 are 1.5 to 3.2 MiB
+    sizes = [2**power for power in range(13, 29)]
+    (curve,) = size_curves(make_record(*(latency(10.0, **point(size), caches=caches) for size in sizes)))
+    found = {plateau.level: plateau for plateau in plateaus(curve)}
+    assert (found["L3"].points, found["L3"].ns) == (1, pytest.approx(10.0))
 
 
 def test_without_known_caches_only_memory_has_a_plateau(rate, make_record):

@@ -88,5 +88,12 @@ def test_a_cache_that_holds_less_than_half_of_what_it_says_is_found_in_a_virtual
     assert found(*points, code="BW052", machine=GUEST | {"virtualization": "none"}) == []
 
 
+@pytest.mark.parametrize("sizes", [(2, 8), (2, 8, 64), (2, 4, 8, 64)], ids=str)
+def test_of_few_sizes_nothing_is_concluded_on_how_much_a_cache_holds(steady, found, sizes):
+    """A short budget leaves gaps: whatever lies between 8 and 64 MiB may be in the cache."""
+    points = [one for one in sweep(steady, 8 * MIB) if one.case.working_set_bytes >> 20 in (*sizes, 256, 512)]
+    assert found(*points, code="BW052", machine=GUEST) == []
+
+
 def test_a_sound_guest_has_all_of_these(steady, found):
     assert {"BW047", "BW048", "BW049", "BW050", "BW051", "BW052"} <= set(found(*bound_results(steady), machine=GUEST))

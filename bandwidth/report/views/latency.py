@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bandwidth.analysis.curves import LoadCurve, LoadPoint, Plateau, SizeCurve, SizePoint, plateaus
+from bandwidth.analysis.curves import LoadCurve, LoadPoint, SizeCurve, SizePoint
+from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import INTERVALS, Curves, Figure, Series, caption, latency_point, line_figures
 from bandwidth.report.labels import case_words, format_cycles, format_ns, known_rate, latency_cells, setting_words

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from bandwidth.analysis.curves import (
     KNEE_SHARE,
     MEMORY,
-    Plateau,
     SizeCurve,
     SizePoint,
     ThreadCurve,
     ThreadPoint,
     knee,
-    plateaus,
+    knee_gap,
 )
 from bandwidth.analysis.groups import grouped
+from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import (
     INTERVALS,
@@ -181,6 +181,9 @@ def _start(case: Case) -> tuple[str, ...]:
 
 
 def _plateau_cell(plateau: Plateau | None, unit: str) -> str:
+    """Return the rate of a plateau; where a cache has one size alone, that this is none."""
+    if plateau is not None and plateau.points and not plateau.is_known:
+        return "one size"
     return known_rate(None if plateau is None else plateau.bytes_per_s, unit)
 
 
@@ -251,18 +254,23 @@ def _thread_cells(point: ThreadPoint, unit: str) -> tuple[str, ...]:
 
 
 def _knee_line(curve: ThreadCurve) -> str:
-    count = _knee_before_the_end(curve)
+    most, count, limit = curve.case.threads, _knee_before_the_end(curve), format_percent(KNEE_SHARE)
+    shares = {point.result.case.threads: format_percent(point.share_of_best or 0.0) for point in curve.points}
+    gap = knee_gap(curve)
+    if gap is not None:
+        fewer, more = gap
+        ends = f"{threads_in_words([fewer])} ({shares[fewer]} of the best rate) and {threads_in_words([more])}"
+        return f"Knee: between {ends} ({shares[more]}); no number between them was measured."
     if count is None:
-        return f"No knee: the rate still rises at {threads_in_words([curve.case.threads])}, the most that ran."
-    share = next(point.share_of_best for point in curve.points if point.result.case.threads == count)
-    limit, reached = format_percent(KNEE_SHARE), format_percent(share or 0.0)
-    return f"Knee: {threads_in_words([count])}, the fewest that reach {limit} of the best rate: {reached}."
+        return f"No knee: the rate still rises at {threads_in_words([most])}, the most that ran."
+    return f"Knee: {threads_in_words([count])}, the fewest that reach {limit} of the best rate: {shares[count]}."
 
 
 def _knee_before_the_end(curve: ThreadCurve) -> int | None:
-    """Return the knee, None where only the most threads reach it: more might be faster still."""
+    """Return the knee, None where only the most threads reach it, or where it may lie well below: more or fewer might
+    be it."""
     count = knee(curve)
-    return None if count == curve.case.threads else count
+    return None if count == curve.case.threads or knee_gap(curve) is not None else count
 
 
 def _thread_series(curve: ThreadCurve, unit: str) -> Series:

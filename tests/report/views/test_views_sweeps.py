@@ -92,10 +92,10 @@ By size: copy, native, ordinary stores, 1 thread
 384 MiB  memory     18.00    17.96-18.04  █▊
 
 Plateaus, GB/s
-path  engine  stores    threads      L1      L2     L3  memory
-----  ------  --------  -------  ------  ------  -----  ------
-read  native  -               2  598.00       -      -   36.00
-copy  native  ordinary        1  300.00  120.00  60.50   18.25
+path  engine  stores    threads        L1      L2     L3  memory
+----  ------  --------  -------  --------  ------  -----  ------
+read  native  -               2  one size       -      -   36.00
+copy  native  ordinary        1    300.00  120.00  60.50   18.25
 
 Caches, 2 threads: L1 96 KiB, L2 4 MiB, L3 64 MiB in all.
 Caches, 1 thread: L1 48 KiB, L2 2 MiB, L3 32 MiB in all.
@@ -229,3 +229,12 @@ def test_kinds_of_cores_have_curves_of_their_own(make_record, result):
     assert "By size: read, native, performance cores, 2 threads" in text
     assert "Caches, 2 threads, efficiency cores: L1 96 KiB" in text
     assert "read, performance cores" in text
+
+
+def test_a_knee_without_a_neighbour_is_told_as_lying_between(make_record, result):
+    rates = {1: 20.0, 16: 99.0, 32: 100.0}
+    record = make_record(*(result("read", threads, rate) for threads, rate in rates.items()))
+    text = " ".join(shown(record).split())
+    between = "Knee: between 1 thread (20.0 % of the best rate) and 16 threads (99.0 %)"
+    assert f"{between}; no number between them was measured." in text
+    assert "knee" not in text  # no row is marked
