@@ -19,6 +19,7 @@ from bandwidth.report.labels import (
     subject,
     threads_in_words,
 )
+from bandwidth.report.left_out import named, not_run
 from bandwidth.report.views import VIEWS
 from bandwidth.report.views.gpus import counted_sizes
 from bandwidth.report.views.shown import Shown
@@ -28,8 +29,6 @@ from bandwidth.units import DEFAULT_RATE_UNIT, format_duration, format_rate, for
 from bandwidth.vocabulary import HOST
 
 PLAN_SCHEMA = "bandwidth/plan/1"
-# A check that strikes a whole sweep, and a sweep that was not reached, name these; all of them stand in JSON.
-MOST_NAMED = 8
 # What was looked at in every block, each a column of CSV.
 OBSERVED = ("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share", "link_generation", "link_width")
 LATENCY_FIELDS = ("median_ns", "best_ns", "ci95_ns", "median_cycles")
@@ -48,7 +47,7 @@ def counted_texts(shown: Shown) -> list[str]:
     """Return what stands below the tables: what no curve has, what was counted, notes, and what was not run."""
     record = shown.record
     texts = [_alone(shown), "\n".join(_counted(shown)) if shown.results else "", "\n".join(record.notes)]
-    return [text for text in [*texts, _not_run(record)] if text]
+    return [text for text in [*texts, not_run(record)] if text]
 
 
 def remarks(shown: Shown, examination: Examination) -> tuple[str, ...]:
@@ -83,16 +82,6 @@ def _figure(result: Result, unit: str) -> str:
         return f"{format_ns(summary.latency.median_ns)} ns"
     rate = rate_cell(summary, unit)
     return rate if summary.median_bytes_per_s is None else f"{rate} {unit}"
-
-
-def _not_run(record: Record) -> str:
-    """Return a line for each reason, with the cases that it kept from running."""
-    by_reason: dict[str, list[str]] = {}
-    for skipped in record.not_run:
-        by_reason.setdefault(skipped.reason, []).append(skipped.id)
-    return "\n".join(
-        f"Not run: {_named([id_words(one) for one in ids])}: {reason}." for reason, ids in by_reason.items()
-    )
 
 
 def _counted(shown: Shown) -> list[str]:
@@ -138,14 +127,8 @@ def _grouped(code: str, group: Sequence[tuple[str, Finding]], own: set[str], wor
     if len(own) > 1 and own <= {found for found, _ in group}:
         return f"{code}: all results, such as {name}: {finding.text}; {finding.hint}."
     others = [words.get(other) or id_words(other) for other, _ in group[1:]]
-    also = f" Also: {_named(others)}." if others else ""
+    also = f" Also: {named(others)}." if others else ""
     return f"{code}: {name}: {finding.text}; {finding.hint}.{also}"
-
-
-def _named(names: Sequence[str]) -> str:
-    """Return the first names and the number of the others: a sweep has hundreds."""
-    more = len(names) - MOST_NAMED
-    return "; ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------------
@@ -233,14 +216,18 @@ def _plan_legend(reasons: Sequence[str]) -> str:
 
 
 def _plan_closing(plan: Plan) -> str:
+    budget = (
+        f"The cases are taken in this order: what the budget of {format_duration(plan.budget_s)} does not reach is "
+        "left out."
+    )
     if plan.gpus:
         return (
             f"Nothing was measured. The largest case takes {format_size(plan.memory_bytes)} of a device's memory, "
-            f"which all share. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+            f"which all share. {budget}"
         )
     return (
         f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
-        f"destinations lie apart. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+        f"destinations lie apart. {budget}"
     )
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.evidence import disturbance_of, is_wide, positive, why_not_comparable
+from bandwidth.findings.evidence import disturbance_of, is_wide, why_not_comparable
 from bandwidth.findings.rules import TO_DO
 from bandwidth.offload.answer import answer
 from bandwidth.offload.figures import Asked, Source
 from bandwidth.offload.model import Workload
 from bandwidth.offload.sources import find_figures
-from bandwidth.planning.options import DEFAULT_BUDGET_S, OUT_OF_BUDGET
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.formats import DEFAULT_WIDTH, render, wrapped
 from bandwidth.report.labels import INVALID, Line, ceiling_short, rate_cell
+from bandwidth.report.left_out import left_out
 from bandwidth.report.measurement import measurement_document
 from bandwidth.report.offload import conclusion
 from bandwidth.report.screen.further import further
@@ -33,7 +31,7 @@ from bandwidth.report.screen.roles import (
 from bandwidth.report.screen.why import lines_of
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Ceiling, Examination, Record, Result, rates_bytes_per_s, summarise
-from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal_size, format_duration, format_percent, format_rate
+from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal_size, format_percent, format_rate
 from bandwidth.vocabulary import ceiling_words
 
 # A screen, and so many rows of the table: the rest is a number, and there with --all.
@@ -46,7 +44,6 @@ _SHARES = "Ceiling and share: of the figure nearest to its ceiling (explain ceil
 # What a user is sent to, the most useful first.
 _MORE = "More: --all (every case)  --latency  --sweep size  --save run.json"
 _STEADY = "What to do: stop other work (see `top`), or use --budget 60s. Every case and finding: --all"
-_BUDGET_STEP_S = 5
 # The plainest question of whether a GPU pays: once over the data, and from how many passes on a gigabyte does.
 _SIZE_BYTES = 10**9
 
@@ -65,7 +62,7 @@ def screen_document(
     title = "Why not more"
     if not found or _is_study(shown):  # its own tables are the answer
         return Document((*whole.blocks, *_why(lines, MOST_LINES, "Findings")), whole.data, whole.records)
-    told = [_quality(shown), *_left_out(record), *record.notes]
+    told = [_quality(shown), *left_out(record), *record.notes]
     if doubt := _unreliable(record, examination):
         start, table, told = [doubt, *machine_lines(record)], _ranges(shown, found), [*told, _STEADY]
         lines, title = [line for line in lines if line.mark == TO_DO and line.code not in _OF_NOISE], "What was seen"
@@ -292,20 +289,3 @@ def _quality(shown: Shown) -> str:
     each = " each" if len(own) > 1 else ""
     doubt = f" {len(doubted)} cannot be compared." if doubted and len(doubted) < len(own) else ""
     return f"Quality: {verdict}. {cases}, {blocks}{each}, {verified}{interval}.{doubt}"
-
-
-def _left_out(record: Record) -> list[str]:
-    """Return how many cases were not measured, and the budget that measures all; or why else they were not."""
-    reasons = Counter(skipped.reason for skipped in record.not_run)
-    total, texts = len(record.results) + len(record.not_run), []
-    for reason, count in reasons.most_common(2):
-        start = f"{count} of {total} cases not measured"
-        budget = positive(record.options.get("budget_s")) or DEFAULT_BUDGET_S
-        if not reason.startswith(OUT_OF_BUDGET):
-            texts.append(f"{start}: {reason}.")
-        elif count == total:
-            texts.append(f"{start} ({format_duration(budget)} used): use a longer --budget.")
-        else:
-            needed = math.ceil(budget * total / (total - count) / _BUDGET_STEP_S) * _BUDGET_STEP_S
-            texts.append(f"{start} ({format_duration(budget)} used). --budget {needed:.0f}s measures all.")
-    return texts
