@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bandwidth.ceilings.bounds import NOT_KNOWN
 from bandwidth.ceilings.gpu import GpuTheory, gpu_theories, gpu_theory
 from bandwidth.ceilings.memory import HostTheory, host_theory
 from bandwidth.engines.devices.requirements import needed_bytes
@@ -43,6 +44,7 @@ from bandwidth.planning.options import (
     THREAD_SWEEP,
     MeasureOptions,
 )
+from bandwidth.planning.order import Curve, coarse_first
 from bandwidth.planning.selection import check_engines, is_gpu_only
 from bandwidth.planning.studies import points
 from bandwidth.results import Case
@@ -277,25 +279,33 @@ def _peers(bench: GpuBench) -> Iterator[Case]:
 
 
 def _studies(bench: GpuBench, theories: Mapping[int, GpuTheory]) -> Iterator[PlannedCase]:
+    for case in coarse_first(_curves(bench)):
+        expected = NOT_KNOWN if case.is_latency else gpu_theory(case, theories)
+        yield PlannedCase(case, "a point of the sweep", *expected)
+
+
+def _curves(bench: GpuBench) -> Iterator[Curve]:
+    """Yield what is asked for of each GPU in place of the table."""
     for gpu in bench.gpus:
         if bench.options.sweep == SIZE_SWEEP:
-            yield from _size_sweep(bench, gpu, theories)
+            yield from _size_curves(bench, gpu)
             if not gpu.is_unified:
-                yield from (PlannedCase(case, "a point of the sweep") for case in _link_sweep(bench, gpu))
+                yield from _link_curves(bench, gpu)
         if bench.options.latency and bench.is_device:
-            yield from (PlannedCase(case, "a point of the sweep") for case in _latencies(bench, gpu))
+            yield _latencies(bench, gpu)
 
 
-def _size_sweep(bench: GpuBench, gpu: GpuFacts, theories: Mapping[int, GpuTheory]) -> Iterator[PlannedCase]:
+def _size_curves(bench: GpuBench, gpu: GpuFacts) -> Iterator[Curve]:
     paths = bench.paths if bench.options.kernels is not None else tuple(p for p in SWEPT_PATHS if p in bench.paths)
     for path in paths:
         low, high = _ends(bench, LEAST_SWEPT_BYTES, gpu)
         most = min(bench.room(gpu), arrays_of(path) * bench.largest(gpu)) - arrays_of(path) * PAGE_BYTES
-        sizes = [size for size in points(low, high) if size <= most]
-        for size in sorted(sizes, key=lambda size: size & (size - 1) != 0):
-            array = max(size // arrays_of(path) // WORD_BYTES, 1) * WORD_BYTES
-            case = device_case(bench.entry.name, path, [gpu], array, sweep_point=size)
-            yield PlannedCase(case, "a point of the sweep", *gpu_theory(case, theories))
+        arrays = [
+            (size, max(size // arrays_of(path) // WORD_BYTES, 1) * WORD_BYTES)
+            for size in points(low, high)
+            if size <= most
+        ]
+        yield [device_case(bench.entry.name, path, [gpu], array, sweep_point=size) for size, array in arrays]
 
 
 def _ends(bench: GpuBench, low: int, gpu: GpuFacts) -> tuple[int, int]:
@@ -306,7 +316,7 @@ def _ends(bench: GpuBench, low: int, gpu: GpuFacts) -> tuple[int, int]:
     return low, next(point for point in points(1, 2 * top) if point >= top)
 
 
-def _link_sweep(bench: GpuBench, gpu: GpuFacts) -> Iterator[Case]:
+def _link_curves(bench: GpuBench, gpu: GpuFacts) -> Iterator[Curve]:
     if not bench.link_paths:
         return
     low, high = bench.options.sweep_range or LINK_SWEEP
@@ -316,13 +326,11 @@ def _link_sweep(bench: GpuBench, gpu: GpuFacts) -> Iterator[Case]:
         for path in bench.link_paths:
             is_asked = path != "bidirectional" or bench.options.kernels is not None
             if is_asked and can_copy(path, kind, 1):
-                for size in sizes:
-                    yield link_case(bench.entry.name, path, [gpu], size, kind, sweep_point=size)
+                yield [link_case(bench.entry.name, path, [gpu], size, kind, sweep_point=size) for size in sizes]
 
 
-def _latencies(bench: GpuBench, gpu: GpuFacts) -> Iterator[Case]:
+def _latencies(bench: GpuBench, gpu: GpuFacts) -> Curve:
     _, top = _ends(bench, LEAST_LATENCY_BYTES, gpu)
     most = min(bench.room(gpu) * 9 // 10, bench.largest(gpu))  # the order of the lines lies beside
     sizes = [size for size in points(LEAST_LATENCY_BYTES, top) if size & (size - 1) == 0 or size == top]
-    for size in (size for size in sizes if size <= most):
-        yield latency_case(bench, gpu, size)
+    return [latency_case(bench, gpu, size) for size in sizes if size <= most]

@@ -15,6 +15,7 @@ from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.cases import Bench, Plan, PlannedCase, Proposal, Surroundings
 from bandwidth.planning.options import ALL_TARGETS, MeasureOptions
+from bandwidth.planning.order import apart
 from bandwidth.planning.selection import (
     CpuSet,
     check_stores,
@@ -117,7 +118,8 @@ def _shortness(wanted: Sizings, sizings: Sizings) -> tuple[str, ...]:
 
 def _table(bench: Bench) -> Study:
     """Return the table of all kernels, in the order of importance."""
-    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), lambda sizings: _cases_by_priority(bench, sizings))
+    cpu_sets = tuple(cpu_set.cpus for cpu_set in bench.cpu_sets)
+    return Study(cpu_sets, lambda sizings: apart(_cases_by_priority(bench, sizings)))
 
 
 def _short_table(bench: Bench) -> Study:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bandwidth.engines.interface import EngineEntry
 from bandwidth.errors import UsageError
 from bandwidth.kernels import KERNELS, MIXES
 from bandwidth.planning.cases import Bench
 from bandwidth.planning.options import SIZE_SWEEP, StudyOptions
+from bandwidth.planning.order import Curve, apart, coarse_first
 from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_for
 from bandwidth.planning.sizing import Cpus, Sizing, Sizings
 from bandwidth.results import Case
 from bandwidth.units import format_size
-from bandwidth.vocabulary import HUGE_PAGES, ORDINARY, PAGE_BYTES, SMALL_PAGES, STREAMING
+from bandwidth.vocabulary import HUGE_PAGES, ORDINARY, PAGE_BYTES, SMALL_PAGES, STREAMING, SWEEP_POINT
 
 LEAST_LATENCY_BYTES = 8 * 1024
 # What the other threads are asked to move while the latency of one is taken, in percent of what they can: closer where
@@ -37,11 +39,15 @@ Ends = tuple[int, int]
 
 @dataclass(frozen=True)
 class Study:
-    """Cases in the making: the sets of CPUs whose sizes they need, and how they are built of them; lines to print."""
+    """Cases in the making: the sets of CPUs whose sizes they need, the curves that these give, and lines to print."""
 
     cpu_sets: tuple[Cpus, ...]
-    build: Callable[[Sizings], list[Case]]
+    curves: Callable[[Sizings], list[Curve]]
     notes: tuple[str, ...] = ()
+
+    def build(self, sizings: Sizings) -> list[Case]:
+        """Return the cases in the order in which they are measured."""
+        return coarse_first(self.curves(sizings))
 
 
 def studies_of(asked: StudyOptions, bench: Bench, table: Study) -> Study:
@@ -54,7 +60,7 @@ def studies_of(asked: StudyOptions, bench: Bench, table: Study) -> Study:
     studies = list(_asked(asked, bench, table))
     return Study(
         tuple(dict.fromkeys(cpus for study in studies for cpus in study.cpu_sets)),
-        lambda sizings: _each_once(case for study in studies for case in study.build(sizings)),
+        lambda sizings: [curve for study in studies for curve in study.curves(sizings)],
         tuple(note for study in studies for note in study.notes),
     )
 
@@ -94,10 +100,6 @@ def _check_meaning(bench: Bench, *, has_stores: bool) -> None:
         )
 
 
-def _each_once(cases: Iterator[Case]) -> list[Case]:
-    return list({case.id: case for case in cases}.values())
-
-
 # --- sweeps ---------------------------------------------------------------------------------------------------------
 
 
@@ -107,21 +109,33 @@ def _size_sweep(bench: Bench, within: Ends | None) -> Study:
     # In a cache an ordinary store writes where it is; a streaming one would send the data to memory.
     stores = bench.stores or (ORDINARY,)
 
-    def build(sizings: Sizings) -> list[Case]:
-        cases = []
-        for cpu_set in cpu_sets:
-            sizing = sizings[cpu_set.cpus]
-            for size in _sizes(within, sizing, cpu_set):
-                point = replace(sizing, wanted_bytes=size)
-                for name in kernels:
-                    kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
-                    cases += [
-                        bench.case(engine, KERNELS[name], cpu_set, point, kind, {"sweep_point": size}) for kind in kinds
-                    ]
-        # What a short budget leaves out is to be between the points of all cpu_sets, and not one cpu_set's memory.
-        return sorted(cases, key=lambda case: not _is_power_of_two(int(case.variant["sweep_point"])))
+    def curves(cpu_set: CpuSet, sizing: Sizing) -> list[Curve]:
+        points_of = [(size, replace(sizing, wanted_bytes=size)) for size in _sizes(within, sizing, cpu_set)]
+        return [
+            [bench.case(engine, KERNELS[name], cpu_set, point, kind, {SWEEP_POINT: size}) for size, point in points_of]
+            for name, kind in _kinds(bench, engine, kernels, stores)
+        ]
 
-    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build, notes)
+    return _of_each(cpu_sets, curves, notes)
+
+
+def _of_each(
+    cpu_sets: Sequence[CpuSet], curves: Callable[[CpuSet, Sizing], list[Curve]], notes: tuple[str, ...] = ()
+) -> Study:
+    """Return the study of the curves that each set of CPUs gives with its size."""
+    return Study(
+        tuple(cpu_set.cpus for cpu_set in cpu_sets),
+        lambda sizings: [curve for cpu_set in cpu_sets for curve in curves(cpu_set, sizings[cpu_set.cpus])],
+        notes,
+    )
+
+
+def _kinds(
+    bench: Bench, engine: EngineEntry, kernels: Sequence[str], stores: Sequence[str]
+) -> list[tuple[str, str | None]]:
+    """Return each kernel with each of some kinds of store, None for one that has no choice."""
+    pairs = [(name, kind) for name in kernels for kind in bench.stores_of(engine, KERNELS[name])]
+    return [(name, kind) for name, kind in pairs if kind is None or kind in stores]
 
 
 def _cpu_sets_in_range(cpu_sets: Sequence[CpuSet], within: Ends) -> tuple[tuple[CpuSet, ...], tuple[str, ...]]:
@@ -161,16 +175,13 @@ def _thread_sweep(bench: Bench, within: Ends | None) -> Study:
     engine, kernels = bench.swept(SCALING_KERNELS)
     stores = bench.stores or (STREAMING,)
 
-    def build(sizings: Sizings) -> list[Case]:
+    def curves(sizings: Sizings) -> list[Curve]:
         return [
-            bench.case(engine, KERNELS[name], cpu_set, sizings[cpu_set.cpus], kind)
-            for cpu_set in reversed(cpu_sets)
-            for name in kernels
-            for kind in bench.stores_of(engine, KERNELS[name])
-            if kind is None or kind in stores
+            [bench.case(engine, KERNELS[name], cpu_set, sizings[cpu_set.cpus], kind) for cpu_set in cpu_sets]
+            for name, kind in _kinds(bench, engine, kernels, stores)
         ]
 
-    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), curves)
 
 
 def points(low: int, high: int) -> tuple[int, ...]:
@@ -217,22 +228,21 @@ def _nodes(bench: Bench, *, with_latency: bool) -> Study:
         for node in topology.memory_only_nodes
     )
 
-    def build(sizings: Sizings) -> list[Case]:
+    def curves(sizings: Sizings) -> list[Curve]:
         cases = []
         for near, cpu_set in cpu_sets.items():
             sizing = sizings[cpu_set.cpus]
             for far in with_memory:
                 variant: dict[str, str | int] = {"cpu_node": near, "memory_node": far}
-                for name in kernels:
-                    kinds = [kind for kind in bench.stores_of(engine, KERNELS[name]) if kind is None or kind in stores]
-                    cases += [bench.case(engine, KERNELS[name], cpu_set, sizing, kind, variant) for kind in kinds]
+                for name, kind in _kinds(bench, engine, kernels, stores):
+                    cases.append(bench.case(engine, KERNELS[name], cpu_set, sizing, kind, variant))
                 if with_latency and bench.engine("native"):
                     one = sizings[cpu_set.cpus[:1]]
                     cases.append(bench.latency_case(CpuSet(cpu_set.cpus[:1]), one, variant))
-        return cases
+        return apart(cases)
 
     sets = [cpus for cpu_set in cpu_sets.values() for cpus in (cpu_set.cpus, cpu_set.cpus[:1])]
-    return Study(tuple(dict.fromkeys(sets)), build, notes)
+    return Study(tuple(dict.fromkeys(sets)), curves, notes)
 
 
 def _node_cpu_set(bench: Bench, node: int) -> CpuSet:
@@ -256,37 +266,26 @@ def _needs_native(bench: Bench, option: str) -> None:
 
 def _latencies(bench: Bench) -> Study:
     _needs_native(bench, "--latency")
-    cpu_sets = _one_of_each_kind(bench)
 
-    def build(sizings: Sizings) -> list[Case]:
-        cases = []
-        for cpu_set in cpu_sets:
-            sizing = sizings[cpu_set.cpus]
-            top = _point_from(sizing.wanted_bytes)
-            sizes = [point for point in points(LEAST_LATENCY_BYTES, top) if _is_power_of_two(point) or point == top]
-            cases += [
-                bench.latency_case(cpu_set, replace(sizing, wanted_bytes=size), {"sweep_point": size}) for size in sizes
-            ]
-        return cases
+    def curves(cpu_set: CpuSet, sizing: Sizing) -> list[Curve]:
+        top = _point_from(sizing.wanted_bytes)
+        sizes = [point for point in points(LEAST_LATENCY_BYTES, top) if _is_power_of_two(point) or point == top]
+        return [
+            [bench.latency_case(cpu_set, replace(sizing, wanted_bytes=size), {SWEEP_POINT: size}) for size in sizes]
+        ]
 
-    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build)
+    return _of_each(_one_of_each_kind(bench), curves)
 
 
 def _chains(bench: Bench) -> Study:
     """Return latencies of one thread of each kind of core that follows several chains at once, all in memory."""
     _needs_native(bench, "--chains")
-    cpu_sets = _one_of_each_kind(bench)
 
-    def build(sizings: Sizings) -> list[Case]:
-        cases = []
-        for cpu_set in cpu_sets:
-            sizing = sizings[cpu_set.cpus]
-            point = replace(sizing, wanted_bytes=_point_from(sizing.wanted_bytes))  # --latency's largest, and its cycle
-            cases += [bench.latency_case(cpu_set, point, {"chains": f"{count}-chains"}) for count in CHAINS]
-        # What a short budget leaves out is to be between the ends.
-        return sorted(cases, key=lambda case: case.chains not in (CHAINS[0], CHAINS[-1]))
+    def curves(cpu_set: CpuSet, sizing: Sizing) -> list[Curve]:
+        point = replace(sizing, wanted_bytes=_point_from(sizing.wanted_bytes))  # --latency's largest, and its cycle
+        return [[bench.latency_case(cpu_set, point, {"chains": f"{count}-chains"}) for count in CHAINS]]
 
-    return Study(tuple(cpu_set.cpus for cpu_set in cpu_sets), build)
+    return _of_each(_one_of_each_kind(bench), curves)
 
 
 def _one_of_each_kind(bench: Bench) -> list[CpuSet]:
@@ -302,13 +301,16 @@ def _loaded_latency(bench: Bench, write_shares: Sequence[int]) -> Study:
     if len(cpu_set.cpus) < 2:
         return Study((), lambda _: [], ("The latency under load needs two threads or more: it was left out.",))
 
-    def build(sizings: Sizings) -> list[Case]:
+    def curves(sizings: Sizings) -> list[Curve]:
         sizing = sizings[cpu_set.cpus]
-        mixed = [(percent, {"writes": f"{share}%-writes"}) for share in write_shares for percent in MIXED_LOADS]
-        loads: list[tuple[int, dict[str, str]]] = [*((percent, {}) for percent in LOADS), *mixed]
-        return [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%", **more}) for percent, more in loads]
+        kinds: list[tuple[Sequence[int], dict[str, str]]] = [(LOADS, {})]
+        kinds += [(MIXED_LOADS, {"writes": f"{share}%-writes"}) for share in write_shares]
+        return [
+            [bench.latency_case(cpu_set, sizing, {"load": f"{percent}%", **kind}) for percent in loads]
+            for loads, kind in kinds
+        ]
 
-    return Study((cpu_set.cpus,), build)
+    return Study((cpu_set.cpus,), curves)
 
 
 # --- mixes and zeros ------------------------------------------------------------------------------------------------
@@ -319,28 +321,28 @@ def _mixes(bench: Bench, asked: Sequence[str]) -> Study:
     engine = next(entry for entry in bench.engines if entry.name == "native")
     rows = [(MIXES[ratio], ORDINARY if KERNELS[MIXES[ratio]].writes else None) for ratio in asked]
 
-    def build(sizings: Sizings) -> list[Case]:
-        return [
+    def curves(sizings: Sizings) -> list[Curve]:
+        return apart(
             bench.case(engine, KERNELS[name], cpu_set, sizings[cpu_set.cpus], stores)
             for cpu_set in bench.cpu_sets
             for name, stores in [*rows, ("triad", STREAMING)]
-        ]
+        )
 
-    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), curves)
 
 
 def _zeros(bench: Bench) -> Study:
 
-    def build(sizings: Sizings) -> list[Case]:
-        return [
+    def curves(sizings: Sizings) -> list[Curve]:
+        return apart(
             bench.case(engine, KERNELS["write"], cpu_set, sizings[cpu_set.cpus], stores, variant)
             for cpu_set in bench.cpu_sets
             for engine in bench.engines
             for stores in bench.stores_of(engine, KERNELS["write"])
             for variant in ({}, {"data": "zeros"})
-        ]
+        )
 
-    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), curves)
 
 
 # --- random reads ---------------------------------------------------------------------------------------------------
@@ -354,14 +356,14 @@ def _random(bench: Bench) -> Study:
     _needs_native(bench, "--random")
     engine = next(entry for entry in bench.engines if entry.name == "native")
 
-    def build(sizings: Sizings) -> list[Case]:
-        return [
+    def curves(sizings: Sizings) -> list[Curve]:
+        return apart(
             bench.case(engine, KERNELS["random"], cpu_set, _in_powers(sizings[cpu_set.cpus], cpu_set), None, variant)
             for cpu_set in bench.cpu_sets
             for variant in ({"pages": HUGE_PAGES}, {"pages": SMALL_PAGES})
-        ]
+        )
 
-    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), build)
+    return Study(tuple(cpu_set.cpus for cpu_set in bench.cpu_sets), curves)
 
 
 def _in_powers(sizing: Sizing, cpu_set: CpuSet) -> Sizing:

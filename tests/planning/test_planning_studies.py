@@ -68,12 +68,6 @@ def test_a_sweep_goes_from_four_kibibytes_a_thread_to_memory(threads, cache):
     assert sizes[-2] < last.dram_rule_bytes  # and only the last one has to
 
 
-def test_powers_of_two_of_all_threads_go_before_the_points_between():
-    sizes = [planned.case.variant["sweep_point"] for planned in plan(two_socket_topology(), sweep="size").cases]
-    powers = [size & (size - 1) == 0 for size in sizes]
-    assert powers == sorted(powers, reverse=True)
-
-
 def test_no_point_spills_over_the_size_that_it_stands_for():
     for planned in plan(two_socket_topology(), sweep="size", kernels=("read", "copy", "triad")).cases:
         case = planned.case
@@ -109,12 +103,6 @@ def test_thread_sweep_has_its_ends_whatever_they_are():
     assert sorted({planned.case.threads for planned in found.cases}) == [5, 6, 8, 12, 16, 24, 32, 48, 64, 77]
     assert {planned.case.path for planned in found.cases} == {"read", "copy"}
     assert {planned.case.variant.get("stores") for planned in found.cases} == {None, "streaming"}
-
-
-def test_thread_sweep_begins_with_the_most_threads():
-    threads = [planned.case.threads for planned in plan(two_socket_topology(), sweep="threads").cases]
-    assert threads[0] == 128
-    assert threads == sorted(threads, reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +200,10 @@ def test_latency_under_load_has_every_step_on_all_cores():
     found = plan(two_socket_topology(), latency=True)
     loaded = [planned.case for planned in found.cases if "load" in planned.case.variant]
     reading = [case.variant["load"] for case in loaded if "writes" not in case.variant]
-    assert reading == [f"{percent}%" for percent in LOADS]
+    assert set(reading) == {f"{percent}%" for percent in LOADS}
     for share in ("25%-writes", "33%-writes", "50%-writes"):
         mixed = [case.variant["load"] for case in loaded if case.variant.get("writes") == share]
-        assert mixed == [f"{percent}%" for percent in MIXED_LOADS]
+        assert set(mixed) == {f"{percent}%" for percent in MIXED_LOADS}
     steps = [high - low for low, high in itertools.pairwise(LOADS)]
     assert max(steps[:7]) == 10  # and closer where the latency climbs
     assert max(steps[7:]) == 5
@@ -225,7 +213,8 @@ def test_latency_under_load_has_every_step_on_all_cores():
 
 def test_full_takes_the_latency_under_reads_alone():
     loaded = [one.case for one in plan(two_socket_topology(), full=True).cases if "load" in one.case.variant]
-    assert [case.variant["load"] for case in loaded] == [f"{percent}%" for percent in LOADS]
+    assert {case.variant["load"] for case in loaded} == {f"{percent}%" for percent in LOADS}
+    assert len(loaded) == len(LOADS)
 
 
 def test_latency_under_load_takes_as_many_threads_as_asked():
@@ -237,7 +226,6 @@ def test_chains_are_of_one_thread_in_memory_on_the_cycle_of_the_largest_latency(
     found = plan(small_topology(2), latency=True, chains=True)
     chains = [planned.case for planned in found.cases if "chains" in planned.case.variant]
     assert sorted(case.chains for case in chains) == list(CHAINS)
-    assert [case.chains for case in chains[:2]] == [1, 32]  # the ends first
     assert all(case.threads == 1 and case.meets_dram_rule and case.is_latency for case in chains)
     assert {case.working_set_bytes for case in chains} == {sizes_of(found, 1)[-1]}
     assert len({planned.case.id for planned in found.cases}) == len(found.cases)
