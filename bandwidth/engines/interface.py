@@ -32,6 +32,10 @@ class Block:
     trials_s: float = 0.0
 
 
+# Why a case is refused for which there was no time to make its memory ready.
+TOO_LONG = "its memory takes longer to fill than the budget; give a longer --budget"
+
+
 class Engine(Protocol):
     """Four methods. All cases share an engine's memory, so `verify` speaks of the block that ran last.
 
@@ -43,8 +47,9 @@ class Engine(Protocol):
     def prepare(self, cases: Sequence[Case], limit_s: float) -> Mapping[str, str]:
         """Lay out and fill the memory of all cases; every page is written by the thread that will use it.
 
-        Returns the ids of cases that cannot be measured here, with the reason. Raises BandwidthError where there is
-        not enough memory, or where filling it takes longer than `limit_s`, code apart.
+        Returns the ids of cases that cannot be measured here, with the reason: TOO_LONG where only time is lacking.
+        Cases come the most important first: what is prepared one by one is in that order. Raises BandwidthError where
+        there is not enough memory, or where filling it takes longer than `limit_s`, code apart.
         """
 
     def run_block(self, case: Case, calls: int) -> Block:

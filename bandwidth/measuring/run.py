@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bandwidth.engines.interface import Block, Engine
+from bandwidth.engines.interface import TOO_LONG, Block, Engine
 from bandwidth.engines.sampling import MOST_SAMPLES, calls_for_block, is_precise, least_block_s
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.conditions import Activity
@@ -69,6 +69,7 @@ class _Turn:
     start_skew_s: float = 0.0
     pinned: bool = True
     is_closing: bool = False
+    is_set_back: bool = False
     is_checked_whole: bool = False
     measured_check_s: float | None = None
     stopped_by: str = ""
@@ -150,6 +151,8 @@ class Measurement:
                 self._lay_out_anew()
                 self._admit()
                 self._save(self._outcome(interrupted=False))
+            for turn in self._turns:
+                turn.stopped_by = turn.stopped_by or "budget"
         except KeyboardInterrupt:
             interrupted = True
             for turn in self._turns:
@@ -174,11 +177,27 @@ class Measurement:
 
         It is asked again before every round: the first blocks are slow, and some cases turn out to need less.
         """
+        if self._set_back():
+            return
         waiting, self._waiting = self._waiting, []
         for planned in waiting:
             is_too_much = self._needed_s() + self._guess_s(planned) > self._left_s(PLANNED_STOP)
             if (self._turns and is_too_much) or not self._take(planned):
                 self._waiting.append(planned)
+
+    def _set_back(self) -> bool:
+        """Let the least important cases that lack samples wait where the time is too short for all; return whether.
+
+        Blocks may turn out slower than they were. Then some cases are to have all that an interval needs, and not all
+        cases less; one case goes on whatever it takes.
+        """
+        for turn in self._turns:
+            turn.is_set_back = False
+        lacking = [turn for turn in self._active() if turn.missing_samples and not turn.is_closing]
+        least = 0 if any(not turn.missing_samples for turn in self._turns) else 1
+        while len(lacking) > least and self._needed_s() > self._left_s(PLANNED_STOP):
+            lacking.pop().is_set_back = True
+        return any(turn.is_set_back for turn in self._turns)
 
     def _take(self, planned: PlannedCase) -> bool:
         """Run a case untimed to see what it costs, and return whether there is room for it; the first always has."""
@@ -314,7 +333,7 @@ class Measurement:
     # --- what came of it
 
     def _active(self) -> list[_Turn]:
-        return [turn for turn in self._turns if not turn.is_done]
+        return [turn for turn in self._turns if not turn.is_done and not turn.is_set_back]
 
     def _left_s(self, stretch: float) -> float:
         return self._plan.budget_s * stretch - (self._clock() - self._start)
@@ -336,7 +355,8 @@ class Measurement:
         reason = f"{OUT_OF_BUDGET} {budget} did not reach it; give a longer --budget"
         if interrupted:
             reason = "interrupted before its first sample"
-        reasons = self._refused | {turn.planned.case.id: turn.given_up for turn in self._turns if turn.given_up}
+        refused = {case_id: why for case_id, why in self._refused.items() if why != TOO_LONG}
+        reasons = refused | {turn.planned.case.id: turn.given_up for turn in self._turns if turn.given_up}
         ids = [planned.case.id for planned in self._plan.cases if planned.case.id not in begun]
         skipped = [NotRun(case_id, reasons.get(case_id, reason)) for case_id in ids]
         return Outcome(tuple(results), (*self._plan.not_run, *skipped), interrupted)

@@ -11,6 +11,7 @@ from measuring_support import ScriptedEngine, small_topology, two_socket_topolog
 from simulated_machine import Machine
 
 from bandwidth.ceilings.memory import HostTheory
+from bandwidth.engines.interface import TOO_LONG
 from bandwidth.errors import BandwidthError
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.run import Measurement
@@ -172,6 +173,26 @@ def test_run_may_pass_its_budget_by_a_fifth_to_give_every_case_its_six_samples_b
     assert 11.0 < engine.now <= 1.2 * 11.0
 
 
+@pytest.mark.parametrize(("check_s", "counts"), [(0.0, [6] * 5), (0.1, [6, 6, 6, 6, 1]), (0.3, [6, 6, 6, 1, 1])])
+def test_where_blocks_turn_out_slower_the_least_important_cases_lack_samples_and_not_all(check_s, counts):
+    """Without, all five would have three to five: too few for an interval."""
+    warm_up = 5
+    engine = ScriptedEngine(lambda case, calls: 0.1 if len(engine.blocks()) <= warm_up else 0.2, check_s=check_s)
+    outcome = run(plan_of(budget_s=6.0, kernels=None), engine)
+    assert [len(result.samples.seconds) for result in outcome.results] == counts
+    assert {result.samples.stopped_by for result in outcome.results} == {"budget"}
+    assert engine.now <= 1.2 * 6.0
+
+
+def test_a_case_that_was_set_back_goes_on_where_time_is_left_after_all():
+    slow = iter([*[0.1] * 5, *[0.4] * 5])  # a disturbance of one round
+    engine = ScriptedEngine(lambda case, calls: next(slow, 0.1))
+    outcome = run(plan_of(budget_s=5.0, kernels=None), engine)
+    assert len(set(engine.blocks()[10:15])) < 5  # not all have a block in the round after it
+    assert [len(result.samples.seconds) >= 6 for result in outcome.results] == [True] * 5
+    assert engine.now <= 1.2 * 5.0
+
+
 def test_case_that_waits_is_taken_when_the_others_turn_out_cheaper():
     costs = iter([3.0, 3.0])  # both first blocks are slow: a cold clock, a first touch of the page tables
     engine = ScriptedEngine(lambda case, calls: next(costs, 0.1))
@@ -267,6 +288,12 @@ def test_case_that_cannot_be_prepared_is_not_run_and_the_others_go_on():
     assert [result.case.path for result in outcome.results] == ["read"]
     assert [(skipped.id, skipped.reason) for skipped in outcome.not_run] == [("host/copy/numpy/2", why)]
     assert "host/copy/numpy/2" not in engine.blocks()
+
+
+def test_memory_that_no_time_was_left_to_fill_is_what_the_budget_did_not_reach():
+    engine = ScriptedEngine(lambda case, calls: 0.1, refused={"host/copy/numpy/2": TOO_LONG})
+    (skipped,) = run(plan_of(budget_s=2.0, kernels=("copy", "read")), engine).not_run
+    assert skipped.reason == "the budget of 2 s did not reach it; give a longer --budget"
 
 
 def taken_away(path, after=0):

@@ -29,7 +29,7 @@ from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_MIX
 from bandwidth.engines.host.runners import clock_hz
 from bandwidth.engines.host.sharing import cycle_key
 from bandwidth.engines.host.workers import NS_PER_S, Team
-from bandwidth.engines.interface import Block
+from bandwidth.engines.interface import TOO_LONG, Block
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, TAKEN_BITS
 from bandwidth.machine.topology import Topology
@@ -41,7 +41,8 @@ LINE_WORDS = LINE_BYTES // ELEMENT_BYTES
 PACE_TRIAL_S = 0.05
 # In one trial a thread may stand still because the system took its CPU away for a moment; not in several.
 PACE_TRIALS = 3
-TOO_LONG = "its memory takes longer to fill than the budget; give a longer --budget"
+# After this part of the time no further memory is begun to be filled: what lies there is to be measured.
+FILLING_SHARE = 0.5
 NEVER_MET = "the threads of the load did not run side by side: a quota of CPU time holds them back, or others do"
 FULL_LOAD = 100
 # A chunk that is updated is read and written back. Of three chunks one: a fourth of what moves is written.
@@ -134,21 +135,31 @@ class LatencyBench:
         self._written = 0.0
 
     def prepare(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
-        """Write the cycles and the memory of the loads. Returns what cannot be had, and why: the others still can."""
+        """Write the cycles and the memory of the loads. Returns what cannot be had, and why: the others still can.
+
+        The first has all of the time, and what others share is there for all.
+        """
         refused: dict[str, str] = {}
+        begin = time.monotonic()
         for case in cases:
+            limit = begin + (deadline - begin) * (FILLING_SHARE if self._cycles else 1.0)
             try:
-                reason = self._prepare_one(case, deadline)
+                reason = TOO_LONG if time.monotonic() > limit and not self._has(case) else self._made(case, deadline)
             except MemoryError:
                 reason = "the system refused the memory for it; give a smaller --size"
             if reason:
                 refused[case.id] = reason
         return refused
 
-    def _prepare_one(self, case: Case, deadline: float) -> str:
+    def _has(self, case: Case) -> bool:
+        """Return whether all that a case needs has been made for others."""
+        if cycle_key(case) not in self._cycles or not _load_percent(case):
+            return cycle_key(case) in self._cycles
+        load, writes = self._loads.get(case.cpus), write_percent(case)
+        return load is not None and (not writes or writes in load.mixed_per_s)
+
+    def _made(self, case: Case, deadline: float) -> str:
         """Make what a case needs; return why it cannot be had, or ""."""
-        if time.monotonic() > deadline:
-            return TOO_LONG
         self.team(case.cpus)
         reason = self._make_cycle(case, deadline)
         if reason or not _load_percent(case):
@@ -158,8 +169,7 @@ class LatencyBench:
         load, writes = self._loads[case.cpus], write_percent(case)
         if writes and not load.why_not and writes not in load.mixed_per_s:
             load.mixed_per_s[writes] = self._pace(load, self.team(case.cpus), len(case.cpus) - 1, writes)
-            return "" if load.mixed_per_s[writes] else NEVER_MET
-        return load.why_not
+        return load.why_not or ("" if not writes or load.mixed_per_s[writes] else NEVER_MET)
 
     def run_block(self, case: Case, calls: int) -> Block:
         """Make `calls` x 64 loads on the first CPU, of each chain, while the others read as much as the case says."""

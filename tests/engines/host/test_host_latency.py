@@ -18,6 +18,7 @@ from bandwidth.engines.host.layout import NODE_REFUSED
 from bandwidth.engines.host.native_code.kernel_arguments import CHAIN_LENGTH, CHUNK_BYTES, Status
 from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_MIX, PACED_READ, chases_name
 from bandwidth.engines.host.operating_system import linux
+from bandwidth.engines.interface import TOO_LONG
 from bandwidth.errors import BandwidthError
 from bandwidth.vocabulary import LINE_BYTES
 
@@ -399,9 +400,29 @@ def test_a_latency_that_takes_too_long_leaves_the_others(bench, latency_case, mo
 
     monkeypatch.setattr(native_latency, "Cycle", watched)
     one = LatencyBench(small_topology(2), 3)
-    assert one.prepare([first, slow, last], now + 60) == dict.fromkeys((slow.id, last.id), native_latency.TOO_LONG)
+    assert one.prepare([first, slow, last], now + 60) == dict.fromkeys((slow.id, last.id), TOO_LONG)
     one.run_block(first, 10)
     assert one.verify(first) == ""
+    one.close()
+
+
+def test_memory_is_filled_for_half_of_the_time_and_what_is_shared_is_there_for_all(latency_case, monkeypatch):
+    now = time.monotonic()
+    clock = [now]
+    monkeypatch.setattr(native_latency.time, "monotonic", lambda: clock[0])
+    first, second, late = (latency_case(lines * 4096, sweep_point=lines) for lines in (3, 2, 1))
+    again = latency_case(3 * 4096, sweep_point=4)
+
+    def slow(size_bytes, *rest):
+        clock[0] += 20  # of 60
+        return Cycle(size_bytes, *rest)
+
+    monkeypatch.setattr(native_latency, "Cycle", slow)
+    one = LatencyBench(small_topology(2), 3)
+    assert one.prepare([first, second, late, again], now + 60) == {late.id: TOO_LONG}
+    for case in (first, second, again):
+        one.run_block(case, 10)
+        assert one.verify(case) == ""
     one.close()
 
 
