@@ -148,7 +148,8 @@ class Devices:
         wanted = start.lower()
         names = [(place.name, f"{place.maker} {place.name}".lower()) for place in self.entries]
         names += [(name, name.lower()) for table in self._folders.own_tables for name in table.names()]
-        return list(dict.fromkeys(name for name, full in names if wanted in full and _begins_with(full, wanted)))
+        found = (name for name, full in names if wanted in full and _begins_with(full, name.lower(), wanted))
+        return list(dict.fromkeys(found))
 
     def all(self) -> list[Device]:
         """Return every device that can be read, a user's in the place of the same name; a broken entry is noted."""
@@ -352,7 +353,9 @@ class Devices:
         return [place for place in self.entries if any(not name.numbers for name in place.names)]
 
 
-def _begins_with(name: str, start: str) -> bool:
+def _begins_with(name: str, without_maker: str, start: str) -> bool:
+    if without_maker.startswith(start):  # a user's file may have a maker that is not known here
+        return True
     word, _, rest = name.partition(" ")
     while not name.startswith(start) and (word in MAKERS or (word in _LINES and not start.isdigit())):
         name = rest

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from bandwidth.cli import completion
 from bandwidth.cli.command_classes import PlainCommand, PlainGroup
 from bandwidth.cli.output import drop_standard_output, print_text, say, text_width
 from bandwidth.errors import BandwidthError, InterruptError
@@ -83,6 +84,8 @@ def run(arguments: list[str]) -> int:
     """
     debug = "--debug" in arguments
     try:
+        if completion.is_asked():
+            return completion.answer(build_app, COMMANDS)
         arguments = _as_meant([argument for argument in arguments if argument != "--debug"])
         code = build_app(_needed_for(arguments))(arguments, prog_name="bandwidth", standalone_mode=False)
         sys.stdout.flush()

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.completion import offering
 from bandwidth.cli.keeping import RecordKeeper, joined_errors, one_interrupt
 from bandwidth.cli.options import PRINTED, PrintOptions, expanded, option_value, with_groups
 from bandwidth.cli.output import Output, deliver, emit, say
 from bandwidth.errors import BandwidthError, InterruptError, UnstableError, UsageError
 from bandwidth.units import parse_share
+from bandwidth.vocabulary import TARGETS
 
 if TYPE_CHECKING:
     from bandwidth.comparison.baseline import Check
@@ -40,7 +42,11 @@ def check(
     ] = DEFAULT_LEAST,
     measure: Annotated[
         str | None,
-        typer.Option(metavar="host|device|pcie", help="Measure this machine now, again where it fails; 60 s at most."),
+        typer.Option(
+            metavar="host|device|pcie",
+            autocompletion=offering(TARGETS),
+            help="Measure this machine now, again where it fails; 60 s at most.",
+        ),
     ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Let the record lack results that the baseline has.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.completion import complete_device
 from bandwidth.cli.options import PrintOptions, SpecsOption, with_groups
 from bandwidth.cli.output import Output, deliver_page, emit
 from bandwidth.cli.specs_option import use_specs
@@ -22,12 +23,21 @@ RECORD_SUFFIX = ".json"
 @with_groups
 def compare(
     sources: Annotated[
-        list[str], typer.Argument(metavar="RECORD|SPEC", help="Saved records; a SPEC such as H200 adds its peak.")
+        list[str],
+        typer.Argument(
+            metavar="RECORD|SPEC",
+            autocompletion=complete_device,
+            help="Saved records; a SPEC such as H200 adds its peak.",
+        ),
     ],
     *,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="RECORD|SPEC", help="Divide the others by this one; default: the first."),
+        typer.Option(
+            metavar="RECORD|SPEC",
+            autocompletion=complete_device,
+            help="Divide the others by this one; default: the first.",
+        ),
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Show every result, and every point of sweeps.")] = False,
     reference_set: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bandwidth.cli.completion import complete_explained
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption
 from bandwidth.cli.output import Output, emit, text_width
 from bandwidth.units import DEFAULT_RATE_UNIT
@@ -13,7 +14,11 @@ from bandwidth.units import DEFAULT_RATE_UNIT
 def explain(
     subject: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CODE|TOPIC", help="Codes such as BW003, or topics; none lists all."),
+        typer.Argument(
+            metavar="CODE|TOPIC",
+            autocompletion=complete_explained,
+            help="Codes such as BW003, or topics; none lists all.",
+        ),
     ] = None,
     format_name: FormatOption = "table",
     as_json: JsonOption = False,

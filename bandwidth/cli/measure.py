@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.completion import offering
 from bandwidth.cli.keeping import Interrupt, RecordKeeper, joined_errors, one_interrupt
 from bandwidth.cli.options import PRINTED, Given, MachineOptions, PrintOptions, expanded, with_groups
 from bandwidth.cli.output import Output, emit
 from bandwidth.cli.progress import shown_progress
 from bandwidth.errors import BandwidthError, HardwareError, InterruptError, UnstableError, UsageError
-from bandwidth.planning.options import TARGET_ALIASES, MeasureOptions
+from bandwidth.planning.options import TARGET_ALIASES, TARGET_WORDS, MeasureOptions
 
 if TYPE_CHECKING:
     from bandwidth.planning.preparation import Preparation
@@ -29,6 +30,7 @@ def measure(
         str,
         typer.Argument(
             metavar="host|device|pcie|all",
+            autocompletion=offering(TARGET_WORDS),
             help="What to measure: cpu (host), gpu (device), link (pcie); all: what this machine has.",
         ),
     ] = "all",

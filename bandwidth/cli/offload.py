@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.completion import complete_kernel, complete_link, complete_spec
 from bandwidth.cli.options import PRINTED, PrintOptions, SpecsOption, option_list, option_value, with_groups
 from bandwidth.cli.output import Output, emit
-from bandwidth.cli.specs_option import complete_device, use_specs
+from bandwidth.cli.specs_option import use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import parse_duration_s, parse_percentage, parse_size_bytes
 
@@ -41,7 +42,7 @@ class SourceOptions:
         str | None,
         typer.Option(
             metavar="SPEC|RATE",
-            autocompletion=complete_device,
+            autocompletion=complete_spec,
             help="The host's memory: DDR4-2933 x4, EPYC 9755, 90GB/s.",
             rich_help_panel=FIGURES,
         ),
@@ -50,7 +51,7 @@ class SourceOptions:
         str | None,
         typer.Option(
             metavar="SPEC|RATE",
-            autocompletion=complete_device,
+            autocompletion=complete_spec,
             help="The device: H200, or its memory, or 900GB/s.",
             rich_help_panel=FIGURES,
         ),
@@ -59,6 +60,7 @@ class SourceOptions:
         str | None,
         typer.Option(
             metavar="SPEC|RATE",
+            autocompletion=complete_link,
             help="The link between them: PCIe 4.0 x16, 25GB/s; default: the device's own.",
             rich_help_panel=FIGURES,
         ),
@@ -72,7 +74,12 @@ class SourceOptions:
     ] = False
     kernel: Annotated[
         str | None,
-        typer.Option(metavar="K", help="The kernel that stands for the work; default: read.", rich_help_panel=FIGURES),
+        typer.Option(
+            metavar="K",
+            autocompletion=complete_kernel,
+            help="The kernel that stands for the work; default: read.",
+            rich_help_panel=FIGURES,
+        ),
     ] = None
     budget: Annotated[
         str, typer.Option(metavar="TIME", help="Time for each target of --measure.", rich_help_panel=FIGURES)

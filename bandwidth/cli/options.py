@@ -11,19 +11,20 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
+from bandwidth.cli.completion import complete_memory, offering
 from bandwidth.cli.output import Output
 from bandwidth.errors import BandwidthError, UsageError
-from bandwidth.planning.option import Option, options_of
+from bandwidth.planning.option import Option, options_of, takes_several
 from bandwidth.planning.option import option_list as option_list
 from bandwidth.planning.option import option_value as option_value
 from bandwidth.report.formats import FORMATS
-from bandwidth.units import DEFAULT_RATE_UNIT
+from bandwidth.units import BITS_PER_S_PER_RATE_UNIT, DEFAULT_RATE_UNIT
 
 if TYPE_CHECKING:
     from bandwidth.machine.facts import Facts
@@ -101,7 +102,7 @@ def _parameters(kind: Any) -> Iterator[inspect.Parameter]:
     """Yield the parameters that a group's options are on the command line."""
     if get_origin(kind) is Given:
         declared = options_of(get_args(kind)[0])
-        found = [(one, _annotation(option)) for one, option in declared if option.help]
+        found = [(one, _annotation(one, option)) for one, option in declared if option.help]
     else:
         hints = get_type_hints(kind, include_extras=True)
         found = [(one, hints[one.name]) for one in fields(kind)]
@@ -109,8 +110,15 @@ def _parameters(kind: Any) -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=annotation)
 
 
-def _annotation(option: Option) -> Any:
-    told = typer.Option(option.name, metavar=option.metavar, help=option.help, rich_help_panel=option.panel)
+def _annotation(one: Field[Any], option: Option) -> Any:
+    names = option.offered or option.known
+    told = typer.Option(
+        option.name,
+        metavar=option.metavar,
+        help=option.help,
+        rich_help_panel=option.panel,
+        autocompletion=offering(names, several=takes_several(one)) if names else None,
+    )
     kind: Any = bool if option.parse is None else str | None
     return Annotated[kind, told]
 
@@ -184,6 +192,7 @@ FormatOption = Annotated[
         metavar="FORMAT",
         help=f"Print as {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.",
         rich_help_panel=PRINTED,
+        autocompletion=offering(_FORMATS),
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=PRINTED)]
@@ -205,6 +214,7 @@ UnitOption = Annotated[
         metavar="UNIT",
         help="Unit of rates in tables: GB/s, GiB/s, MB/s, TB/s ...; in bits Gb/s, Mb/s ...",
         rich_help_panel=PRINTED,
+        autocompletion=offering(BITS_PER_S_PER_RATE_UNIT, folds=False),
     ),
 ]
 QuietOption = Annotated[
@@ -236,6 +246,7 @@ MemoryOption = Annotated[
         metavar="SPEC",
         help=f"Memory of one socket, such as DDR5-4800 x12; else ${MEMORY_VARIABLE}, else what is found.",
         rich_help_panel=MACHINE,
+        autocompletion=complete_memory,
     ),
 ]
 SocketsOption = Annotated[

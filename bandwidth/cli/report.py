@@ -1,12 +1,13 @@
 """`bandwidth report`: a complete write-up of one or several records."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.completion import offering
 from bandwidth.cli.options import PRINTED, QuietOption, UnitOption, option_value, with_groups
 from bandwidth.cli.output import Output, deliver, say
 from bandwidth.errors import UsageError
@@ -15,6 +16,12 @@ from bandwidth.units import DEFAULT_RATE_UNIT, parse_flops
 if TYPE_CHECKING:
     from bandwidth.report.write_up.content import Form, Section, WriteUp
     from bandwidth.results import Record
+
+
+def _forms() -> Iterable[str]:
+    from bandwidth.report.write_up.files import FORMS
+
+    return FORMS
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class FormOptions:
         typer.Option(
             "--format",
             metavar="FORMAT",
+            autocompletion=offering(_forms),
             help="html, markdown or latex; default: by the end of PATH. Without -o to standard output.",
             rich_help_panel=PRINTED,
         ),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bandwidth.cli.completion import complete_device, offering
 from bandwidth.cli.options import FormatOption, JsonOption, OutputOption, QuietOption, SpecsOption, UnitOption
 from bandwidth.cli.output import Output, emit, say
 from bandwidth.cli.specs_option import use_specs
@@ -16,10 +17,22 @@ from bandwidth.units import DEFAULT_RATE_UNIT
 ACTIONS = ("list", "show", "search", "validate", "schema")
 
 
+def _complete_word(context: typer.Context, incomplete: str) -> list[str]:
+    return [] if context.params.get("action") == "validate" else complete_device(incomplete)
+
+
 def specs(
-    action: Annotated[str, typer.Argument(metavar="|".join(ACTIONS), help="What to do with the catalog.")],
+    action: Annotated[
+        str,
+        typer.Argument(
+            metavar="|".join(ACTIONS), autocompletion=offering(ACTIONS), help="What to do with the catalog."
+        ),
+    ],
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORD", help="Words of a device's name; for validate, files.")
+        list[str] | None,
+        typer.Argument(
+            metavar="WORD", autocompletion=_complete_word, help="Words of a device's name; for validate, files."
+        ),
     ] = None,
     specs_folder: SpecsOption = None,
     format_name: FormatOption = "table",

@@ -1,4 +1,4 @@
-"""What `--specs` does, what was passed over in one's own specs, and the names that shell completion offers."""
+"""What `--specs` does, and what was passed over in one's own specs."""
 
 from pathlib import Path
 
@@ -27,11 +27,3 @@ def tell_broken() -> None:
     from bandwidth.catalog import current_catalog
 
     say(*(one_line(f"bandwidth: passed over: {line}") for line in current_catalog().folders.broken))
-
-
-def complete_device(incomplete: str) -> list[str]:
-    """Return the devices' names that begin with what was typed, or have all of its words."""
-    from bandwidth.catalog import current_catalog
-
-    devices = current_catalog().devices
-    return devices.names_from(incomplete) or (devices.search(incomplete) if incomplete else [])

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.completion import complete_spec
 from bandwidth.cli.options import PrintOptions, SpecsOption, option_value, with_groups
 from bandwidth.cli.output import Output, emit, say
-from bandwidth.cli.specs_option import complete_device, tell_broken, use_specs
+from bandwidth.cli.specs_option import tell_broken, use_specs
 from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
 from bandwidth.units import parse_clock_mhz, parse_moved_bytes, parse_rate_mt_s
 
@@ -75,7 +76,13 @@ class ViewOptions:
         bool, typer.Option("--explain", help="Write the working out, with sources and notes.", rich_help_panel=VIEW)
     ] = False
     reference: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Add each peak's ratio to this one.", rich_help_panel=VIEW)
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            autocompletion=complete_spec,
+            help="Add each peak's ratio to this one.",
+            rich_help_panel=VIEW,
+        ),
     ] = None
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Print what can be read although some SPECs cannot.")
@@ -89,7 +96,7 @@ def theory(
         list[str] | None,
         typer.Argument(
             metavar="SPEC",
-            autocompletion=complete_device,
+            autocompletion=complete_spec,
             help="DDR4-2933 x4, PCIe 4.0 x16, a device's name ... or - to read lines.",
         ),
     ] = None,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bandwidth.cli.completion import complete_spec, offering
 from bandwidth.cli.offload import check_figure
 from bandwidth.cli.options import PRINTED, PrintOptions, SpecsOption, option_value, with_groups
 from bandwidth.cli.output import Output, emit
-from bandwidth.cli.specs_option import complete_device, use_specs
+from bandwidth.cli.specs_option import use_specs
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.units import parse_duration_s
 
@@ -61,7 +62,13 @@ class WhereOptions:
     """Where the model lies."""
 
     split: Annotated[
-        str, typer.Option(metavar="WAY", help="How several GPUs share it: layers or tensor.", rich_help_panel=WHERE)
+        str,
+        typer.Option(
+            metavar="WAY",
+            autocompletion=offering(SPLITS),
+            help="How several GPUs share it: layers or tensor.",
+            rich_help_panel=WHERE,
+        ),
     ] = "layers"
     gpu_layers: Annotated[
         str | None,
@@ -87,7 +94,7 @@ def tokens(
         list[str],
         typer.Argument(
             metavar="PLACE...",
-            autocompletion=complete_device,
+            autocompletion=complete_spec,
             help="A device, 2 x RTX 3090, DDR5-6000 x2, 433GB/s, a saved record, or here.",
         ),
     ],

@@ -126,8 +126,9 @@ class Option:
     `help` is empty where other commands have the option too: it is then declared with theirs (cli/options.py).
     `metavar` and `parse` are those of its text, None for an option that is only switched on. `panel` is the part of
     --help where it stands, None for the first. `known` are all names that it takes, where that does not depend on the
-    machine. `of` is the only kind of target that it has a meaning for, `device` for those of `pcie` too. An option that
-    does not `changes_cases` changes how long measuring may take, or which theory stands beside what is measured.
+    machine; `offered` are those that a shell completes it to where they are others, by a function where it takes long
+    to find them. `of` is the only kind of target that it has a meaning for, `device` for those of `pcie` too. An option
+    that does not `changes_cases` changes how long measuring may take, or which theory stands beside what is measured.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Option:
     parse: Parser | None = None
     panel: str | None = None
     known: tuple[str, ...] = ()
+    offered: tuple[str, ...] | Callable[[], tuple[str, ...]] = ()
     of: str | None = None
     changes_cases: bool = True
 

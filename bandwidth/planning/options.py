@@ -35,7 +35,7 @@ from bandwidth.planning.option import (
     words,
 )
 from bandwidth.units import format_size
-from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, PCIE, STORES
+from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, LINK_PATHS, PCIE, STORES, TARGETS
 
 if TYPE_CHECKING:
     from bandwidth.ceilings.memory import GivenMemory
@@ -47,6 +47,7 @@ TARGET = "target"
 # What people call the targets.
 TARGET_ALIASES = {"gpu": DEVICE, "cpu": HOST, "link": PCIE, "memory": HOST, "ram": HOST}
 ALL_TARGETS = "all"
+TARGET_WORDS = (*TARGETS, *TARGET_ALIASES, ALL_TARGETS)
 ALL_KERNELS = "all"
 KERNEL_SETS = {"stream": ("copy", "scale", "add", "triad")}
 ALL_DEVICES = "all"
@@ -75,6 +76,21 @@ def kernel_words(option: str, text: str) -> tuple[str, ...] | None:
     if ALL_KERNELS in names:
         return None
     return tuple(dict.fromkeys(kernel for name in names for kernel in KERNEL_SETS.get(name, (name,))))
+
+
+def kernel_names() -> tuple[str, ...]:
+    """Return every name that --kernel takes: the sets of kernels, and all that any engine has."""
+    from bandwidth.engines.registry import ENGINES  # with what engines know of machines, which a start has no time for
+
+    kernels = (kernel for entry in ENGINES.values() for kernel in entry.kernels)
+    return (*KERNEL_SETS, ALL_KERNELS, *dict.fromkeys((*kernels, *LINK_PATHS)))
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return the names of all engines."""
+    from bandwidth.engines.registry import ENGINES
+
+    return tuple(ENGINES)
 
 
 @dataclass(frozen=True)
@@ -116,9 +132,14 @@ class CallOptions:
         "Kernels, such as copy,read; stream: STREAM's four; default: all.",
         metavar="K,..",
         parse=kernel_words,
+        offered=kernel_names,
     )
     engines: Names = option(
-        "--engine", "Engines by name; default: those that are here, of a GPU the best.", metavar="E,..", parse=words
+        "--engine",
+        "Engines by name; default: those that are here, of a GPU the best.",
+        metavar="E,..",
+        parse=words,
+        offered=engine_names,
     )
     stores: Names = option(
         "--stores",
@@ -133,6 +154,7 @@ class CallOptions:
         "Thread counts; all: one per physical core; default: 1,all.",
         metavar="N,..",
         parse=counts,
+        offered=("1", ALL_THREADS),
         of=HOST,
     )
     cpus: CpuNumbers = option("--cpus", "CPUs to run on, such as 0-3,8.", metavar="LIST", parse=cpu_numbers, of=HOST)
@@ -178,6 +200,7 @@ class CallOptions:
         parse=ratios,
         panel=STUDY,
         known=tuple(MIXES),
+        offered=(*MIXES, "all"),
         of=HOST,
     )
     zeros: bool = option("--zeros", "Whether writing zeros is a short cut here.", default=False, panel=STUDY, of=HOST)
@@ -192,7 +215,13 @@ class CallOptions:
         of=HOST,
     )
     devices: Numbers = option(
-        "--device", "GPUs by number; default: 0.", metavar="N,..|all", parse=words, panel=GPU, of=DEVICE
+        "--device",
+        "GPUs by number; default: 0.",
+        metavar="N,..|all",
+        parse=words,
+        panel=GPU,
+        offered=("0", ALL_DEVICES),
+        of=DEVICE,
     )
     host_memory: Names = option(
         "--host-memory",

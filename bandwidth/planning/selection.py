@@ -10,7 +10,7 @@ from bandwidth.engines.interface import EngineEntry
 from bandwidth.engines.registry import ENGINES, engines_of
 from bandwidth.errors import UsageError
 from bandwidth.machine.topology import Topology
-from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, TARGET_ALIASES
+from bandwidth.planning.options import ALL_TARGETS, ALL_THREADS, TARGET_WORDS
 from bandwidth.vocabulary import DEVICE, HOST, LINK_PATHS, TARGETS
 
 
@@ -27,7 +27,7 @@ def check_target(target: str) -> None:
     if target not in (*TARGETS, ALL_TARGETS):
         import difflib  # an error alone needs it
 
-        near = difflib.get_close_matches(target, (*TARGETS, ALL_TARGETS, *TARGET_ALIASES), n=1)
+        near = difflib.get_close_matches(target, TARGET_WORDS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         known = "host (cpu), device (gpu), pcie (link) or all"
         raise UsageError(f"unknown target {target!a}", f"{hint}choose {known}")

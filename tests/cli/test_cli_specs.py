@@ -156,15 +156,3 @@ def test_search_reads_a_pasted_name(capsys):
         == 0
     )
     assert capsys.readouterr().out == "GeForce RTX 4090 D\n"
-
-
-def test_completion_offers_names(folder):
-    from bandwidth.cli.specs_option import complete_device, use_specs
-
-    use_specs(folder)
-    assert complete_device("toy") == ["Toy Card 77"]
-    assert complete_device("77") == ["Toy Card 77"]
-    assert "GeForce RTX 4090" in complete_device("rtx 40")
-    assert "GeForce RTX 5090" in complete_device("NVIDIA GeForce RTX 509")
-    assert "AMD EPYC 7R13" in complete_device("7R1")
-    assert complete_device("nothing like it") == []
