@@ -102,7 +102,11 @@ def test_a_figure_over_the_context(run, tmp_path):
     [
         (("nope", "H200"), 1, "'nope' is no model that is known here; give a .gguf"),
         (("70B:Q4_KM", "H200"), 1, "'70B:Q4_KM': 'Q4_KM' is no quantisation; did you mean Q4_K_M?"),
-        (("70B:Q4_K_M", "RTX 4909"), 1, "'RTX 4909' is no memory, link or device that is known here; did you mean Ge"),
+        (
+            ("70B:Q4_K_M", "GeForec RTX 4090"),
+            1,
+            "'GeForec RTX 4090' is no memory, link or device that is known here; did you mean Ge",
+        ),
         (("model.bin", "H200"), 1, "model.bin is a pickle, which is never opened; give a .gguf file"),
         (("https://example.org/m.gguf", "H200"), 1, "https:/example.org/m.gguf is an address: nothing is fetched"),
         (("gone.gguf", "H200"), 1, "gone.gguf does not exist; check the name"),
