@@ -7,7 +7,6 @@ asked before and behind each block, for a few milliseconds, with work that does 
 
 from __future__ import annotations
 
-import ctypes
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -17,13 +16,13 @@ from itertools import combinations
 
 from bandwidth.engines.host.native_code.kernel_arguments import (
     ADDITION_CHAINS,
-    APART_BYTES,
     CHAIN_ADDITIONS,
     Barrier,
     KernelArguments,
     Status,
 )
 from bandwidth.engines.host.native_code.processor import ADDITIONS, HOPS
+from bandwidth.engines.host.ring import Ring, fastest_ns
 from bandwidth.engines.host.runners import FunctionOf
 from bandwidth.engines.host.workers import Team
 from bandwidth.machine.topology import Topology
@@ -61,51 +60,6 @@ class Witness:
     running_share: float
 
 
-class _Ring:
-    """Some threads by their numbers, and the lines through which a word goes round them."""
-
-    def __init__(self, threads: Sequence[int]) -> None:
-        self.threads = tuple(threads)
-        self.barrier = Barrier()
-        self._memory = ctypes.create_string_buffer((len(threads) + 1) * APART_BYTES)
-        self._begin = -(-ctypes.addressof(self._memory) // APART_BYTES) * APART_BYTES
-        self.rounds = max(HOPS_PER_PASS // len(threads), 1)
-
-    def arguments(self) -> list[KernelArguments]:
-        """Return what its threads are told, in their order; the lines are set back."""
-        self.barrier.open()
-        ctypes.memset(self._begin, 0, len(self.threads) * APART_BYTES)
-        count = len(self.threads)
-        return [
-            self.barrier.arguments(
-                threads=count,
-                source_0=self._line(place),
-                destination=self._line((place + 1) % count),
-                source_1=int(place == 0),
-                elements=self.rounds,
-                calls=HOP_PASSES,
-                interval_ns=HOPS_LIMIT_NS,
-            )
-            for place in range(count)
-        ]
-
-    def ns_per_hop(self, argument_sets: Sequence[KernelArguments]) -> float | None:
-        """Return how long one hop took in the fastest pass, None where the lines hold other counts than were told.
-
-        Where no pass came to its end the threads did not run side by side: it took longer than the limit.
-        """
-        for place, arguments in enumerate(argument_sets):
-            sent = ctypes.c_uint64.from_address(self._line((place + 1) % len(self.threads))).value
-            least = arguments.made * self.rounds
-            if not least <= sent <= min(least + self.rounds, HOP_PASSES * self.rounds):
-                return None
-        fastest = min((one.fastest_ns for one in argument_sets if one.fastest_ns), default=0)
-        return fastest / (self.rounds * len(self.threads)) if fastest else float(HOPS_LIMIT_NS)
-
-    def _line(self, place: int) -> int:
-        return self._begin + place * APART_BYTES
-
-
 class Witnesses:
     """Looks at the threads of teams. `function_of` gives compiled functions by name: a seam for tests."""
 
@@ -113,7 +67,7 @@ class Witnesses:
         self._function_of = function_of
         self._kinds = {cpu: core.kind for core in topology.cores for cpu in core.cpus}
         self._alone, self._together = Barrier(), Barrier()
-        self._rings: dict[int, list[_Ring]] = {}
+        self._rings: dict[int, list[Ring]] = {}
         self._best_alone: dict[str, float] = {}
         self._last: tuple[Team, float, Witness] | None = None
 
@@ -127,15 +81,17 @@ class Witnesses:
         """Return what is seen now, None where the threads do not come together or the code does not do its work."""
         kinds = [self._kinds.get(cpu, "") for cpu in cpus]
         alone = {kind: self._added_alone(team, kinds.index(kind)) for kind in dict.fromkeys(kinds)}
-        rings = self._rings.setdefault(len(cpus), [_Ring(threads) for threads in _rings_of(len(cpus))])
+        rings = self._rings.setdefault(len(cpus), [_ring(threads) for threads in _rings_of(len(cpus))])
         added, hopped = self._ask_all(team, rings, len(cpus))
-        hops = [ring.ns_per_hop(told) for ring, told in zip(rings, hopped, strict=True)]
-        if not all(map(_is_right, added)) or any(not speed for speed in alone.values()) or None in hops:
+        is_wrong = any(ring.fault(told) for ring, told in zip(rings, hopped, strict=True))
+        if is_wrong or not all(map(_is_right, added)) or not all(alone.values()):
             self._last = None
             return None
+        # Where no pass came to its end the threads did not run side by side: it took longer than the limit.
+        hops = [fastest_ns(told, ring.rounds) or HOPS_LIMIT_NS for ring, told in zip(rings, hopped, strict=True)]
         for kind, speed in alone.items():
             self._best_alone[kind] = max(self._best_alone.get(kind, 0.0), speed)
-        witness = self._told(kinds, alone, added, sum(ns for ns in hops if ns is not None) / len(hops))
+        witness = self._told(kinds, alone, added, sum(hops) / len(hops))
         self._last = (team, time.monotonic(), witness)
         return witness
 
@@ -166,17 +122,17 @@ class Witnesses:
         """Return the passes a nanosecond that one thread makes while the others sleep, 0 where that was not seen."""
         self._alone.open()
         arguments = self._alone.arguments(threads=1, **_operands(ALONE_NS))
-        team.each([_nothing] * thread + [partial(self._function_of(ADDITIONS), arguments)])
+        team.each([partial(self._function_of(ADDITIONS), arguments)], workers=[thread])
         ran_ns = arguments.end_ns - arguments.start_ns - arguments.lost_ns
         return float(arguments.made / ran_ns) if _is_right(arguments) and ran_ns > 0 else 0.0
 
     def _ask_all(
-        self, team: Team, rings: Sequence[_Ring], threads: int
+        self, team: Team, rings: Sequence[Ring], threads: int
     ) -> tuple[list[KernelArguments], list[list[KernelArguments]]]:
         """Let all threads add together, and then the word go round each ring."""
         self._together.open()
         added = [self._together.arguments(threads=threads, **_operands(TOGETHER_NS)) for _ in range(threads)]
-        hopped = [ring.arguments() for ring in rings]
+        hopped = [ring.arguments(HOP_PASSES, HOPS_LIMIT_NS) for ring in rings]
         own: list[list[KernelArguments]] = [[] for _ in range(threads)]
         for ring, argument_sets in zip(rings, hopped, strict=True):
             for thread, arguments in zip(ring.threads, argument_sets, strict=True):
@@ -216,6 +172,10 @@ def _is_right(arguments: KernelArguments) -> bool:
     return is_done and bool(arguments.result == (firsts + added) % _WORDS)
 
 
+def _ring(threads: Sequence[int]) -> Ring:
+    return Ring(threads, max(HOPS_PER_PASS // len(threads), 1))
+
+
 def _rings_of(threads: int) -> list[tuple[int, ...]]:
     """Return the rings that some threads are asked in: each pair where they are few, else one of all.
 
@@ -224,7 +184,3 @@ def _rings_of(threads: int) -> list[tuple[int, ...]]:
     if threads > MOST_IN_PAIRS:
         return [tuple(range(threads))]
     return sorted(combinations(range(threads), 2), key=lambda pair: (pair[0] ^ pair[1], pair))
-
-
-def _nothing() -> None:
-    """Do nothing: another thread is asked."""

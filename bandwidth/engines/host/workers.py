@@ -106,9 +106,12 @@ class Team:
         """Whether the team was told to end: long work looks here between its pieces."""
         return self._stop.is_set()
 
-    def each(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Run one job on each worker, all at once, and return their values. Fewer jobs than workers leave some idle."""
-        busy = self.workers[: len(jobs)]
+    def each(self, jobs: Sequence[Callable[[], Any]], workers: Sequence[int] | None = None) -> list[Any]:
+        """Run one job on each worker, all at once, and return their values. Fewer jobs than workers leave some idle.
+
+        `workers` are the numbers of those that have one, where these are not the first.
+        """
+        busy = [self.workers[number] for number in (range(len(jobs)) if workers is None else workers)]
         for worker, job in zip(busy, jobs, strict=True):
             worker.start(job)
         return _results(busy)

@@ -2,7 +2,6 @@
 
 import ctypes
 import threading
-import time
 from functools import partial
 
 import pytest
@@ -17,7 +16,7 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
     Status,
 )
 from bandwidth.engines.host.native_code.processor import ADDITIONS, HOPS
-from bandwidth.engines.host.witnesses import HOP_PASSES, HOPS_LIMIT_NS, Witness, Witnesses, _Ring, _rings_of
+from bandwidth.engines.host.witnesses import HOP_PASSES, Witness, Witnesses, _rings_of
 from bandwidth.engines.host.workers import Team
 
 
@@ -37,48 +36,6 @@ def team():
     yield make
     for one in made:
         one.close()
-
-
-def hop(library, team, ring):
-    told = ring.arguments()
-    team.each([partial(library.function(HOPS), arguments) for arguments in told])
-    return told
-
-
-@pytest.mark.parametrize("threads", [2, 3, 5])
-def test_a_word_goes_round_a_ring_as_often_as_is_told(threads, library, team, monkeypatch):
-    monkeypatch.setattr(witnesses, "HOPS_LIMIT_NS", 20_000_000_000)  # more threads than CPUs take their turns
-    monkeypatch.setattr(witnesses, "HOP_PASSES", 3)
-    ring = _Ring(range(threads))
-    told = hop(library, team(threads), ring)
-    assert [one.made for one in told] == [3] * threads
-    counted = [ctypes.c_uint64.from_address(one.source_0).value for one in told]
-    assert counted == [3 * ring.rounds] * threads
-    assert 1 < ring.ns_per_hop(told) < 20e9
-    assert [one.end_ns > one.start_ns for one in told] == [True] * threads
-
-
-def test_a_thread_that_waits_for_a_word_in_vain_ends_at_the_limit(library):
-    ring = _Ring((0, 1))
-    first, second = ring.arguments()
-    first.threads = second.threads = 1
-    begin = time.monotonic()
-    library.function(HOPS)(second)
-    assert time.monotonic() - begin >= HOPS_LIMIT_NS * 1e-9
-    assert (second.status, second.made, second.fastest_ns) == (Status.DONE, 0, 0)
-    assert second.end_ns - second.start_ns < 50 * HOPS_LIMIT_NS  # a busy machine may take the CPU away meanwhile
-    library.function(HOPS)(first)  # it sends once, and its word does not come back
-    assert first.made == 0
-    assert ring.ns_per_hop([first, second]) == HOPS_LIMIT_NS
-
-
-def test_hops_end_when_they_are_told_to(library):
-    ring = _Ring((0, 1))
-    arguments = ring.arguments()[1]
-    arguments.threads, arguments.interval_ns = 1, 60_000_000_000
-    ring.barrier.stop()
-    library.function(HOPS)(arguments)
-    assert arguments.made == 0
 
 
 def test_additions_are_all_made_and_take_the_time_that_they_are_told(library):
