@@ -15,13 +15,23 @@ NATIVE, NUMPY = "native", "numpy"
 STREAMING, ORDINARY = STORES = ("streaming", "ordinary")
 # Kinds of host memory that a GPU copies from and to.
 PINNED, PAGEABLE, WRITE_COMBINED = HOST_MEMORY = ("pinned", "pageable", "write_combined")
-# Paths that are no kernels: a load's time, and copies over a link.
-LATENCY = "latency"
+# Paths that are no kernels: the time of a load, that of a cache line from core to core, and copies over a link.
+LATENCY, BETWEEN_CORES = TIMES = ("latency", "core_to_core")
 H2D, D2H, BIDIRECTIONAL = LINK_PATHS = ("h2d", "d2h", "bidirectional")
 # The kernels that most people ask for.
 TELLING = ("read", "write", "copy", "triad")
+# What two CPUs are on at the nearest, the nearest first: in a record, and in words.
+SHARED = {
+    "core": "the same core",
+    "L2": "the same L2",
+    "L3": "the same L3",
+    "L4": "the same L4",
+    "node": "the same NUMA node",
+    "socket": "the same socket",
+    "machine": "different sockets",
+}
 # What tells two results of one path apart (keys and values of a variant).
-SWEEP_POINT, ZEROS = "sweep_point", "zeros"
+SWEEP_POINT, ZEROS, PAIR = "sweep_point", "zeros", "pair"
 # Observed of a block whose device told times that were not to be believed: the host's clock was taken.
 BY_HOST_CLOCK = "by_host_clock"
 # The smallest page, the line of x86 and most of Arm, which a load that misses brings, and bytes per second in a GB/s.

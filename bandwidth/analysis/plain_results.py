@@ -34,6 +34,7 @@ def alone_results(record: Record) -> tuple[Result, ...]:
     shown |= {point.result.case.id for load_curve in loaded_latency(record) for point in load_curve.points}
     shown |= {cell.result.case.id for matrix in node_matrices(record) for cell in matrix.cells.values()}
     shown |= {point.result.case.id for curve in chain_curves(record.results) for point in curve.points}
+    shown |= {result.case.id for result in record.results if result.case.pair is not None}
     shown |= {result.case.id for result in plain_results(record)}
     shown |= {pair.zeros.case.id for pair in zeros_pairs(record)}
     return tuple(

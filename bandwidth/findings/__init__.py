@@ -3,6 +3,7 @@
 # Each theme registers its rules when it is imported; their ranks give the order, and not the order here.
 from bandwidth.findings import (
     binding,
+    core_to_core,
     gpus,
     machine_state,
     memory,
@@ -18,6 +19,7 @@ from bandwidth.findings.rules import Explanation, examine, explanation, explanat
 __all__ = [
     "Explanation",
     "binding",
+    "core_to_core",
     "examine",
     "explanation",
     "explanations",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+from bandwidth.analysis.core_pairs import two_times
 from bandwidth.analysis.regimes import CORE_TO_CORE, EFFECTIVE_CORES, NOT_SIDE_BY_SIDE_NS
 from bandwidth.findings.evidence import (
     UNSTABLE_HALF_WIDTH,
@@ -78,7 +79,8 @@ def two_rates(record: Record) -> Iterator[Raised]:
     """
     for row in shown(record):
         groups = two_groups(row.result.samples.seconds)
-        if groups is None or told_regimes(record, row.result) is not None:  # BW053 and BW054 tell of those
+        is_told = two_times(row.result) is not None or told_regimes(record, row.result) is not None
+        if groups is None or is_told:  # BW053, BW054 and BW060 tell of those
             continue
         reason = _reason(row.result, groups)
         hint = "read each rate for itself: the median and its interval are of a mixture"

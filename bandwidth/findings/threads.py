@@ -129,7 +129,7 @@ def siblings_used(record: Record) -> Iterator[Raised]:
     cores, rows = cores_of(record), [*shown(record), *sweep_points(record)]
     for row in rows:
         case = row.result.case
-        if cores is None or case.threads <= cores:
+        if cores is None or case.threads <= cores or case.pair is not None:
             continue
         seen = f"{case.threads} threads ran on {cores} physical cores"
         words = f"{seen}, so siblings shared a core's buffers for lines in flight{_against_cores(rows, row, cores)}"

@@ -23,6 +23,7 @@ from bandwidth.planning.options import TARGET
 from bandwidth.planning.saved import asked_words
 from bandwidth.results import Case, Finding, Record, Result, summarise
 from bandwidth.units import format_size
+from bandwidth.vocabulary import TIMES
 
 # The fact under which `fleet measure` keeps what tells two hosts of one name apart. Write-ups leave it out where they
 # leave out names, as it begins with `hostname`.
@@ -96,7 +97,7 @@ class Measured:
     @property
     def is_latency(self) -> bool:
         """Whether less is faster."""
-        return self.path == "latency"
+        return self.path in TIMES
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,11 +154,12 @@ def measure(options: MeasureOptions) -> Record:
     """Measure this machine's memory and return the record; `bandwidth measure` does the same.
 
     `threads` holds numbers or "all"; `size_bytes` is the whole working set; `memory` is a SPEC of one socket's memory
-    ("DDR5-4800 x12"). `sweep` ("size" or "threads", within `sweep_range`), `numa`, `latency`, `chains`, `mixes` (ratios
-    of reads to writes such as "2:1"), `zeros` and `random` measure that instead of the table; `retune` tries the native
-    kernels' shapes anew, `counters` reads what the memory controllers count. `devices` are numbers of GPUs or "all",
-    which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises UsageError,
-    HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its argument.
+    ("DDR5-4800 x12"). `sweep` ("size" or "threads", within `sweep_range`), `numa`, `latency`, `chains`, `core_to_core`,
+    `mixes` (ratios of reads to writes such as "2:1"), `zeros` and `random` measure that instead of the table; `retune`
+    tries the native kernels' shapes anew, `counters` reads what the memory controllers count. `devices` are numbers of
+    GPUs or "all", which copy from and to the kinds of `host_memory` ("pinned", "pageable", "write_combined"). Raises
+    UsageError, HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its
+    argument.
     """
     record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", options.target))
     if interrupted:
@@ -248,6 +249,7 @@ def _place(result: Result) -> tuple[Any, ...]:
         len(case.devices),
         case.devices,
         case.is_latency,
+        case.pair is not None,
         case.threads,
         str(case.variant.get("cores", "")),
         str(case.variant.get("peer_access", "")),
@@ -260,6 +262,7 @@ def _place(result: Result) -> tuple[Any, ...]:
         int(str(case.variant.get("load", "-1%")).rstrip("%")),
         case.chains,
         int(case.variant.get("peer", -1)),
+        case.pair or (),
         int(point),
     )
 

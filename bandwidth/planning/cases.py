@@ -21,14 +21,17 @@ from bandwidth.machine.nvml import Nvml
 from bandwidth.machine.reader import Reader
 from bandwidth.machine.topology import Topology
 from bandwidth.planning.options import ALL_THREADS
+from bandwidth.planning.pairs import CpuPair
 from bandwidth.planning.selection import CpuSet, choose_cpu_sets
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case, NotRun
 from bandwidth.results.model import ADDRESS_BYTES
-from bandwidth.vocabulary import LATENCY, LINE_BYTES, PAGE_BYTES
+from bandwidth.vocabulary import BETWEEN_CORES, LATENCY, LINE_BYTES, PAGE_BYTES, PAIR
 
 # Loads in one call of a latency: the length of the chain that is compiled (CHAIN_LENGTH of kernel_arguments.py).
 LOADS_PER_CALL = 64
+# Times that a line is handed over in one call: long beside a look at the time, which each thread takes after a call.
+HOPS_PER_CALL = 1000
 # Arrays of at least this much are whole pages, rounded up, so that the rule for memory stays met; smaller ones are
 # whole lines, rounded down: a point of a sweep must not spill over the size that it stands for.
 LEAST_PAGED_BYTES = 64 * 1024
@@ -67,7 +70,7 @@ class Bench:
     """What all cases of a plan are made from: what was chosen of a machine and its engines.
 
     `kernels` are those that the engines have and that were asked for; `stores` and `threads` are as asked, None where
-    all are meant, and `has_named_kernels` tells whether kernels were asked for at all.
+    all are meant, and `has_named_kernels` and `has_named_cpus` tell whether these were asked for at all.
     """
 
     topology: Topology
@@ -76,6 +79,7 @@ class Bench:
     stores: tuple[str, ...] | None = None
     threads: tuple[str, ...] | None = None
     has_named_kernels: bool = False
+    has_named_cpus: bool = False
 
     @cached_property
     def cpu_sets(self) -> tuple[CpuSet, ...]:
@@ -161,6 +165,22 @@ class Bench:
             dram_rule_bytes=sizing.dram_rule_bytes,
             caches_known=sizing.caches_known,
             caches=self.topology.reachable_cache_bytes(cpu_set.cpus[:1]),
+        )
+
+    def core_to_core_case(self, pair: CpuPair) -> Case:
+        """Return the case of one cache line that two CPUs hand back and forth: a word of it each time."""
+        one, other = pair.cpus
+        return Case(
+            target="host",
+            path=BETWEEN_CORES,
+            engine="native",
+            threads=2,
+            working_set_bytes=LINE_BYTES,
+            bytes_per_call=HOPS_PER_CALL * ADDRESS_BYTES,
+            payload_bytes_per_call=HOPS_PER_CALL * ADDRESS_BYTES,
+            cpus=pair.cpus,
+            variant={PAIR: f"cpu{one}-cpu{other}"},
+            shared=pair.shared,
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from bandwidth.ceilings.memory import HostTheory, host_theory
 from bandwidth.engines.interface import EngineEntry
+from bandwidth.errors import UsageError
 from bandwidth.kernels import KERNELS
 from bandwidth.machine.facts import Facts
 from bandwidth.machine.topology import Topology
@@ -85,9 +86,11 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
     asked = AskedSizes(options.size_bytes, options.sweep_range[1] if options.sweep_range else None)
     wanted = sizings_of(asked.working_set_bytes, bench.topology, study.cpu_sets)
     cases, sizings = fitted(study.build, wanted, asked, facts, bench.topology)
+    if options.size_bytes is not None and cases and not study.cpu_sets:
+        raise UsageError("--size has no meaning with --core-to-core: it moves one cache line", "leave it out")
     shortness = _shortness(wanted, sizings) if options.is_study else ()
     return Plan(
-        cases=tuple(_planned(case, sizings[case.cpus], theory, bench.topology) for case in cases),
+        cases=tuple(_planned(case, sizings, theory, bench.topology) for case in cases),
         not_run=(),
         theory=theory,
         budget_s=options.allowed_s,
@@ -106,8 +109,8 @@ def _bench(options: MeasureOptions, topology: Topology) -> tuple[Bench, tuple[st
     check_stores(options.stores, engines)
     allowed = restricted(topology, options.cpus)
     kernels = choose_kernels(options.kernels, engines)
-    bench = Bench(allowed, engines, kernels, options.stores, options.threads, options.kernels is not None)
-    return bench, notes
+    named = (options.kernels is not None, options.cpus is not None)
+    return Bench(allowed, engines, kernels, options.stores, options.threads, *named), notes
 
 
 def _shortness(wanted: Sizings, sizings: Sizings) -> tuple[str, ...]:
@@ -175,8 +178,10 @@ def _size_check(
     return [replace(case, variant=variant, is_size_check=True)]
 
 
-def _planned(case: Case, sizing: Sizing, theory: HostTheory, topology: Topology) -> PlannedCase:
+def _planned(case: Case, sizings: Sizings, theory: HostTheory, topology: Topology) -> PlannedCase:
     if case.is_size_check:
         return PlannedCase(case, "half of it, to show that the whole is in memory")
-    why = sizing.why if "sweep_point" not in case.variant else "a point of the sweep"
+    if case.pair is not None:
+        return PlannedCase(case, "the cache line that two CPUs hand to each other")
+    why = sizings[case.cpus].why if "sweep_point" not in case.variant else "a point of the sweep"
     return PlannedCase(case, why, *theory.expected(case, topology))

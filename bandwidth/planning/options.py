@@ -106,11 +106,12 @@ class StudyOptions:
     zeros: bool
     full: bool = False
     random: bool = False
+    core_to_core: bool = False
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        asked = (self.sweep, self.numa, self.latency, self.chains, self.mixes, self.zeros, self.full, self.random)
-        return any(map(bool, asked))
+        rates = (self.sweep, self.numa, self.mixes, self.zeros, self.full, self.random)
+        return any(map(bool, (*rates, self.latency, self.chains, self.core_to_core)))
 
 
 @declares_options
@@ -119,10 +120,11 @@ class CallOptions:
 
     `threads` holds numbers or `all`; `size_bytes` is the whole working set of a case; `memory` is a SPEC per socket,
     `sockets` how many have it. The studies take the place of the table: `sweep` over `size` or `threads`, within
-    `sweep_range` (bytes or threads), `numa`, `latency`, `chains`, `mixes` (ratios of reads to writes), `zeros` and
-    `random`; `full` is the table with the most telling of them. `devices` are numbers of GPUs or `all`, `host_memory`
-    the kinds of memory that they copy from and to. With `retune` the shapes of the native kernels are tried anew,
-    whatever earlier runs have found; with `counters` what the memory controllers count is read around each block.
+    `sweep_range` (bytes or threads), `numa`, `latency`, `chains`, `core_to_core`, `mixes` (ratios of reads to writes),
+    `zeros` and `random`; `full` is the table with the most telling of them. `devices` are numbers of GPUs or `all`,
+    `host_memory` the kinds of memory that they copy from and to. With `retune` the shapes of the native kernels are
+    tried anew, whatever earlier runs have found; with `counters` what the memory controllers count is read around each
+    block.
     """
 
     target: str = ALL_TARGETS
@@ -191,6 +193,9 @@ class CallOptions:
     latency: bool = option("--latency", "The time of one load, idle and under load.", default=False, panel=STUDY)
     chains: bool = option(
         "--chains", "How many loads a core has under way: 1 to 32 at once.", default=False, panel=STUDY, of=HOST
+    )
+    core_to_core: bool = option(
+        "--core-to-core", "The time of a cache line from each CPU to each other.", default=False, panel=STUDY, of=HOST
     )
     numa: bool = option("--numa", "Each node's cores on each node's memory.", default=False, panel=STUDY, of=HOST)
     mixes: Names = option(
@@ -334,6 +339,7 @@ class MeasureOptions(CallOptions):
             self.zeros,
             self.full,
             self.random,
+            self.core_to_core,
         )
 
     @property
@@ -346,7 +352,7 @@ class MeasureOptions(CallOptions):
         """The time that all measuring may take, in seconds: as given, or what this kind of measurement needs."""
         if self.budget_s is not None:
             return self.budget_s
-        studies = sum((self.sweep is not None, self.numa, self.latency, self.chains, self.full))
+        studies = sum((self.sweep is not None, self.numa, self.latency, self.chains, self.core_to_core, self.full))
         tables = 0 if self.is_study and not (self.mixes or self.zeros or self.random) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
 

@@ -13,7 +13,7 @@ from bandwidth.machine.system_memory import usable_memory_bytes
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
 from bandwidth.units import KIBI, format_size
-from bandwidth.vocabulary import SMALL_PAGES
+from bandwidth.vocabulary import LATENCY, SMALL_PAGES
 
 # Where the caches are not known: larger than four times any cache of a laptop or desktop processor.
 UNKNOWN_CACHES_BYTES = 1 * KIBI**3
@@ -139,7 +139,7 @@ def _latency_regions(cases: Iterable[Case]) -> dict[tuple[object, ...], int]:
     """Return the bytes of each region that latencies need: a cycle for each size and place, and what a load reads."""
     regions: dict[tuple[object, ...], int] = {}
     for case in cases:
-        if case.is_latency:
+        if case.path == LATENCY:
             regions[cycle_key(case)] = case.working_set_bytes + case.working_set_bytes // ORDER_PART
             if "load" in case.variant:
                 regions["load", case.cpus] = case.working_set_bytes

@@ -11,6 +11,7 @@ from bandwidth.kernels import KERNELS, MIXES
 from bandwidth.planning.cases import Bench
 from bandwidth.planning.options import SIZE_SWEEP, StudyOptions
 from bandwidth.planning.order import Curve, apart, coarse_first
+from bandwidth.planning.pairs import CpuPair, asked_pairs, one_of_each
 from bandwidth.planning.selection import CpuSet, check_thread_count, cpus_for
 from bandwidth.planning.sizing import Cpus, Sizing, Sizings
 from bandwidth.results import Case
@@ -69,6 +70,7 @@ def _asked(asked: StudyOptions, bench: Bench, table: Study) -> Iterator[Study]:
     if asked.full:
         loaded = _loaded_latency(bench, ())  # its screen has room for reads alone
         yield from (table, _mixes(bench, tuple(MIXES)), loaded, _nodes(bench, with_latency=True))
+        yield _core_to_core(bench, one_of_each(bench.topology))
     if asked.sweep is not None:
         sweep = _size_sweep if asked.sweep == SIZE_SWEEP else _thread_sweep
         yield sweep(bench, asked.sweep_range)
@@ -85,18 +87,22 @@ def _asked(asked: StudyOptions, bench: Bench, table: Study) -> Iterator[Study]:
         yield _loaded_latency(bench, WRITE_SHARES)
     if asked.chains:
         yield _chains(bench)
+    if asked.core_to_core:
+        _needs_native(bench, "--core-to-core")
+        yield _core_to_core(bench, *asked_pairs(bench.topology, bench.threads, of_all=bench.has_named_cpus))
 
 
 def _check_meaning(bench: Bench, *, has_stores: bool) -> None:
     """Raise UsageError for what only sweeps and matrices take, where neither is asked for."""
     if bench.has_named_kernels:
         raise UsageError(
-            "--kernel has no meaning with --latency, --chains, --mix, --zeros or --random",
+            "--kernel has no meaning with --latency, --chains, --core-to-core, --mix, --zeros or --random",
             "leave it out, or add --sweep",
         )
     if bench.stores is not None and not has_stores:
         raise UsageError(
-            "--stores has no meaning with --latency, --chains, --mix or --random", "leave it out, or add --sweep"
+            "--stores has no meaning with --latency, --chains, --core-to-core, --mix or --random",
+            "leave it out, or add --sweep",
         )
 
 
@@ -311,6 +317,11 @@ def _loaded_latency(bench: Bench, write_shares: Sequence[int]) -> Study:
         ]
 
     return Study((cpu_set.cpus,), curves)
+
+
+def _core_to_core(bench: Bench, pairs: Sequence[CpuPair], left_out: str = "") -> Study:
+    """Return the time of a cache line between the two CPUs of each pair."""
+    return Study((), lambda _: apart(map(bench.core_to_core_case, pairs)), tuple(filter(None, [left_out])))
 
 
 # --- mixes and zeros ------------------------------------------------------------------------------------------------

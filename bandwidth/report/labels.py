@@ -14,7 +14,7 @@ from bandwidth.report.document import Column
 from bandwidth.results import Case, Ceiling, Finding, Latency, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.units import format_percent, format_rate, format_size
-from bandwidth.vocabulary import HOST, LOW, NATIVE, NUMPY, STORES, Target, ceiling_words
+from bandwidth.vocabulary import BETWEEN_CORES, HOST, LOW, NATIVE, NUMPY, PAIR, STORES, Target, ceiling_words
 
 # Results beyond this share of their theory are not printed as a plain percentage.
 WHOLE = 1.0
@@ -30,6 +30,7 @@ MOST_COUNTS = 4
 # The driver's own copies within a GPU, and what goes over its link.
 COUNTED_COPIES = {"memcpy": "8 read + 8 written", "memset": "8 written"}
 _PATHS = (*KERNELS, *COUNTED_COPIES, "h2d", "d2h", "bidirectional", "peer")
+_PATH_WORDS = {BETWEEN_CORES: "core to core"}
 
 
 def rate_columns(unit: str) -> tuple[Column, ...]:
@@ -127,8 +128,9 @@ def stores_in_words(case: Case) -> str:
 
 
 def path_of(case: Case) -> str:
-    """Return the path, with its ratio where it is one of the mixes."""
-    return f"{case.path} {case.variant['mix']}" if "mix" in case.variant else case.path
+    """Return the path in words, with its ratio where it is one of the mixes."""
+    path = _PATH_WORDS.get(case.path, case.path)
+    return f"{path} {case.variant['mix']}" if "mix" in case.variant else path
 
 
 def threads_in_words(counts: Sequence[int]) -> str:
@@ -147,6 +149,8 @@ def _variant_word(key: str, value: str | int) -> str:
     """Return one key of a variant with its value in words; a record of another version may hold any key."""
     if key in ("stores", "cores", "pages"):
         return f"{value} {key}"
+    if key == PAIR and (cpus := re.fullmatch(r"cpu([0-9]{1,6})-cpu([0-9]{1,6})", str(value), re.ASCII)):
+        return f"CPUs {cpus[1]} and {cpus[2]}"
     return str(value) if key == "data" else f"{key.replace('_', ' ')} {value}"
 
 
@@ -161,6 +165,7 @@ def case_words(case: Case, *left_out: str, threads: bool = True) -> str:
 def id_words(case_id: str) -> str:
     """Return what an id says in words, of a case that did not run: `copy, native, 2 threads, streaming`."""
     target, *parts = case_id.split("/")
+    parts[:1] = [_PATH_WORDS.get(path, path) for path in parts[:1]]
     if target == HOST and len(parts) > 2 and parts[2].isdecimal():
         parts[2] = threads_in_words([int(parts[2])])
     elif len(parts) > 2:
@@ -191,6 +196,8 @@ def subject(case: Case, record: Record) -> str:
         return ", ".join([case.path, *variant_words(case.variant), target_words(case)])
     stores = [f"{stores_in_words(case)} stores"] if "stores" in case.variant else []
     others = variant_words(case.variant, "stores", "cores")
+    if case.pair is not None:
+        return ", ".join([path_of(case), *others])
     engine = ["NumPy"] if case.engine == NUMPY else []
     return ", ".join([path_of(case), thread_role(case, record), *engine, *stores, *others])
 

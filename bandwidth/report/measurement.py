@@ -94,7 +94,7 @@ def _counted(shown: Shown) -> list[str]:
         lines.append("! is above the theoretical peak, so it is wrong: BW002 below.")
     by_size: dict[str, list[int]] = {}
     for result in results:
-        if "sweep_point" not in result.case.variant and result.case.target == HOST:
+        if "sweep_point" not in result.case.variant and result.case.target == HOST and result.case.pair is None:
             by_size.setdefault(format_size(result.case.working_set_bytes), []).append(result.case.threads)
     lines += [f"Working set: {size} with {threads_in_words(threads)}." for size, threads in by_size.items()]
     return [*lines, *counted_sizes(shown), *_size_checks(shown)]
@@ -225,6 +225,8 @@ def _plan_closing(plan: Plan) -> str:
             f"Nothing was measured. The largest case takes {format_size(plan.memory_bytes)} of a device's memory, "
             f"which all share. {budget}"
         )
+    if not plan.memory_bytes:
+        return f"Nothing was measured. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
     return (
         f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
         f"destinations lie apart. {budget}"

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from bandwidth.vocabulary import LATENCY, LOW, Confidence, Target
+from bandwidth.vocabulary import BETWEEN_CORES, LOW, TIMES, Confidence, Target
 
 # What a number may be is checked where it enters, in a file. The clocks count nanoseconds, and nothing runs for 30
 # years. The bounds keep every rate and ratio finite.
@@ -26,8 +26,8 @@ Seen = Annotated[float, Field(ge=0, le=1e30)]
 # What tells two results of one target, path, engine and thread count apart, in the order in which it stands in an id.
 # `data` is `zeros` where only those are written; `cores` one kind of a hybrid processor's; `load` the share of what the
 # other threads can move, such as `40%`, `writes` how much of that is written, such as `33%-writes`; `chains` how many
-# loads are under way at once, such as `8-chains`; `pages` those of random reads, `huge` or `small`; `sweep_point` the
-# size of a sweep's point in bytes, as asked for.
+# loads are under way at once, such as `8-chains`; `pages` those of random reads, `huge` or `small`; `pair` the two CPUs
+# that a cache line goes between, such as `cpu0-cpu8`; `sweep_point` the size of a sweep's point in bytes, as asked for.
 VARIANT_KEYS = (
     "stores",
     "data",
@@ -42,11 +42,12 @@ VARIANT_KEYS = (
     "chains",
     "writes",
     "pages",
+    "pair",
     "sweep_point",
 )
 
 
-# A latency's calls load addresses of this many bytes, each from where the one before says.
+# A latency's calls load addresses of this many bytes, each from where the one before says; a word between cores is one.
 ADDRESS_BYTES = 8
 
 
@@ -56,10 +57,12 @@ class Case:
 
     `working_set_bytes` is all arrays of all threads together. `bytes_per_call` is the convention of the rate (stream:
     read + write), `payload_bytes_per_call` what arrives for the user, `traffic_bytes_per_call` what the memory moves,
-    None where that cannot be known; of a latency they are the addresses loaded, 8 bytes each. `dram_rule_bytes` is the
-    least working set that counts as DRAM for these CPUs, an assumed one where `caches_known` is false. `caches` is what
-    the caches that these CPUs reach hold in all, in bytes by level: `{"L1": 98304, "L2": 4194304}`. `is_size_check`
-    marks one that was planned only to prove the size of another, at half of it.
+    None where that cannot be known; of a latency they are the addresses loaded, and of a line between cores the words
+    handed over, 8 bytes each. `dram_rule_bytes` is the least working set that counts as DRAM for these CPUs, an assumed
+    one where `caches_known` is false. `caches` is what the caches that these CPUs reach hold in all, in bytes by level:
+    `{"L1": 98304, "L2": 4194304}`. `is_size_check` marks one that was planned only to prove the size of another, at
+    half of it. `shared` is what the two CPUs of a `pair` have in common at the nearest, one of SHARED, "" where the
+    system does not tell.
     """
 
     target: str
@@ -76,11 +79,20 @@ class Case:
     caches_known: bool = True
     caches: Mapping[str, Count] = field(default_factory=dict)
     is_size_check: bool = False
+    shared: str = ""
 
     @property
     def is_latency(self) -> bool:
-        """Whether it measures the time of a load and no rate."""
-        return self.path == LATENCY
+        """Whether it measures the time of a load, or of a line from core to core, and no rate."""
+        return self.path in TIMES
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """The two CPUs that a cache line goes between, the lower number first; None for any other case."""
+        if self.path != BETWEEN_CORES or len(self.cpus) != 2:
+            return None
+        low, high = sorted(self.cpus)
+        return low, high
 
     @property
     def chains(self) -> int:

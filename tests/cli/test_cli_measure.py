@@ -98,6 +98,9 @@ def refused(capsys, code, *arguments):
         (2, ("--mix", "all", "--engine", "numpy"), ("--mix needs the native engine", "pip install")),
         (2, ("--mix", "all", "--kernel", "copy"), ("--kernel has no meaning with",)),
         (2, ("--latency", "--engine", "numpy"), ("--latency needs the native engine", "pip install")),
+        (2, ("--core-to-core", "--engine", "numpy"), ("--core-to-core needs the native engine", "pip install")),
+        (2, ("--core-to-core", "--kernel", "copy"), ("--kernel has no meaning with",)),
+        (2, ("device", "--core-to-core"), ("--core-to-core has no meaning for device; it is of host",)),
         (2, ("--latency", "--size", "9000PiB"), ("--size 9000 PiB needs", "may be used")),
         (2, ("--format", "xml"), ("--format 'xml' is not known", "csv")),
         (2, ("--json", "--format", "csv"), ("do not go together",)),
@@ -139,6 +142,12 @@ def test_bad_input_is_one_line_with_its_exit_code(capsys, code, arguments, parts
 def test_more_threads_than_the_cpus_given_are_refused(capsys):
     cpu = str(min(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else "0"
     assert "1 CPU may be used here" in refused(capsys, 2, "--cpus", cpu, "--threads", "2")
+
+
+def test_a_line_between_cores_needs_two_cpus(capsys):
+    cpu = str(min(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else "0"
+    line = refused(capsys, 2, "--core-to-core", "--cpus", cpu)
+    assert line == "bandwidth: --core-to-core needs two CPUs; this process may use 1\n"
 
 
 def test_places_that_cannot_be_written_are_refused_before_measuring(capsys, tmp_path):

@@ -10,6 +10,7 @@ from bound_guest import GUEST, bound_results
 from gpu_machine import H200, device_result, gpu_conditions, link_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pairs_of_cpus import between, in_groups
 from witnessed import looks
 
 from bandwidth.findings import (
@@ -18,6 +19,7 @@ from bandwidth.findings import (
     rules,
 )
 from bandwidth.results import Conditions, Observed, summarise
+from bandwidth.vocabulary import TIMES
 
 MIB = 1024**2
 RULE = 256 * MIB
@@ -414,7 +416,15 @@ def everything_wrong(make_record, make_case, make_result, steady):
     )
     bound = make_record(*bound_results(steady), machine=GUEST)
     placed = _witnesses_wrong(make_record, make_case, make_result)
-    return first, noisy, make_record(*alike), bound, _gpu_wrong(make_record, make_case, make_result), placed
+    gpus = _gpu_wrong(make_record, make_case, make_result)
+    return first, noisy, make_record(*alike), bound, gpus, placed, *_pairs_wrong(make_record)
+
+
+def _pairs_wrong(make_record):
+    """Return a record of cores in groups that are not shown, and one of siblings far apart and a pair that moves."""
+    groups = in_groups((0, 1), (2, 3), shared="socket").values()
+    yield make_record(*groups, between(0, 4, 20.0, shared="core"))
+    yield make_record(between(0, 4, 290.0, shared="core"), between(0, 1, 40.0), between(0, 2, *(90.0, 290.0) * 4))
 
 
 def _witnesses_wrong(make_record, make_case, make_result):
@@ -525,7 +535,9 @@ def test_no_rule_fails_on_any_mixture_of_results(make_record, make_case, make_re
         size = data.draw(st.sampled_from([1, 4096, RULE // 2, RULE]))
         case = make_case(
             target=data.draw(st.sampled_from(["host", "device:0", "pcie:0", "pcie:0,1", "device:x", "x"])),
-            path=data.draw(st.sampled_from(["copy", "read", "triad", "write", "latency", "h2d", "bidirectional"])),
+            path=data.draw(st.sampled_from(["copy", "read", "triad", "write", "h2d", "bidirectional", *TIMES])),
+            cpus=tuple(data.draw(st.lists(st.integers(0, 3), max_size=3))),
+            shared=data.draw(st.sampled_from(["", "core", "L3", "x"])),
             engine=data.draw(st.sampled_from(["native", "numpy", "cuda", "x"])),
             threads=data.draw(st.sampled_from([1, 2, 8, 16])),
             variant=data.draw(VARIANTS),

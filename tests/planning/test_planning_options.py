@@ -49,6 +49,7 @@ def test_nothing_asked_is_the_table():
         {"numa": True},
         {"latency": True},
         {"chains": True},
+        {"core_to_core": True},
         {"mixes": ("2:1",)},
         {"zeros": True},
     ):

@@ -128,18 +128,19 @@ def test_thread_sweep_has_its_ends_whatever_they_are():
         ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native"),
         ({"latency": True, "engines": ("numpy",)}, "--latency needs the native engine"),
         ({"chains": True, "engines": ("numpy",)}, "--chains needs the native engine"),
+        ({"core_to_core": True, "engines": ("numpy",)}, "--core-to-core needs the native engine; pip install"),
         ({"mixes": ("2:1",), "engines": ("numpy",)}, "--mix needs the native engine"),
         (
             {"latency": True, "kernels": ("copy",)},
-            "--kernel has no meaning with --latency, --chains, --mix, --zeros or --random",
+            "--kernel has no meaning with --latency, --chains, --core-to-core, --mix, --zeros or --random",
         ),
         (
             {"zeros": True, "kernels": ("copy",)},
-            "--kernel has no meaning with --latency, --chains, --mix, --zeros or --random",
+            "--kernel has no meaning with --latency, --chains, --core-to-core, --mix, --zeros or --random",
         ),
         (
             {"mixes": ("2:1",), "stores": ("streaming",)},
-            "--stores has no meaning with --latency, --chains, --mix or --random",
+            "--stores has no meaning with --latency, --chains, --core-to-core, --mix or --random",
         ),
     ],
 )
@@ -237,6 +238,51 @@ def test_chains_are_of_each_kind_of_core():
     assert len(found.cases) == 2 * len(CHAINS)
 
 
+def test_pairs_of_cpus_need_no_memory_and_have_no_theory():
+    found = plan(small_topology(3, can_pin=True), core_to_core=True, memory="DDR4-3200 x2")
+    assert [planned.case.id for planned in found.cases] == [
+        "host/core_to_core/native/2/cpu0-cpu1",
+        "host/core_to_core/native/2/cpu1-cpu2",
+        "host/core_to_core/native/2/cpu0-cpu2",
+    ]
+    assert {planned.case.cpus for planned in found.cases} == {(0, 1), (1, 2), (0, 2)}
+    assert {planned.theory_bytes_per_s for planned in found.cases} == {None}
+    assert {(planned.case.working_set_bytes, planned.case.is_latency) for planned in found.cases} == {(64, True)}
+    assert found.memory_bytes == 0
+    assert found.notes == ()
+
+
+def test_pairs_stand_beside_another_study_that_has_its_memory():
+    alone = plan(small_topology(2, can_pin=True), latency=True)
+    both = plan(small_topology(2, can_pin=True), latency=True, core_to_core=True)
+    assert len(both.cases) == len(alone.cases) + 1
+    assert both.memory_bytes == alone.memory_bytes > 0
+    assert both.budget_s == 120
+
+
+def test_cpus_that_are_named_make_all_their_pairs_and_a_large_machine_says_what_it_takes():
+    named = plan(two_socket_topology(), core_to_core=True, cpus=range(30))
+    assert (len(named.cases), named.notes) == (30 * 29 // 2, ())
+    found = plan(two_socket_topology(), core_to_core=True)
+    assert len(found.cases) == 152
+    assert found.notes[0].startswith("256 CPUs make 32,640 pairs, 152 are measured")
+
+
+def test_a_size_has_no_meaning_for_a_cache_line():
+    with pytest.raises(UsageError, match="--size has no meaning with --core-to-core"):
+        plan(small_topology(2, can_pin=True), core_to_core=True, size_bytes=MIB)
+    assert plan(small_topology(2, can_pin=True), core_to_core=True, latency=True, size_bytes=MIB).cases
+
+
+def test_a_full_run_has_a_pair_of_each_kind():
+    def pairs(topology):
+        return [planned.case.shared for planned in plan(topology, full=True).cases if planned.case.pair]
+
+    assert pairs(two_socket_topology()) == ["core", "L3", "node", "socket", "machine"]
+    assert pairs(small_topology(2, can_pin=True)) == ["L3"]
+    assert pairs(small_topology(1, can_pin=True)) == pairs(small_topology(2)) == []
+
+
 def test_latency_has_no_theory():
     found = plan(small_topology(2), latency=True, memory="DDR4-3200 x2")
     assert {planned.theory_bytes_per_s for planned in found.cases} == {None}
@@ -284,6 +330,7 @@ def test_studies_that_are_asked_for_together_have_each_case_once():
         ({"numa": True}, 60),
         ({"latency": True}, 60),
         ({"chains": True}, 60),
+        ({"core_to_core": True}, 60),
         ({"latency": True, "numa": True}, 120),
         ({"sweep": "size", "latency": True}, 120),
         ({"mixes": ("2:1",)}, 15),

@@ -34,6 +34,8 @@ STREAMING_SHARE = 0.95
 ORDINARY_SHARE = {"copy": 2 / 3, "scale": 2 / 3, "add": 3 / 4, "triad": 3 / 4, "write": 1 / 2}
 NUMPY_SHARE = 0.97
 LOCAL_NS, REMOTE_NS = 110.0, 180.0
+# Of a cache line from core to core, by what the two CPUs share.
+HOP_NS = {"core": 21.0, "L3": 38.0, "node": 94.0, "socket": 110.0, "machine": 190.0}
 NOISE = (1.0, 1.002, 0.998, 1.001, 0.999)
 QUIET = {"load_average_1min": 0.0, "cpu_pressure_percent": 0.0}
 
@@ -46,6 +48,7 @@ class Machine:
     facts: Facts = field(default_factory=lambda: Facts({}))
     skew_s: Callable[[Case], float] = lambda _: 1e-6
     machine: dict[str, Any] = field(default_factory=dict)
+    hop_ns: Callable[[Case], float] = lambda case: HOP_NS[case.shared]
 
     def plan(self, **options: Any) -> Plan:
         return make_plan(self.asked(**options), self.facts, self.topology)
@@ -64,6 +67,8 @@ class Machine:
         return share * self._drawn(case)
 
     def latency_ns(self, case: Case) -> float:
+        if case.pair is not None:
+            return self.hop_ns(case)
         if case.variant.get("cpu_node") != case.variant.get("memory_node"):
             return REMOTE_NS
         load = int(str(case.variant.get("load", "0%")).rstrip("%"))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bandwidth.engines.host.checks import first_difference, is_result, reduced, wrong_at
+from bandwidth.engines.host.core_to_core import CoreToCoreBench
 from bandwidth.engines.host.layout import (
     PAGE_ELEMENTS,
     PIECE_ELEMENTS,
@@ -25,7 +26,7 @@ from bandwidth.engines.host.layout import (
     array_elements,
 )
 from bandwidth.engines.host.native_code.shapes import PLAIN
-from bandwidth.engines.host.runners import Chosen, Runner, ThreadWork
+from bandwidth.engines.host.runners import Chosen, FunctionOf, Runner, ThreadWork
 from bandwidth.engines.host.witnesses import Witnesses, observed
 from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
 from bandwidth.engines.interface import Block, Counters
@@ -33,7 +34,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.kernels import CACHE_MULTIPLE, XOR, Kernel, kernel_of, stores_of
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
-from bandwidth.vocabulary import HUGE_PAGES, SMALL_PAGES
+from bandwidth.vocabulary import HUGE_PAGES, LATENCY, SMALL_PAGES
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.latency import LatencyBench
@@ -81,6 +82,7 @@ class HostEngine:
         self._random = np.random.default_rng(seed)
         self.compile_s = 0.0
         self._latencies: LatencyBench | None = None
+        self._pairs: CoreToCoreBench | None = None
         self._witnesses: Witnesses | None = None
         self._placed: dict[str, float] = {}
         self._huge_shares: dict[str, float] = {}
@@ -97,15 +99,16 @@ class HostEngine:
         begin = time.monotonic()
         refused: dict[str, str] = {}
         for name, runner in self._runners.items():
-            own = [case for case in cases if case.engine == name and not case.is_latency]
+            own = [case for case in cases if case.engine == name and case.path != LATENCY]
             try:
-                refused |= runner.prepare(own, limit_s)
+                refused |= runner.prepare([case for case in own if case.pair is None], limit_s)
             except BandwidthError as error:
                 refused |= dict.fromkeys((case.id for case in own), str(error))
         functions = next((found for runner in self._runners.values() if (found := runner.functions())), None)
         if functions is not None:
             self._witnesses = Witnesses(self._topology, functions)
-        latencies = [case for case in cases if case.is_latency]
+            refused |= self._start_pairs([case for case in cases if case.pair is not None], functions)
+        latencies = [case for case in cases if case.path == LATENCY]
         refused |= self._make_latencies(latencies)
         self.compile_s = time.monotonic() - begin
         deadline = begin + self.compile_s + limit_s
@@ -131,6 +134,17 @@ class HostEngine:
         self._look_at_places(self._laid_out)
         self._look_at_pages(self._laid_out)
         self._layout_number += 1
+
+    def _start_pairs(self, cases: Sequence[Case], functions: FunctionOf) -> dict[str, str]:
+        """Start the threads that hand lines to each other; return why they cannot be had."""
+        if not cases:
+            return {}
+        self._pairs = CoreToCoreBench(functions, int(self._random.integers(2**32)))
+        try:
+            self._pairs.prepare(cases)
+        except BandwidthError as error:
+            return dict.fromkeys((case.id for case in cases), str(error))
+        return {}
 
     def _lay_out(self, cases: Sequence[Case], deadline: float) -> dict[str, str]:
         """Lay out and fill the memory of cases, by their pages; return those that cannot have theirs, and why."""
@@ -187,6 +201,8 @@ class HostEngine:
 
     def run_block(self, case: Case, calls: int) -> Block:
         """Run `calls` passes of a case on its threads, and look at these before and behind. See `Engine`."""
+        if case.pair is not None and self._pairs is not None:
+            return self._pairs.run_block(case, calls)  # what it measures is what its threads are to each other
         if case.is_latency and self._latencies is not None:
             return self._witnessed(self._latencies.team(case.cpus), self._latencies.run_block, case, calls)
         if why := self._why_not_huge(case):  # with the memory laid out anew the system gave none
@@ -265,6 +281,8 @@ class HostEngine:
 
     def verify(self, case: Case, *, whole: bool) -> str:
         """Return what is wrong with what the last block left, or "". See `Engine`."""
+        if case.pair is not None and self._pairs is not None:
+            return self._pairs.verify(case)
         if case.is_latency and self._latencies is not None:
             return self._latencies.verify(case)
         last = self._last
@@ -289,9 +307,10 @@ class HostEngine:
             runner.stop()
         if self._witnesses is not None:
             self._witnesses.stop()
-        if self._latencies is not None:
-            self._latencies.stop()
-            self._latencies.close()
+        for bench in (self._pairs, self._latencies):
+            if bench is not None:
+                bench.stop()
+                bench.close()
         self._memory.close()
         self._small_pages.close()
 

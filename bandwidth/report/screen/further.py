@@ -1,4 +1,7 @@
-"""What `--full` adds to the screen: rates by the ratio of reads to writes, latency idle and loaded, remote memory."""
+"""What `--full` adds to the screen: rates by the ratio of reads to writes, latency idle and loaded, remote memory.
+
+And how long a cache line takes from core to core.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 from bandwidth.kernels import MIXES
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import format_ns, rate_cell, thread_role
+from bandwidth.report.views.cores import shortest_words
 from bandwidth.report.views.rates import by_threads, ratio_of
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Result, summarise
@@ -14,8 +18,9 @@ from bandwidth.vocabulary import HOST, NATIVE, STREAMING
 
 
 def further(shown: Shown) -> list[Table | str]:
-    """Return the table of mixes and the line of latencies, nothing where neither was measured."""
-    return [*_mixes(shown), *_latencies(shown)]
+    """Return the table of mixes and the lines of latencies, nothing where none was measured."""
+    lines = [*_latencies(shown), *_between_cores(shown)]
+    return [*_mixes(shown), *(["\n".join(lines)] if lines else [])]
 
 
 def _mixes(shown: Shown) -> list[Table]:
@@ -55,6 +60,11 @@ def _latencies(shown: Shown) -> list[str]:
     ]
     texts += [f"at most {format_ns(max(remote))} ns to another node's memory"] if remote else []
     return [f"Latency: {'; '.join(texts)}."] if texts else []
+
+
+def _between_cores(shown: Shown) -> list[str]:
+    found = shown.core_pairs
+    return [f"Core to core: {shortest_words(found)}."] if found is not None and found.times_ns else []
 
 
 def _times(results: Sequence[Result]) -> list[float]:

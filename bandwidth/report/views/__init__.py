@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bandwidth.report.document import Table
 from bandwidth.report.figures.data import Figure
-from bandwidth.report.views import charts, gpus, latency, matrices, provenance, rates, sweeps
+from bandwidth.report.views import charts, cores, gpus, latency, matrices, provenance, rates, sweeps
 from bandwidth.report.views.shown import Shown
 
 
@@ -53,6 +53,7 @@ VIEWS = (
     View("Latency", latency.latency_blocks, latency.latency_figures),
     View("Latency under load", latency.load_tables, latency.load_figures),
     View("Loads at once", latency.chain_blocks),
+    View("Core to core", cores.pair_blocks, cores.pair_figures),
     View("Between NUMA nodes", matrices.node_blocks, matrices.node_figures),
     View(SUMMARY, gpus.gpu_heading),
     View(SUMMARY, gpus.gpu_rates),

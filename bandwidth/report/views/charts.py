@@ -221,6 +221,9 @@ def _strip_groups(shown: Shown) -> list[tuple[str, list[Result]]]:
     for peers in shown.peer_matrices:
         between = list({result.case.id: result for result in peers.cells.values()}.values())
         groups.append((f"between GPUs, {peers.words}\n{len(between)} pairs", between))
+    if shown.core_pairs is not None:
+        pairs = list(shown.core_pairs.cells.values())
+        groups.append((f"core to core\n{len(pairs)} pairs of CPUs", pairs))
     in_rows = {result.case.id for _, found in groups for result in found}
     others = [result for result in shown.results if result.case.id not in in_rows]
     return [*groups, *((_sized_words(result.case), [result]) for result in others)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from bandwidth.analysis.core_pairs import CorePairs, core_pairs
 from bandwidth.analysis.curves import LoadCurve, SizeCurve, ThreadCurve, loaded_latency, size_curves, thread_curves
 from bandwidth.analysis.groups import (
     NodeMatrix,
@@ -85,6 +86,11 @@ class Shown:
     def node_matrices(self) -> tuple[NodeMatrix, ...]:
         """Matrices between NUMA nodes."""
         return node_matrices(self.record)
+
+    @cached_property
+    def core_pairs(self) -> CorePairs | None:
+        """The time of a cache line between CPUs."""
+        return core_pairs(self.record)
 
     @cached_property
     def peer_matrices(self) -> tuple[PeerMatrix, ...]:

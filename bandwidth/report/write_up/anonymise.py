@@ -43,6 +43,7 @@ _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 _OWN_WORDS = (
     *ENGINES,
     *("host", "device", "pcie", "h2d", "d2h", "bidirectional", "peer"),
+    "core_to_core",
     *("latency", "mix", "load", "all", "pinned", "pageable", "write_combined", "zeros", "bandwidth", "measure"),
     *("l1", "l2", "l3", "l4"),
     *("system", "theory", "record", "compare", "check", "report", "offload", "fleet", "specs", "explain"),
