@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from pairs_of_cpus import between
 
 from bandwidth import BandwidthError, compare, summarise
 from bandwidth.comparison.baseline import check, merged, other_hardware
 from bandwidth.comparison.pairs import differences, setup_of
+from bandwidth.comparison.roles import met_by_all
 from bandwidth.comparison.sides import Side, placed, short_names, side_by_side
+from bandwidth.report import render
+from bandwidth.report.comparison.side_by_side import comparison_document
+from bandwidth.results import Observed
 from bandwidth.statistics import Interval
 from bandwidth.theory import peaks
 
@@ -393,3 +398,62 @@ def test_a_gpu_stands_beside_what_was_published_of_it(make_record, make_case, ma
 def test_a_gpu_that_is_not_known_has_nothing_published(make_record, make_case, make_result, gpus):
     case = make_case(target="device:0", path="triad", engine="cuda")
     assert placed(make_record(make_result(case), machine={"gpus": gpus})) == ()
+
+
+# --- a cache line from core to core
+
+
+def core_to_core(make_record, *times_ns, **others):
+    """Return a record of three pairs of one kind, and one of another."""
+    pairs = zip(((0, 1), (0, 2), (1, 2)), times_ns, strict=True)
+    return make_record(*(between(*pair, ns) for pair, ns in pairs), between(0, 4, 190.0, shared="machine"), **others)
+
+
+def test_pairs_of_cpus_are_compared_by_what_they_share_and_alone_where_they_are_few(make_record):
+    sides = side_by_side(
+        [Side("a", "", core_to_core(make_record, 40, 50, 60)), Side("b", "", core_to_core(make_record, 80, 90, 100))]
+    )
+    rows = {(row.id, row.level): row for row in sides.rows if not row.is_detail}
+    group, alone = ("host/core_to_core/native/2", "the same L3"), ("host/core_to_core/native/2/cpu0-cpu4", "")
+    assert set(rows) == {group, alone}
+    assert [cell.figure for cell in rows[group].cells] == [pytest.approx(50.0), pytest.approx(90.0)]
+    assert [cell.samples for cell in rows[group].cells] == [3, 3]
+    assert rows[group].cells[1].ratio == pytest.approx(1.8)
+    assert rows[alone].cells[1].ratio == 1.0
+    assert sum(row.is_detail for row in sides.rows) == 3
+    assert {(row.id, row.level) for row in met_by_all(sides)} == {group, alone}
+
+
+@pytest.mark.parametrize(("times_ns", "verdict"), [((40, 50, 60), "ok"), ((44, 56, 66), "failed")])
+def test_a_check_judges_pairs_by_what_they_share(make_record, times_ns, verdict):
+    baseline = core_to_core(make_record, 40, 50, 60)
+    found = check(core_to_core(make_record, *times_ns), baseline, 0.95)
+    assert found.verdict == verdict
+    assert {one.name for one in found.judged} == {
+        "host/core_to_core/native/2 the same L3",
+        "host/core_to_core/native/2/cpu0-cpu4",
+    }
+
+
+def test_a_check_of_pairs_on_a_busy_machine_is_undecided(make_record):
+    busy = {"others_cpu_share": Observed(0.5, 0.4, 0.6)}
+    baseline = core_to_core(make_record, 40, 50, 60)
+    slow = make_record(*(between(*pair, 90.0, observed=busy) for pair in ((0, 1), (0, 2), (1, 2))))
+    found = check(slow, baseline, 0.95, allow_missing=True)
+    assert [(one.name, one.verdict) for one in found.judged] == [
+        ("host/core_to_core/native/2 the same L3", "undecided")
+    ]
+
+
+def test_a_table_of_pairs_says_what_it_holds(make_record):
+    sides = side_by_side(
+        [Side("a", "", core_to_core(make_record, 40, 50, 60)), Side("b", "", core_to_core(make_record, 80, 90, 100))]
+    )
+    text = render(comparison_document(sides), "table")
+    assert "Core to core, medians over pairs\n" in text
+    assert "core to core, the same L3   native" in text
+    assert "Not shown: 3 that not all have, or that are pairs of CPUs." in text
+    assert "Plateau" not in text
+    whole = render(comparison_document(sides, with_all=True), "table")
+    assert "Core to core, pair by pair\n" in whole
+    assert "core to core, CPUs 0 and 2  native" in whole

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from bandwidth.analysis.curves import FEWEST_POINTS, size_curves
 from bandwidth.comparison.pairs import Difference
-from bandwidth.comparison.sides import Cell, ComparedRow, Side, side_by_side
+from bandwidth.comparison.sides import Cell, ComparedRow, Side, compared_neighbours, side_by_side, without_pair
 from bandwidth.errors import BandwidthError
 from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import in_short
@@ -284,6 +284,9 @@ def fitness_of(record: Record) -> dict[tuple[str, bool], Fitness]:
             points = [found[point.result.case.id, False] for point in curve.points]
             variant = {name: value for name, value in curve.case.variant.items() if name != SWEEP_POINT}
             found[replace(curve.case, variant=variant).id, True] = _of_curve(points)
+    cases = [case for kind in compared_neighbours(record) for case in kind.cases]
+    if cases:
+        found[without_pair(cases[0]).id, True] = _of_curve([found[case.id, False] for case in cases])
     return found
 
 

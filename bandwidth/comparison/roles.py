@@ -14,7 +14,7 @@ from bandwidth.analysis.roles import ALL_CORES, ROLES, Way, most_threads_of, rol
 from bandwidth.comparison.sides import Cell, ComparedRow, SideBySide, with_ratios
 from bandwidth.findings.evidence import why_not_comparable
 from bandwidth.results import Case, Result, summarise
-from bandwidth.vocabulary import HOST, LINK_PATHS
+from bandwidth.vocabulary import BETWEEN_CORES, HOST, LINK_PATHS
 
 # What of a column stands for a role in one way: the row, and the column's cell in it.
 _Found = dict[Way, tuple[ComparedRow, Cell]]
@@ -86,7 +86,7 @@ def met_by_all(sides: SideBySide) -> tuple[ComparedRow, ...]:
         for row in sides.rows
         if not row.is_detail
         and all(row.cells[index] is not None for index in records)
-        and (row.case.kind != HOST or row.case.threads == 1 or {row.case.threads} == most)
+        and (row.case.kind != HOST or row.case.path == BETWEEN_CORES or {row.case.threads} in ({1}, most))
     )
 
 

@@ -1,7 +1,8 @@
 """Columns of records and theory side by side: one row an id, or one a level of a swept curve, never two conventions.
 
-Sweeps by size are put side by side by their plateaus: the points are rows too, marked as details. Published figures
-of the same path stand beside one record: its own part's first, then its family's, then any's.
+Sweeps by size are put side by side by their plateaus: the points are rows too, marked as details. So are pairs of CPUs
+by what the two share, where three share it. Published figures of the same path stand beside one record: its own part's
+first, then its family's, then any's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from bandwidth.analysis.curves import MEMORY, SizeCurve, size_curves
+from bandwidth.analysis.core_pairs import Neighbours, core_pairs
+from bandwidth.analysis.curves import FEWEST_POINTS, MEMORY, SizeCurve, size_curves
 from bandwidth.analysis.groups import divided, is_size_check
 from bandwidth.analysis.plain_results import plain_results
 from bandwidth.analysis.plateaus import Plateau, plateaus
@@ -32,7 +34,7 @@ from bandwidth.plain_text import one_line
 from bandwidth.results import Case, Record, Result, Summary, summarise
 from bandwidth.statistics import Interval
 from bandwidth.theory import Peak
-from bandwidth.vocabulary import PCIE, SWEEP_POINT
+from bandwidth.vocabulary import PAIR, PCIE, SHARED, SWEEP_POINT
 
 LONGEST_COLUMN_NAME = 10
 
@@ -78,8 +80,9 @@ class ComparedRow:
     """One id over all columns, None where a column lacks it.
 
     `counted` is how many bytes are counted for each byte that arrives: the convention of the rate. `level` is a
-    plateau's, `memory` or a cache, and `id` its curve's then; `is_detail` marks a point of a sweep and a check at half
-    a size, which the plateaus and the whole stand for.
+    plateau's, `memory` or a cache, and `id` its curve's then; of a line from core to core it is what the CPUs share,
+    such as `the same L3`. `is_detail` marks a point of a sweep, a pair of CPUs and a check at half a size, which the
+    plateaus, the medians over pairs and the whole stand for.
     """
 
     id: str
@@ -171,11 +174,28 @@ def _entries(record: Record | None) -> Iterator[tuple[tuple[str, str, float], _E
     details = {point.result.case.id for curve in curves for point in curve.points}
     if has_sweep:
         details |= {result.case.id for result in record.results if is_size_check(record, result)}
+    neighbours = compared_neighbours(record)
+    details |= {case.id for kind in neighbours for case in kind.cases}
     for result in record.results:
         case_id = result.case.id
         yield (case_id, "", _counted(result.case)), _Entry(result.case, case_id in details, _result_cell(result))
     for curve in curves:
         yield from _plateau_entries(curve)
+    for kind in neighbours:
+        case = without_pair(kind.cases[0])
+        cell = Cell(kind.median_ns, samples=len(kind.cases))
+        yield (case.id, SHARED.get(kind.shared, kind.shared), _counted(case)), _Entry(case, False, cell)
+
+
+def compared_neighbours(record: Record) -> list[Neighbours]:
+    """Return the pairs of CPUs whose medians are compared in place of each of them: three at least share the same."""
+    found = core_pairs(record)
+    return [kind for kind in found.neighbours if len(kind.cases) >= FEWEST_POINTS] if found is not None else []
+
+
+def without_pair(case: Case) -> Case:
+    """Return the case that stands for all pairs of CPUs."""
+    return replace(case, variant={name: value for name, value in case.variant.items() if name != PAIR}, shared="")
 
 
 def _plateau_entries(curve: SizeCurve) -> Iterator[tuple[tuple[str, str, float], _Entry]]:

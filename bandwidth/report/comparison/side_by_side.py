@@ -16,6 +16,7 @@ from bandwidth.report.comparison.tables import MOST_BESIDE, comparison_tables, i
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import case_words, counted_names
 from bandwidth.units import DEFAULT_RATE_UNIT, format_size
+from bandwidth.vocabulary import BETWEEN_CORES
 
 # Of the rows that all have these many are shown by default, of more machines fewer, as a screen holds 40 lines: three
 # have a table of medians and one of ratios. --all shows them all.
@@ -166,7 +167,7 @@ def _marks(sides: SideBySide, rows: Sequence[ComparedRow], summary: Summary) -> 
         lines.append("! above the theoretical peak, which a correct measurement cannot be: see BW002 of that record.")
     if any(row.case.is_latency for row in rows):
         lines.append("Ratios of latencies are of times: above 1 is slower.")
-    if any(row.level for row in rows):
+    if any(row.level and row.case.path != BETWEEN_CORES for row in rows):
         lines.append("Plateau: the median over the points of a sweep well inside a level; it has no interval.")
     return lines
 
@@ -175,7 +176,8 @@ def _hidden(sides: SideBySide, common: Sequence[ComparedRow], shown: Sequence[Co
     """Return what --all shows beside this."""
     more, others = len(common) - len(shown), len(sides.rows) - len(common)
     parts = [f"{more} more that all have"] if more else []
-    parts += [f"{others} that not all have, or that are points of sweeps"] if others else []
+    points = "pairs of CPUs" if any(row.is_detail and row.case.pair for row in sides.rows) else "points of sweeps"
+    parts += [f"{others} that not all have, or that are {points}"] if others else []
     return [f"Not shown: {', and '.join(parts)}. --all shows them."] if parts else []
 
 

@@ -36,7 +36,7 @@ from bandwidth.report.labels import (
 from bandwidth.results import Case
 from bandwidth.statistics import Interval
 from bandwidth.units import format_rate, format_size
-from bandwidth.vocabulary import HOST, NATIVE
+from bandwidth.vocabulary import BETWEEN_CORES, HOST, NATIVE
 
 # What 80 columns hold with ratios and their ranges.
 MOST_BESIDE = 3
@@ -184,7 +184,7 @@ def _label(row: ComparedRow, engines: Collection[str]) -> str:
     case = row.case
     engine = [case.engine] if len(engines) > 1 and case.engine != NATIVE else []
     stores = [stores_in_words(case)] if "stores" in case.variant else []
-    size = [format_size(case.working_set_bytes)] if row.is_detail else []
+    size = _size(row)
     words = variant_words(case.variant, "stores", "sweep_point")
     return one_line(", ".join([path_of(case), *engine, *stores, *words, *size, *([row.level] if row.level else [])]))
 
@@ -203,7 +203,7 @@ def _below_table(sides: SideBySide, row: ComparedRow, unit: str) -> Table:
         for column, cell in zip(sides.columns, row.cells, strict=True)
         if cell is not None
     ]
-    size = [format_size(row.case.working_set_bytes)] if row.is_detail else []
+    size = _size(row)
     words = [case_words(row.case, "sweep_point"), *size, *([row.level] if row.level else [])]
     return Table(columns, tuple(cells), one_line(", ".join(words)))
 
@@ -242,17 +242,22 @@ def _load(case: Case) -> int:
 
 def _title(row: ComparedRow, what: str = "") -> str:
     case = row.case
-    kinds = ["latency"] if case.is_latency else []
-    kinds += ["plateaus of sweeps by size"] if row.level else []
-    kinds += ["points of sweeps"] if row.is_detail else []
+    kinds = [] if not case.is_latency else ["core to core"] if case.path == BETWEEN_CORES else ["latency"]
+    kinds += ["medians over pairs" if case.path == BETWEEN_CORES else "plateaus of sweeps by size"] if row.level else []
+    kinds += ["pair by pair" if case.path == BETWEEN_CORES else "points of sweeps"] if row.is_detail else []
     where = [] if case.target == HOST else [one_line(target_words(case))]
     text = ", ".join([*where, *kinds, *([what] if what else [])])
     return text[:1].upper() + text[1:]
 
 
+def _size(row: ComparedRow) -> list[str]:
+    """Return how much data a point of a sweep has: what tells it from the others."""
+    return [format_size(row.case.working_set_bytes)] if row.is_detail and row.case.path != BETWEEN_CORES else []
+
+
 def _start(row: ComparedRow, *, with_stores: bool, with_threads: bool) -> tuple[str, ...]:
     words = variant_words(row.case.variant, "stores", "sweep_point")
-    size = [format_size(row.case.working_set_bytes)] if row.is_detail else []
+    size = _size(row)
     path = ", ".join([path_of(row.case), *words, *size, *([row.level] if row.level else [])])
     stores = [one_line(stores_in_words(row.case))] if with_stores else []
     return (one_line(path), one_line(row.case.engine), *stores, *([str(row.case.threads)] if with_threads else []))
