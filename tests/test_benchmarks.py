@@ -1,12 +1,16 @@
-"""The benchmarks against other tools on a GPU, run on the stand-in for CuPy beside programs that print as those do."""
+"""The benchmarks against other tools, run beside programs that print as those do; on a GPU the stand-in for CuPy."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
+import shutil
 import stat
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import cupy_stand_in
 import pytest
@@ -87,3 +91,54 @@ def test_nvbandwidth_is_read_and_the_bar_held(script, peer, monkeypatch, capsys,
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["h2d", "d2h"]
     assert all(line.split(": ")[1].startswith("0.02 GB/s; ours / nvbandwidth = ") for line in lines)
+
+
+# --- google/multichase
+
+needs_taskset = pytest.mark.skipif(shutil.which("taskset") is None, reason="taskset binds the peer to its CPUs")
+PINGPONG = """avg latency to communicate a modified line from one core to another
+times are in ns
+
+          5
+ 3:   {time_ns}
+
+"""
+MULTILOAD = (
+    "Samples\t, Byte/thd\t, ChaseThds\t, ChaseNS\t, ChaseMibs\t, ChDeviate\t, LoadThds\t, LdMaxMibs\t, "
+    "LdAvgMibs\t, LdDeviate\t, ChaseArg\t, MemLdArg\n"
+    "1     \t, 536870912  \t, 1       \t, {time_ns} \t, 58      \t, 0.000   \t, 1       \t, 25000   \t, "
+    "24000   \t, 0.000   \t, chaseload\t, stream-sum\n"
+)
+
+
+@needs_taskset
+@pytest.mark.parametrize(("time_ns", "code"), [("93.0", 0), ("100.0", 1)])
+def test_pingpong_is_read_and_the_bar_held(script, peer, monkeypatch, capsys, time_ns, code):
+    benchmark = script("core_to_core_against_multichase")
+
+    @contextmanager
+    def our_case(size_bytes, **options):
+        yield SimpleNamespace(nanoseconds=lambda calls: 93.0, case=SimpleNamespace(bytes_per_call=8000), **options)
+
+    monkeypatch.setattr(benchmark, "our_case", our_case)
+    cpu = min(os.sched_getaffinity(0))
+    path = peer(PINGPONG.format(time_ns=time_ns))
+    monkeypatch.setattr(sys, "argv", ["x", path, "--cpus", f"{cpu},{cpu}", "--pairs", "6"])
+    assert benchmark.main() == code
+    start = f"CPUs {cpu},{cpu}: 93.0 ns a hop; ours / pingpong = {93.0 / float(time_ns):.3f} (n 6, "
+    assert capsys.readouterr().out.startswith(start)
+
+
+@needs_taskset
+@pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: ())(0)) < 2, reason="a load has its own CPU")
+@pytest.mark.parametrize(("time_ns", "code"), [("200.000", 0), ("220.000", 1)])
+def test_multiload_is_read_and_the_bar_held(script, peer, monkeypatch, capsys, time_ns, code):
+    benchmark = script("loaded_latency_against_multiload")
+    asked = []
+    monkeypatch.setattr(benchmark, "_ours", lambda cpus, load: asked.append(load) or (205.0, 25e9))
+    monkeypatch.setattr(sys, "argv", ["x", peer(MULTILOAD.format(time_ns=time_ns)), "--pairs", "6"])
+    assert benchmark.main() == code
+    assert set(asked) == {24000 * 1024**2}  # ours is slowed down to what multiload read
+    out = capsys.readouterr().out
+    assert out.startswith("205.0 ns beside 25.0 GB/s of load (multiload's 25.2); ours / multiload = ")
+    assert float(out.partition("multiload = ")[2].split()[0]) == pytest.approx(205 / float(time_ns), abs=1e-3)

@@ -18,7 +18,7 @@ from bandwidth.report.measurement import measurement_document, plan_document
 from bandwidth.report.screen.default import screen_document
 from bandwidth.report.views.cores import pair_blocks, pair_figures
 from bandwidth.report.views.shown import Shown
-from bandwidth.results import NotRun
+from bandwidth.results import NotRun, summarise
 from bandwidth.results.files import parse, record_text
 
 # 2 sockets of 2 chiplets of 2 cores of 2 threads.
@@ -146,6 +146,13 @@ def test_what_was_not_reached_is_named_and_has_a_dash(make_record):
     assert "Not run: core to core, native, 2 threads, cpu2-cpu5.\n" in text
     row = next(line for line in text.splitlines() if line.startswith("  5  "))
     assert row.split() == ["5", "40.0", "40.0", "-", "40.0", "40.0"]
+
+
+def test_a_short_budget_has_pairs_of_every_kind_with_their_intervals():
+    record = SMALL_SERVER.record(core_to_core=True, budget_s=3.0)
+    assert {result.case.shared for result in record.results} == {"core", "L3", "socket", "machine"}
+    assert len(record.not_run) > 60
+    assert all(summarise(result).latency.ci95_ns is not None for result in record.results)
 
 
 def test_a_matrix_as_wide_as_the_terminal_goes_on_below(server):
