@@ -234,12 +234,14 @@ def start_skew(record: Record) -> Iterator[Raised]:
 
     What to try: a larger --size makes longer blocks; a machine without other work wakes threads faster.
     """
-    hint, limit = "a larger --size makes longer blocks; a busy machine delays threads", format_percent(SKEW_SHARE)
+    busy, limit = "a busy machine delays threads", format_percent(SKEW_SHARE)
+    hint = f"a larger --size makes longer blocks; {busy}"
     for row in filter(_is_skewed, shown(record)):
         samples = row.result.samples
         blocks = format_duration(min(samples.seconds))
         seen = f"workers started up to {format_duration(samples.start_skew_s)} apart in blocks of {blocks}"
-        yield Raised(row.result.case.id, f"{seen}, more than {limit}", hint)
+        is_sized = row.result.case.pair is None
+        yield Raised(row.result.case.id, f"{seen}, more than {limit}", hint if is_sized else busy)
     yield from _of_points(record, _is_skewed, f"had workers start further apart than {limit} of a block", hint)
 
 

@@ -9,6 +9,7 @@ from measuring_support import two_socket_topology
 from pairs_of_cpus import between, in_groups
 from simulated_machine import HOP_NS, Machine
 
+from bandwidth.findings import examine
 from bandwidth.results import Observed
 
 SMALL_SERVER = two_socket_topology(4, 2, 1)
@@ -132,6 +133,13 @@ def test_on_a_busy_machine_a_thread_that_waits_does_not_move(told):
 
 def test_two_threads_of_a_pair_are_no_threads_too_many(found):
     assert "BW024" not in found(between(0, 1, 21.0, shared="core"), machine={"physical_cores": 1, "logical_cpus": 2})
+
+
+def test_a_pair_whose_threads_start_apart_has_no_size_to_be_changed(make_record):
+    pair = between(0, 1, 93.0)
+    late = replace(pair, samples=replace(pair.samples, start_skew_s=0.001))
+    (finding,) = examine(make_record(late)).of(pair.case.id)
+    assert (finding.code, finding.hint) == ("BW009", "a busy machine delays threads")
 
 
 def test_a_quiet_pair_has_no_finding(found):

@@ -29,8 +29,9 @@ def pair_blocks(shown: Shown) -> list[Table | str]:
     found = shown.core_pairs
     if found is None:
         return []
+    by_shared = [_by_shared(found.neighbours)] if len(found.cells) > 1 else []
     is_short = len(found.cells) <= MOST_LISTED
-    return [_by_shared(found.neighbours), *([_list(found)] if is_short else _matrix(found)), _lines(found)]
+    return [*by_shared, *([_list(found)] if is_short else _matrix(found)), _lines(found)]
 
 
 def pair_figures(shown: Shown) -> list[Figure]:

@@ -121,6 +121,7 @@ def test_two_cpus_are_a_pair_with_its_interval(make_record):
     assert "0, 1  the same L3  93.10        92.00-94.00  6\n" in text
     assert "All verified." in text
     assert "Working set" not in text
+    assert "by what the CPUs share" not in text  # that would be the pair once more
 
 
 def test_a_pair_whose_data_was_wrong_has_no_time(make_record):
