@@ -46,7 +46,7 @@ def _run() -> int:
     except KeyboardInterrupt:
         line, code = "interrupted", 130
     except MemoryError:
-        line, code = "there is not enough memory to start", 1
+        line, code = "not enough memory to start", 1
     except (ImportError, OSError) as error:
         line, code = f"it cannot be loaded: {' '.join(str(error).split())}; install membandwidth again", 1
     with suppress(OSError):

@@ -123,7 +123,7 @@ KERNELS: dict[str, Kernel] = {
             reduces=SUM, fused=True, rank=7,
         ),
         Kernel(
-            "random", 1, 0, ("host",), "xor of all a[i], a line at a time in random order", "8 read", lambda a, _: a[0],
+            "random", 1, 0, ("host",), "xor of all a[i], lines in random order", "8 read", lambda a, _: a[0],
             reduces=XOR, words=True, shuffled=True,
         ),
         _mix("3:1", 2, "half the bits of c[i] = those of a[i] + b[i]", lambda a, _: a[0] + a[1]),

@@ -18,7 +18,7 @@ _MOST_LINKS = 40  # as many as Linux follows (path_resolution(7))
 # How long a named pipe waits for its reader: one that is started by hand beside the writer is there by then.
 READER_WAIT_S = 10.0
 _TICK_S = 0.05
-NO_READER = "no one reads it"
+NO_READER = "nothing reads from it"
 
 
 def is_stream(path: Path) -> bool:

@@ -52,7 +52,7 @@ def check_plain(path: Path) -> None:
     except (OSError, RuntimeError):
         return
     if not stat.S_ISREG(mode):
-        raise BandwidthError(f"{path} is no plain file", "take it out of the folder, or name it alone")
+        raise BandwidthError(f"{path} is not a regular file", "remove it from the folder, or name the other files")
 
 
 def check_writable(path: Path) -> None:
@@ -68,12 +68,12 @@ def check_writable(path: Path) -> None:
     if target.is_dir():
         raise UsageError(f"{path} is a folder", "name a file in it")
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder", "make it first, or name another")
+        raise UsageError(f"{folder} is not a folder", "create it, or name another folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{folder} cannot be written to", "name a folder that can")
+        raise UsageError(f"{folder} cannot be written to", "name a writable folder")
     _looked_at(folder / f"{_PREFIX}{_RANDOM}{_SUFFIX}", path)
     if _is_of_another(target, folder):
-        raise UsageError(f"{path} is another user's", "name another file")
+        raise UsageError(f"{path} belongs to another user", "name another file")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -219,7 +219,7 @@ def _looked_at(place: Path, path: Path) -> None:
 
 
 def _no_name(path: Path, error: Exception) -> UsageError:
-    circle = "its links run in a circle" if isinstance(error, RuntimeError) else "it is no name of a file"
+    circle = "its symbolic links form a loop" if isinstance(error, RuntimeError) else "it is not a file name"
     return UsageError(f"{path} cannot be written: {getattr(error, 'strerror', None) or circle}", "name another file")
 
 

@@ -80,12 +80,10 @@ def parse_size_bytes(text: str) -> int:
     """
     match = _QUANTITY.fullmatch(text)
     if match is not None and re.fullmatch(_SIZE_IN_BITS, match["unit"]):
-        raise BandwidthError(
-            f"{_shown(text)} would be bits", f"write {match['number']}{match['unit'][:-1]}B, or an eighth of it"
-        )
+        raise BandwidthError(f"{_shown(text)} means bits", f"write {match['number']}{match['unit'][:-1]}B for bytes")
     size = _parse(text, _SIZE_UNITS, "a size", "write it as 512MiB, 1GB or 4096")
     if size.denominator != 1 or size <= 0:
-        raise BandwidthError(f"{_shown(text)} is not a whole, positive number of bytes", "write it as 512MiB or 1GB")
+        raise BandwidthError(f"{_shown(text)} is not a whole number of bytes above zero", "write it as 512MiB or 1GB")
     return int(size)
 
 
@@ -94,7 +92,7 @@ def parse_moved_bytes(text: str) -> int:
     size = parse_size_bytes(text)
     if size < BYTES_PER_SIZE_UNIT["kB"] and text.rstrip()[-1:] in "bB":
         number = text.strip().rstrip("bB ")
-        raise BandwidthError(f"{_shown(text)} is {size} bytes", f"{number}GB? write {size} without a unit for bytes")
+        raise BandwidthError(f"{_shown(text)} is {size} bytes", f"did you mean {number}GB? Write {size} for bytes")
     return size
 
 
@@ -116,7 +114,7 @@ def parse_rate_mt_s(text: str) -> Fraction:
     what, hint = "a data rate", "write it with its unit: 2933MT/s or 14Gbps"
     match = _QUANTITY.fullmatch(text)
     if match is not None and re.fullmatch("[A-Za-z]?B(?:ps|/[sS])", match["unit"]):
-        raise BandwidthError(f"{_shown(text)} is in bytes and not {what}", hint)
+        raise BandwidthError(f"{_shown(text)} is in bytes, not {what}", hint)
     return _positive(text, _parse(text, _MT_S_PER_UNIT, what, hint))
 
 
@@ -140,7 +138,7 @@ def ends_as_rate(text: str) -> bool:
 def parse_flops(text: str) -> float:
     """Return the operations per second of `500GFLOP/s`, `2.5 TFLOPS` or `1e12`. Raises BandwidthError, also for 0."""
     return float(
-        _positive(text, _parse(text, _FLOPS_PER_UNIT, "a peak of arithmetic", "write it as 500GFLOP/s or 2.5TFLOP/s"))
+        _positive(text, _parse(text, _FLOPS_PER_UNIT, "an arithmetic peak", "write it as 500GFLOP/s or 2.5TFLOP/s"))
     )
 
 
@@ -178,7 +176,7 @@ def canonical_rate_unit(unit: str) -> str:
         is_spelled_bits = match["counted"].lower().startswith("bit")
         return f"{prefix}{'B' if is_bytes and not is_spelled_bits else 'b'}/s"
     raise BandwidthError(
-        f"{_shown(unit)} may be bytes or bits per second", f"write {prefix}B/s for bytes or {prefix}b/s for bits"
+        f"{_shown(unit)} can mean bytes or bits per second", f"write {prefix}B/s for bytes or {prefix}b/s for bits"
     )
 
 
@@ -256,7 +254,7 @@ def _parse(text: str, factors: dict[str, int] | dict[str, Fraction], what: str, 
 
 def _positive(text: str, value: Fraction) -> Fraction:
     if value <= 0:
-        raise BandwidthError(f"{_shown(text)} is zero", "give a number above zero")
+        raise BandwidthError(f"{_shown(text)} is zero", "use a number above zero")
     return value
 
 

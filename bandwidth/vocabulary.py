@@ -45,12 +45,12 @@ MEDIUM: Confidence = "medium"
 LOW: Confidence = "low"
 # What a ceiling is: its kind in a record, in a few letters for a column, and in words.
 CEILING_WORDS = {
-    "memory": ("memory", "the memory as it is set up"),
+    "memory": ("memory", "the installed memory"),
     "memory_full": ("full", "the memory with every channel filled, at the rated speed"),
     "platform": ("CPU max", "the processor's documented maximum"),
-    "instance": ("host", "the memory of the cloud's host, shared with its other guests"),
+    "instance": ("host", "the memory of the cloud host, which other guests share"),
     "fabric": ("CCD link", "the chiplets' links to the memory"),
-    "core": ("core", "the lines that the cores keep in flight"),
+    "core": ("core", "the cache lines that the cores keep in flight"),
     "cache": ("cache", "the width of the cache"),
     "socket_link": ("socket", "the link between the sockets"),
     "device": ("GPU", "the GPU's memory"),

@@ -31,7 +31,7 @@ SAMPLES = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=60)
 
 
 def chance_of_missing(count, rank):
-    """The exact chance that fewer than `rank` of `count` values lie below the median, or above it."""
+    """The exact chance that or above fewer than `rank` of `count` values lie below the median, it."""
     return 2 * Fraction(sum(comb(count, below) for below in range(rank)), 2**count)
 
 

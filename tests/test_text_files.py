@@ -82,7 +82,7 @@ def test_where_the_last_of_several_cannot_take_its_place_the_others_come_back(tm
 
 def test_what_is_no_plain_file_of_a_folder_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(BandwidthError, match="is no plain file"):
+    with pytest.raises(BandwidthError, match="is not a regular file"):
         check_plain(tmp_path / "pipe.json")
     check_plain(tmp_path / "none.json")
 

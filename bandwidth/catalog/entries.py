@@ -53,9 +53,9 @@ def why_unreadable(folder: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return error.strerror or "the system does not say why"
+        return error.strerror or "the system gives no reason"
     except ValueError:  # a null character
-        return "it is no name of a folder"
+        return "it is not a folder name"
 
 
 def shown_path(path: Path) -> str:
@@ -99,7 +99,7 @@ def read_entries(path: Path, kind: type[Entry], fault_of: Callable[[Entry], str]
 
 def error_of_fault(file_name: str, name: str, wrong: str) -> BandwidthError:
     """Return the error of an entry whose fields do not go together."""
-    return BandwidthError(f"{file_name}: [{name}]: {wrong}", "mend these fields")
+    return BandwidthError(f"{file_name}: [{name}]: {wrong}", "correct these fields")
 
 
 def parse_entries(
@@ -137,7 +137,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError too: a number of thousands of digits
-        raise BandwidthError(f"{_shown(path)} is not TOML: {error}", "mend the file at that line") from error
+        raise BandwidthError(f"{_shown(path)} is not TOML: {error}", "correct the file at that line") from error
 
 
 def _shown(path: Path) -> str:
@@ -150,7 +150,7 @@ def _entry(path: Path, kind: type[Entry], name: str, table: object) -> Entry:
         raise BandwidthError(f"{_shown(path)}: {name!r} is not a table", "write it as [NAME] with its fields below")
     known = {field.name for field in dataclasses.fields(cast("Any", kind))} - {"name"}  # the name is said once
     if unknown := sorted(set(table) - known):
-        raise BandwidthError(f"{_shown(path)}: [{name}]: unknown field {unknown[0]!r}", "mend its name or take it out")
+        raise BandwidthError(f"{_shown(path)}: [{name}]: unknown field {unknown[0]!r}", "correct its name or remove it")
     return plain_entry(kind, name, table) or judged_entry(path, kind, name, table)
 
 
@@ -165,7 +165,7 @@ def judged_entry(path: Path, kind: type[Entry], name: str, table: Mapping[str, o
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the entry"
-        raise BandwidthError(f"{_shown(path)}: [{name}]: {field}: {first['msg']}", "mend that field") from error
+        raise BandwidthError(f"{_shown(path)}: [{name}]: {field}: {first['msg']}", "correct that field") from error
     return entry
 
 

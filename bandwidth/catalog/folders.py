@@ -36,7 +36,7 @@ from bandwidth.errors import BandwidthError
 from bandwidth.text_files import check_plain
 
 SPECS_VARIABLE = "BANDWIDTH_SPECS"
-MEND = f"mend --specs or {SPECS_VARIABLE}, or let this user read it"
+MEND = f"correct --specs or {SPECS_VARIABLE}, or make it readable for this user"
 _NO_DEVICES = (MEMORY_FILE, LINKS_FILE, NORMAL_FILE, REFERENCE_FILE)
 
 
@@ -66,7 +66,7 @@ class Folders:
         named = [*by_variable, *self._added]
         for folder in named:
             if why_unreadable(folder) is None:
-                raise BandwidthError(f"the folder of specs {shown_path(folder)} is not there", MEND)
+                raise BandwidthError(f"the specs folder {shown_path(folder)} does not exist", MEND)
         try:
             folders = [_config_folder() / "bandwidth" / "specs", *named]
         except RuntimeError:  # a user without a home

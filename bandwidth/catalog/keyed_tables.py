@@ -68,14 +68,14 @@ class KeyedTable(Generic[Row]):
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
         if not lines or lines[0].split("\t") != [*self.cells]:
             columns = ", ".join(self.cells)
-            raise BandwidthError(f"{shown}: its first line is not the names of its columns", f"write {columns}")
+            raise BandwidthError(f"{shown}: its first line does not name the columns", f"write {columns}")
         seen: set[tuple[str, ...]] = set()
         for line in lines[1:]:
             cells = line.split("\t")
             key = tuple(cells[: self.key_length])
             place = f"{shown}: [{' '.join(key)[:_LONGEST_SHOWN]}]"
             if key in seen:
-                twice = BandwidthError(f"{place}: {next(iter(self.cells))}: it stands there twice", "keep one of them")
+                twice = BandwidthError(f"{place}: {next(iter(self.cells))}: duplicate entry", "keep one of them")
                 yield key, twice
                 continue
             seen.add(key)
@@ -83,17 +83,17 @@ class KeyedTable(Generic[Row]):
 
     def _row(self, cells: list[str], place: str) -> Row | BandwidthError:
         if len(cells) != len(self.cells):
-            wrong = f"{place}: {len(cells)} cells where there are {len(self.cells)} columns"
-            return BandwidthError(wrong, "part them by one tabulator each, and write - for an empty one")
+            wrong = f"{place}: {len(cells)} cells in a table of {len(self.cells)} columns"
+            return BandwidthError(wrong, "separate them with single tabs, and write - for an empty cell")
         read: dict[str, Any] = {}
         for (name, reader), cell in zip(self.cells.items(), cells, strict=True):
             try:
                 read[name] = reader(cell)
             except ValueError as error:
-                return BandwidthError(f"{place}: {name}: {error}", "mend that field")
+                return BandwidthError(f"{place}: {name}: {error}", "correct that field")
         row = self.make(**read)
         wrong = self.fault_of(row)
-        return BandwidthError(f"{place}: {wrong}", "mend that field") if wrong else row
+        return BandwidthError(f"{place}: {wrong}", "correct that field") if wrong else row
 
 
 def _sound(
@@ -130,7 +130,7 @@ def optional_number_cell(cell: str) -> float | None:
     try:
         number = float(cell)
     except ValueError:
-        raise ValueError(f"{cell[:_LONGEST_SHOWN]!a} is no number") from None
+        raise ValueError(f"{cell[:_LONGEST_SHOWN]!a} is not a number") from None
     if not 0 < number < float("inf"):
         raise ValueError(f"{cell[:_LONGEST_SHOWN]} is not above zero")
     return number
@@ -139,7 +139,7 @@ def optional_number_cell(cell: str) -> float | None:
 def whole_cell(cell: str) -> int:
     """Return a whole number above zero. Raises ValueError."""
     if not (cell.isascii() and cell.isdigit() and int(cell[:9]) > 0):
-        raise ValueError(f"{cell[:_LONGEST_SHOWN]!a} is no whole number above zero")
+        raise ValueError(f"{cell[:_LONGEST_SHOWN]!a} is not a whole number above zero")
     return int(cell[:9])
 
 
@@ -148,7 +148,7 @@ def choice_cell(*choices: str) -> Callable[[str], str]:
 
     def read(cell: str) -> str:
         if cell not in choices:
-            raise ValueError(f"{cell[:_LONGEST_SHOWN]!a} is none of {', '.join(choices)}")
+            raise ValueError(f"{cell[:_LONGEST_SHOWN]!a} is not one of {', '.join(choices)}")
         return cell
 
     return read

@@ -215,7 +215,7 @@ def _most_chiplets(cell: str) -> int | None:
         return None
     match = _MOST_CHIPLETS.fullmatch(cell)
     if match is None:
-        raise ValueError(f"{cell[:60]!a} is not as `<=4`")
+        raise ValueError(f"{cell[:60]!a} does not look like `<=4`")
     return int(match[1])
 
 
@@ -229,15 +229,15 @@ def _allocates(cell: str) -> bool | None:
 
 
 def _fault_of_microarchitecture(one: Microarchitecture) -> str:
-    return "" if one.cpuids or one.arm_parts or one.names else "cpuids: nothing tells how it is recognised"
+    return "" if one.cpuids or one.arm_parts or one.names else "cpuids: the entry has no way to be recognised"
 
 
 def _fault_of_width(one: CacheWidth) -> str:
-    return "" if one.load or one.store else "load: neither it nor store is known"
+    return "" if one.load or one.store else "load: either load or store is needed"
 
 
 def _fault_of_lines(one: LinesInFlight) -> str:
-    return "" if one.l1 or one.l2 else "l1: neither it nor l2 is known"
+    return "" if one.l1 or one.l2 else "l1: either l1 or l2 is needed"
 
 
 def _fault_of_line(one: ChipletLink | SocketLink) -> str:

@@ -21,9 +21,7 @@ def read_table(path: Path, columns: tuple[str, ...], what: str, row_of: Callable
     """
     lines = [line for line in _text(path).splitlines() if line and not line.startswith("#")]
     if not lines or tuple(lines[0].split("\t")) != columns:
-        raise BandwidthError(
-            f"{path.name}: its first line is not the names of its columns", "install membandwidth again"
-        )
+        raise BandwidthError(f"{path.name}: its first line does not name the columns", "install membandwidth again")
     return tuple(_row(path, line, what, row_of) for line in lines[1:])
 
 
@@ -39,7 +37,7 @@ def _row(path: Path, line: str, what: str, row_of: Callable[[list[str]], Row]) -
     try:
         return row_of(line.split("\t"))
     except (ValueError, re.error) as error:
-        raise BandwidthError(f"{path.name}: {line[:60]!r} is not {what}: {error}", "mend that line") from error
+        raise BandwidthError(f"{path.name}: {line[:60]!r} is not {what}: {error}", "correct that line") from error
 
 
 _COLUMNS = ("pattern", "channels", "lpddr_bits", "lpddr_entry_bits", "ddr3_mt_s", "source")

@@ -64,7 +64,7 @@ class ProductTable:
         columns = tuple(numbered[0][1].rstrip("\r").split("\t")) if numbered else ()
         if columns != COLUMNS[path.name]:
             raise BandwidthError(
-                f"{shown}: its first line is not the names of its columns", "write " + " ".join(COLUMNS[path.name])
+                f"{shown}: its first line does not name the columns", "write " + " ".join(COLUMNS[path.name])
             )
         self.numbers = [number for number, _ in numbered[1:]]
         self.lines = [line.rstrip("\r") for _, line in numbered[1:]]
@@ -120,7 +120,7 @@ class ProductTable:
         cells = self.lines[place].split("\t")
         columns = COLUMNS[self.path.name]
         if len(cells) != len(columns):
-            raise self.error(place, "the line", f"{len(cells)} cells and not {len(columns)}")
+            raise self.error(place, "the line", f"{len(cells)} cells instead of {len(columns)}")
         return dict(zip(columns, cells, strict=True))
 
     def kind_of(self, cells: dict[str, str]) -> str:
@@ -129,7 +129,7 @@ class ProductTable:
 
     def error(self, place: int, field: str, wrong: str) -> BandwidthError:
         """Return the error of a line: the file, the line's number, the field."""
-        return BandwidthError(f"{self.shown}: line {self.numbers[place]}: {field}: {wrong}", "mend that line")
+        return BandwidthError(f"{self.shown}: line {self.numbers[place]}: {field}: {wrong}", "correct that line")
 
     def device(self, place: int) -> Device:
         """Return the device of a line. Raises BandwidthError naming file, line and field."""
@@ -172,19 +172,19 @@ def _faults(cells: dict[str, str], kinds: dict[str, Kind]) -> Iterator[tuple[str
         if not cell.strip() or cell != cell.strip():
             yield field, "it is empty; write -" if not cell.strip() else "it begins or ends with a space"
         elif not cell.isprintable():
-            yield field, "it has control characters"
+            yield field, "it contains control characters"
     for field in ("name", "memory", "source"):
         if not values(cells[field]):
-            yield field, "it is needed"
+            yield field, "it is required"
     if cells["year"] != EMPTY and not _YEAR.fullmatch(cells["year"]):
-        yield "year", f"{cells['year'][:20]!a} is no year"
+        yield "year", f"{cells['year'][:20]!a} is not a year"
     if cells["class"] not in kinds:
-        yield "class", f"{cells['class'][:20]!a} is none of {', '.join(kinds)}"
+        yield "class", f"{cells['class'][:20]!a} is not one of {', '.join(kinds)}"
     if cells["vendor_gb_s"] != EMPTY and not _is_positive(cells["vendor_gb_s"]):
-        yield "vendor_gb_s", f"{cells['vendor_gb_s'][:20]!a} is no positive number"
+        yield "vendor_gb_s", f"{cells['vendor_gb_s'][:20]!a} is not a positive number"
     for identity in values(cells.get("pci_ids", EMPTY)):
         if not _PCI_ID.fullmatch(identity):
-            yield "pci_ids", f"{identity[:20]!a} is not written as 10de:2684"
+            yield "pci_ids", f"{identity[:20]!a} does not look like 10de:2684"
     for size in values(cells.get("capacity", EMPTY)):
         try:
             parse_size_bytes(size)

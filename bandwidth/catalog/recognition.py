@@ -70,11 +70,11 @@ def cpuid_cell(text: str) -> CpuId:
     """Return the processors of `AuthenticAMD 25 16-31,96 @performance`. Raises ValueError."""
     match = _CPUID.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:60]!a} is not as `AuthenticAMD 25 16-31,96`")
+        raise ValueError(f"{text[:60]!a} does not look like `AuthenticAMD 25 16-31,96`")
     ends = [part.partition("-") for part in match[3].split(",")]
     models = tuple((int(low), int(high or low)) for low, _, high in ends)
     if wrong := next((part for part in models if part[0] > part[1]), None):
-        raise ValueError(f"{wrong[0]}-{wrong[1]} is no range")
+        raise ValueError(f"{wrong[0]}-{wrong[1]} is not a range")
     return CpuId(match[1], int(match[2]), models, match[4] or "")
 
 
@@ -82,7 +82,7 @@ def arm_part_cell(text: str) -> tuple[int, int]:
     """Return implementer and part of `0x41 0xd40`. Raises ValueError."""
     match = _ARM.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:60]!a} is not as `0x41 0xd40`")
+        raise ValueError(f"{text[:60]!a} does not look like `0x41 0xd40`")
     return int(match[1], 16), int(match[2], 16)
 
 
@@ -103,7 +103,7 @@ def pattern_cell(text: str) -> re.Pattern[str]:
     try:
         return re.compile(rf"(?:{text})(?![\w+])", re.IGNORECASE | re.ASCII)
     except re.error as error:
-        raise ValueError(f"{text[:60]!a} is no pattern: {error}") from None
+        raise ValueError(f"{text[:60]!a} is not a pattern: {error}") from None
 
 
 def optional_pattern_cell(cell: str) -> re.Pattern[str] | None:

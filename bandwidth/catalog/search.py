@@ -106,7 +106,7 @@ class Devices:
             return self._answer(query, found)
         plain = bare_name(query)
         if _SLICE.search(plain):
-            raise BandwidthError(f"{query[:60]!a} is a slice of a GPU", "its tenants share the memory: ask for the GPU")
+            raise BandwidthError(f"{query[:60]!a} is a slice of a GPU", "the slices share the memory: name the GPU")
         shares = _SHARED.search(plain) is not None and _CARD_CHIP.search(query.lower()) is None
         listed = products_of(plain)
         if len(listed) > 1 and not shares:
@@ -124,7 +124,7 @@ class Devices:
             return self._answer(query, products)
         if shares:
             raise SharedMemoryError(
-                f"{query[:60]!a} shares the memory of its processor", "ask for the processor, such as Ryzen 7 7840U"
+                f"{query[:60]!a} uses the memory of its processor", "name the processor, such as Ryzen 7 7840U"
             )
         variants = [match for match in matches if match.is_variant]
         return self._answer(query, matches, decides=bool(variants if name.numbers else variants == matches))
@@ -383,7 +383,7 @@ def _ambiguous(query: str, places: Sequence[Place]) -> AmbiguousName:
     names = ", ".join(place.name for place in places[:MOST_CANDIDATES])
     more = f" and {len(places) - MOST_CANDIDATES} more" if len(places) > MOST_CANDIDATES else ""
     devices = tuple(read_device(place) for place in places[:MOST_READINGS])
-    says = "may be several devices" if len(places) > 1 else "alone names no device"
+    says = "fits several devices" if len(places) > 1 else "alone does not name a device"
     unlisted = len(places) - len(devices)
     return AmbiguousName(f"{query[:60]!a} {says}", f"choose one: {names}{more}", candidates=devices, unlisted=unlisted)
 

@@ -61,9 +61,9 @@ def device_peaks(
     Raises UsageError for counts that do not fit a device, BandwidthError for an entry whose notation cannot be read.
     """
     if counts.channels is not None or counts.width_bits is not None:
-        raise UsageError(f"{query!r} is a device", "its channels and width are known: leave out --channels and --width")
+        raise UsageError(f"{query!r} is a device", "its channels and width are known: omit --channels and --width")
     if counts.sockets is not None and device.kind != "cpu":
-        raise UsageError(f"{query!r} is no processor", "leave out --sockets")
+        raise UsageError(f"{query!r} is not a processor", "omit --sockets")
     memory = _resolved(device, "memory", device.memory, counts, resolve)
     notes = (*memory.notes, *_other_memories(device, counts, resolve))
     memory = replace(memory, query=query, name=_shown_name(device, counts), notes=notes)
@@ -97,7 +97,7 @@ def _resolved(
     except BandwidthError as error:
         raise BandwidthError(f"the entry of {device.name}: {field}: {error.message}", error.hint) from error
     if found.kind != field:
-        raise BandwidthError(f"the entry of {device.name}: {field}: {notation!r} is not a {field}", "mend the entry")
+        raise BandwidthError(f"the entry of {device.name}: {field}: {notation!r} is not a {field}", "correct the entry")
     return found
 
 
@@ -146,11 +146,11 @@ def _notes(device: Device, peak: Peak, vendor: float | None) -> tuple[str, ...]:
             f"{words}, the formula gives {format_rate(peak.bytes_per_s)} GB/s" if _differs(vendor, peak) else words
         )
     if device.category:
-        notes.append(f"why they differ: {device.category}")
+        notes.append(f"reason for the difference: {device.category}")
     if device.note:
         notes.append(device.note)
     if device.ceiling == "vendor":
         notes.append("the maker's figure is the real ceiling")
     if device.unverified:
-        notes.append("unverified: not every figure could be read in a source")
+        notes.append("unverified: not every figure was found in a source")
     return tuple(notes)

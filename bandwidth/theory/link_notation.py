@@ -162,14 +162,14 @@ def _unknown_generation(
     if number is None or any(
         key.startswith(_key(text[names[0].start : number.end()])) for key in _generations_by_name(catalog)[0]
     ):
-        return BandwidthError(f"{text!r} does not say which generation of {family}", known)
+        return BandwidthError(f"{text!r} does not state the generation of {family}", known)
     return BandwidthError(f"{family} has no generation {number['number']}", known)
 
 
 def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: Catalog) -> Peak:
     """Return the peak of a link. Raises BandwidthError, and UsageError where options do not fit a link."""
     if counts.width_bits is not None or counts.sockets is not None:
-        raise UsageError(f"{text!r} is a link", "--width and --sockets are for memories")
+        raise UsageError(f"{text!r} is a link", "--width and --sockets apply to memories only")
     listed = list(words)
     names = [word for word in listed if word.kind in ("link", "link family")]
     lanes = [word for word in listed if word.kind == "units"]
@@ -180,22 +180,22 @@ def link_from_words(text: str, words: Iterable[Word], counts: Counts, catalog: C
     parts = read_parts(others, text, names[0].start if names else len(text))
     is_behind = any(word.kind == "rate" and word.start > names[0].start for word in others) if names else False
     if len({word.number for word in lanes}) > 1:
-        raise BandwidthError(f"{text!r} states two numbers of units", "give one")
+        raise BandwidthError(f"{text!r} states two numbers of units", "state one")
     if parts.modules is not None or parts.sockets is not None:
-        raise BandwidthError(f"{text!r}: a link has no modules and no sockets", "leave them out")
+        raise BandwidthError(f"{text!r}: a link has no modules and no sockets", "omit them")
     generation = _generation(text, names, parts, catalog, is_behind=is_behind)
     rate = _rate_mt_s(text, generation, parts)
     units, copies = _units(text, generation, parts, counts)
     if units not in generation.units:
         raise BandwidthError(
-            f"{generation.name} has no x{units}", f"it comes as {', '.join(f'x{count}' for count in generation.units)}"
+            f"{generation.name} has no x{units}", f"it exists as {', '.join(f'x{count}' for count in generation.units)}"
         )
     link = _link(generation, rate, units * copies)
     payload = _payload(generation, link)
     name = (f"{copies} x " if copies > 1 else "") + _name(generation, rate, units)
-    warnings: tuple[str, ...] = () if names else (f"a generation alone is taken as {_PCIE}'s",)
+    warnings: tuple[str, ...] = () if names else (f"a generation alone is taken as {_PCIE}",)
     if _is_drive(generation, parts) and counts.channels is None:
-        warnings += (f"taken as x{units}, as drives have",)
+        warnings += (f"taken as x{units}, as for drives",)
     return link_peak(link, text, name, _notes(generation, payload, parts), payload, warnings)
 
 
@@ -211,7 +211,7 @@ def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog, *,
         parts.dropped.append(_OCULINK)
     families -= {entry.family for entry in named.values()}
     if len(named) + len(families) > 1:
-        raise BandwidthError(f"{text!r} names {' and '.join([*named, *families])}", "give one link")
+        raise BandwidthError(f"{text!r} names {' and '.join([*named, *families])}", "name one link")
     if named:
         return _confirmed(text, next(iter(named.values())), parts, catalog)
     family = next(iter(families), _PCIE)
@@ -226,7 +226,7 @@ def _generation(text: str, names: list[Word], parts: Parts, catalog: Catalog, *,
 def _confirmed(text: str, entry: LinkGeneration, parts: Parts, catalog: Catalog) -> LinkGeneration:
     """Return the entry, unless the text states another generation of it as well."""
     if parts.generation and (other := _of_family(entry.family, parts, catalog)) is not entry:
-        raise BandwidthError(f"{text!r} names {entry.name} and {other.name if other else 'another'}", "give one")
+        raise BandwidthError(f"{text!r} names {entry.name} and {other.name if other else 'another'}", "state one")
     return entry
 
 
@@ -279,7 +279,7 @@ def _rate_mt_s(text: str, generation: LinkGeneration, parts: Parts) -> Fraction:
         raise _refused(text, generation)
     if parts.rate is None:
         each = (f"{_gt_s(rate)} {_gb_s(_link(generation, rate, 1))}" for rate in rates)
-        raise BandwidthError(f"{text!r} does not say how fast it runs", f"add it: {', '.join(each)}")
+        raise BandwidthError(f"{text!r} does not state the speed", f"add it: {', '.join(each)}")
     # Rates of links are written in GT/s, so a bare figure is one ("UPI 10.4"), if it is not far too large for that.
     is_bare_gt = not parts.rate_unit and parts.rate < MT_PER_GT
     stated = parts.rate * MT_PER_GT if is_bare_gt else Fraction(parts.mt_s or 0)
@@ -315,7 +315,9 @@ def _units(text: str, generation: LinkGeneration, parts: Parts, counts: Counts) 
         if _is_drive(generation, parts) and counts.channels is None:
             units = _DRIVE_LANES
     if units is None:
-        raise BandwidthError(f"{text!r} does not say how many {generation.unit}s", f"add them: {_readings(generation)}")
+        raise BandwidthError(
+            f"{text!r} does not state the number of {generation.unit}s", f"add them: {_readings(generation)}"
+        )
     return units, copies
 
 
@@ -349,7 +351,7 @@ def _notes(generation: LinkGeneration, payload: PayloadRange | None, parts: Part
     if payload is not None:
         notes.append(f"after protocol, {payload.words()}; an expectation, not a ceiling ({PAYLOAD_SOURCE})")
     if parts.dropped:
-        notes.append(f"without a bearing on the bandwidth: {', '.join(parts.dropped)}")
+        notes.append(f"ignored, without effect on the bandwidth: {', '.join(parts.dropped)}")
     return tuple(notes)
 
 

@@ -202,7 +202,9 @@ def module_rate(match: re.Match[str], families: Iterable[MemoryFamily]) -> tuple
     prefix = f"PC{match['generation']}"
     named = [family for family in families if family.module_prefix == prefix]
     if not named:
-        raise BandwidthError(f"no memory module is named {prefix}-...", "PC-, PC2-, PC3-, PC4- and PC5- are known")
+        raise BandwidthError(
+            f"{prefix}-... is not the name of a memory module", "PC-, PC2-, PC3-, PC4- and PC5- are supported"
+        )
     figure, name = int(match["figure"]), f"{prefix}-{match['figure']}"
     for family in named:
         if family.module_label_up_to_mt_s is not None and figure <= family.module_label_up_to_mt_s:
@@ -210,7 +212,9 @@ def module_rate(match: re.Match[str], families: Iterable[MemoryFamily]) -> tuple
     family = named[-1]  # SDR and DDR share "PC-", and SDR's modules have labels only
     rate = _speed_bin(family, figure)
     if rate is None:
-        raise BandwidthError(f"{name} fits no speed of {family.name}", f"write it as {family.name}-SPEED, in MT/s")
+        raise BandwidthError(
+            f"{name} does not match a speed of {family.name}", f"write it as {family.name}-SPEED, in MT/s"
+        )
     return family, rate, f"the module name {name} states MB/s, rounded"
 
 

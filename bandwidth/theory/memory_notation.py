@@ -54,7 +54,7 @@ def memory_from_words(text: str, words: Iterable[Word], counts: Counts, catalog:
     names = [word for word in listed if names_memory(word)]
     parts = read_parts((word for word in listed if word not in names), text, names[0].start)
     if parts.times is not None and parts.units is not None:
-        raise BandwidthError(f"{text!r} states two numbers of units", "give one")
+        raise BandwidthError(f"{text!r} states two numbers of units", "state one")
     parts.units = parts.units or parts.times
     family, rate = _family_and_rate(text, names, catalog, said)
     if rate is not None:
@@ -65,7 +65,7 @@ def memory_from_words(text: str, words: Iterable[Word], counts: Counts, catalog:
     rates = _nominal_rates(text, family, parts, said)
     if len(rates) > 1:
         of_each = (_configured(text, family, rate, parts, counts, _Said()) for rate in rates)
-        raise ambiguous(text, f"{parts.rate_text} may be a clock or a rate", of_each)
+        raise ambiguous(text, f"{parts.rate_text} can be a clock or a data rate", of_each)
     return _configured(text, family, rates[0], parts, counts, said)
 
 
@@ -75,7 +75,7 @@ def _configured(text: str, family: MemoryFamily, nominal: Fraction, parts: Parts
     if parts.sockets is not None and family.unit == "channel" and units > _MOST_CHANNELS and units % sockets == 0:
         shapes = ((width_bits, count, unit) for count in (units // sockets, units))
         readings = (_peak(text, family, nominal, shape, _Said(), sockets=sockets) for shape in shapes)
-        raise ambiguous(text, f"{units} channels may be of one socket or of all {sockets}", readings)
+        raise ambiguous(text, f"{units} channels can mean one socket or all {sockets}", readings)
     return _peak(text, family, nominal, (width_bits, units, unit), said, sockets=sockets, dropped=parts.dropped)
 
 
@@ -109,7 +109,7 @@ def _peak(
     if family.note:
         said.note(family.note)
     if words := ", ".join(dropped):
-        said.note(f"without a bearing on the bandwidth: {words}")
+        said.note(f"ignored, without effect on the bandwidth: {words}")
     name = _memory_name(memory, nominal)
     return memory_peak(memory, text, name, tuple(said.notes), warnings=tuple(said.warnings))
 
@@ -130,7 +130,7 @@ def _family_and_rate(
         elif isinstance(word.entry, re.Match):
             family, of_module, note = module_rate(word.entry, catalog.families)
             if rate is not None and exact_bin_mt_s(rate) != exact_bin_mt_s(of_module):
-                raise BandwidthError(f"{text!r} states two rates", "give one")
+                raise BandwidthError(f"{text!r} states two rates", "state one")
             families[family.name], rate = family, of_module
             said.note(note)
         elif isinstance(word.entry, PartNumber):
@@ -141,7 +141,7 @@ def _family_and_rate(
         if len(families) > 1 and (special is None or special in families):
             families.pop(general, None)
     if len(families) > 1:
-        raise BandwidthError(f"{text!r} names {' and '.join(families)}", "give one memory")
+        raise BandwidthError(f"{text!r} names {' and '.join(families)}", "name one memory")
     return next(iter(families.values())), rate
 
 
@@ -151,7 +151,7 @@ def _family_named(name: str, catalog: Catalog) -> MemoryFamily:
 
 def _take_rate_of_name(text: str, parts: Parts, rate: Fraction) -> None:
     if parts.mt_s is not None and exact_bin_mt_s(parts.mt_s) != exact_bin_mt_s(rate):
-        raise BandwidthError(f"{text!r} states two rates", "the module's name is one already")
+        raise BandwidthError(f"{text!r} states two rates", "the module name already states one")
     parts.rate, parts.rate_unit = rate, ""
 
 
@@ -161,7 +161,7 @@ def _take_name(parts: Parts, word: Word, said: _Said) -> None:
         parts.modules = parts.modules or word.entry.modules
         parts.is_kit_of_shop = True
         made = f"{word.entry.family}-{format_decimal(word.entry.rate_mt_s)}, {word.entry.modules} a kit"
-        said.warn(f"{word.text} is read by {word.entry.maker}'s part numbers: {made}")
+        said.warn(f"{word.text} is a part number of {word.entry.maker}: {made}")
     elif word.kind == "camm" and parts.width_bits is None and parts.units is None:
         parts.width_bits = _CAMM_BITS
         said.note(f"a {word.text} has {_CAMM_BITS} data lines")
@@ -189,14 +189,15 @@ def _nominal_rates(text: str, family: MemoryFamily, parts: Parts, said: _Said) -
         return _rates_of_clock(text, family, parts, nominal, said)
     if not parts.rate_unit and family.rate_unit == "Gbps" and parts.rate < family.lowest_mt_s:
         raise BandwidthError(
-            f"{text!r}: {format_decimal(parts.rate, 4)} of what?", "write the unit of the rate, such as 14Gbps"
+            f"{text!r}: the rate {format_decimal(parts.rate, 4)} has no unit",
+            "write the unit of the rate, such as 14Gbps",
         )
     if parts.is_clock and not _is_standard(family, nominal) and _speed_of_clock(family, nominal) is not None:
         raise BandwidthError(f"{text!r}: {format_decimal(nominal)} MHz is a clock", _range_hint(family, nominal))
     if not family.lowest_mt_s <= nominal <= family.highest_mt_s:
-        raise BandwidthError(f"{family.name} does not come at {_rate_words(nominal)}", _range_hint(family, nominal))
+        raise BandwidthError(f"{family.name} does not exist at {_rate_words(nominal)}", _range_hint(family, nominal))
     if parts.is_clock and family.clock_transfers != 1:
-        said.warn(f"{format_decimal(nominal)} MHz is taken as MT/s, as modules are sold; the clock is half of it")
+        said.warn(f"{format_decimal(nominal)} MHz is taken as MT/s, as on module labels; the clock is half of that")
     if family.speeds_mt_s and not _is_standard(family, nominal):
         said.note(f"{format_decimal(nominal)} MT/s is not one of {family.name}'s standard speeds")
     return [nominal]
@@ -211,14 +212,14 @@ def _rates_of_clock(text: str, family: MemoryFamily, parts: Parts, clock_mhz: Fr
     ]
     if not rates:
         raise BandwidthError(
-            f"{text!r}: MHz does not say how many transfers {family.name} makes",
-            "give the rate in Gbps a pin, or --clock F --transfers N",
+            f"{text!r}: a clock in MHz does not give the data rate of {family.name}",
+            "state the rate in Gbps per pin, or use --clock F --transfers N",
         )
     if len(rates) == 1 and rates[0] != clock_mhz:
         gbps, times = format_decimal(rates[0] / 1000, 4), format_decimal(rates[0] / clock_mhz)
-        said.warn(f"{parts.rate_text} is taken as the clock of {times} transfers: {gbps} Gbps a pin")
+        said.warn(f"{parts.rate_text} is taken as a clock with {times} transfers: {gbps} Gbps per pin")
     elif len(rates) == 1:
-        said.warn(f"{parts.rate_text} is taken as the rate of a pin: its clock is lower")
+        said.warn(f"{parts.rate_text} is taken as the data rate per pin: the clock is lower")
     return rates
 
 
@@ -246,7 +247,7 @@ def _range_hint(family: MemoryFamily, nominal: Fraction) -> str:
         speed = _speed_of_clock(family, nominal) or math.floor(2 * nominal)
         return f"if that is the clock, write {family.name}-{speed}{_speeds_hint(family)}"
     lowest, highest = _rate_words(Fraction(family.lowest_mt_s)), _rate_words(Fraction(family.highest_mt_s))
-    return f"it comes at {lowest} to {highest}{_speeds_hint(family)}"
+    return f"it exists at {lowest} to {highest}{_speeds_hint(family)}"
 
 
 def _speeds_hint(family: MemoryFamily) -> str:
@@ -259,12 +260,12 @@ def _rate_words(rate_mt_s: Fraction) -> str:
 
 def _sockets(text: str, parts: Parts, counts: Counts, said: _Said) -> int:
     if parts.sockets is not None and counts.sockets is not None:
-        raise UsageError(f"{text!r} states the number of sockets, and so does --sockets", "give one of the two")
+        raise UsageError(f"{text!r} and --sockets both state the number of sockets", "use one of the two")
     sockets = parts.sockets or counts.sockets or 1
     if parts.is_socket_guessed:
         said.warn(f"x{parts.units} x{sockets} is taken as {parts.units} units in each of {sockets} sockets")
     if sockets > 1 and parts.modules is not None and parts.units is None and counts.channels is None:
-        raise BandwidthError(f"{text!r} does not say how many channels a socket has", "add them, such as x8")
+        raise BandwidthError(f"{text!r} does not state the channels per socket", "add them, such as x8")
     return sockets
 
 
@@ -283,9 +284,11 @@ def _width_and_units(
     if not family.unit:
         if parts.units is not None and parts.unit == "channel":
             each = _widths(family, nominal, (parts.units * bits for bits in (family.width_bits, *MODULE_WIDTHS_BITS)))
-            raise BandwidthError(f"{text!r} does not say how wide a channel is", f"write the width of the bus: {each}")
+            raise BandwidthError(
+                f"{text!r} does not state the width of a channel", f"write the width of the bus: {each}"
+            )
         raise BandwidthError(
-            f"{text!r} does not say how wide the bus is", f"add it: {_widths(family, nominal, family.widths_bits)}"
+            f"{text!r} does not state the width of the bus", f"add it: {_widths(family, nominal, family.widths_bits)}"
         )
     if units is None and parts.modules is not None and family.unit == "channel":
         units = _channels_of_modules(text, family, nominal, parts, said)
@@ -307,7 +310,7 @@ def _total_width(
     bits, units = parts.width_bits, parts.units
     states_options = counts.channels is not None or counts.width_bits is not None
     if states_options and (parts.part_bits is not None or bits is not None):
-        raise BandwidthError(f"{text!r}: the bus width counts all units already", "leave out the other figure")
+        raise BandwidthError(f"{text!r}: the bus width already counts all units", "omit the other figure")
     if parts.part_bits is not None:
         _refuse_check_bits(text, family, parts.part_bits)
         return parts.part_bits * (units or 1)
@@ -320,9 +323,9 @@ def _total_width(
     if in_all and of_each:
         shapes = (_split_width(family, bits), _split_width(family, bits * units))
         both = (_peak(text, family, nominal, shape, _Said()) for shape in shapes)
-        raise ambiguous(text, f"{bits} bits may be of the whole bus or of each channel", both)
+        raise ambiguous(text, f"{bits} bits can mean the whole bus or each channel", both)
     if not in_all and not of_each:
-        raise BandwidthError(f"{text!r}: the bus width counts all units already", "leave out the other figure")
+        raise BandwidthError(f"{text!r}: the bus width already counts all units", "omit the other figure")
     return bits if in_all else bits * units
 
 
@@ -350,14 +353,14 @@ def _width_of_count(family: MemoryFamily, parts: Parts, said: _Said) -> int | No
         said.warn(f"x{units} is taken as {units} chips of {family.width_bits} bits")
         return units * family.width_bits
     if parts.unit == "channel" and family.rate_unit == "MT/s" and parts.is_dual:
-        said.warn("dual channel is taken as two channels of 64 bits, as computers have them")
+        said.warn("dual channel is taken as two channels of 64 bits")
         return 2 * max(MODULE_WIDTHS_BITS)
     return None
 
 
 def _refuse_check_bits(text: str, family: MemoryFamily, bits: int) -> None:
     if family.unit == "channel" and bits in ECC_WIDTHS_BITS:
-        raise BandwidthError(f"{text!r}: {bits} bits count ECC", "its bits carry no data: write 64-bit")
+        raise BandwidthError(f"{text!r}: {bits} bits include ECC", "ECC bits carry no data: write 64-bit")
 
 
 def _channels_of_modules(text: str, family: MemoryFamily, nominal: Fraction, parts: Parts, said: _Said) -> int:
@@ -370,7 +373,7 @@ def _channels_of_modules(text: str, family: MemoryFamily, nominal: Fraction, par
     is_desktop = not is_server and modules <= _MOST_ON_TWO_CHANNELS and not parts.may_be_channels
     is_shop = parts.is_kit_of_shop and family.name != "MRDIMM" and modules <= _MOST_IN_A_KIT
     if channels > _DESKTOP_CHANNELS and parts.modules_per_channel is None and (is_shop or is_desktop):
-        said.warn(f"{modules} modules are taken as 2 channels, as desktops have: write x{modules} for {modules}")
+        said.warn(f"{modules} modules are taken as 2 channels, as on desktops: write x{modules} for {modules}")
         return _DESKTOP_CHANNELS
     is_one_each = is_server and parts.modules_per_channel in (None, 1) and modules <= _SERVER_CHANNELS[family.name]
     if channels <= _DESKTOP_CHANNELS or is_one_each or (parts.modules_per_channel is not None and not is_server):
@@ -380,7 +383,7 @@ def _channels_of_modules(text: str, family: MemoryFamily, nominal: Fraction, par
     counted = sorted({_DESKTOP_CHANNELS if parts.may_be_channels else modules // 2, channels, modules})
     shapes = ((family.width_bits, count, family.unit) for count in counted)
     readings = (_peak(text, family, nominal, shape, _Said()) for shape in shapes)
-    raise ambiguous(text, f"{modules} modules do not say how many channels", readings)
+    raise ambiguous(text, f"{modules} modules do not give the number of channels", readings)
 
 
 def _split_width(family: MemoryFamily, total_bits: int) -> tuple[int, int, str]:

@@ -55,7 +55,7 @@ def notation_peak(spec: str, counts: Counts, catalog: Catalog | None = None) -> 
     text = _checked_text(spec)
     found = _notation_peaks(text, counts, catalog or current_catalog())
     if not found:
-        raise BandwidthError(f"{text!r} is no notation of a memory or a link", EXAMPLES)
+        raise BandwidthError(f"{text!r} is not a memory or link", EXAMPLES)
     return found[0]
 
 
@@ -115,7 +115,7 @@ def _unknown(text: str, catalog: Catalog) -> BandwidthError:
         is_named = any(names(word) and word.kind != "generation" for word in words)
         if is_named and (unknown := first_unknown(words)) is not None:
             return not_understood(text, unknown)
-    return BandwidthError(f"{text!r} is no memory, link or device that is known here", _suggestion(text, catalog))
+    return BandwidthError(f"{text!r} is not a known memory, link or device", _suggestion(text, catalog))
 
 
 def _alone_or_name(text: str, catalog: Catalog) -> tuple[Peak, ...]:
@@ -126,7 +126,9 @@ def _alone_or_name(text: str, catalog: Catalog) -> tuple[Peak, ...]:
 
 
 def _alone(text: str) -> BandwidthError:
-    return BandwidthError(f"{text!r} alone is no SPEC", 'write it with its memory or link, in quotes: "DDR4-2933 x4"')
+    return BandwidthError(
+        f"{text!r} alone is not a SPEC", 'write it with its memory or link, in quotes: "DDR4-2933 x4"'
+    )
 
 
 def plain_peak(
@@ -145,7 +147,7 @@ def plain_peak(
         raise UsageError("the formula needs a width", "add --width BITS, the data bits of one channel (64 for a DIMM)")
     if rate > MAX_RATE_MT_S:
         raise UsageError(
-            f"{format_decimal(rate)} MT/s is no rate of a pin", f"give at most {MAX_RATE_MT_S:,} MT/s (1 Tb/s a pin)"
+            f"{format_decimal(rate)} MT/s is too high for a pin", f"use at most {MAX_RATE_MT_S:,} MT/s (1 Tb/s per pin)"
         )
     channels, sockets = counts.channels or 1, counts.sockets or 1
     name = f"{clock or format_decimal(rate) + ' MT/s'} x {counts.width_bits} bit x {channels * sockets}"
@@ -156,21 +158,21 @@ def plain_peak(
         units=channels * sockets,
         unit="channel",
         sockets=sockets,
-        source="the numbers given",
+        source="the given numbers",
     )
     return memory_peak(memory, name, name, clock=f"({clock})" if clock else "")
 
 
 def _plain_rate(clock_mhz: Fraction | None, transfers: int | None, rate_mt_s: Fraction | None) -> tuple[Fraction, str]:
     if (clock_mhz is None) == (rate_mt_s is None):
-        raise UsageError("the formula needs a clock or a rate, not both", "give --clock F --transfers N, or --rate R")
+        raise UsageError("the formula needs a clock or a rate, not both", "use --clock F --transfers N, or --rate R")
     if rate_mt_s is not None:
         if transfers is not None:
-            raise UsageError("--transfers belongs to --clock", "a rate counts the transfers already")
+            raise UsageError("--transfers needs --clock", "--rate already counts the transfers")
         return rate_mt_s, ""
     if transfers is None:
         raise UsageError(
-            "--clock needs --transfers N", "2 for DDR: a clock alone does not say how many transfers it makes"
+            "--clock needs --transfers N", "use 2 for DDR: a clock alone does not give the transfers per cycle"
         )
     check_count("--transfers", transfers, MAX_TRANSFERS_PER_CLOCK)
     assert clock_mhz is not None  # noqa: S101 - the first line saw to it
@@ -189,7 +191,7 @@ def _checked_text(spec: str) -> str:
 
         text = unmarked(text)
     if not text.isascii() or not text.isprintable():
-        raise BandwidthError(f"{text!a} has characters outside of ASCII", "write digits and letters in ASCII")
+        raise BandwidthError(f"{text!a} contains characters outside ASCII", "write digits and letters in ASCII")
     return text
 
 

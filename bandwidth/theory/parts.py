@@ -120,7 +120,7 @@ def _take(parts: Parts, word: Word, text: str, *, is_before: bool) -> None:
 def _take_rate(parts: Parts, word: Word, text: str) -> None:
     unit = word.unit
     if unit.endswith(("B/s", "B/S", "Bps", "Bs")):
-        raise BandwidthError(f"{text!r}: {word.text!r} is a bandwidth, not a pin's rate", "write Gbps")
+        raise BandwidthError(f"{text!r}: {word.text!r} is a bandwidth, not a data rate per pin", "write Gbps")
     earlier = parts.mt_s
     parts.rate, parts.rate_unit = word.number, "".join(unit.lower().split("/pin")[0].split("per")[0].split())
     parts.rate_text = word.text
@@ -158,19 +158,19 @@ def not_understood(text: str, word: Word) -> BandwidthError:
 
 def _refuse_twice(earlier: object, what: str, text: str) -> None:
     if earlier is not None:
-        raise BandwidthError(f"{text!r} states two {what}", "give one")
+        raise BandwidthError(f"{text!r} states two {what}", "state one")
 
 
 def _bounded(number: int, most: int, what: str, text: str) -> int:
     if not 1 <= number <= most:
-        raise BandwidthError(f"{text!r}: {number:,} {what} is not possible", f"give 1 to {most:,}")
+        raise BandwidthError(f"{text!r}: {number:,} {what} is out of range", f"use 1 to {most:,}")
     return number
 
 
 def check_count(option: str, number: int | None, most: int) -> None:
     """Raise UsageError where an option's number is not in 1 to `most`."""
     if number is not None and not 1 <= number <= most:
-        raise UsageError(f"{option} {number} is not possible", f"give 1 to {most:,}")
+        raise UsageError(f"{option} {number} is out of range", f"use 1 to {most:,}")
 
 
 def count_units(text: str, parts: Parts, counts: Counts, unit: str) -> int | None:
@@ -179,8 +179,8 @@ def count_units(text: str, parts: Parts, counts: Counts, unit: str) -> int | Non
     Raises UsageError where both state it, BandwidthError where the text counts something else.
     """
     if parts.units is not None and counts.channels is not None:
-        raise UsageError(f"{text!r} states the number of units, and so does --channels", "give one of the two")
+        raise UsageError(f"{text!r} and --channels both state the number of units", "use one of the two")
     if parts.unit and parts.unit != unit:
-        known = f"its units are {unit}s" if unit else "give its bus width, such as 128-bit"
+        known = f"its units are {unit}s" if unit else "add its bus width, such as 128-bit"
         raise BandwidthError(f"{text!r} has no {parts.unit}s", known)
     return parts.units if parts.units is not None else counts.channels

@@ -54,7 +54,7 @@ def faults(paths: Sequence[Path]) -> list[str]:
         is_folder = reason == ""
         files = _files_of(path) if is_folder else [path]
         if not files:
-            found.append(f"{path}: holds no .toml file and no table of products")
+            found.append(f"{path}: contains no .toml file and no table of products")
         for file in files:
             found += _faults_of_file(file, owners, is_named=not is_folder)
     return found
@@ -78,7 +78,7 @@ def _faults_of_file(path: Path, owners: dict[str, str], *, is_named: bool) -> It
         yield str(error)
         return
     if not tables:
-        yield f"{path}: holds no entry"
+        yield f"{path}: contains no entry"
     for name, result in parse_entries(path, tables, {**KINDS, **_OWN_KINDS}.get(path.name, Device)):
         if isinstance(result, BandwidthError):
             yield str(result)
@@ -108,7 +108,7 @@ def _not_fastest_first(place: str, device: Device) -> Iterator[str]:
     except BandwidthError:
         return  # told already
     if rates[0] < max(rates):
-        yield f"{place}: memory: the fastest stands first, and {device.memory!r} is not"
+        yield f"{place}: memory: list the fastest first; {device.memory!r} is not the fastest"
 
 
 def _fault_of_entry(entry: Named) -> str:
@@ -139,7 +139,7 @@ def _twice(place: str, what: str, names: Sequence[str], owners: dict[str, str], 
     for name in names:
         key = f"{what}: {f'{makers} {read_name(name).key}' if maker else name}"
         if owners.get(key, place) != place:
-            yield f"{place}: the {what} {name!r} stands in {owners[key]} already"
+            yield f"{place}: the {what} {name!r} is already in {owners[key]}"
         owners[key] = place
 
 
@@ -149,9 +149,9 @@ def _unreachable(place: str, device: Device) -> Iterator[str]:
         try:
             notation_peak(name, Counts())
         except BandwidthError as error:
-            if "is no notation" in error.message:
+            if "is not a memory or link" in error.message:
                 continue
-        yield f"{place}: the name {name!r} is a notation, which is read first"
+        yield f"{place}: the name {name!r} is also a notation, which takes precedence"
     try:
         device_peaks(device, device.name, Counts(), notation_peak)
     except BandwidthError as error:

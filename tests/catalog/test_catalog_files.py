@@ -122,29 +122,29 @@ def test_a_right_entry_is_read(tmp_path):
     [
         (
             FAMILY.replace("64", '"64"'),
-            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field",
+            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; correct that field",
         ),
         (
             FAMILY.replace("64", "64.0"),
-            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field",
+            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; correct that field",
         ),
         (
             FAMILY.replace("64", "true"),
-            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field",
+            "memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; correct that field",
         ),
         (
             FAMILY + 'aliases = ["TR", 1]\n',
-            "memory.toml: [TESTRAM]: aliases.1: Input should be a valid string; mend that field",
+            "memory.toml: [TESTRAM]: aliases.1: Input should be a valid string; correct that field",
         ),
         (
             FAMILY.replace('"channel"', '"bank"'),
-            "memory.toml: [TESTRAM]: unit: Input should be 'channel', 'stack' or ''; mend that field",
+            "memory.toml: [TESTRAM]: unit: Input should be 'channel', 'stack' or ''; correct that field",
         ),
-        (FAMILY + "witdh = 1\n", "memory.toml: [TESTRAM]: unknown field 'witdh'; mend its name or take it out"),
-        (FAMILY + 'name = "OTHER"\n', "memory.toml: [TESTRAM]: unknown field 'name'; mend its name or take it out"),
+        (FAMILY + "witdh = 1\n", "memory.toml: [TESTRAM]: unknown field 'witdh'; correct its name or remove it"),
+        (FAMILY + 'name = "OTHER"\n', "memory.toml: [TESTRAM]: unknown field 'name'; correct its name or remove it"),
         (
             FAMILY.replace('source = "a data sheet"\n', ""),
-            "memory.toml: [TESTRAM]: source: Field required; mend that field",
+            "memory.toml: [TESTRAM]: source: Field required; correct that field",
         ),
         ("TESTRAM = 1\n", "memory.toml: 'TESTRAM' is not a table; write it as [NAME] with its fields below"),
         (
@@ -161,7 +161,7 @@ def test_a_fault_is_one_line_naming_file_entry_and_field(tmp_path, content, mess
 
 @pytest.mark.parametrize("content", [FAMILY + FAMILY, "x = [", '[A]\ntext = "\n"'])
 def test_what_is_not_toml_is_one_line_with_its_place(tmp_path, content):
-    with pytest.raises(BandwidthError, match=r"memory\.toml is not TOML: .+ \(at .+\); mend the file at that line$"):
+    with pytest.raises(BandwidthError, match=r"memory\.toml is not TOML: .+ \(at .+\); correct the file at that line$"):
         read(tmp_path, content)
 
 
@@ -228,5 +228,5 @@ def test_a_bad_spec_file_ends_the_command_by_that_line(tmp_path):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.replace(f"{tmp_path}/", "") == (
-        "bandwidth: memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; mend that field\n"
+        "bandwidth: memory.toml: [TESTRAM]: width_bits: Input should be a valid integer; correct that field\n"
     )

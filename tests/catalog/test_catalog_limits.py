@@ -201,16 +201,21 @@ def test_a_microarchitecture_is_recognised_or_there_is_none(processor, expected)
     ("file_name", "entry", "cells", "fault"),
     [
         ("cache_widths.tsv", "Zen 4\tL1", {"load": "0"}, "[Zen 4 L1]: load: 0 is not above zero"),
-        ("cache_widths.tsv", "Zen 4\tL1", {"load": "-", "store": "-"}, "[Zen 4 L1]: load: neither"),
-        ("cache_widths.tsv", "Zen 4\tL1", {"confidence": "sure"}, "[Zen 4 L1]: confidence: 'sure' is none of high"),
+        (
+            "cache_widths.tsv",
+            "Zen 4\tL1",
+            {"load": "-", "store": "-"},
+            "[Zen 4 L1]: load: either load or store is needed",
+        ),
+        ("cache_widths.tsv", "Zen 4\tL1", {"confidence": "sure"}, "[Zen 4 L1]: confidence: 'sure' is not one of high"),
         ("lines_in_flight.tsv", "Zen 4", {"l2": "-3"}, "[Zen 4]: l2: -3 is not above zero"),
         ("lines_in_flight.tsv", "Zen 4", {"latency_ns": "nan"}, "[Zen 4]: latency_ns: nan is not above zero"),
         ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"clock": "-"}, "[EPYC 9004, GMI3]: clock: it is empty"),
-        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"clock": "fast"}, "clock: 'fast' is no number"),
+        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"clock": "fast"}, "clock: 'fast' is not a number"),
         ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"cpuids": "-"}, "[EPYC 9004, GMI3]: cpuids: it is empty"),
-        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"names": "("}, "[EPYC 9004, GMI3]: names: '(' is no pattern"),
-        ("microarchitectures.tsv", "Zen 4", {"cpuids": "AMD"}, "[Zen 4]: cpuids: 'AMD' is not as"),
-        ("microarchitectures.tsv", "Zen 4", {"cpuids": "-"}, "[Zen 4]: cpuids: nothing tells"),
+        ("chiplet_links.tsv", "EPYC 9004, GMI3\t", {"names": "("}, "[EPYC 9004, GMI3]: names: '(' is not a pattern"),
+        ("microarchitectures.tsv", "Zen 4", {"cpuids": "AMD"}, "[Zen 4]: cpuids: 'AMD' does not look like"),
+        ("microarchitectures.tsv", "Zen 4", {"cpuids": "-"}, "[Zen 4]: cpuids: the entry has no way to be recognised"),
         ("socket_links.tsv", "EPYC 9004", {"source": ""}, "[EPYC 9004, xGMI]: source: it is empty"),
     ],
 )
@@ -234,7 +239,7 @@ def test_a_link_or_a_memory_that_the_notation_does_not_read_is_named_where_it_is
     assert socket_link_ceiling(case_on(host, "read", cpu_node=0, memory_node=1), host) is None
     assert instance_ceiling(case_on(host, "read"), host) is None
     link, memory = catalog.folders.broken
-    assert link.startswith("socket_links.tsv: [EPYC 9004, xGMI]: link: 'DDR5-4800 x12' is no link")
+    assert link.startswith("socket_links.tsv: [EPYC 9004, xGMI]: link: 'DDR5-4800 x12' is not a link")
     assert memory.startswith("cloud_instances.tsv: [EC2, Graviton3]: memory: ")
 
 
@@ -245,14 +250,14 @@ def test_an_entry_twice_and_a_line_that_is_short_are_named(tmp_path):
     catalog = Catalog([tmp_path])
     assert catalog.limits.microarchitecture(Processor("AuthenticAMD", 25, 97, ""), ()).name == "Zen 4"
     assert [line.split(": ", 1)[1] for line in catalog.folders.broken] == [
-        "[Zen 4]: name: it stands there twice; keep one of them",
-        "[Zen 9]: 2 cells where there are 7 columns; part them by one tabulator each, and write - for an empty one",
+        "[Zen 4]: name: duplicate entry; keep one of them",
+        "[Zen 9]: 2 cells in a table of 7 columns; separate them with single tabs, and write - for an empty cell",
     ]
 
 
 def test_a_bad_table_of_the_package_stops_and_one_of_the_users_does_not(tmp_path):
     (tmp_path / "socket_links.tsv").write_text("name\n", "utf-8")
-    with pytest.raises(BandwidthError, match="its first line is not the names of its columns"):
+    with pytest.raises(BandwidthError, match="its first line does not name the columns"):
         _ = Catalog(own=tmp_path).limits.socket_links
     users = Catalog([tmp_path])
     assert users.limits.socket_links == current_catalog().limits.socket_links

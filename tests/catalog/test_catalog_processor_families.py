@@ -72,8 +72,8 @@ def test_every_family_has_plausible_figures_and_a_source():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pattern\tchannels\n", "names of its columns"),
-        ("", "names of its columns"),
+        ("pattern\tchannels\n", "its first line does not name the columns"),
+        ("", "its first line does not name the columns"),
         ("{header}\nAMD (\t2\t-\t-\t-\tamd\n", "is not a family"),
         ("{header}\nAMD X\ttwo\t-\t-\t-\tamd\n", "is not a family"),
         ("{header}\nAMD X\t2\n", "is not a family"),

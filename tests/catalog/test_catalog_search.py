@@ -143,7 +143,7 @@ def test_letters_on_a_number_make_another_product(own, find, query):
 
 @pytest.mark.parametrize("query", ["GeForce", "RTX", "Test CPU"])
 def test_name_of_a_family_lists_its_members(find, query):
-    with pytest.raises(BandwidthError, match="may be several devices; choose one: "):
+    with pytest.raises(BandwidthError, match="fits several devices; choose one: "):
         find(query)
 
 
@@ -302,7 +302,7 @@ def test_user_folders_by_variable_option_and_config(tmp_path, monkeypatch):
 
 def test_missing_folder_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("BANDWIDTH_SPECS", str(tmp_path / "none"))
-    with pytest.raises(BandwidthError, match="none is not there; mend --specs or BANDWIDTH_SPECS"):
+    with pytest.raises(BandwidthError, match="none does not exist; correct --specs or BANDWIDTH_SPECS"):
         _ = Folders().users
 
 

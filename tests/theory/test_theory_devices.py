@@ -40,7 +40,7 @@ def test_difference_is_said_with_its_reason():
     )
     assert memory.notes[1:] == (
         "the maker prints 437.5 GB/s, the formula gives 448.00 GB/s",
-        "why they differ: mixed unit",
+        "reason for the difference: mixed unit",
         "divided by 1.024",
         "the maker's figure is the real ceiling",
     )
@@ -112,7 +112,7 @@ def test_a_name_of_several_products_lists_its_readings_with_figures(user_specs):
     assert [reading.bytes_per_s for reading in caught.value.readings] == [448e9, 512e9]
     assert [device.name for device in caught.value.candidates] == ["GeForce RTX 9999 12GB", "GeForce RTX 9999 24GB"]
     assert str(caught.value) == (
-        "'RTX 9999' may be several devices; choose one: "
+        "'RTX 9999' fits several devices; choose one: "
         "GeForce RTX 9999 12GB 448.00 GB/s; GeForce RTX 9999 24GB 512.00 GB/s"
     )
     assert peaks("RTX 9999 24GB")[0].bytes_per_s == 512e9
@@ -134,7 +134,7 @@ def test_a_cloud_s_short_name_is_no_rank_and_no_rate(cloud, name):
 
 def test_so_little_of_a_name_is_listed_although_one_product_has_it(user_specs):
     (user_specs / "cards.toml").write_text(CARDS.replace(" 24GB", " SUPER"), "utf-8")
-    with pytest.raises(AmbiguousName, match="alone names no device; choose one: GeForce RTX 9999 SUPER 512"):
+    with pytest.raises(AmbiguousName, match="alone does not name a device; choose one: GeForce RTX 9999 SUPER 512"):
         peaks("9999 SUPER")
 
 
@@ -153,7 +153,7 @@ def test_so_little_of_a_name_is_listed_although_one_product_has_it(user_specs):
     ],
 )
 def test_graphics_without_memory_of_their_own_ask_for_the_processor(graphics):
-    with pytest.raises(BandwidthError, match="shares the memory of its processor; ask for the processor"):
+    with pytest.raises(BandwidthError, match="uses the memory of its processor; name the processor"):
         peaks(graphics)
 
 
@@ -175,7 +175,7 @@ def test_a_processor_may_stand_beside_the_capacity_of_its_computer(computer, nam
 
 
 def test_the_version_of_an_unknown_processor_is_no_generation_of_a_link():
-    with pytest.raises(BandwidthError, match="no memory, link or device that is known here"):
+    with pytest.raises(BandwidthError, match="is not a known memory, link or device"):
         peaks("Xeon E5-2690 v9")
 
 
@@ -210,5 +210,5 @@ def test_a_processor_named_with_its_graphics_is_the_processor(printed):
 
 @pytest.mark.parametrize("slice_", ["GRID A100-10C", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", "MIG 1g.10gb"])
 def test_a_slice_of_a_gpu_has_no_peak_of_its_own(slice_):
-    with pytest.raises(BandwidthError, match="is a slice of a GPU; its tenants share the memory"):
+    with pytest.raises(BandwidthError, match="is a slice of a GPU; the slices share the memory"):
         peaks(slice_)

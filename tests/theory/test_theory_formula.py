@@ -207,23 +207,23 @@ def test_the_difference_between_the_exact_and_the_nominal_speed_is_said():
     [
         (
             {"clock_mhz": Fraction(1), "rate_mt_s": Fraction(1)},
-            "the formula needs a clock or a rate, not both; give --clock F --transfers N, or --rate R",
+            "the formula needs a clock or a rate, not both; use --clock F --transfers N, or --rate R",
         ),
-        ({}, "the formula needs a clock or a rate, not both; give --clock F --transfers N, or --rate R"),
+        ({}, "the formula needs a clock or a rate, not both; use --clock F --transfers N, or --rate R"),
         (
             {"clock_mhz": Fraction(1)},
-            "--clock needs --transfers N; 2 for DDR: a clock alone does not say how many transfers it makes",
+            "--clock needs --transfers N; use 2 for DDR: a clock alone does not give the transfers per cycle",
         ),
         (
             {"rate_mt_s": Fraction(1), "transfers": 2},
-            "--transfers belongs to --clock; a rate counts the transfers already",
+            "--transfers needs --clock; --rate already counts the transfers",
         ),
-        ({"clock_mhz": Fraction(1), "transfers": 0}, "--transfers 0 is not possible; give 1 to 64"),
-        ({"clock_mhz": Fraction(1), "transfers": -2}, "--transfers -2 is not possible; give 1 to 64"),
-        ({"clock_mhz": Fraction(1), "transfers": 65}, "--transfers 65 is not possible; give 1 to 64"),
+        ({"clock_mhz": Fraction(1), "transfers": 0}, "--transfers 0 is out of range; use 1 to 64"),
+        ({"clock_mhz": Fraction(1), "transfers": -2}, "--transfers -2 is out of range; use 1 to 64"),
+        ({"clock_mhz": Fraction(1), "transfers": 65}, "--transfers 65 is out of range; use 1 to 64"),
         (
             {"rate_mt_s": Fraction(1_000_001)},
-            "1000001 MT/s is no rate of a pin; give at most 1,000,000 MT/s (1 Tb/s a pin)",
+            "1000001 MT/s is too high for a pin; use at most 1,000,000 MT/s (1 Tb/s per pin)",
         ),
         (
             {"rate_mt_s": Fraction(1), "counts": Counts()},
@@ -242,7 +242,7 @@ def test_the_plain_formula_says_what_it_lacks(arguments, message):
     ("option", "most"), [("channels", "65,536"), ("width_bits", "1,048,576"), ("sockets", "65,536")]
 )
 def test_zero_negative_and_absurd_counts_are_usage_errors(option, most, number):
-    with pytest.raises(UsageError, match=rf"^--[a-z]+ {number} is not possible; give 1 to {most}$"):
+    with pytest.raises(UsageError, match=rf"^--[a-z]+ {number} is out of range; use 1 to {most}$"):
         Counts(**{option: number})
 
 

@@ -140,21 +140,21 @@ def test_one_link_may_be_written_in_many_ways(spec, name):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("USB 3.2", "'USB 3.2' does not say which generation of USB; "
+        ("USB 3.2", "'USB 3.2' does not state the generation of USB; "
                     "known: USB 2.0, USB 3.2 Gen 1, USB 3.2 Gen 2, USB4 Gen 2, USB4, USB4 v2"),
         ("UPI 13GT/s", "UPI does not run at 13 GT/s; it runs at 9.6GT/s, 10.4GT/s, 11.2GT/s, 12.8GT/s, 14.4GT/s, "
                        "16GT/s, 20GT/s, 24GT/s"),
-        ("QPI", "'QPI' does not say how fast it runs; add it: 4.8GT/s 9.60 GB/s, 5.87GT/s 11.73 GB/s, "
+        ("QPI", "'QPI' does not state the speed; add it: 4.8GT/s 9.60 GB/s, 5.87GT/s 11.73 GB/s, "
                 "6.4GT/s 12.80 GB/s, 7.2GT/s 14.40 GB/s, 8GT/s 16.00 GB/s, 9.6GT/s 19.20 GB/s"),
         ("Thunderbolt 9", "Thunderbolt has no generation 9; known: Thunderbolt 1, Thunderbolt 2, Thunderbolt 3, "
                           "Thunderbolt 4, Thunderbolt 5, Thunderbolt 5 boost"),
-        ("CXL 2.0", "'CXL 2.0' does not say how many lanes; "
+        ("CXL 2.0", "'CXL 2.0' does not state the number of lanes; "
                     "add them: x1 3.71 GB/s, x4 14.83 GB/s, x8 29.65 GB/s, x16 59.31 GB/s"),
-        ("NVLink 1 x5", "NVLink 1 has no x5; it comes as x1, x2, x3, x4"),
+        ("NVLink 1 x5", "NVLink 1 has no x5; it exists as x1, x2, x3, x4"),
         ("NVLink 4 18 lanes", "'NVLink 4 18 lanes' has no lanes; its units are links"),
         ("NVLink 4 25GT/s", "'NVLink 4 25GT/s': a link has links only; write it as NVLink 4 x16"),
         ("AGP 8x 64-bit", "'AGP 8x 64-bit': a link has one width and rate; write it as AGP 8x"),
-        ("AGP 8x x2", "AGP 8x has no x2; it comes as x1"),
+        ("AGP 8x x2", "AGP 8x has no x2; it exists as x1"),
     ],
 )  # fmt: skip
 def test_a_link_that_cannot_be_read_is_refused_in_one_line(spec, message):

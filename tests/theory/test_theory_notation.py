@@ -82,42 +82,42 @@ def test_a_wide_bus_that_is_no_whole_number_of_units_stands_as_one():
     [
         ("", f"an empty SPEC; {EXAMPLES}"),
         (" \t\n", f"an empty SPEC; {EXAMPLES}"),
-        ("DDR6-100", f"'DDR6-100' is no memory, link or device that is known here; did you mean GDDR6? {EXAMPLES}"),
-        ("DRD4-2933", f"'DRD4-2933' is no memory, link or device that is known here; did you mean DDR4? {EXAMPLES}"),
-        ("bananas", f"'bananas' is no memory, link or device that is known here; {EXAMPLES}"),
-        ("DDR45-2933", f"'DDR45-2933' is no memory, link or device that is known here; did you mean DDR5? {EXAMPLES}"),
+        ("DDR6-100", f"'DDR6-100' is not a known memory, link or device; did you mean GDDR6? {EXAMPLES}"),
+        ("DRD4-2933", f"'DRD4-2933' is not a known memory, link or device; did you mean DDR4? {EXAMPLES}"),
+        ("bananas", f"'bananas' is not a known memory, link or device; {EXAMPLES}"),
+        ("DDR45-2933", f"'DDR45-2933' is not a known memory, link or device; did you mean DDR5? {EXAMPLES}"),
         ("HBM3f 6.4Gbps",
-         f"'HBM3f 6.4Gbps' is no memory, link or device that is known here; did you mean HBM3? {EXAMPLES}"),
+         f"'HBM3f 6.4Gbps' is not a known memory, link or device; did you mean HBM3? {EXAMPLES}"),
         ("DDR4", f"'DDR4' has no rate; add one, such as DDR4-3200 {DDR4_SPEEDS}"),
         ("HBM3", "'HBM3' has no rate; add one, such as HBM3 6.4Gbps"),
-        ("DDR4-0", f"DDR4 does not come at 0 MT/s; it comes at 800 MT/s to 6400 MT/s {DDR4_SPEEDS}"),
-        ("DDR4-1", f"DDR4 does not come at 1 MT/s; it comes at 800 MT/s to 6400 MT/s {DDR4_SPEEDS}"),
-        ("DDR4-799", f"DDR4 does not come at 799 MT/s; if that is the clock, write DDR4-1598 {DDR4_SPEEDS}"),
-        ("DDR4-99999", f"DDR4 does not come at 99999 MT/s; it comes at 800 MT/s to 6400 MT/s {DDR4_SPEEDS}"),
+        ("DDR4-0", f"DDR4 does not exist at 0 MT/s; it exists at 800 MT/s to 6400 MT/s {DDR4_SPEEDS}"),
+        ("DDR4-1", f"DDR4 does not exist at 1 MT/s; it exists at 800 MT/s to 6400 MT/s {DDR4_SPEEDS}"),
+        ("DDR4-799", f"DDR4 does not exist at 799 MT/s; if that is the clock, write DDR4-1598 {DDR4_SPEEDS}"),
+        ("DDR4-99999", f"DDR4 does not exist at 99999 MT/s; it exists at 800 MT/s to 6400 MT/s {DDR4_SPEEDS}"),
         ("DDR4-9999999999", f"'DDR4-9999999999': '9999999999' is not understood; {EXAMPLES}"),
-        ("GDDR6 100Gbps 256-bit", "GDDR6 does not come at 100000 MT/s; it comes at 5000 MT/s to 26000 MT/s"),
-        ("DDR4-2933 x0", "'DDR4-2933 x0': 0 units is not possible; give 1 to 65,536"),
-        ("DDR4-2933 x65537", "'DDR4-2933 x65537': 65,537 units is not possible; give 1 to 65,536"),
+        ("GDDR6 100Gbps 256-bit", "GDDR6 does not exist at 100000 MT/s; it exists at 5000 MT/s to 26000 MT/s"),
+        ("DDR4-2933 x0", "'DDR4-2933 x0': 0 units is out of range; use 1 to 65,536"),
+        ("DDR4-2933 x65537", "'DDR4-2933 x65537': 65,537 units is out of range; use 1 to 65,536"),
         ("DDR4-2933 x-4", f"'DDR4-2933 x-4': 'x-4' is not understood; {EXAMPLES}"),
         ("DDR4-2933 x4.5", f"'DDR4-2933 x4.5': 'x4.5' is not understood; {EXAMPLES}"),
-        ("GDDR6 14Gbps 0-bit", "'GDDR6 14Gbps 0-bit': 0 bits wide is not possible; give 1 to 1,048,576"),
+        ("GDDR6 14Gbps 0-bit", "'GDDR6 14Gbps 0-bit': 0 bits wide is out of range; use 1 to 1,048,576"),
         ("GDDR6 14Gbps 9999999-bit",
-         "'GDDR6 14Gbps 9999999-bit': 9,999,999 bits wide is not possible; give 1 to 1,048,576"),
-        ("DDR4-2933 x4 x4", "'DDR4-2933 x4 x4' states two numbers of units; give one"),
-        ("DDR4-2933-3200", "'DDR4-2933-3200' states two rates; give one"),
-        ("GDDR6 14Gbps 256-bit 128-bit", "'GDDR6 14Gbps 256-bit 128-bit' states two widths; give one"),
+         "'GDDR6 14Gbps 9999999-bit': 9,999,999 bits wide is out of range; use 1 to 1,048,576"),
+        ("DDR4-2933 x4 x4", "'DDR4-2933 x4 x4' states two numbers of units; state one"),
+        ("DDR4-2933-3200", "'DDR4-2933-3200' states two rates; state one"),
+        ("GDDR6 14Gbps 256-bit 128-bit", "'GDDR6 14Gbps 256-bit 128-bit' states two widths; state one"),
         ("GDDR6 14Gbps 256-bit x2",
-         "'GDDR6 14Gbps 256-bit x2': the bus width counts all units already; leave out the other figure"),
+         "'GDDR6 14Gbps 256-bit x2': the bus width already counts all units; omit the other figure"),
         ("HBM3 6.4Gbps 5 lanes", "'HBM3 6.4Gbps 5 lanes' has no lanes; its units are stacks"),
-        ("GDDR6 14Gbps 2 stacks", "'GDDR6 14Gbps 2 stacks' has no stacks; give its bus width, such as 128-bit"),
+        ("GDDR6 14Gbps 2 stacks", "'GDDR6 14Gbps 2 stacks' has no stacks; add its bus width, such as 128-bit"),
         ("DDR4-2933 please", f"'DDR4-2933 please': 'please' is not understood; {EXAMPLES}"),
-        ("HBM3 6.4GB/s", "'HBM3 6.4GB/s': '6.4GB/s' is a bandwidth, not a pin's rate; write Gbps"),
-        ("GDDR6 14 256-bit", "'GDDR6 14 256-bit': 14 of what?; write the unit of the rate, such as 14Gbps"),
-        ("HBM2 1200MHz x4", "'HBM2 1200MHz x4': MHz does not say how many transfers HBM2 makes; "
-                            "give the rate in Gbps a pin, or --clock F --transfers N"),
+        ("HBM3 6.4GB/s", "'HBM3 6.4GB/s': '6.4GB/s' is a bandwidth, not a data rate per pin; write Gbps"),
+        ("GDDR6 14 256-bit", "'GDDR6 14 256-bit': the rate 14 has no unit; write the unit of the rate, such as 14Gbps"),
+        ("HBM2 1200MHz x4", "'HBM2 1200MHz x4': a clock in MHz does not give the data rate of HBM2; "
+                            "state the rate in Gbps per pin, or use --clock F --transfers N"),
         ("PCIe 9.0 x16", "PCIe has no generation 9.0; "
                          "known: PCIe 1.0, PCIe 2.0, PCIe 3.0, PCIe 4.0, PCIe 5.0, PCIe 6.0, PCIe 7.0, PCIe 8.0"),
-        ("PCIe 4.0 x3", "PCIe 4.0 has no x3; it comes as x1, x2, x4, x8, x12, x16, x32"),
+        ("PCIe 4.0 x3", "PCIe 4.0 has no x3; it exists as x1, x2, x4, x8, x12, x16, x32"),
         ("PCIe 4.0 x16 256-bit", "'PCIe 4.0 x16 256-bit': a link has lanes only; write it as PCIe 4.0 x16"),
         ("PCIe 4.0 16GT/s", "'PCIe 4.0 16GT/s': a link has lanes only; write it as PCIe 4.0 x16"),
     ],
@@ -135,22 +135,22 @@ def test_what_cannot_be_read_is_refused_in_one_line_with_what_to_do(spec, messag
     [
         (
             "GDDR6 14Gbps",
-            "'GDDR6 14Gbps' does not say how wide the bus is; add it: 64-bit 112.00 GB/s, 96-bit 168.00 GB/s, "
+            "'GDDR6 14Gbps' does not state the width of the bus; add it: 64-bit 112.00 GB/s, 96-bit 168.00 GB/s, "
             "128-bit 224.00 GB/s, 192-bit 336.00 GB/s, 256-bit 448.00 GB/s, 320-bit 560.00 GB/s, 384-bit 672.00 GB/s",
         ),
         (
             "LPDDR5-6400",
-            "'LPDDR5-6400' does not say how wide the bus is; add it: 16-bit 12.80 GB/s, 32-bit 25.60 GB/s, "
+            "'LPDDR5-6400' does not state the width of the bus; add it: 16-bit 12.80 GB/s, 32-bit 25.60 GB/s, "
             "64-bit 51.20 GB/s, 128-bit 102.40 GB/s, 256-bit 204.80 GB/s",
         ),
         (
             "LPDDR6-14400 x2",
-            "'LPDDR6-14400 x2' does not say how wide the bus is; add it: 24-bit 38.40 GB/s, 48-bit 76.80 GB/s, "
+            "'LPDDR6-14400 x2' does not state the width of the bus; add it: 24-bit 38.40 GB/s, 48-bit 76.80 GB/s, "
             "96-bit 153.60 GB/s, 192-bit 307.20 GB/s",
         ),
         (
             "PCIe 4.0",
-            "'PCIe 4.0' does not say how many lanes; add them: "
+            "'PCIe 4.0' does not state the number of lanes; add them: "
             "x1 1.97 GB/s, x4 7.88 GB/s, x8 15.75 GB/s, x16 31.51 GB/s",
         ),
     ],
@@ -168,18 +168,18 @@ def test_a_width_that_is_not_said_is_not_guessed_and_the_readings_are_listed(spe
         (
             "DDR4-2933 x4",
             {"channels": 4},
-            "'DDR4-2933 x4' states the number of units, and so does --channels; give one of the two",
+            "'DDR4-2933 x4' and --channels both state the number of units; use one of the two",
         ),
         (
             "PCIe 4.0 x16",
             {"channels": 16},
-            "'PCIe 4.0 x16' states the number of units, and so does --channels; give one of the two",
+            "'PCIe 4.0 x16' and --channels both state the number of units; use one of the two",
         ),
-        ("PCIe 4.0 x16", {"width_bits": 64}, "'PCIe 4.0 x16' is a link; --width and --sockets are for memories"),
-        ("PCIe 4.0 x16", {"sockets": 2}, "'PCIe 4.0 x16' is a link; --width and --sockets are for memories"),
-        ("DDR4-2933", {"channels": 0}, "--channels 0 is not possible; give 1 to 65,536"),
-        ("DDR4-2933", {"channels": -1}, "--channels -1 is not possible; give 1 to 65,536"),
-        ("DDR4-2933", {"width_bits": 2_000_000}, "--width 2000000 is not possible; give 1 to 1,048,576"),
+        ("PCIe 4.0 x16", {"width_bits": 64}, "'PCIe 4.0 x16' is a link; --width and --sockets apply to memories only"),
+        ("PCIe 4.0 x16", {"sockets": 2}, "'PCIe 4.0 x16' is a link; --width and --sockets apply to memories only"),
+        ("DDR4-2933", {"channels": 0}, "--channels 0 is out of range; use 1 to 65,536"),
+        ("DDR4-2933", {"channels": -1}, "--channels -1 is out of range; use 1 to 65,536"),
+        ("DDR4-2933", {"width_bits": 2_000_000}, "--width 2000000 is out of range; use 1 to 1,048,576"),
     ],
 )
 def test_options_that_do_not_fit_are_usage_errors(spec, options, message):
@@ -213,7 +213,7 @@ def test_a_clock_is_not_taken_for_transfers(spec, clock, speed):
 def test_a_speed_bin_in_mhz_is_taken_as_transfers_and_said_so(spec):
     in_mhz = peak(spec)
     assert in_mhz.bytes_per_s == peak(spec.lower().replace("mhz", "")).bytes_per_s
-    assert "MHz is taken as MT/s, as modules are sold; the clock is half of it" in in_mhz.notes[0]
+    assert "MHz is taken as MT/s, as on module labels; the clock is half of that" in in_mhz.notes[0]
 
 
 def test_the_clock_of_sdr_is_its_speed_and_nothing_is_said_of_it():
@@ -244,7 +244,7 @@ def test_other_alphabets_and_control_characters_are_refused_and_shown_escaped(sp
 def test_digits_of_other_alphabets_are_named_as_such():
     with pytest.raises(BandwidthError) as caught:
         peak("DDR4-\uff12")
-    assert str(caught.value) == "'DDR4-\\uff12' has characters outside of ASCII; write digits and letters in ASCII"
+    assert str(caught.value) == "'DDR4-\\uff12' contains characters outside ASCII; write digits and letters in ASCII"
 
 
 def test_the_longest_spec_is_read_and_one_character_more_is_not():
@@ -272,7 +272,7 @@ def test_every_family_answers_at_its_lowest_and_highest_rate(family):
         assert one_unit.family == family.name
         assert one_unit.source == family.source
     for beyond in (family.lowest_mt_s - 1, family.highest_mt_s + 1):
-        with pytest.raises(BandwidthError, match=f"^{family.name} does not come at {beyond} MT/s; "):
+        with pytest.raises(BandwidthError, match=f"^{family.name} does not exist at {beyond} MT/s; "):
             peak(f"{family.name} {beyond}MT/s", width_bits=family.width_bits)
 
 

@@ -34,17 +34,20 @@ def test_good_file_has_none(tmp_path):
             GOOD.replace("GDDR6 14Gbps 256-bit", "PCIe 4.0 x16"),
             "cards.toml: [Card 1]: memory: 'PCIe 4.0 x16' is not a memory",
         ),
-        (GOOD + GOOD.replace("Card 1", "Card 2") + 'aliases = ["card-1"]\n', "[Card 2]: the name 'card-1' stands in"),
+        (
+            GOOD + GOOD.replace("Card 1", "Card 2") + 'aliases = ["card-1"]\n',
+            "[Card 2]: the name 'card-1' is already in",
+        ),
         (GOOD + 'capacity = "lots"\n', "[Card 1]: capacity: 'lots' is not a size"),
         (GOOD + "vendor_gb_s = inf\nvendor_text = 'inf'\n", "[Card 1]: vendor_gb_s: "),
         (GOOD + "vendor_gb_s = -1\nvendor_text = '-1'\n", "[Card 1]: vendor_gb_s: "),
-        (GOOD.replace("Card 1", "DDR4-3200"), "the name 'DDR4-3200' is a notation, which is read first"),
-        (GOOD.replace("GDDR6 14Gbps 256-bit", "Card 1"), "[Card 1]: memory: 'Card 1' is no notation"),
+        (GOOD.replace("Card 1", "DDR4-3200"), "the name 'DDR4-3200' is also a notation, which takes precedence"),
+        (GOOD.replace("GDDR6 14Gbps 256-bit", "Card 1"), "[Card 1]: memory: 'Card 1' is not a memory or link"),
         ("x = " + "[" * 5000, "cards.toml is not TOML"),
-        (GOOD + GOOD.replace("Card 1", "CARD1"), "cards.toml: [CARD1]: the name 'CARD1' stands in"),
+        (GOOD + GOOD.replace("Card 1", "CARD1"), "cards.toml: [CARD1]: the name 'CARD1' is already in"),
         (GOOD + "vendor_gb_s = 448\n", "cards.toml: [Card 1]: vendor_gb_s and vendor_text go together"),
         (GOOD + 'vendor_gb_s = 400\nvendor_text = "400"\n', "cards.toml: [Card 1]: vendor_gb_s: 400 against 448.00"),
-        ("", "cards.toml: holds no entry"),
+        ("", "cards.toml: contains no entry"),
         ("x = = 1", "cards.toml is not TOML: "),
         (b"\xff\xfe", "cards.toml cannot be read: it is not text"),
         ("name = 1", "cards.toml: 'name' is not a table"),
@@ -62,7 +65,7 @@ def test_one_bad_entry_leaves_the_others(tmp_path):
 
 
 def test_folder_stands_for_its_files_and_an_empty_one_is_a_fault(tmp_path):
-    assert faults([tmp_path]) == [f"{tmp_path}: holds no .toml file and no table of products"]
+    assert faults([tmp_path]) == [f"{tmp_path}: contains no .toml file and no table of products"]
     (tmp_path / "devices").mkdir()
     (tmp_path / "devices" / "cards.toml").write_text(GOOD)
     assert faults([tmp_path]) == []
