@@ -69,7 +69,7 @@ class Traffic:
         """How it stands in a working: nothing where each byte is counted once and goes one way."""
         if (self.read, self.write) in ((1.0, 0.0), (0.0, 1.0)):
             return ""
-        return f"; of each byte counted {self.read:.3g} is read and {self.write:.3g} written"
+        return f"; per counted byte, {self.read:.3g} read and {self.write:.3g} written"
 
 
 def traffic_of(case: Case, *, allocates: bool) -> Traffic | None:
@@ -184,7 +184,7 @@ class Host:
             self.catalog.folders.note_broken(BandwidthError(f"{place}: {error.message}", error.hint))
             return None
         if found.kind != kind:
-            wrong = BandwidthError(f"{place}: {spec!a} is no {kind}", f"name a {kind}")
+            wrong = BandwidthError(f"{place}: {spec!a} is not a {kind}", f"name a {kind}")
             self.catalog.folders.note_broken(wrong)
             return None
         return found

@@ -87,7 +87,7 @@ def _passing_share(case: Case, level: str) -> tuple[float, str]:
     size = case.working_set_bytes
     if not inside < size < CACHE_MULTIPLE * inside:
         return 1.0, ""
-    return 1 - inside / size, f"; {format_size(inside)} of {format_size(size)} may stay in the level before"
+    return 1 - inside / size, f"; {format_size(inside)} of {format_size(size)} may stay in the level below it"
 
 
 def _words(widths: Sequence[tuple[CacheWidth, int]]) -> str:
@@ -101,4 +101,4 @@ def _words(widths: Sequence[tuple[CacheWidth, int]]) -> str:
 
 def _clock_words(widths: Sequence[tuple[CacheWidth, int]]) -> str:
     is_own = all(width.clock == CORE_CLOCK for width, _ in widths)
-    return "" if is_own else ", the core's clock for that of the cache, which is not seen"
+    return "" if is_own else ", with the core's clock, because the cache's clock cannot be read"

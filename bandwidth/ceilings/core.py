@@ -8,7 +8,7 @@ from bandwidth.results import Case, Ceiling
 from bandwidth.vocabulary import LOW, MEDIUM, Confidence
 
 _NS_PER_S = 1e9
-BY_CHAINS = "chains of loads in this run (--chains), which the prefetches of reads in order come on top of"
+BY_CHAINS = "chains of loads in this run (--chains), without the prefetchers that help sequential reads"
 
 
 def core_ceiling(case: Case, host: Host, seen: Seen) -> Ceiling | None:

@@ -35,10 +35,10 @@ def fabric_ceiling(case: Case, host: Host) -> Ceiling | None:
     least = traffic.most(read=one_read, write=one_write) or 0.0
     chiplets = "1 chiplet" if count == 1 else f"{count} chiplets"
     if host.is_virtual:
-        several = f", {gb_s(least)} if all are on one chiplet" if count > 1 else ""
-        chiplets = f"at most {chiplets}, which a virtual machine does not show{several}"
+        several = f"; {gb_s(least)} if all CPUs are on one" if count > 1 else ""
+        chiplets = f"at most {chiplets} (a virtual machine hides them{several})"
     working = (
-        f"{link.read:g} B read and {link.write:g} B written a clock x {clock_words} x {chiplets}: "
+        f"{link.read:g} B read and {link.write:g} B written per clock x {clock_words} x {chiplets}: "
         f"{gb_s(one_read * count)} and {gb_s(one_write * count)}{traffic.words}"
     )
     is_range = host.is_virtual and 0 < least < rate

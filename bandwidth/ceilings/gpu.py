@@ -92,7 +92,9 @@ def _gpu_theory(gpu: GpuFacts, device: Device | None) -> GpuTheory:
     source = f"the driver's attributes: {attribute_peak_working(gpu.memory_clock_khz, gpu.memory_width_bits)}"
     notes = []
     if peak is None:
-        notes.append(f"Device {gpu.number}: the driver does not tell the memory's clock and width: no theory.")
+        notes.append(
+            f"Device {gpu.number}: the driver does not report the memory's clock and width, so the theory is unknown."
+        )
     if device is not None and vendor is not None:
         share = "" if peak is None else f", {format_percent(vendor / peak)} of the theory"
         why = f": {device.note}" if device.note and device.ceiling == "vendor" else ""

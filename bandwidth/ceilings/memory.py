@@ -19,10 +19,10 @@ from bandwidth.theory import Peak, peak
 from bandwidth.vocabulary import HIGH, MEDIUM
 
 # Inside a virtual machine no saved facts help: what its table says, if anything, is said of the host.
-VIRTUAL_HINT = 'give --memory "DDR5-4800 x12" or BANDWIDTH_MEMORY'
-HINT = f"{VIRTUAL_HINT}, or save the facts once as root with `bandwidth system --save FILE` and give --facts FILE"
-_CHANNELS_HINT = 'give --memory "{} xN", N being the number of channels'
-_WIDTH_HINT = 'give --memory "{} N-bit", N being the width of all packages together'
+VIRTUAL_HINT = 'use --memory "DDR5-4800 x12" or set BANDWIDTH_MEMORY'
+HINT = f"{VIRTUAL_HINT}, or save the facts once as root with `bandwidth system --save FILE` and use --facts FILE"
+_CHANNELS_HINT = 'use --memory "{} xN", where N is the number of channels'
+_WIDTH_HINT = 'use --memory "{} N-bit", where N is the total width of all packages'
 _FASTEST_LPDDR5_MT_S = 6400  # JESD209-5; faster parts are LPDDR5X (JESD209-5B), which SMBIOS has no code for
 _OF_MODULES = (
     "memory_type",
@@ -57,7 +57,7 @@ class ConfiguredMemory:
 def configured_memory(facts: Facts) -> ConfiguredMemory:
     """Return the memory as it is set up: the speed it runs at, and the channels of all sockets that hold modules."""
     if "memory_modules" not in facts:
-        reason = facts.text("memory_modules_reason") or "nothing is known of the memory modules"
+        reason = facts.text("memory_modules_reason") or "the memory modules cannot be read"
         virtual = facts.text("virtualization") or NO_VIRTUALIZATION
         return _unknown(reason, HINT if virtual == NO_VIRTUALIZATION else VIRTUAL_HINT)
     kind, rate = facts.text("memory_type"), facts.integer("memory_configured_mt_s")
@@ -65,7 +65,7 @@ def configured_memory(facts: Facts) -> ConfiguredMemory:
     if kind is None:
         return _unknown("the memory modules are of several types")
     if _NOTATION.fullmatch(kind) is None:
-        return _unknown(f"the memory is {kind}: the firmware does not tell what its bandwidth rests on")
+        return _unknown(f"the memory is {kind}: the firmware does not state its bus width")
     stated = any(isinstance(module, dict) and "configured_mt_s" in module for module in _modules(facts))
     if rate is None and (rated is None or stated):
         doubt = facts.text("memory_doubt")
@@ -97,7 +97,7 @@ def with_saved_modules(facts: Facts, saved: Facts) -> Facts:
     here, there = facts.text("cpu_model"), saved.text("cpu_model")
     if here is not None and there is not None and here != there:
         raise BandwidthError(
-            f"the saved facts are of another machine: {there[:60]!r} there, {here[:60]!r} here",
+            f"the saved facts are from another machine: {there[:60]!r}, this is {here[:60]!r}",
             "save them on this machine with `bandwidth system --save FILE`",
         )
     if "memory_modules" in facts or "memory_modules" not in saved:
@@ -130,16 +130,16 @@ def _taken(facts: Facts, *, assumed: bool) -> str:
     notes = facts.value("memory_notes")
     words = [str(note) for note in notes] if isinstance(notes, list) else []
     if assumed:
-        words.append("the speed is the modules' rated one: the firmware does not state the real one")
+        words.append("the modules' rated speed is assumed: the firmware does not state the configured speed")
     return "; ".join(words)
 
 
 def _channel_reason(facts: Facts, modules: int) -> str:
     doubt, channels = facts.text("memory_doubt"), facts.value("memory_channels_range")
     if not isinstance(channels, list) or len(channels) != 2:
-        return doubt or "the widths that the firmware states for the modules leave a doubt"
+        return doubt or "the module widths stated by the firmware are unreliable"
     count = f"{modules} {'module' if modules == 1 else 'modules'}"
-    return f"{doubt or 'the names of the slots do not tell the channels'}: {channels[0]} to {channels[1]} for {count}"
+    return f"{doubt or 'the slot names do not identify the channels'}: {channels[0]} to {channels[1]} for {count}"
 
 
 def _origin(facts: Facts, *, assumed: bool) -> tuple[str, str]:
@@ -257,7 +257,7 @@ def host_theory(given: GivenMemory, facts: Facts, sockets_found: int) -> HostThe
         source = f"{given.source} {given.spec}"
         return HostTheory(_memory_peak(given, sockets), sockets, source, confidence=GIVEN, sockets_found=sockets_found)
     if given.sockets is not None:
-        raise UsageError("--sockets multiplies --memory", 'give both, such as --memory "DDR5-4800 x12" --sockets 2')
+        raise UsageError("--sockets multiplies --memory", 'use both, such as --memory "DDR5-4800 x12" --sockets 2')
     found = configured_memory(facts)
     if found.spec is None:
         return HostTheory(None, sockets_found, "", found.reason, found.hint)
@@ -266,7 +266,9 @@ def host_theory(given: GivenMemory, facts: Facts, sockets_found: int) -> HostThe
         return HostTheory(peak(found.spec), sockets_found, source, found.reason, confidence=found.confidence)
     except BandwidthError as error:
         # Firmware that states a speed which no module has: better no theory than a wrong one, and the reason is shown.
-        return HostTheory(None, sockets_found, "", f"the firmware's memory makes no sense: {error.message}", error.hint)
+        return HostTheory(
+            None, sockets_found, "", f"the firmware's memory data is invalid: {error.message}", error.hint
+        )
 
 
 def _memory_peak(given: GivenMemory, sockets: int) -> Peak:
@@ -280,7 +282,7 @@ def _memory_peak(given: GivenMemory, sockets: int) -> Peak:
     try:
         return peak(spec, sockets=sockets)
     except UsageError as error:  # sockets multiply a memory and a processor, and nothing else
-        raise UsageError(f"{given.source} {spec!a} is no host's memory", "name the memory or processor") from error
+        raise UsageError(f"{given.source} {spec!a} is not host memory", "name the memory or processor") from error
 
 
 # --- the ceilings ---------------------------------------------------------------------------------------------------

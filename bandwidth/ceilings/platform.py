@@ -60,7 +60,7 @@ def instance_ceiling(case: Case, host: Host) -> Ceiling | None:
     memory = _memory_of_instance(host, instance)
     if memory is None:
         return None
-    text = f"{memory.short_working} behind {instance.host}, shared with whoever else is on the host"
+    text = f"{memory.short_working} behind {instance.host}, shared with the other guests"
     whole = _of_sockets(case, host, memory.bytes_per_s, text)
     source = f"{instance.name} by the firmware's {_product(host.facts)}; {instance.source}"
     confidence = lower(instance.confidence, MEDIUM)

@@ -80,7 +80,7 @@ class Facts(Mapping[str, Fact]):
     def from_json(cls, obj: object) -> Facts:
         """Return the facts that `to_json` wrote. Raises BandwidthError for anything else."""
         if not isinstance(obj, dict) or not isinstance(obj.get(_SOURCES), dict):
-            raise BandwidthError("these are not saved machine facts: no `sources` in them", _HINT)
+            raise BandwidthError("these are not saved machine facts: `sources` is missing", _HINT)
         values = {name: value for name, value in obj.items() if name != _SOURCES}
         return cls({name: _fact(name, value, obj[_SOURCES].get(name)) for name, value in values.items()})
 
@@ -92,11 +92,11 @@ def known(name: str, value: Json | None, source: str, confidence: str = READ) ->
 
 def _fact(name: object, value: object, origin: object) -> Fact:
     if not isinstance(name, str) or not _is_json(value):
-        raise BandwidthError(f"the machine fact {_shown(name)} has no usable value", _HINT)
+        raise BandwidthError(f"the machine fact {_shown(name)} has an invalid value", _HINT)
     if not isinstance(origin, dict) or not isinstance(origin.get("source"), str):
-        raise BandwidthError(f"the machine fact {_shown(name)} does not say where it came from", _HINT)
+        raise BandwidthError(f"the machine fact {_shown(name)} has no source", _HINT)
     if origin.get("confidence") not in CONFIDENCES:
-        raise BandwidthError(f"the machine fact {_shown(name)} is none of {', '.join(CONFIDENCES)}", _HINT)
+        raise BandwidthError(f"the machine fact {_shown(name)} is not one of {', '.join(CONFIDENCES)}", _HINT)
     return Fact(value, origin["source"], origin["confidence"])  # type: ignore[arg-type]  # _is_json has checked it
 
 

@@ -77,7 +77,7 @@ class MemoryCounters:
 def open_counters(reader: Reader, open_event: OpenEvent | None = None) -> MemoryCounters:
     """Return the counters of the memory controllers, or why none can be read."""
     if reader.system != "Linux":
-        return MemoryCounters(why_not=f"{reader.system} shows no counters of the memory controllers")
+        return MemoryCounters(why_not=f"{reader.system} exposes no memory controller counters")
     events, reason = tuple(events_of(reader)), ""
     if events:
         try:
@@ -93,7 +93,7 @@ def open_counters(reader: Reader, open_event: OpenEvent | None = None) -> Memory
 def _missing(reader: Reader) -> str:
     is_virtual = "hypervisor" in (reader.text("/proc/cpuinfo") or "")
     where = "this virtual machine" if is_virtual else "this kernel"
-    return f"{where} shows none: no uncore_imc, amd_umc or amd_df in {DEVICES}, and no resctrl with mbm_total_bytes"
+    return f"{where} exposes none: no uncore_imc, amd_umc or amd_df in {DEVICES}, and no resctrl with mbm_total_bytes"
 
 
 def _refused(reader: Reader, events: Sequence[Event], error: OSError) -> str:
@@ -101,7 +101,7 @@ def _refused(reader: Reader, events: Sequence[Event], error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         level = read_integer(reader, "/proc/sys/kernel/perf_event_paranoid")
         seen = "" if level is None else f" ({level} here)"
-        return f"{name} may not be read: it takes CAP_PERFMON, or kernel.perf_event_paranoid of 0 or less{seen}"
+        return f"{name} is not permitted: it needs CAP_PERFMON, or kernel.perf_event_paranoid of 0 or less{seen}"
     return f"{name} cannot be opened: {os.strerror(error.errno or 0)}"
 
 

@@ -165,7 +165,7 @@ def sockets_of(
         by_node = node_of if node_count == taken else None
         return _assigned(taken, packages, by_node, f"{nodes_source}: {node_count} nodes, {count} packages", DERIVED)
     what = "a virtual machine" if is_virtual else "one NUMA node"
-    return _assigned(1, packages, None, f"one socket for {what}; the kernel counts {count} packages", ASSUMED)
+    return _assigned(1, packages, None, f"one socket assumed for {what}; the kernel counts {count} packages", ASSUMED)
 
 
 def _assigned(

@@ -220,7 +220,7 @@ def test_a_virtual_machine_has_a_range_of_chiplets_and_the_upper_end_is_the_ceil
     host = host_of(layout(cores=2, l3_cores=2), TURIN_GUEST)
     one, two = (fabric_ceiling(case_on(host, "read", range(count)), host) for count in (1, 2))
     assert (rate(one), rate(two)) == (64.0, 128.0)
-    assert "64 GB/s if all are on one chiplet" in two.working
+    assert "64 GB/s if all CPUs are on one" in two.working
     assert {one.confidence, two.confidence} == {"medium"}
 
 

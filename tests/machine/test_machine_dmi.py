@@ -144,7 +144,7 @@ def test_a_text_that_ends_early_gives_the_right_figure_or_none(whole):
 
 def test_a_text_that_begins_late_says_so():
     theory = answer(TEXT[TEXT.index("Bank Locator: BANK 0") :])[1]
-    assert (theory.peak, theory.reason) == (None, "the beginning of the text is missing: give the whole of it")
+    assert (theory.peak, theory.reason) == (None, "the beginning of the text is missing: use the complete output")
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_what_the_kernel_says_of_the_processor_counts_first():
     [
         (b"", "is empty"),
         (b" \n\t\n", "is empty"),
-        (bytes(range(256)) * 40, "names no processor"),
-        (b"_SM3_" + bytes(40), "holds none"),
+        (bytes(range(256)) * 40, "contains no processor"),
+        (b"_SM3_" + bytes(40), "contains none"),
         (json.dumps({"schema": "bandwidth/record/1", "machine": {}}).encode(), "is a file of this tool"),
-        (b'{"a": [', "names no processor"),
-        (b"# dmidecode 3.3\n/sys/firmware/dmi/tables/smbios_entry_point: Permission denied\n", "needs root there"),
+        (b'{"a": [', "contains no processor"),
+        (b"# dmidecode 3.3\n/sys/firmware/dmi/tables/smbios_entry_point: Permission denied\n", "run it as root"),
     ],
 )
 def test_what_is_no_smbios_is_refused_in_one_line(content, words):
@@ -242,7 +242,7 @@ def test_a_thousand_modules_and_nothing_but_unknown():
         assert (theory.peak, "1000 memory devices" in facts.text("memory_modules_reason")) == (None, True)
     unknown = dict.fromkeys(("type", "size", "speed", "configured", "data_width"), "Unknown")
     facts, theory = answer(machine_text(DESKTOP | {"devices": [device("A", **unknown)] * 2}))
-    assert (theory.peak, facts.text("memory_modules_reason")) == (None, "none of the memory devices has a size")
+    assert (theory.peak, facts.text("memory_modules_reason")) == (None, "no memory device states a size")
 
 
 DEVICES = st.lists(

@@ -120,7 +120,7 @@ def test_an_event_that_cannot_be_read_is_none(event):
     assert [one.configuration for one in events_of(CapturedReader(files))] == ([1] if event == "event" else [])
 
 
-NOT_ALLOWED = "uncore_imc may not be read: it takes CAP_PERFMON, or kernel.perf_event_paranoid of 0 or less (2 here)"
+NOT_ALLOWED = "uncore_imc is not permitted: it needs CAP_PERFMON, or kernel.perf_event_paranoid of 0 or less (2 here)"
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_the_caches_monitors_serve_where_the_controllers_may_not_be_read():
 
 def test_where_there_is_nothing_one_line_says_so():
     virtual = open_counters(CapturedReader({"/proc/cpuinfo": "flags : fpu hypervisor\n"}))
-    assert virtual.why_not.startswith("this virtual machine shows none: no uncore_imc, amd_umc or amd_df in ")
-    assert open_counters(CapturedReader({})).why_not.startswith("this kernel shows none")
-    assert "Darwin shows no counters" in open_counters(CapturedReader({}, system="Darwin")).why_not
+    assert virtual.why_not.startswith("this virtual machine exposes none: no uncore_imc, amd_umc or amd_df in ")
+    assert open_counters(CapturedReader({})).why_not.startswith("this kernel exposes none")
+    assert "Darwin exposes no memory controller counters" in open_counters(CapturedReader({}, system="Darwin")).why_not
     assert all("\n" not in one.why_not for one in (virtual, open_counters(CapturedReader({}))))
 
 

@@ -100,7 +100,7 @@ def test_apple_silicon_gives_the_type_and_no_rate(kind):
 )  # fmt: skip
 def test_a_mac_that_says_nothing(text):
     reason = mac(text).text("memory_modules_reason")
-    assert reason == "system_profiler SPMemoryDataType tells of no memory module on this Darwin machine"
+    assert reason == "system_profiler SPMemoryDataType lists no memory module on this Darwin machine"
 
 
 def stick(locator="DIMM_A1", **changes):
@@ -156,7 +156,7 @@ def test_the_command_of_windows_asks_for_no_serial_number():
 
 
 def test_a_hypervisor_s_modules_on_windows_are_not_believed():
-    assert "no real memory type" in windows(json.dumps(stick(SMBIOSMemoryType=0))).value("memory_modules_reason")
+    assert "no valid memory type" in windows(json.dumps(stick(SMBIOSMemoryType=0))).value("memory_modules_reason")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_hypervisor_s_modules_on_windows_are_not_believed():
      json.dumps(stick(Capacity=2**70)), json.dumps(stick())[:-9]],
 )  # fmt: skip
 def test_windows_that_says_nothing(text):
-    assert "tells of no memory module" in windows(text).text("memory_modules_reason")
+    assert "lists no memory module" in windows(text).text("memory_modules_reason")
 
 
 def test_a_system_that_nobody_reads():
@@ -231,13 +231,15 @@ def test_sources_that_agree_or_say_nothing(build):
 def test_sources_that_differ(build):
     raw, udev = pair(build, configured=5200)
     fact = disagreement(build, raw, udev)
-    assert fact.value == "the SMBIOS table says configured to 4800 MT/s; udev's database says configured to 5200 MT/s"
+    assert (
+        fact.value == "the SMBIOS table states configured to 4800 MT/s; udev's database states configured to 5200 MT/s"
+    )
     assert fact.source == f"{SMBIOS_TABLE}, {UDEV_DATABASE}"
     assert fact.confidence == "derived"
     mixed = [udev[0], replace(udev[1], rated=6000)]
     assert disagreement(build, raw[:1], mixed).value == (
-        "the SMBIOS table says 1 module, rated for 5600 MT/s, configured to 4800 MT/s; "
-        "udev's database says 2 modules, rated for 5600 and 6000 MT/s, configured to 5200 MT/s"
+        "the SMBIOS table states 1 module, rated for 5600 MT/s, configured to 4800 MT/s; "
+        "udev's database states 2 modules, rated for 5600 and 6000 MT/s, configured to 5200 MT/s"
     )
 
 

@@ -168,7 +168,7 @@ def test_memory_is_multiplied_by_sockets_and_not_by_packages(build, packages, no
 
 def test_what_was_taken_is_said(build):
     _, fact = theories(machine(build, range(32), {0: "0-31"}, flags=VM))
-    assert fact.source == "one socket for a virtual machine; the kernel counts 32 packages"
+    assert fact.source == "one socket assumed for a virtual machine; the kernel counts 32 packages"
     assert fact.confidence == "assumed"
     _, fact = theories(machine(build, [0, 0, 1, 1], {0: "0-3"}))
     assert (fact.source, fact.confidence) == ("/sys/devices/system", "read")

@@ -52,7 +52,11 @@ def dmi_of_dump(content: bytes) -> Dmi:
     found = dmi_of_table(table)
     has_end = any(kind == END_OF_TABLE for kind, _, _ in structures(table))
     is_whole = has_end or (_length(table) == len(table) and (declared is None or declared <= len(table)))
-    return found if is_whole or found.is_empty else replace(found, doubt="the table is cut: its end marker is missing")
+    return (
+        found
+        if is_whole or found.is_empty
+        else replace(found, doubt="the table is truncated: its end marker is missing")
+    )
 
 
 def _length(table: bytes) -> int:

@@ -13,7 +13,7 @@ from bandwidth.machine.modules.table import ModuleTable, facts_of_table, judged_
 from bandwidth.machine.processor import hypervisor_of
 from bandwidth.machine.smbios import Dmi, ProcessorSocket
 
-CPUINFO_HINT = "give that machine's /proc/cpuinfo, or the text of its lscpu"
+CPUINFO_HINT = "use that machine's /proc/cpuinfo, or the output of its lscpu"
 # Firmware that exists in hypervisors only, by type 0's vendor.
 _VIRTUAL_FIRMWARE = {"seabios": "QEMU", "bochs": "Bochs", "xen": "Xen", "innotek gmbh": "VirtualBox"}
 # The most slots a processor has taken are 24 (Xeon E7 v4, buffered); a table with twice that many is made up. Where the
@@ -83,10 +83,10 @@ def facts_of_dmi(
 def _table(dmi: Dmi, source: str) -> ModuleTable:
     """Return the slots, or the reason why they tell nothing."""
     if dmi.doubt:
-        return ModuleTable((), source, f"{dmi.doubt}: give the whole of it")
+        return ModuleTable((), source, f"{dmi.doubt}: use the complete output")
     most = _SLOTS_A_SOCKET * dmi.populated_sockets or _MOST_SLOTS
     if len(dmi.slots) > most:
-        return ModuleTable((), source, f"the table lists {len(dmi.slots)} memory devices, and no machine has that many")
+        return ModuleTable((), source, f"the table lists {len(dmi.slots)} memory devices, more than any machine has")
     table = judged_table(dmi.slots, source)
     if table.modules or table.reason:
         return table
@@ -96,7 +96,7 @@ def _table(dmi: Dmi, source: str) -> ModuleTable:
 def _why_none(dmi: Dmi) -> str:
     if not dmi.slots:
         return "the table lists no memory device"
-    return "none of the memory devices has a size" if any(slot.type for slot in dmi.slots) else "every slot is empty"
+    return "no memory device states a size" if any(slot.type for slot in dmi.slots) else "every slot is empty"
 
 
 def _of_kernel(text: str, source: str) -> dict[str, Fact]:
@@ -139,7 +139,7 @@ def _sockets(dmi: Dmi, source: str, kernel: dict[str, Fact], given: int | None, 
         return known("sockets", dmi.populated_sockets, f"{source}, type 4")
     if "sockets" in kernel:
         return {"sockets": kernel["sockets"]}
-    return known("sockets", _named_sockets(dmi), f"{source}, names of the slots", DERIVED)
+    return known("sockets", _named_sockets(dmi), f"{source}, slot names", DERIVED)
 
 
 def _named_sockets(dmi: Dmi) -> int | None:

@@ -164,7 +164,7 @@ def _printable(text: str) -> str | None:
 # Of a thousand modules it is half a megabyte.
 LARGEST_BYTES = 8 * 1024 * 1024
 STANDARD_INPUT = "-"
-HINT = "give the text of `dmidecode` (whole, or -t memory), or what `dmidecode --dump-bin FILE` wrote"
+HINT = "use the output of `dmidecode` (complete, or -t memory), or a file of `dmidecode --dump-bin FILE`"
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -204,7 +204,7 @@ def dmi_of(content: bytes, name: str) -> Dmi:
     if is_table(content):
         found = dmi_of_dump(content)
         if found.is_empty:
-            raise BandwidthError(f"{name} begins as an SMBIOS table and holds none", HINT)
+            raise BandwidthError(f"{name} begins like an SMBIOS table but contains none", HINT)
         return found
     text = text_of(content)
     found = dmi_of_text(text)
@@ -245,7 +245,7 @@ def _what_it_is(text: str) -> str:
         except (ValueError, AttributeError, RecursionError):
             schema = None
         if isinstance(schema, str) and schema.startswith("bandwidth/"):
-            return f"is a file of this tool ({schema[:40]!a}), no text of dmidecode"
+            return f"is a file of this tool ({schema[:40]!a}), not output of dmidecode"
     if any(words in text.lower() for words in _NEEDS_ROOT):
-        return "says that dmidecode may not read the table: it needs root there"
-    return "names no processor, memory device or maker as dmidecode does"
+        return "reports that dmidecode could not read the table: run it as root"
+    return "contains no processor, memory device or manufacturer in dmidecode's format"

@@ -187,16 +187,16 @@ def doubt_of(text: str, structures: Sequence[Structure]) -> str:
     if last.kind == DEVICE and not _is_whole(structures, ends_open=not text.endswith(("\n", "\r"))):
         return "the text ends within a memory device"
     if last.kind < INACTIVE and not last.fields and not last.items:
-        return "the text ends where a structure begins"
+        return "the text ends at the start of a structure"
     expected = _slots_of_arrays(structures)
     devices = sum(found.kind == DEVICE for found in structures)
     if devices == expected:
         return ""
     counted = _COUNTED.search(text)
     if counted is not None and len(structures) < int(counted[1]) and _WRONG_COUNT not in text:
-        return f"the text is cut: it has {len(structures)} of {counted[1]} structures"
+        return f"the text is truncated: it has {len(structures)} of {counted[1]} structures"
     if last.kind in (ARRAY, DEVICE) and devices < expected:
-        return f"the text is cut: it lists {devices} of {expected} memory devices"
+        return f"the text is truncated: it lists {devices} of {expected} memory devices"
     return ""
 
 

@@ -52,14 +52,12 @@ def count_channels(
         return Channels(1, 1, "the processor has one channel" if len(modules) > 1 else "")
     filled = sockets_with_modules(slots)
     if per_socket is not None and filled > sockets:
-        return Channels(
-            doubt=f"the names of the slots tell {filled} sockets with modules, and the machine has {sockets}"
-        )
+        return Channels(doubt=f"the slot names show modules on {filled} sockets, but the machine has {sockets}")
     named = _named(slots) if per_socket is None else _fitting(slots, per_socket, sockets)
     if named.used is not None:
         return named
     if len(modules) == 1 and modules[0].form_factor in _PLUGGED:
-        return Channels(1, named.with_slots, "one module is on one channel")
+        return Channels(1, named.with_slots, "one module uses one channel")
     if possible is None:
         return named
     return _without_fitting_names(slots, possible, named.doubt, lists_empty_slots=lists_empty_slots)
@@ -70,7 +68,7 @@ def _on_camms(modules: Sequence[Module], possible: int | None) -> Channels:
     channels = _CAMM_CHANNELS * len(modules)
     known = possible is not None or all(module.form_factor == "CAMM" for module in modules)
     if not known or (possible is not None and channels > possible):
-        return Channels(doubt="the modules are cards of several channels, and how many is not stated")
+        return Channels(doubt="the modules carry several channels each, and the firmware does not state how many")
     return Channels(channels, possible, "a CAMM carries both channels")
 
 
@@ -86,7 +84,7 @@ def _named(slots: Sequence[Module]) -> Channels:
     banks = {upper(slot.bank_locator) for slot in slots}
     if channels == 1 < len(slots) and len(banks) == 1 and banks != {""}:
         # "ChannelA" or "Channel 0 Slot 0" beside every slot: one channel, or a firmware that never filled in the other.
-        return Channels(doubt="all slots are said to be on one channel")
+        return Channels(doubt="the slot names put all slots on one channel")
     return Channels(_used(slots, (even or plain)[0]), channels)
 
 
@@ -105,7 +103,7 @@ def _fitting(slots: Sequence[Module], per_socket: int, sockets: int) -> Channels
         if len(found) == 1:
             return next(iter(found.values()))
         if found:
-            return Channels(doubt=f"the names of the slots can be read as {_words(sorted(found))} channels")
+            return Channels(doubt=f"the slot names can mean {_words(sorted(found))} channels")
     return Channels()
 
 
@@ -128,7 +126,7 @@ def _without_fitting_names(slots: Sequence[Module], possible: int, doubt: str, *
     each, rest = divmod(len(slots), possible)
     is_full = lists_empty_slots and rest == 0 and each <= MOST_SLOTS_A_CHANNEL and all(slot.populated for slot in slots)
     if is_full and fewer is None:
-        return Channels(possible, possible, f"every slot holds a module, so all {possible} channels do")
+        return Channels(possible, possible, f"every slot holds a module, so all {possible} channels are in use")
     if fewer is not None and not is_full:
         used, with_slots = fewer
         return Channels(
@@ -141,9 +139,7 @@ def _without_fitting_names(slots: Sequence[Module], possible: int, doubt: str, *
     if not named:
         return Channels()
     word = "channel" if named == {1} else "channels"
-    return Channels(
-        doubt=f"the names of the slots give {_words(sorted(named))} {word}, and the processor has {possible}"
-    )
+    return Channels(doubt=f"the slot names show {_words(sorted(named))} {word}, but the processor has {possible}")
 
 
 def _clean_with_fewer(slots: Sequence[Module], possible: int) -> tuple[int, int] | None:

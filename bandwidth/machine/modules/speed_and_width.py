@@ -50,7 +50,7 @@ def rated_speed(modules: Sequence[Module], processor: ProcessorFamily | None) ->
     if sold is None or sold.slowest <= speed <= sold.fastest:
         return Speed(speed)
     if speed > sold.fastest:
-        return Speed(doubt=f"{speed} is above the fastest {sold.family} that is sold ({sold.fastest} MT/s)")
+        return Speed(doubt=f"{speed} is above the fastest {sold.family} on the market ({sold.fastest} MT/s)")
     return _twice(speed, None, replace(sold, most=None))  # modules may be faster than what the processor runs
 
 
@@ -85,22 +85,22 @@ def _slowest(speed: int, rated: int | None, sold: _Sold) -> Speed:
     if half and not sold.runs_slowest:
         return _twice(speed, rated, sold)
     if half or (sold.family == "DDR3" and sold.runs_slowest is None):
-        return Speed(doubt=f"{speed} may be the speed in MT/s, or the clock in MHz of twice that")
+        return Speed(doubt=f"{speed} can be the speed in MT/s, or the clock in MHz of twice that speed")
     return Speed(speed)
 
 
 def _twice(speed: int, rated: int | None, sold: _Sold) -> Speed:
     twice = _bin(2 * speed, rated, sold)
-    below = f"{speed} is below the slowest {sold.family} that is sold here ({sold.slowest} MT/s)"
+    below = f"{speed} is below the slowest {sold.family} for this processor ({sold.slowest} MT/s)"
     if speed >= sold.slowest:
-        below = f"{speed} is half of what the modules are rated for"
+        below = f"{speed} is half of the modules' rated speed"
     if twice is None:
-        return Speed(doubt=f"{below}, and twice that is no standard speed")
+        return Speed(doubt=f"{below}, and twice that is not a standard speed")
     if rated is not None and twice > rated + _ROUNDING_MT_S:
         return Speed(doubt=f"{below}, and twice that is above the rated {rated} MT/s")
     if sold.most is not None and twice > sold.most + _ROUNDING_MT_S:
         return Speed(doubt=f"{below}, and twice that is above the processor's {sold.most} MT/s")
-    return Speed(twice, f"{below}: a clock in MHz, taken twice")
+    return Speed(twice, f"{below}: taken as a clock in MHz, so doubled")
 
 
 def _bin(twice: int, rated: int | None, sold: _Sold) -> int | None:
@@ -112,10 +112,10 @@ def _bin(twice: int, rated: int | None, sold: _Sold) -> int | None:
 
 
 def _rated_instead(speed: int, rated: int | None, sold: _Sold) -> Speed:
-    above = f"{speed} is above the fastest {sold.family} that is sold ({sold.fastest} MT/s)"
+    above = f"{speed} is above the fastest {sold.family} on the market ({sold.fastest} MT/s)"
     if rated is None or not sold.slowest <= rated <= sold.fastest:
-        return Speed(doubt=f"{above}, and no rated speed is stated that could stand for it")
-    return Speed(rated, f"{above}: the rated {rated} MT/s is taken")
+        return Speed(doubt=f"{above}, and no rated speed is stated to replace it")
+    return Speed(rated, f"{above}: the rated {rated} MT/s is used")
 
 
 def _sold(modules: Sequence[Module], processor: ProcessorFamily | None) -> _Sold | None:
@@ -157,7 +157,7 @@ def ddr_width(modules: Sequence[Module], channels: int) -> Width:
     odd = {module.data_width_bits for module in modules} - _STATED_FOR_A_CHANNEL
     if odd:
         widths = " and ".join(str(width) for width in sorted(width for width in odd if width is not None))
-        return Width(doubt=f"the firmware states modules of {widths} bit, which is no channel's width")
+        return Width(doubt=f"the firmware states modules of {widths} bit, which is not the width of a channel")
     return Width(channels * DDR_WIDTH_BITS)
 
 
@@ -178,7 +178,7 @@ def lpddr_width(modules: Sequence[Module], family: ProcessorFamily | None, socke
         return Width(
             documented, f"this processor's firmware states half of each LPDDR4 channel's width: {documented} bit"
         )
-    return Width(doubt=f"the stated widths add up to {total} bit, and the processor has {documented}")
+    return Width(doubt=f"the stated widths add up to {total} bit, but the processor has {documented}")
 
 
 def _states_half(modules: Sequence[Module], family: ProcessorFamily, documented: int) -> bool:
@@ -199,4 +199,4 @@ def _by_sum(widths: set[int | None], modules: int, total: int) -> Width:
     doubtful = DDR_WIDTH_BITS in widths and modules > 2
     if sure and not doubtful:
         return Width(total)
-    return Width(doubt="the widths that the firmware states for the modules leave a doubt")
+    return Width(doubt="the module widths stated by the firmware are unreliable")

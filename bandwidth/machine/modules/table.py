@@ -130,7 +130,9 @@ def _facts_of_guest(table: ModuleTable, virtual: str) -> dict[str, Fact]:
         lack = f": {table.reason}" if table.reason else ""
         return known("memory_modules_reason", f"{_virtual_reason(virtual)}{lack}", source)
     words = kind if rated is None else f"{kind}-{rated}"
-    reason = f"this is a virtual machine ({virtual}): its table says {words}, its host's memory, not how many channels"
+    reason = (
+        f"this is a virtual machine ({virtual}): its table states {words} for the host's memory, but not the channels"
+    )
     return {
         **known("memory_modules_reason", reason, source),
         **known("memory_type", kind, f"{source}, of the instance's host"),
@@ -155,12 +157,12 @@ def _from_udev(reader: Reader) -> ModuleTable:
 def _from_command(reader: Reader) -> ModuleTable:
     """Return the table of macOS or Windows."""
     if reader.system not in _BY_COMMAND:
-        return ModuleTable((), "", f"the memory modules are not read on {reader.system or 'this system'}")
+        return ModuleTable((), "", f"reading the memory modules is not supported on {reader.system or 'this system'}")
     command, parse, source = _BY_COMMAND[reader.system]
     table = judged_table(parse(reader.run(*command) or ""), source)
     if table.modules or table.reason:
         return table
-    return ModuleTable((), source, f"{source} tells of no memory module on this {reader.system} machine")
+    return ModuleTable((), source, f"{source} lists no memory module on this {reader.system} machine")
 
 
 def _disagreement(raw: ModuleTable, udev: ModuleTable) -> str:
@@ -175,7 +177,7 @@ def _disagreement(raw: ModuleTable, udev: ModuleTable) -> str:
     if not differing:
         return ""
     ours, theirs = (", ".join(words) for words in zip(*differing, strict=True))
-    return f"the SMBIOS table says {ours}; udev's database says {theirs}"
+    return f"the SMBIOS table states {ours}; udev's database states {theirs}"
 
 
 def _statements(table: ModuleTable) -> tuple[str, str, str]:
@@ -226,10 +228,10 @@ def judged_table(slots: Sequence[Module], source: str) -> ModuleTable:
         return ModuleTable(kept, source)
     types = {slot.type or "unknown" for slot in slots if slot.populated}
     if _UNKNOWN_TO_UDEV in types:
-        return ModuleTable((), source, "udev's database does not know the type of these modules: reading it needs root")
+        return ModuleTable((), source, "udev's database lacks the type of these modules: reading it needs root")
     if types:
         named = ", ".join(sorted(types))
-        return ModuleTable((), source, f"the firmware's table names no real memory type ({named[:60]})")
+        return ModuleTable((), source, f"the firmware's table states no valid memory type ({named[:60]})")
     return ModuleTable((), source)
 
 
@@ -241,7 +243,7 @@ def _why_not(reader: Reader, machine: Facts) -> str:
         return "the firmware lists no memory module"
     if "DMI" in reader.names(SMBIOS_FOLDER) or reader.names("/sys/class/dmi/id"):
         return "reading the memory modules needs root"
-    return "the firmware of this machine has no table of its memory modules"
+    return "the firmware of this machine provides no table of memory modules"
 
 
 def _speeds_and_amount(table: ModuleTable, machine: Facts) -> dict[str, Fact]:
@@ -285,12 +287,12 @@ def _speed(name: str, speed: Speed, table: ModuleTable) -> dict[str, Fact]:
 def _channels(table: ModuleTable, family: ProcessorFamily | None, sockets: int) -> _Amount:
     per_socket = None if family is None else family.channels
     counted = count_channels(table.slots, per_socket, sockets, lists_empty_slots=table.lists_empty_slots)
-    source = f"{table.source}, {counted.note or 'names of the slots'}"
+    source = f"{table.source}, {counted.note or 'slot names'}"
     facts = _possible(family, sockets)
     if counted.used is None:
         named = max(sockets, sockets_with_modules(table.slots))
         most = len(table.modules) if per_socket is None else min(len(table.modules), per_socket * named)
-        facts |= known("memory_channels_range", [1, most], f"{table.source}, names of the slots", DERIVED)
+        facts |= known("memory_channels_range", [1, most], f"{table.source}, slot names", DERIVED)
         return _Amount(facts, doubt=counted.doubt)
     width = ddr_width(table.modules, counted.used)
     with_slots = counted.with_slots if table.lists_empty_slots else None
