@@ -33,7 +33,7 @@ class Block:
 
 
 # Why a case is refused for which there was no time to make its memory ready.
-TOO_LONG = "its memory takes longer to fill than the budget; give a longer --budget"
+TOO_LONG = "filling its memory takes longer than the budget; use a longer --budget"
 
 
 class Engine(Protocol):

@@ -63,13 +63,13 @@ def machine_lock(
         while (held := _held(folder, stack)) is None:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                waited = f" for more than {wait_s:g} s" if wait_s else ""
+                waited = f", after {wait_s:g} s of waiting" if wait_s else ""
                 raise LockedError(
-                    f"another measurement runs on this machine{waited} ({_first_path(folder)} is locked)",
-                    "wait for its end: two spoil each other",
+                    f"another measurement is running on this machine{waited} ({_first_path(folder)} is locked)",
+                    "wait until it ends: two measurements disturb each other",
                 )
             if not is_told:
-                tell(f"another measurement runs on this machine: waiting up to {wait_s:g} s for its end")
+                tell(f"another measurement is running on this machine: waiting up to {wait_s:g} s for it")
                 is_told = True
             time.sleep(min(RETRY_S, left_s))
         yield held
@@ -79,7 +79,7 @@ def _held(folder: Path | None, stack: contextlib.ExitStack) -> HeldLock | None:
     """Lock all places that can be had, let go of them with `stack`; None, and none is kept, where one is not free."""
     places = _places(folder)
     opened: list[str] = []
-    trouble = (Path(LOCK_NAME), OSError(errno.ENOENT, "there is no place for it"))
+    trouble = (Path(LOCK_NAME), OSError(errno.ENOENT, "no folder for it exists"))
     with contextlib.ExitStack() as tried:
         for path in (place / LOCK_NAME for place in places):
             try:
@@ -105,7 +105,7 @@ def _held_for_oneself(places: Sequence[Path], stack: contextlib.ExitStack) -> He
     own = Path(tempfile.gettempdir())
     held = _held(own, stack)
     names = " and ".join(map(str, places))
-    note = f"The measurement's lock lies in {own}, as {names} cannot be written here: others may not see it."
+    note = f"The lock of the measurement is in {own}, because {names} cannot be written: other users may not see it."
     return None if held is None else HeldLock(held.paths, note)
 
 
@@ -133,7 +133,7 @@ def _opened(path: Path) -> int:
             os.fchmod(descriptor, 0o644)  # whatever the umask: every user is to see the same lock
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no plain file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     return descriptor
 
 

@@ -178,7 +178,9 @@ def _counted_by(counters: MemoryCounters | None) -> str:
         return ""
     if counters.why_not:
         return f"The memory controllers' counters cannot be read: {counters.why_not}."
-    return f"The memory controllers count all traffic of the machine, not this program's alone: {counters.source}."
+    return (
+        f"The memory controllers count the traffic of the whole machine, not only of this program: {counters.source}."
+    )
 
 
 @contextmanager

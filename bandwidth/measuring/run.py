@@ -302,7 +302,7 @@ class Measurement:
         try:
             block = turn.engine.run_block(turn.planned.case, turn.calls)
         except MemoryError:
-            self._fail(turn, "the system refused memory while it ran")
+            self._fail(turn, "the system refused memory during the measurement")
             return None
         except BandwidthError as error:  # the machine did not let it end: what was sampled stands
             turn.given_up, turn.stopped_by, turn.is_closing = str(error), "failure", False
@@ -311,7 +311,7 @@ class Measurement:
         turn.activity = None if before is None or behind is None else behind.since(before)
         turn.pinned = turn.pinned and block.pinned
         if not 0 < block.seconds < float("inf"):
-            self._fail(turn, f"a block took {block.seconds} s by its clock, which cannot be")
+            self._fail(turn, f"the clock reports {block.seconds} s for a block, which is impossible")
             return None
         if not self._check(turn, whole=False):
             return None
@@ -352,7 +352,7 @@ class Measurement:
         results = [_result(turn) for turn in self._turns if turn.seconds or turn.failure]
         begun = {result.case.id for result in results}
         budget = format_duration(self._plan.budget_s)
-        reason = f"{OUT_OF_BUDGET} {budget} did not reach it; give a longer --budget"
+        reason = f"{OUT_OF_BUDGET} {budget} was used up; use a longer --budget"
         if interrupted:
             reason = "interrupted before its first sample"
         refused = {case_id: why for case_id, why in self._refused.items() if why != TOO_LONG}

@@ -100,7 +100,7 @@ class Bench:
         kernels = tuple(name for name in asked if name in engine.kernels)
         if not kernels:
             raise UsageError(
-                f"--engine {engine.name} has none of these kernels", f"choose from {', '.join(engine.kernels)}"
+                f"the engine {engine.name} has none of these kernels", f"choose from {', '.join(engine.kernels)}"
             )
         return engine, kernels
 

@@ -72,8 +72,8 @@ class GpuBench:
         if room < 3 * LEAST_ARRAY_BYTES + LINK_EXTRA_BYTES:
             see = f" (see `{self.maker.advice}`)" if self.maker.advice else ""
             raise BandwidthError(
-                f"device {gpu.number} has only {format_size(gpu.free_bytes)} of its memory free",
-                f"end what uses it{see}, or choose another by --device",
+                f"device {gpu.number} has only {format_size(gpu.free_bytes)} of free memory",
+                f"stop what uses it{see}, or choose another --device",
             )
         return room
 
@@ -93,9 +93,7 @@ class GpuBench:
         for kind in self.options.host_memory or ():
             if kind not in self.maker.host_memory:
                 known = ", ".join(self.maker.host_memory)
-                raise UsageError(
-                    f"--host-memory {kind} is none of the engine {self.entry.name}", f"choose from {known}"
-                )
+                raise UsageError(f"the engine {self.entry.name} has no --host-memory {kind}", f"choose from {known}")
         return self.options.host_memory or usual
 
 
@@ -118,22 +116,22 @@ def array_bytes_of(bench: GpuBench, path: str, gpus: Sequence[GpuFacts]) -> tupl
     wanted = max(least_dram_bytes(gpu) for gpu in gpus)
     wanted = max(wanted, LEAST_DRAM_BYTES)
     if wanted > most and largest <= free:
-        return most, f"no array of the device may be larger than {format_size(largest)}"
+        return most, f"the device allows arrays of at most {format_size(largest)}"
     if wanted > most:
         free = min(gpu.free_bytes for gpu in gpus)
-        return most, f"{format_size(free)} of the device's memory are free, which allow no more"
+        return most, f"limited by the device's free memory, {format_size(free)}"
     l2 = max(gpu.l2_bytes for gpu in gpus)
     multiple = max(map(least_dram_bytes, gpus)) // l2 if l2 else 0
-    why = f"arrays of {multiple} x {format_size(l2)} of L2" if l2 else "the L2 is not known here"
-    return wanted, why if wanted > LEAST_DRAM_BYTES else f"arrays of {format_size(wanted)}, the least for memory"
+    why = f"arrays of {multiple} x {format_size(l2)} of L2" if l2 else "the size of the L2 is unknown"
+    return wanted, why if wanted > LEAST_DRAM_BYTES else f"arrays of {format_size(wanted)}, the minimum for memory"
 
 
 def _too_large(bench: GpuBench, gpus: Sequence[GpuFacts], most: int, largest: int | None) -> UsageError:
     gpu = min(gpus, key=lambda one: one.free_bytes)
     asked = format_size(bench.options.size_bytes or 0)
-    free = f"device {gpu.number} has {format_size(gpu.free_bytes)} of its memory free"
-    why = free if largest is None else f"no array of device {gpu.number} may be larger than {format_size(largest)}"
-    return UsageError(f"--size {asked}: {why}", f"give at most {most // MIB}MiB")
+    free = f"device {gpu.number} has {format_size(gpu.free_bytes)} of free memory"
+    why = free if largest is None else f"device {gpu.number} allows arrays of at most {format_size(largest)}"
+    return UsageError(f"--size {asked}: {why}", f"use at most {most // MIB}MiB")
 
 
 def least_dram_bytes(gpu: GpuFacts) -> int:
@@ -161,8 +159,8 @@ def copy_bytes_of(bench: GpuBench, gpus: Sequence[GpuFacts], wanted: int = LINK_
     if asked is not None:
         if asked > most:
             raise UsageError(
-                f"--size {format_size(asked)} does not fit the memory that copies need on host and device",
-                f"give at most {max(most // MIB, 1)}MiB",
+                f"--size {format_size(asked)} does not fit: copies need that much memory on host and device",
+                f"use at most {max(most // MIB, 1)}MiB",
             )
         return max(asked // WORD_BYTES * WORD_BYTES, WORD_BYTES)
     return min(wanted, most)

@@ -136,9 +136,7 @@ class GpuPlanner:
         named = [known[name] for name in self.options.engines or () if name in known]
         if len(named) > 1:
             names = ",".join(entry.name for entry in named)
-            raise UsageError(
-                f"--engine {names}: each of them has the GPU to itself", "measure with one after the other"
-            )
+            raise UsageError(f"--engine {names}: each needs the GPU to itself", "measure with one at a time")
         chosen = self.options.devices or ("0",)
         if named:
             return named[0], _found(named[0], chosen, is_opened=is_opened, is_asked=True)
@@ -154,7 +152,7 @@ class GpuPlanner:
 def _found(entry: EngineEntry, chosen: Sequence[str], *, is_opened: bool, is_asked: bool) -> tuple[GpuFacts, ...]:
     """Return the GPUs of these numbers. Raises HardwareError where one is not there, or nothing to reach it by."""
     if entry.maker is None:
-        raise AssertionError(f"{entry.name} is no engine of GPUs")
+        raise AssertionError(f"{entry.name} is not a GPU engine")
     numbers = None if ALL_DEVICES in chosen else sorted({int(number) for number in chosen})
     if lacks := entry.lacks():
         message, _, hint = lacks.partition(": ")
@@ -178,7 +176,7 @@ def make_gpu_plan(
     `host` is the theory of the host's memory, which a record states whatever was measured.
     """
     if entry.maker is None:
-        raise AssertionError(f"{entry.name} is no engine of GPUs")
+        raise AssertionError(f"{entry.name} is not a GPU engine")
     bench = GpuBench(options, entry, entry.maker(), tuple(gpus), usable_memory_bytes(facts))
     _check_kernels(bench)
     _check_links(bench)
@@ -210,16 +208,16 @@ def _check_kernels(bench: GpuBench) -> None:
         return  # the host's plan refuses what neither has
     for name in bench.options.kernels or ():
         if name not in known:
-            raise UsageError(
-                f"--kernel {name!a} is nothing of {bench.options.target}", f"choose from {', '.join(known)}"
-            )
+            raise UsageError(f"{bench.options.target} has no --kernel {name!a}", f"choose from {', '.join(known)}")
 
 
 def _check_links(bench: GpuBench) -> None:
     """Raise HardwareError where only links are asked for and there is none."""
     if bench.options.target == PCIE and all(gpu.is_unified for gpu in bench.gpus):
         numbers = ", ".join(str(gpu.number) for gpu in bench.gpus)
-        raise HardwareError(f"device {numbers} shares the host's memory: it has no link", "measure its memory: device")
+        raise HardwareError(
+            f"device {numbers} shares the host's memory and has no link", "measure its memory with the target device"
+        )
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
@@ -230,14 +228,16 @@ def _table(bench: GpuBench, theories: Mapping[int, GpuTheory]) -> Iterator[Plann
         yield from (_planned_pass(bench, path, [gpu], theories) for path in bench.paths)
     linked = [gpu for gpu in bench.gpus if not gpu.is_unified]
     links = [case for gpu in linked for case in _links(bench, [gpu])]
-    why = "large enough that the start of a copy does not count" if bench.options.size_bytes is None else "--size"
+    why = (
+        "large enough that the start-up time of a copy is negligible" if bench.options.size_bytes is None else "--size"
+    )
     yield from (PlannedCase(case, why) for case in links)
     if len(bench.gpus) < 2:
         return
     yield from (_planned_pass(bench, path, bench.gpus, theories) for path in TOGETHER_PATHS if path in bench.paths)
     together = _links(bench, linked) if len(linked) > 1 else ()
     pinned = [case for case in together if case.variant["host_memory"] == PINNED]
-    yield from (PlannedCase(case, "all links at once: a shared switch or root port shows") for case in pinned)
+    yield from (PlannedCase(case, "all links at once: shows a shared switch or root port") for case in pinned)
     if bench.is_pcie and bench.options.kernels is None and bench.maker.has_peers:
         yield from (PlannedCase(case, "between two devices") for case in _peers(bench))
 

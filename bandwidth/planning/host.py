@@ -42,7 +42,7 @@ FIRST = (
 )
 
 UNTRIED_SYSTEM = (
-    "Measuring on Windows has run under Wine and in simulation, never on a real Windows: please report what you see "
+    "Windows support was tested under Wine and in simulation only, not on a real system: please report your results "
     "(`bandwidth explain windows`)."
 )
 
@@ -87,7 +87,7 @@ def make_plan(options: MeasureOptions, facts: Facts, topology: Topology) -> Plan
     wanted = sizings_of(asked.working_set_bytes, bench.topology, study.cpu_sets)
     cases, sizings = fitted(study.build, wanted, asked, facts, bench.topology)
     if options.size_bytes is not None and cases and not study.cpu_sets:
-        raise UsageError("--size has no meaning with --core-to-core: it moves one cache line", "leave it out")
+        raise UsageError("--size does not apply to --core-to-core: it moves one cache line", "omit it")
     shortness = _shortness(wanted, sizings) if options.is_study else ()
     return Plan(
         cases=tuple(_planned(case, sizings, theory, bench.topology) for case in cases),
@@ -116,7 +116,7 @@ def _bench(options: MeasureOptions, topology: Topology) -> tuple[Bench, tuple[st
 def _shortness(wanted: Sizings, sizings: Sizings) -> tuple[str, ...]:
     """Return a line where a study has smaller sizes than it should; a table says so in its findings."""
     smaller = [sizing for cpus, sizing in sizings.items() if sizing.wanted_bytes < wanted[cpus].wanted_bytes]
-    return (f"The largest sizes are smaller than they should be: {smaller[0].why}.",) if smaller else ()
+    return (f"The largest sizes are below the rule for memory: {smaller[0].why}.",) if smaller else ()
 
 
 def _table(bench: Bench) -> Study:
@@ -180,8 +180,8 @@ def _size_check(
 
 def _planned(case: Case, sizings: Sizings, theory: HostTheory, topology: Topology) -> PlannedCase:
     if case.is_size_check:
-        return PlannedCase(case, "half of it, to show that the whole is in memory")
+        return PlannedCase(case, "half the size, to show that no cache holds the data")
     if case.pair is not None:
-        return PlannedCase(case, "the cache line that two CPUs hand to each other")
+        return PlannedCase(case, "a cache line passed between two CPUs")
     why = sizings[case.cpus].why if "sweep_point" not in case.variant else "a point of the sweep"
     return PlannedCase(case, why, *theory.expected(case, topology))

@@ -58,7 +58,7 @@ def option_list(option: str, text: str) -> list[str]:
     """Return the parts of a comma-separated value, trimmed. Raises UsageError where one is empty."""
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise UsageError(f"{option} {text!a} has an empty part", "separate the values by single commas")
+        raise UsageError(f"{option} {text!a} has an empty value", "separate values with single commas")
     return list(dict.fromkeys(parts))
 
 
@@ -112,7 +112,7 @@ def ends(option: str, text: str) -> tuple[int, int]:
     """Return the two ends of a range, bytes or counts: `4KiB-64MiB`, `1-16`."""
     low, dash, high = text.partition("-")
     if not dash:
-        raise UsageError(f"{option} {text!a} has one end", "write both: 4KiB-64MiB, or 1-16 threads")
+        raise UsageError(f"{option} {text!a} is not a range", "write both ends: 4KiB-64MiB, or 1-16 threads")
     return size(option, low), size(option, high)
 
 

@@ -131,21 +131,21 @@ class CallOptions:
     _: KW_ONLY
     kernels: Names = option(
         "--kernel",
-        "Kernels, such as copy,read; stream: STREAM's four; default: all.",
+        "Kernels, such as copy,read; stream: the four of STREAM; default: all.",
         metavar="K,..",
         parse=kernel_words,
         offered=kernel_names,
     )
     engines: Names = option(
         "--engine",
-        "Engines by name; default: those that are here, of a GPU the best.",
+        "Engines by name; default: all installed for the host, the best for a GPU.",
         metavar="E,..",
         parse=words,
         offered=engine_names,
     )
     stores: Names = option(
         "--stores",
-        "Native stores: streaming, ordinary; default: both.",
+        "Stores of the native engine: streaming, ordinary; default: both.",
         metavar="S,..",
         parse=words,
         known=STORES,
@@ -153,7 +153,7 @@ class CallOptions:
     )
     threads: Numbers = option(
         "--threads",
-        "Thread counts; all: one per physical core; default: 1,all.",
+        "Thread counts; all: one per core; default: 1,all.",
         metavar="N,..",
         parse=counts,
         offered=("1", ALL_THREADS),
@@ -161,46 +161,53 @@ class CallOptions:
     )
     cpus: CpuNumbers = option("--cpus", "CPUs to run on, such as 0-3,8.", metavar="LIST", parse=cpu_numbers, of=HOST)
     size_bytes: int | None = option(
-        "--size", "Working set of a case: all arrays, all threads.", metavar="SIZE", parse=size
+        "--size", "Working set of a case: all arrays of all threads together.", metavar="SIZE", parse=size
     )
     budget_s: float | None = option(
         "--budget",
-        "Time that all measuring may take; default: 15s, 60s a study.",
+        "Time limit of the measurement; default: 15s, 60s for each study.",
         metavar="TIME",
         parse=duration,
         changes_cases=False,
     )
     retune: bool = option(
         "--retune",
-        "Try anew which shapes of the native kernels are fastest here.",
+        "Tune the native kernels again for this machine.",
         default=False,
         of=HOST,
         changes_cases=False,
     )
     counters: bool = option(
         "--counters",
-        "What the memory controllers count beside it, where that may be read.",
+        "Read the memory controllers' counters too, where permitted.",
         default=False,
         of=HOST,
         changes_cases=False,
     )
     sweep: str | None = option(
-        "--sweep", "The rate over sizes or threads.", metavar="size|threads", parse=word, panel=STUDY, known=SWEEPS
+        "--sweep",
+        "Bandwidth over working set or over thread count.",
+        metavar="size|threads",
+        parse=word,
+        panel=STUDY,
+        known=SWEEPS,
     )
     sweep_range: tuple[int, int] | None = option(
-        "--range", "The sweep's ends: 4KiB-64MiB, 1-16.", metavar="LOW-HIGH", parse=ends, panel=STUDY
+        "--range", "Range of the sweep: 4KiB-64MiB, 1-16.", metavar="LOW-HIGH", parse=ends, panel=STUDY
     )
-    latency: bool = option("--latency", "The time of one load, idle and under load.", default=False, panel=STUDY)
+    latency: bool = option("--latency", "Latency of a load, idle and under load.", default=False, panel=STUDY)
     chains: bool = option(
-        "--chains", "How many loads a core has under way: 1 to 32 at once.", default=False, panel=STUDY, of=HOST
+        "--chains", "Loads that a core keeps in flight: 1 to 32 chains.", default=False, panel=STUDY, of=HOST
     )
     core_to_core: bool = option(
-        "--core-to-core", "The time of a cache line from each CPU to each other.", default=False, panel=STUDY, of=HOST
+        "--core-to-core", "Latency of a cache line between all pairs of CPUs.", default=False, panel=STUDY, of=HOST
     )
-    numa: bool = option("--numa", "Each node's cores on each node's memory.", default=False, panel=STUDY, of=HOST)
+    numa: bool = option(
+        "--numa", "Bandwidth from each NUMA node to each node's memory.", default=False, panel=STUDY, of=HOST
+    )
     mixes: Names = option(
         "--mix",
-        "Reads to writes: 1:0, 3:1, 2:1, 1:1, or all.",
+        "Ratio of reads to writes: 1:0, 3:1, 2:1, 1:1, or all.",
         metavar="R:W,..",
         parse=ratios,
         panel=STUDY,
@@ -208,13 +215,15 @@ class CallOptions:
         offered=(*MIXES, "all"),
         of=HOST,
     )
-    zeros: bool = option("--zeros", "Whether writing zeros is a short cut here.", default=False, panel=STUDY, of=HOST)
+    zeros: bool = option(
+        "--zeros", "Compare writing zeros with writing other data.", default=False, panel=STUDY, of=HOST
+    )
     random: bool = option(
-        "--random", "Lines in random order, in huge pages and small ones.", default=False, panel=STUDY, of=HOST
+        "--random", "Random cache lines, in huge pages and in small pages.", default=False, panel=STUDY, of=HOST
     )
     full: bool = option(
         "--full",
-        "The table, mixes, latency and NUMA on one screen, in about a minute.",
+        "The table, mixes, latency and NUMA on one screen; about a minute.",
         default=False,
         panel=STUDY,
         of=HOST,
@@ -230,7 +239,7 @@ class CallOptions:
     )
     host_memory: Names = option(
         "--host-memory",
-        "What a GPU copies from: pinned, pageable, write_combined.",
+        "Host memory that a GPU copies: pinned, pageable, write_combined.",
         metavar="M,..",
         parse=words,
         panel=GPU,
@@ -258,16 +267,16 @@ class MeasureOptions(CallOptions):
             object.__setattr__(self, one.name, value)
             if takes_several(one) and value is not None and not value:
                 what = "no CPU" if one.name == "cpus" else "nothing"
-                raise UsageError(f"{told.name} names {what}", "leave it out for all")
+                raise UsageError(f"{told.name} names {what}", "omit it for all")
         if self.budget_s is not None and not (0 < self.budget_s < math.inf):
-            raise UsageError(f"--budget {self.budget_s} is no time", "give seconds above zero")
+            raise UsageError(f"--budget {self.budget_s} is not a duration", "use a time above zero, such as 15s")
         for name, number in (("--size", self.size_bytes), ("--sockets", self.sockets)):
             if number is not None and (not isinstance(number, int) or number < 1):
-                raise UsageError(f"{name} {number} is not possible", "give a whole number above zero")
+                raise UsageError(f"{name} {number} is out of range", "use a whole number above zero")
         self._check_known()
         for name in self.devices or ():
             if name != ALL_DEVICES and not (name.isascii() and name.isdecimal() and len(name) <= LONGEST_NUMBER):
-                raise UsageError(f"--device {name!a} is not a number of a GPU", "give numbers or all, such as 0,1")
+                raise UsageError(f"--device {name!a} is not the number of a GPU", "use numbers or all, such as 0,1")
         self._check_range()
         self._check_target()
 
@@ -300,7 +309,7 @@ class MeasureOptions(CallOptions):
     def _refuse(self, given: Mapping[str, object], whose: str) -> None:
         for name, value in given.items():
             if value:
-                raise UsageError(f"{name} has no meaning for {self.target}", f"it is of {whose}")
+                raise UsageError(f"{name} does not apply to {self.target}", f"it applies to {whose}")
 
     @property
     def asks_for_gpu(self) -> bool:
@@ -311,13 +320,13 @@ class MeasureOptions(CallOptions):
         if self.sweep_range is None:
             return
         if self.sweep is None:
-            raise UsageError("--range is of a sweep", "give --sweep size or --sweep threads too")
+            raise UsageError("--range needs a sweep", "add --sweep size or --sweep threads")
         if len(self.sweep_range) != 2 or not all(isinstance(end, int) for end in self.sweep_range):
-            raise UsageError(f"--range {self.sweep_range} is not two whole numbers", "give both ends")
+            raise UsageError(f"--range {self.sweep_range} is not two whole numbers", "state both ends")
         low, high = self.sweep_range
         if not 1 <= low <= high:
             ends = [format_size(end) if self.sweep == SIZE_SWEEP and end > 0 else str(end) for end in (low, high)]
-            raise UsageError(f"--range {'-'.join(ends)} is upside down or below 1", "give the smaller end first")
+            raise UsageError(f"--range {'-'.join(ends)} is reversed or below 1", "state the smaller end first")
 
     @property
     def given_memory(self) -> GivenMemory:

@@ -46,9 +46,9 @@ def asked_pairs(
     if count < 2:
         raise UsageError("--core-to-core needs two CPUs", f"this process may use {count}")
     if not topology.can_pin:
-        raise UsageError("--core-to-core needs threads that stay on their CPUs", "this system does not pin threads")
+        raise UsageError("--core-to-core needs pinned threads", "this system cannot pin threads")
     if threads is not None:
-        raise UsageError("--threads has no meaning with --core-to-core", "name CPUs with --cpus")
+        raise UsageError("--threads does not apply to --core-to-core", "select CPUs with --cpus")
     return _pairs_of(topology, of_all=of_all)
 
 
@@ -61,10 +61,10 @@ def _pairs_of(topology: Topology, *, of_all: bool = False) -> tuple[tuple[CpuPai
     neighbours, siblings = tuple(_neighbours(topology, taken)), tuple(_siblings(topology, taken))
     pairs = _in_turns(topology, [*combinations(sorted(taken), 2), *neighbours, *siblings])
     between = [f"between {words}"]
-    between += ["two cores within each of these"] if neighbours else []
+    between += ["two cores of each of these"] if neighbours else []
     between += ["the two hardware threads of each of these cores"] if siblings else []
-    count = f"{len(cpus)} CPUs make {len(cpus) * (len(cpus) - 1) // 2:,} pairs, {len(pairs)} are measured"
-    more = "--cpus names others: all their pairs, as far as --budget reaches."
+    count = f"{len(cpus)} CPUs have {len(cpus) * (len(cpus) - 1) // 2:,} pairs; {len(pairs)} are measured"
+    more = "Use --cpus to measure all pairs of other CPUs, within the --budget."
     return pairs, f"{count}: {', '.join(between)}. {more}"
 
 

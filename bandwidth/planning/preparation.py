@@ -134,12 +134,16 @@ def prepare_again(
     except HardwareError:
         raise
     except BandwidthError as error:  # the usage was the record's, and the memory is too small or taken
-        raise UnstableError(f"what the record holds cannot be measured here: {error.message}", error.hint) from error
+        raise UnstableError(
+            f"the record's cases cannot be measured on this machine: {error.message}", error.hint
+        ) from error
     planned = tuple(one for one in plan.cases if one.case.id in ids)
     known = {one.case.id for one in planned}
     missing = tuple(NotRun(case.id, _why_not(case, plan, here)) for case in cases if case.id not in known)
     if not planned:
-        raise UnstableError(f"nothing of the record can be measured here: {missing[0].reason}", "measure it anew")
+        raise UnstableError(
+            f"no case of the record can be measured on this machine: {missing[0].reason}", "measure the baseline again"
+        )
     again = replace(plan, cases=planned, not_run=missing, budget_s=budget_s)
     return Preparation(options, here, (Stage(planner, again),))
 
@@ -183,7 +187,9 @@ def _served(options: MeasureOptions, topology: Topology) -> MeasureOptions:
     cpus = _left(options.cpus, lambda cpu: cpu in topology.cpus_allowed)
     for what, left in (("threads", threads), ("engines", engines), ("kernels", kernels), ("CPUs", cpus)):
         if left == ():
-            raise UnstableError(f"none of the record's {what} can be had here", "measure the baseline anew")
+            raise UnstableError(
+                f"none of the record's {what} are available on this machine", "measure the baseline again"
+            )
     stores = options.stores if any(entry.has_stores for entry in usable) else None
     return replace(options, threads=threads, cpus=cpus, engines=engines, kernels=kernels, stores=stores)
 
@@ -213,14 +219,14 @@ def _why_not(case: Case, plan: Plan, here: Surroundings) -> str:
     """Return why the plan for this machine does not have a case."""
     entry = ENGINES.get(case.engine)
     if entry is None:
-        return f"the engine {case.engine[:LONGEST_NAME]!a} is not known here"
+        return f"the engine {case.engine[:LONGEST_NAME]!a} is unknown"
     if lacks := entry.lacks():
         return f"the engine {case.engine} cannot be used: {lacks}"
     if gone := sorted({*_devices(case)} - {gpu.number for gpu in plan.gpus}):
-        return f"device {gone[0]} is not there"
+        return f"device {gone[0]} does not exist"
     kind, most = case.variant.get("cores"), len(here.topology.cpus_allowed)
     if kind is not None and kind not in here.topology.core_kinds:
-        return f"no {kind!a} cores are told apart here"
+        return f"this machine reports no {kind!a} cores"
     if not case.devices and case.threads > most:
-        return f"it has {case.threads} threads, {most} {plural('CPU', most)} may be used here"
-    return "the plan for this machine does not have it"
+        return f"it needs {case.threads} threads, and this process may use {most} {plural('CPU', most)}"
+    return "the plan for this machine does not include it"

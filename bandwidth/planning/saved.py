@@ -38,7 +38,7 @@ def options_from_json(saved: Mapping[str, Any]) -> MeasureOptions:
             try:
                 found[name] = TypeAdapter(hints[name]).validate_json(json.dumps(saved[name]), strict=True)
             except (ValidationError, ValueError, TypeError) as error:
-                raise BandwidthError(f"the record's option {name} is not as it was saved", "measure again") from error
+                raise BandwidthError(f"the record's option {name} has an invalid value", "measure again") from error
     try:
         return MeasureOptions(**found)
     except UsageError as error:

@@ -42,7 +42,7 @@ def choose_engines(names: Sequence[str] | None) -> tuple[tuple[EngineEntry, ...]
     lacking = {name: ENGINES[name].lacks() for name in names or engines_of(HOST)}
     missing = [name for name, what in lacking.items() if what]
     if missing and names is not None:
-        raise UsageError(f"--engine {missing[0]} cannot be used here: {lacking[missing[0]]}", "or choose another")
+        raise UsageError(f"--engine {missing[0]} is not available: {lacking[missing[0]]}", "or choose another engine")
     notes = [f"The {name} kernels ({ENGINES[name].what}) are not measured: {lacking[name]}." for name in missing]
     return tuple(ENGINES[name] for name in lacking if name not in missing), tuple(notes)
 
@@ -63,7 +63,7 @@ def check_stores(stores: Sequence[str] | None, engines: Sequence[EngineEntry]) -
     """Raise UsageError where a kind of store is asked for and no engine has a choice of them."""
     if stores is not None and not any(engine.has_stores for engine in engines):
         having = next(entry for entry in ENGINES.values() if entry.has_stores)
-        raise UsageError(f"--stores is of the engine {_not_used(having)}", "leave it out")
+        raise UsageError(f"--stores needs the engine {_not_used(having)}", "omit --stores")
 
 
 def choose_kernels(names: Sequence[str] | None, engines: Sequence[EngineEntry]) -> tuple[str, ...]:
@@ -72,14 +72,14 @@ def choose_kernels(names: Sequence[str] | None, engines: Sequence[EngineEntry]) 
     for name in names or ():
         if name not in known:
             having = next((entry for entry in ENGINES.values() if name in entry.kernels), None)
-            what = "is not known" if having is None else f"is of the engine {_not_used(having)}"
+            what = "is not known" if having is None else f"needs the engine {_not_used(having)}"
             raise UsageError(f"--kernel {name!a} {what}", f"choose from {', '.join(sorted(known))}")
     return known if names is None else tuple(kernel for kernel in known if kernel in names)
 
 
 def _not_used(engine: EngineEntry) -> str:
     lacks = engine.lacks()
-    return f"{engine.name}, which is not used here{f' ({lacks})' if lacks else ''}"
+    return f"{engine.name}, which is not in use{f' ({lacks})' if lacks else ''}"
 
 
 def is_gpu_only(kernels: Sequence[str] | None, engines: Sequence[str] | None) -> bool:
@@ -122,7 +122,7 @@ def restricted(topology: Topology, cpus: Sequence[int] | None) -> Topology:
     refused = sorted(set(cpus) - set(topology.cpus_allowed))
     if refused:
         allowed = format_cpu_list(topology.cpus_allowed)
-        raise UsageError(f"--cpus: CPU {refused[0]} may not be used here", f"choose from {allowed}")
+        raise UsageError(f"--cpus: this process may not use CPU {refused[0]}", f"choose from {allowed}")
     kept = [replace(core, cpus=tuple(cpu for cpu in core.cpus if cpu in cpus)) for core in topology.cores]
     return replace(topology, cores=tuple(core for core in kept if core.cpus), cpus_allowed=tuple(sorted(cpus)))
 
@@ -154,7 +154,7 @@ def check_thread_count(count: int, topology: Topology, option: str) -> None:
     most = len(topology.cpus_allowed)
     if not 1 <= count <= most:
         cpus = "1 CPU" if most == 1 else f"{most} CPUs"
-        raise UsageError(f"{option} {count}: {cpus} may be used here", f"give 1 to {most}, or all")
+        raise UsageError(f"{option} {count}: this process may use {cpus}", f"use 1 to {most}, or all")
 
 
 def cpus_for(topology: Topology, threads: int) -> tuple[int, ...]:
@@ -168,5 +168,5 @@ def _thread_count(text: str, topology: Topology) -> int:
     if text.lower() == ALL_THREADS:
         return len(topology.cores)
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        raise UsageError(f"--threads {text!a} is not a number of threads", "give numbers or all, such as 1,4,all")
+        raise UsageError(f"--threads {text!a} is not a thread count", "use numbers or all, such as 1,4,all")
     return int(text)

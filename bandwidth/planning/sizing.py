@@ -83,19 +83,19 @@ def fitted(
     room = int(usable * MEMORY_SHARE)
     if room < LEAST_ROOM_BYTES:
         raise BandwidthError(
-            f"only {format_size(usable)} of memory may be used here", "free some: nothing can be measured"
+            f"only {format_size(usable)} of memory are available, too little to measure", "free some memory"
         )
     smaller = _shrunk(build, sizings, room, topology)
-    short = f"needs {format_size(needed)} of memory in all, {format_size(usable)} may be used"
+    short = f"needs {format_size(needed)} of memory in total, {format_size(usable)} are available"
     if smaller is None:  # a range of sizes does not follow the others
-        raise UsageError(f"--range up to {format_size(asked.range_end or 0)} {short}", "give a smaller end")
+        raise UsageError(f"--range up to {format_size(asked.range_end or 0)} {short}", "use a smaller upper end")
     if asked.working_set_bytes is not None:
         share = min(smaller[cpus].wanted_bytes / sizings[cpus].wanted_bytes for cpus in sizings)
         most = int(asked.working_set_bytes * share) // KIBI**2
         raise UsageError(
-            f"--size {format_size(asked.working_set_bytes)} {short}", f"give at most {most}MiB, or ask for less at once"
+            f"--size {format_size(asked.working_set_bytes)} {short}", f"use at most {most}MiB, or fewer options at once"
         )
-    why = f"{format_size(usable)} of free memory allow no more"
+    why = f"limited by the free memory, {format_size(usable)}"
     capped = {cpus: replace(sizing, why=f"{why}; {sizing.why}") for cpus, sizing in smaller.items()}
     return build(capped), capped
 
@@ -156,9 +156,9 @@ def _sizing(size_bytes: int | None, topology: Topology, cpus: Cpus) -> Sizing:
     if size_bytes is not None:
         return Sizing(size_bytes, rule, "--size", bool(caches))
     if not caches:
-        return Sizing(rule, rule, "the caches are not known here", caches_known=False)
+        return Sizing(rule, rule, "the size of the caches is unknown", caches_known=False)
     total = sum(cache.size_bytes for cache in caches)
     number = "" if len(caches) == 1 else f" in {len(caches)} caches"
     if rule > LEAST_DRAM_BYTES:
         return Sizing(rule, rule, f"{CACHE_MULTIPLE} x {format_size(total)} of last-level cache{number}")
-    return Sizing(rule, rule, f"the least for memory; last-level cache {format_size(total)}{number}")
+    return Sizing(rule, rule, f"the minimum for memory; last-level cache {format_size(total)}{number}")

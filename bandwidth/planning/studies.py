@@ -96,13 +96,13 @@ def _check_meaning(bench: Bench, *, has_stores: bool) -> None:
     """Raise UsageError for what only sweeps and matrices take, where neither is asked for."""
     if bench.has_named_kernels:
         raise UsageError(
-            "--kernel has no meaning with --latency, --chains, --core-to-core, --mix, --zeros or --random",
-            "leave it out, or add --sweep",
+            "--kernel does not apply to --latency, --chains, --core-to-core, --mix, --zeros or --random",
+            "omit it, or add --sweep",
         )
     if bench.stores is not None and not has_stores:
         raise UsageError(
-            "--stores has no meaning with --latency, --chains, --core-to-core, --mix or --random",
-            "leave it out, or add --sweep",
+            "--stores does not apply to --latency, --chains, --core-to-core, --mix or --random",
+            "omit it, or add --sweep",
         )
 
 
@@ -151,14 +151,14 @@ def _cpu_sets_in_range(cpu_sets: Sequence[CpuSet], within: Ends) -> tuple[tuple[
     """
     low, high = within
     inside = tuple(cpu_set for cpu_set in cpu_sets if points(max(low, _least_bytes(cpu_set)), high))
-    least = f"a thread takes {format_size(LEAST_THREAD_BYTES)} at least"
+    least = f"a thread needs at least {format_size(LEAST_THREAD_BYTES)}"
     if not inside:
         raise UsageError(
-            f"--range {format_size(low)}-{format_size(high)} holds no point of a sweep for {_counts(cpu_sets)}",
-            f"points are powers of two and one and a half of each, and {least}",
+            f"--range {format_size(low)}-{format_size(high)} contains no point of a sweep for {_counts(cpu_sets)}",
+            f"points are powers of two and 1.5 times each of them, and {least}",
         )
     outside = [cpu_set for cpu_set in cpu_sets if cpu_set not in inside]
-    return inside, (f"The range holds no size for {_counts(outside)}: {least}.",) if outside else ()
+    return inside, (f"The range contains no size for {_counts(outside)}: {least}.",) if outside else ()
 
 
 def _counts(cpu_sets: Sequence[CpuSet]) -> str:
@@ -172,7 +172,7 @@ def _least_bytes(cpu_set: CpuSet) -> int:
 
 def _thread_sweep(bench: Bench, within: Ends | None) -> Study:
     if bench.threads is not None:
-        raise UsageError("--threads has no meaning in a sweep over threads", "give --range 1-16")
+        raise UsageError("--threads does not apply to a sweep over threads", "use --range 1-16")
     low, high = within or (1, len(bench.topology.cores))
     for count in (low, high):
         check_thread_count(count, bench.topology, "--range")
@@ -225,12 +225,12 @@ def _nodes(bench: Bench, *, with_latency: bool) -> Study:
     with_cpus = sorted({core.node for core in topology.cores})
     with_memory = topology.memory_nodes_allowed or tuple(with_cpus)
     if len(set(with_cpus) | set(with_memory)) < 2:
-        return Study((), lambda _: [], ("This machine has one NUMA node: no memory is remote.",))
+        return Study((), lambda _: [], ("This machine has one NUMA node, so it has no remote memory.",))
     cpu_sets = {node: _node_cpu_set(bench, node) for node in with_cpus}
     engine, kernels = bench.swept(NODE_KERNELS)
     stores = bench.stores or (STREAMING,)
     notes = tuple(
-        f"NUMA node {node} has memory and no processor (CXL, HBM in flat mode, or a device's)."
+        f"NUMA node {node} has memory but no CPUs (CXL, HBM in flat mode, or a GPU's memory)."
         for node in topology.memory_only_nodes
     )
 
@@ -265,9 +265,7 @@ def _node_cpu_set(bench: Bench, node: int) -> CpuSet:
 
 def _needs_native(bench: Bench, option: str) -> None:
     if bench.engine("native") is None:
-        raise UsageError(
-            f"{option} needs the native engine", "pip install 'membandwidth[native]', or leave --engine out"
-        )
+        raise UsageError(f"{option} needs the native engine", "pip install 'membandwidth[native]', or omit --engine")
 
 
 def _latencies(bench: Bench) -> Study:
@@ -305,7 +303,7 @@ def _one_of_each_kind(bench: Bench) -> list[CpuSet]:
 def _loaded_latency(bench: Bench, write_shares: Sequence[int]) -> Study:
     cpu_set = bench.largest_cpu_set_of(bench.topology)
     if len(cpu_set.cpus) < 2:
-        return Study((), lambda _: [], ("The latency under load needs two threads or more: it was left out.",))
+        return Study((), lambda _: [], ("Latency under load was skipped: it needs at least two threads.",))
 
     def curves(sizings: Sizings) -> list[Curve]:
         sizing = sizings[cpu_set.cpus]
@@ -385,8 +383,8 @@ def _in_powers(sizing: Sizing, cpu_set: CpuSet) -> Sizing:
     threads = len(cpu_set.cpus)
     if sizing.wanted_bytes < PAGE_BYTES * threads:
         raise UsageError(
-            f"--random with {format_size(sizing.wanted_bytes)} for {_counts([cpu_set])} is less than a page for each",
-            f"give a --size of {format_size(PAGE_BYTES * threads)} at least",
+            f"--random with {format_size(sizing.wanted_bytes)} gives {_counts([cpu_set])} less than a page each",
+            f"use a --size of at least {format_size(PAGE_BYTES * threads)}",
         )
     part_bytes = 1 << ((sizing.wanted_bytes // threads).bit_length() - 1)
     is_memory = sizing.wanted_bytes >= sizing.dram_rule_bytes

@@ -1,8 +1,9 @@
-"""What was not measured: for want of time, with the budget that measures all of it, or why else."""
+"""What was not measured: for lack of time, with the budget that measures all of it, or for another reason."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ MOST_NAMED = 8
 # Of several reasons a screen tells the most common ones.
 _MOST_REASONS = 2
 _BUDGET_STEP_S = 5
+# What ends the time in a reason; older records say that the budget `did not reach it`.
+_AFTER_THE_TIME = re.compile(" (?:did|was) ")
 
 
 def left_out(record: Record) -> list[str]:
@@ -67,7 +70,7 @@ def _used_s(record: Record, reason: str) -> float | None:
     given = positive(record.options.get("budget_s"))
     if given is not None:
         return given
-    words, _, _ = reason.removeprefix(OUT_OF_BUDGET).partition(" did ")
+    words = _AFTER_THE_TIME.split(reason.removeprefix(OUT_OF_BUDGET), maxsplit=1)[0]
     try:
         return parse_duration_s(words.replace(",", "").strip()) * len(_counts(record))
     except BandwidthError:  # a file may hold any text

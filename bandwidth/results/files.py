@@ -28,7 +28,7 @@ from bandwidth.text_files import read_text, write_atomically
 
 TOOL_NAME = "bandwidth"
 # Of a result that is not verified and does not say why.
-UNNAMED_FAILURE = "the data was not as it should be"
+UNNAMED_FAILURE = "the data was wrong"
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _result_from_file(file: Any) -> Result:
 
 SCHEMA_FAMILY = "bandwidth/record/"
 SCHEMA_VERSION = 1
-RECORD_HINT = "give a file that `bandwidth measure --save` wrote"
+RECORD_HINT = "use a file written by `bandwidth measure --save`"
 DAMAGED_HINT = "the record was changed or damaged"
 # Bytes, ticks and counts have fewer digits; a whole number of hundreds of them does not become a float.
 MOST_DIGITS = 20
@@ -230,7 +230,7 @@ def parse(text: str, name: str) -> Record:
             text, parse_constant=_refuse_constant, parse_float=_finite_float, parse_int=_bounded_integer
         )
     except (ValueError, RecursionError) as error:
-        raise BandwidthError(f"{name} is not whole JSON: {error}", "it was cut short or is no record") from error
+        raise BandwidthError(f"{name} is not complete JSON: {error}", "it is truncated or not a record") from error
     if not isinstance(content, dict):
         raise BandwidthError(f"{name} is not a record of bandwidth", RECORD_HINT)
     try:
@@ -244,7 +244,7 @@ def parse(text: str, name: str) -> Record:
     ids = [result.case.id for result in record.results]
     if len(set(ids)) < len(ids):
         twice = next(case_id for case_id in ids if ids.count(case_id) > 1)
-        raise BandwidthError(f"{name}: the result {twice[:LONGEST_PLACE]!a} stands there twice", DAMAGED_HINT)
+        raise BandwidthError(f"{name}: duplicate result {twice[:LONGEST_PLACE]!a}", DAMAGED_HINT)
     return record
 
 
@@ -257,7 +257,7 @@ def _as_json(content: Mapping[str, Any]) -> bytes:
 
 
 def _refuse_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _finite_float(digits: str) -> float:
@@ -278,8 +278,8 @@ def _upgraded(content: dict[str, Any], name: str) -> dict[str, Any]:
     schema = content.get("schema")
     version = schema.removeprefix(SCHEMA_FAMILY) if isinstance(schema, str) else ""
     if not isinstance(schema, str) or not schema.startswith(SCHEMA_FAMILY) or not version.isdecimal():
-        shown = f"its schema is {schema!a}" if isinstance(schema, str) else "it names no schema"
-        raise BandwidthError(f"{name} is not a record of bandwidth: {shown[:80]}", "give a file of `bandwidth measure`")
+        shown = f"its schema is {schema!a}" if isinstance(schema, str) else "it has no schema"
+        raise BandwidthError(f"{name} is not a record of bandwidth: {shown[:80]}", "use a file of `bandwidth measure`")
     number = int(version[:9])
     if number > SCHEMA_VERSION:
         raise BandwidthError(

@@ -102,7 +102,7 @@ def is_result(text: str, way: str) -> bool:
 def verdict(ended: Ended, way: str, number: int | None) -> str:
     """Return how a run ended in a word or two; what begins with LOST or BAD must not be."""
     lines = ended.err.splitlines()
-    if "Traceback" in ended.err or "defect" in ended.err or len(lines) > 1:
+    if "Traceback" in ended.err or "internal error" in ended.err or len(lines) > 1:
         return f"BAD LINES {lines}"
     if ended.file and not is_result(ended.file, way) and "not_run" not in ended.file and "Not run" not in ended.file:
         return "BAD FILE"

@@ -68,8 +68,8 @@ def steady():
 @pytest.mark.parametrize(
     ("machine", "name", "share", "words"),
     [
-        ({"others": 0.5}, "others_cpu_share", 0.5, "others took 50.0 % of the CPUs' time"),
-        ({"steal": 0.3}, "steal_share", 1.0, "the hypervisor took 100.0 % of the time in which CPUs had work"),
+        ({"others": 0.5}, "others_cpu_share", 0.5, "other processes took 50.0 % of the CPU time"),
+        ({"steal": 0.3}, "steal_share", 1.0, "the hypervisor took 100.0 % of the busy CPU time"),
         ({"steal": 0.1, "others": 0.05}, "steal_share", 2 / 3, "the hypervisor took 66."),
         ({"waits": 0.94}, "cpu_wait_share", 0.94, "threads of the measurement waited for a CPU 94.0 % of their time"),
     ],
@@ -82,7 +82,7 @@ def test_what_others_took_while_blocks_ran_is_kept_and_named(make_record, machin
     examination = examine(make_record(*results))
     assert {"BW004", "BW046"} <= examination.codes()
     (text,) = [finding.text for finding in examination.general if finding.code == "BW004"]
-    assert text.startswith(f"while 2 of 2 results were measured {words}")
+    assert text.startswith(f"during 2 of 2 results {words}")
 
 
 def test_a_quiet_machine_is_not_called_busy(make_record):

@@ -27,7 +27,7 @@ class MovableEngine(ScriptedEngine):
         self.layout += 1
         self.log.append(("lay out", ""))
         if self.layout == self.refuses_at:
-            raise BandwidthError("the system refused the memory", "give a smaller --size")
+            raise BandwidthError("the system refused the memory", "use a smaller --size")
 
     def run_block(self, case, calls):
         return replace(super().run_block(case, calls), layout=self.layout)

@@ -17,7 +17,7 @@ from bandwidth.measuring.lock import FOLDER_VARIABLE, LOCK_NAME, LockedError, ma
 
 
 def test_second_lock_is_refused_in_one_line(tmp_path):
-    refused = pytest.raises(BandwidthError, match="another measurement runs on this machine")
+    refused = pytest.raises(BandwidthError, match="another measurement is running on this machine")
     with machine_lock(tmp_path), refused, machine_lock(tmp_path):
         pass
 
@@ -50,7 +50,7 @@ def test_folder_that_cannot_hold_a_lock_is_named(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_pipe_or_link_of_that_name_is_neither_waited_for_nor_followed(tmp_path):
     os.mkfifo(tmp_path / LOCK_NAME)
-    with pytest.raises(BandwidthError, match="cannot be locked: it is no plain file"), machine_lock(tmp_path):
+    with pytest.raises(BandwidthError, match="cannot be locked: it is not a regular file"), machine_lock(tmp_path):
         pass
     (tmp_path / LOCK_NAME).unlink()
     (tmp_path / LOCK_NAME).symlink_to(tmp_path / "elsewhere")
@@ -84,7 +84,10 @@ def places(tmp_path, monkeypatch):
 
 
 def refuses(**surroundings):
-    with pytest.raises(LockedError, match="another measurement runs on this machine"), machine_lock(**surroundings):
+    with (
+        pytest.raises(LockedError, match="another measurement is running on this machine"),
+        machine_lock(**surroundings),
+    ):
         pass
 
 
@@ -145,7 +148,7 @@ def test_without_any_place_the_temporary_folder_serves_and_the_note_says_so(plac
     monkeypatch.setattr(tempfile, "tempdir", str(own))
     with machine_lock() as held:
         assert held.paths == (str(own / LOCK_NAME),)
-        assert f"lies in {own}, as {places[0]} and {places[1]} cannot be written here" in held.note
+        assert f"is in {own}, because {places[0]} and {places[1]} cannot be written" in held.note
         refuses()
     own.rename(tmp_path / "gone")
     with pytest.raises(BandwidthError, match="cannot be locked"), machine_lock():
@@ -227,13 +230,13 @@ def test_it_is_waited_for_and_told_once(tmp_path):
     with machine_lock(tmp_path, wait_s=20.0, tell=tell):
         pass
     holder.join()
-    assert told == ["another measurement runs on this machine: waiting up to 20 s for its end"]
+    assert told == ["another measurement is running on this machine: waiting up to 20 s for it"]
 
 
 def test_it_is_waited_for_no_longer_than_said(tmp_path):
     with machine_lock(tmp_path):
         begin = time.monotonic()
-        late = pytest.raises(LockedError, match=r"runs on this machine for more than 0\.3 s")
+        late = pytest.raises(LockedError, match=r"is running on this machine, after 0\.3 s of waiting")
         with late, machine_lock(tmp_path, wait_s=0.3):
             pass
         assert 0.3 <= time.monotonic() - begin < 5

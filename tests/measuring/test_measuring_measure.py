@@ -82,7 +82,7 @@ def test_the_record_notes_a_lock_that_others_may_not_see(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     record, _, _ = measured(preparation(kernels=("copy",)), ScriptedEngine(lambda case, calls: 0.02))
     assert record.conditions.before["lock"] == [str(tmp_path / LOCK_NAME)]
-    assert record.notes[-1].startswith(f"The measurement's lock lies in {tmp_path}")
+    assert record.notes[-1].startswith(f"The lock of the measurement is in {tmp_path}")
 
 
 def test_engines_are_closed_when_one_fails():
@@ -142,7 +142,7 @@ def test_points_of_a_sweep_stand_in_their_order_whatever_order_they_ran_in():
 def test_one_node_gives_a_record_with_a_note_and_no_results():
     record, interrupted, made = measured(preparation(numa=True), ScriptedEngine(lambda case, calls: 0.02))
     assert (record.results, record.not_run, made, interrupted) == ((), (), [], False)
-    assert record.notes == ("This machine has one NUMA node: no memory is remote.",)
+    assert record.notes == ("This machine has one NUMA node, so it has no remote memory.",)
 
 
 def test_nothing_to_measure_is_an_error():

@@ -84,23 +84,23 @@ def test_a_card_is_known_by_its_exact_name_where_the_bus_is_hidden_and_by_none_e
 def test_unknown_attributes_are_no_theory():
     found = plan(gpu(memory_clock_khz=0))
     assert found.cases[0].theory_bytes_per_s is None
-    assert "does not tell" in found.notes[0]
+    assert "does not report" in found.notes[0]
 
 
 def test_a_full_card_has_smaller_arrays_and_says_why():
     found = plan(gtx(l2_bytes=32 * MIB, free_bytes=2 * GIB), target="device")
     triad = found.cases[0]
-    assert triad.why == "2 GiB of the device's memory are free, which allow no more"
+    assert triad.why == "limited by the device's free memory, 2 GiB"
     assert triad.case.working_set_bytes < 2 * GIB - KEPT_FREE_BYTES
     assert triad.theory_bytes_per_s is None  # below the rule: the L2 may take a part
-    with pytest.raises(BandwidthError, match="device 0 has only 300 MiB of its memory free; end what uses it"):
+    with pytest.raises(BandwidthError, match="device 0 has only 300 MiB of free memory; stop what uses it"):
         plan(gtx(free_bytes=300 * MIB))
 
 
 def test_a_size_above_the_free_memory_is_refused_with_the_most_that_fits():
-    with pytest.raises(UsageError, match=r"--size 100 GiB: device 0 has 7 GiB of its memory free; give at most \d+MiB"):
+    with pytest.raises(UsageError, match=r"--size 100 GiB: device 0 has 7 GiB of free memory; use at most \d+MiB"):
         plan(gtx(), target="device", size_bytes=100 * GIB)
-    with pytest.raises(UsageError, match="--size 100 GiB does not fit the memory that copies need"):
+    with pytest.raises(UsageError, match="--size 100 GiB does not fit: copies need that much memory"):
         plan(gtx(), target="pcie", size_bytes=100 * GIB)
     with pytest.raises(UsageError, match="does not fit"):
         plan(known=facts(gpu(), available_bytes=GIB), target="pcie", size_bytes=GIB)
@@ -158,24 +158,24 @@ def test_kernels_choose_passes_and_copies():
         "pcie:0/h2d/cuda/1/pinned",
         "pcie:0/h2d/cuda/1/pageable",
     ]
-    with pytest.raises(UsageError, match="--kernel 'h2d' is nothing of device; choose from triad"):
+    with pytest.raises(UsageError, match="device has no --kernel 'h2d'; choose from triad"):
         plan(target="device", kernels=("h2d",))
 
 
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"target": "host", "devices": ("0",)}, "--device has no meaning for host"),
-        ({"target": "host", "host_memory": ("pinned",)}, "--host-memory has no meaning for host"),
-        ({"target": "device", "threads": ("1",)}, "--threads has no meaning for device"),
-        ({"target": "pcie", "stores": ("streaming",)}, "--stores has no meaning for pcie"),
-        ({"target": "device", "sweep": "threads"}, "--sweep threads has no meaning for device"),
-        ({"target": "device", "numa": True}, "--numa has no meaning for device"),
-        ({"target": "device", "host_memory": ("pinned",)}, "--host-memory has no meaning for device"),
-        ({"target": "pcie", "latency": True}, "--latency has no meaning for pcie"),
-        ({"devices": ("x",)}, "--device 'x' is not a number of a GPU"),
-        ({"devices": ("-1",)}, "--device '-1' is not a number of a GPU"),
-        ({"devices": ("9" * 30,)}, "is not a number of a GPU"),
+        ({"target": "host", "devices": ("0",)}, "--device does not apply to host"),
+        ({"target": "host", "host_memory": ("pinned",)}, "--host-memory does not apply to host"),
+        ({"target": "device", "threads": ("1",)}, "--threads does not apply to device"),
+        ({"target": "pcie", "stores": ("streaming",)}, "--stores does not apply to pcie"),
+        ({"target": "device", "sweep": "threads"}, "--sweep threads does not apply to device"),
+        ({"target": "device", "numa": True}, "--numa does not apply to device"),
+        ({"target": "device", "host_memory": ("pinned",)}, "--host-memory does not apply to device"),
+        ({"target": "pcie", "latency": True}, "--latency does not apply to pcie"),
+        ({"devices": ("x",)}, "--device 'x' is not the number of a GPU"),
+        ({"devices": ("-1",)}, "--device '-1' is not the number of a GPU"),
+        ({"devices": ("9" * 30,)}, "is not the number of a GPU"),
         ({"host_memory": ("huge",)}, "--host-memory 'huge' is not known"),
     ],
 )

@@ -102,7 +102,7 @@ def test_size_check_has_half_the_size_and_no_theory():
     (check,) = size_checks(plan(small_topology(2), memory="DDR4-3200 x2"))
     assert check.case.working_set_bytes == 128 * MIB
     assert check.theory_bytes_per_s is None
-    assert check.why == "half of it, to show that the whole is in memory"
+    assert check.why == "half the size, to show that no cache holds the data"
 
 
 def test_size_check_is_left_out_below_the_rule():
@@ -142,7 +142,7 @@ def test_unknown_caches_get_a_large_size_that_counts_as_memory():
 
 
 def test_no_memory_to_speak_of_is_an_error():
-    with pytest.raises(BandwidthError, match="only 400 KiB of memory may be used here"):
+    with pytest.raises(BandwidthError, match="only 400 KiB of memory are available, too little to measure"):
         plan(small_topology(2), facts_with_memory(400 * 1024))
 
 
@@ -157,13 +157,13 @@ def test_little_memory_caps_the_default_and_takes_the_theory_away():
     copy = found["host/copy/numpy/2"]
     assert copy.case.working_set_bytes < copy.case.dram_rule_bytes == 2 * GIB
     assert copy.theory_bytes_per_s is None
-    assert copy.why.startswith("2 GiB of free memory allow no more")
+    assert copy.why.startswith("limited by the free memory, 2 GiB")
     assert 2 * copy.case.working_set_bytes <= 0.8 * 2 * GIB + 16 * 4096
 
 
 def test_size_above_memory_is_a_usage_error_that_says_what_fits():
     with pytest.raises(
-        UsageError, match=r"--size 2 GiB needs 4 GiB of memory in all, 1 GiB may be used; give at most 405MiB"
+        UsageError, match=r"--size 2 GiB needs 4 GiB of memory in total, 1 GiB are available; use at most 405MiB"
     ):
         plan(small_topology(2), facts_with_memory(GIB), size_bytes=2 * GIB)
 
@@ -190,32 +190,32 @@ def test_sockets_option_overrides_those_found():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threads": ("0",)}, "--threads 0: 2 CPUs may be used here; give 1 to 2, or all"),
-        ({"threads": ("3",)}, "--threads 3: 2 CPUs may be used here"),
-        ({"threads": ("many",)}, "--threads 'many' is not a number"),
-        ({"threads": ("٣",)}, "is not a number"),
+        ({"threads": ("0",)}, "--threads 0: this process may use 2 CPUs; use 1 to 2, or all"),
+        ({"threads": ("3",)}, "--threads 3: this process may use 2 CPUs"),
+        ({"threads": ("many",)}, "--threads 'many' is not a thread count"),
+        ({"threads": ("٣",)}, "is not a thread count"),
         ({"kernels": ("triadd",)}, "--kernel 'triadd' is not known; choose from add, copy, dot, read, scale, triad"),
         ({"kernels": ("mix 2:1",)}, "--kernel 'mix 2:1' is not known"),
         (
             {"kernels": ("triad",), "engines": ("numpy",)},
-            "--kernel 'triad' is of the engine native, which is not used here; choose from add, copy, read",
+            "--kernel 'triad' needs the engine native, which is not in use; choose from add, copy, read",
         ),
         ({"engines": ("fortran",)}, "--engine 'fortran' is not known; choose from native, numpy"),
-        ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native, which is not used"),
-        ({"cpus": (0, 7)}, "--cpus: CPU 7 may not be used here; choose from 0-1"),
+        ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores needs the engine native, which is not in use"),
+        ({"cpus": (0, 7)}, "--cpus: this process may not use CPU 7; choose from 0-1"),
         ({"target": "disk"}, "unknown target 'disk'"),
         ({"memory": "PCIe 4.0 x16"}, "--memory 'PCIe 4.0 x16' is a link"),
-        ({"memory": "DDR9-1"}, "--memory: 'DDR9-1' is no memory, link or device"),
+        ({"memory": "DDR9-1"}, "--memory: 'DDR9-1' is not a known memory, link or device"),
         ({"sockets": 2}, "--sockets multiplies --memory"),
         ({"kernels": ()}, "--kernel names nothing"),
         ({"threads": ()}, "--threads names nothing"),
         ({"cpus": ()}, "--cpus names no CPU"),
-        ({"budget_s": 0.0}, "--budget 0.0 is no time"),
-        ({"budget_s": float("nan")}, "--budget nan is no time"),
-        ({"budget_s": float("inf")}, "--budget inf is no time"),
-        ({"size_bytes": 0}, "--size 0 is not possible"),
-        ({"size_bytes": 1.5}, "--size 1.5 is not possible"),
-        ({"sockets": 0, "memory": "DDR4-3200"}, "--sockets 0 is not possible"),
+        ({"budget_s": 0.0}, "--budget 0.0 is not a duration"),
+        ({"budget_s": float("nan")}, "--budget nan is not a duration"),
+        ({"budget_s": float("inf")}, "--budget inf is not a duration"),
+        ({"size_bytes": 0}, "--size 0 is out of range"),
+        ({"size_bytes": 1.5}, "--size 1.5 is out of range"),
+        ({"sockets": 0, "memory": "DDR4-3200"}, "--sockets 0 is out of range"),
     ],
 )
 def test_bad_options_are_usage_errors(options, message):

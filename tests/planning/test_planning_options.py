@@ -22,16 +22,16 @@ from bandwidth.planning.options import CallOptions, MeasureOptions, called_with
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"stores": ()}, "--stores names nothing; leave it out for all"),
+        ({"stores": ()}, "--stores names nothing; omit it for all"),
         ({"engines": ()}, "--engine names nothing"),
         ({"stores": ("streaming", "none")}, "--stores 'none' is not known; choose from streaming, ordinary"),
         ({"sweep": "cpus"}, "--sweep 'cpus' is not known; choose from size, threads"),
         ({"mixes": ("2:1", "1:2")}, "--mix '1:2' is not known"),
-        ({"sweep_range": (1, 2)}, "--range is of a sweep"),
+        ({"sweep_range": (1, 2)}, "--range needs a sweep"),
         ({"sweep": "size", "sweep_range": (1,)}, "is not two whole numbers"),
         ({"sweep": "size", "sweep_range": (1.0, 2.0)}, "is not two whole numbers"),
-        ({"sweep": "threads", "sweep_range": (0, 4)}, "--range 0-4 is upside down or below 1"),
-        ({"sweep": "threads", "sweep_range": (-3, -1)}, "--range -3--1 is upside down or below 1"),
+        ({"sweep": "threads", "sweep_range": (0, 4)}, "--range 0-4 is reversed or below 1"),
+        ({"sweep": "threads", "sweep_range": (-3, -1)}, "--range -3--1 is reversed or below 1"),
     ],
 )
 def test_bad_values_are_usage_errors(options, message):

@@ -65,7 +65,7 @@ def test_a_tenth_of_the_time_shows_every_level_and_more_time_the_points_between(
         reached[share] = len(outcome.results)
         assert levels_of(outcome.results, 8) == levels_of(outcome.results, 1) == LEVELS
         assert all(len(one.samples.seconds) >= FEWEST_FOR_INTERVAL for one in outcome.results)
-        assert all("did not reach it" in skipped.reason for skipped in outcome.not_run)
+        assert all("was used up" in skipped.reason for skipped in outcome.not_run)
     assert reached[0.1] <= 20 < reached[0.3] < reached[1.0] == len(whole.results)
 
 

@@ -96,24 +96,24 @@ def test_of_more_cpus_one_of_each_core():
     assert kinds(pairs)["core"] == 24
     assert sorted(pair.cpus for pair in pairs if pair.shared != "core") == list(combinations(range(24), 2))
     assert left_out == (
-        "48 CPUs make 1,128 pairs, 300 are measured: between one CPU of each core, the two hardware threads of each of "
-        "these cores. --cpus names others: all their pairs, as far as --budget reaches."
+        "48 CPUs have 1,128 pairs; 300 are measured: between one CPU of each core, the two hardware threads of each of "
+        "these cores. Use --cpus to measure all pairs of other CPUs, within the --budget."
     )
 
 
 def test_of_many_cores_some_of_each_cache_with_a_pair_within():
     pairs, left_out = asked_pairs(two_socket_topology())
     assert kinds(pairs) == {"core": 16, "L3": 16, "node": 8, "socket": 48, "machine": 64}
-    assert left_out.startswith("256 CPUs make 32,640 pairs, 152 are measured: between one core of each L3 cache, two ")
+    assert left_out.startswith("256 CPUs have 32,640 pairs; 152 are measured: between one core of each L3 cache, two ")
     whole = layout(cores=72, l3_cores=72)
     pairs, left_out = asked_pairs(whole)
     assert kinds(pairs) == {"L3": 276}
-    assert "between 24 cores of each L3 cache. --cpus" in left_out
+    assert "between 24 cores of each L3 cache. Use --cpus" in left_out
     taken = sorted({cpu for pair in pairs for cpu in pair.cpus})
     assert taken == list(range(0, 72, 3))
     many = layout(sockets=2, cores=160, l3_cores=8)
     _, left_out = asked_pairs(many)
-    assert "between one core of 24 of the 40 L3 caches, two cores within each of these. --cpus" in left_out
+    assert "between one core of 24 of the 40 L3 caches, two cores of each of these. Use --cpus" in left_out
 
 
 def test_cpus_that_are_named_are_all_taken():
@@ -146,8 +146,8 @@ def test_any_machine_has_no_more_pairs_than_a_study_measures(sockets, caches, l3
     ("topology", "threads", "message"),
     [
         (small_topology(1, can_pin=True), None, "--core-to-core needs two CPUs; this process may use 1"),
-        (small_topology(2), None, "--core-to-core needs threads that stay on their CPUs; this system does not pin"),
-        (small_topology(2, can_pin=True), ("2",), "--threads has no meaning with --core-to-core; name CPUs with"),
+        (small_topology(2), None, "--core-to-core needs pinned threads; this system cannot pin threads"),
+        (small_topology(2, can_pin=True), ("2",), "--threads does not apply to --core-to-core; select CPUs with"),
     ],
 )
 def test_what_a_machine_cannot_serve_is_refused(topology, threads, message):

@@ -114,10 +114,10 @@ def test_what_no_longer_fits_or_is_gone_is_said(machine):
     machine(count=2)
     host, device = recorded(target="host", size_bytes=512 * MIB), recorded(target="device", devices=("1",))
     machine(small_topology(4), available_bytes=256 * MIB)
-    with pytest.raises(UnstableError, match="cannot be measured here: --size 512 MiB needs 1 GiB of memory"):
+    with pytest.raises(UnstableError, match="cannot be measured on this machine: --size 512 MiB needs 1 GiB of memory"):
         again(host, "host")
     machine(count=1)
     with pytest.raises(HardwareError, match="device 1"):
         again(device, "device")
-    with pytest.raises(BandwidthError, match="option kernels is not as it was saved"):
+    with pytest.raises(BandwidthError, match="option kernels has an invalid value"):
         again(replace(host, options={"target": "host", "kernels": 3}), "host")

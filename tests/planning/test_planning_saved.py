@@ -61,7 +61,7 @@ def test_the_order_of_names_tells_nothing_apart():
         ({"target": "host", "numa": 1}, "option numa"),
         ({"target": "host", "size_bytes": {}}, "option size_bytes"),
         ({"target": "host", "stores": ["all"]}, "--stores 'all' is not known"),
-        ({"target": "host", "budget_s": -1.0}, "--budget -1.0 is no time"),
+        ({"target": "host", "budget_s": -1.0}, "--budget -1.0 is not a duration"),
     ],
 )
 def test_what_no_version_wrote_is_refused_in_one_line(saved, name):

@@ -37,7 +37,7 @@ def test_without_llvmlite_numpy_remains_and_one_line_says_what_is_missing(withou
     engines, notes = choose_engines(None)
     assert [engine.name for engine in engines] == ["numpy"]
     assert notes == (
-        "The native kernels (what the memory can do) are not measured: "
+        "The native kernels (the limit of the memory) are not measured: "
         "llvmlite is not installed: pip install 'membandwidth[native]'.",
     )
     found = make_plan(MeasureOptions(), Facts({}), small_topology(2))
@@ -48,10 +48,10 @@ def test_without_llvmlite_numpy_remains_and_one_line_says_what_is_missing(withou
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engines": ("native",)}, "--engine native cannot be used here: llvmlite is not installed"),
-        ({"engines": ("native", "numpy")}, "--engine native cannot be used here: llvmlite is not installed"),
-        ({"stores": ("streaming",)}, "--stores is of the engine native, which is not used here (llvmlite is not"),
-        ({"kernels": ("triad",)}, "--kernel 'triad' is of the engine native, which is not used here (llvmlite is not"),
+        ({"engines": ("native",)}, "--engine native is not available: llvmlite is not installed"),
+        ({"engines": ("native", "numpy")}, "--engine native is not available: llvmlite is not installed"),
+        ({"stores": ("streaming",)}, "--stores needs the engine native, which is not in use (llvmlite is not"),
+        ({"kernels": ("triad",)}, "--kernel 'triad' needs the engine native, which is not in use (llvmlite is not"),
         ({"latency": True}, "--latency needs the native engine; pip install 'membandwidth[native]'"),
         ({"mixes": ("2:1",)}, "--mix needs the native engine; pip install 'membandwidth[native]'"),
     ],

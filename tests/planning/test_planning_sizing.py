@@ -105,7 +105,7 @@ def test_memory_needed_is_what_the_engines_take_at_any_size(size, threads, optio
 def test_all_that_is_planned_fits_into_the_memory_that_is_there(memory, options, name):
     found = plan(TOPOLOGIES[name], facts_with_memory(memory), **options)
     assert found.memory_bytes <= memory * MEMORY_SHARE
-    shortness = [note for note in found.notes if note.startswith("The largest sizes are smaller")]
+    shortness = [note for note in found.notes if note.startswith("The largest sizes are below the rule")]
     whole = plan(TOPOLOGIES[name], **options)
     if options and found.cases:
         assert bool(shortness) == (whole.memory_bytes > memory * MEMORY_SHARE)
@@ -117,7 +117,7 @@ def test_a_sweep_ends_where_memory_does_and_says_so():
     assert sizes[-1] == 768 * MIB  # the largest point within 0.8 GiB; the rule asks for 2 GiB
     assert {planned.theory_bytes_per_s for planned in found.cases} == {None}
     assert found.notes == (
-        "The largest sizes are smaller than they should be: 1 GiB of free memory allow no more; "
+        "The largest sizes are below the rule for memory: limited by the free memory, 1 GiB; "
         "4 x 512 MiB of last-level cache.",
     )
 
@@ -132,21 +132,23 @@ def test_latencies_end_where_memory_does():
 
 def test_size_that_was_asked_for_is_never_made_smaller():
     for options in ({}, {"sweep": "size"}, {"latency": True}):
-        with pytest.raises(UsageError, match=r"--size 8 GiB needs .* of memory in all, 4 GiB may be used") as caught:
+        with pytest.raises(
+            UsageError, match=r"--size 8 GiB needs .* of memory in total, 4 GiB are available"
+        ) as caught:
             plan(small_topology(2), facts_with_memory(4 * GIB), size_bytes=8 * GIB, **options)
         most = int(caught.value.hint.split("MiB")[0].split()[-1])
         plan(small_topology(2), facts_with_memory(4 * GIB), size_bytes=most * MIB, **options)  # and that fits
 
 
 def test_range_above_memory_is_refused_and_not_made_smaller():
-    with pytest.raises(UsageError, match=r"--range up to 8 GiB needs 8 GiB of memory in all, 4 GiB may be used"):
+    with pytest.raises(UsageError, match=r"--range up to 8 GiB needs 8 GiB of memory in total, 4 GiB are available"):
         plan(small_topology(2), facts_with_memory(4 * GIB), sweep="size", sweep_range=(MIB, 8 * GIB))
 
 
 def test_no_room_at_all_is_an_error_for_every_study():
     for options in STUDIES:
         if options != {"numa": True} and options != {"numa": True, "latency": True}:
-            with pytest.raises(BandwidthError, match="only 1 MiB of memory may be used here"):
+            with pytest.raises(BandwidthError, match="only 1 MiB of memory are available, too little to measure"):
                 plan(small_topology(2), facts_with_memory(MIB), **options)
 
 
@@ -172,8 +174,8 @@ def test_least_size_that_counts_as_memory(topology, cpus, expected):
 def test_why_names_the_caches():
     sizings = sizings_of(None, two_socket_topology(), [(0,), tuple(range(128))])
     assert [sizing.why for sizing in sizings.values()] == [
-        "the least for memory; last-level cache 32 MiB",
+        "the minimum for memory; last-level cache 32 MiB",
         "4 x 512 MiB of last-level cache in 16 caches",
     ]
     (unknown,) = sizings_of(None, small_topology(1, None), [(0,)]).values()
-    assert (unknown.why, unknown.caches_known) == ("the caches are not known here", False)
+    assert (unknown.why, unknown.caches_known) == ("the size of the caches is unknown", False)

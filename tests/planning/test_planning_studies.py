@@ -95,7 +95,7 @@ def test_range_bounds_the_points():
 def test_range_too_small_for_many_threads_leaves_them_out_with_a_line():
     found = plan(two_socket_topology(), sweep="size", sweep_range=(4 * KIB, 256 * KIB))
     assert {planned.case.threads for planned in found.cases} == {1}
-    assert found.notes == ("The range holds no size for 128 threads: a thread takes 4 KiB at least.",)
+    assert found.notes == ("The range contains no size for 128 threads: a thread needs at least 4 KiB.",)
 
 
 def test_thread_sweep_has_its_ends_whatever_they_are():
@@ -109,38 +109,38 @@ def test_thread_sweep_has_its_ends_whatever_they_are():
     ("options", "message"),
     [
         ({"sweep": "sizes"}, "--sweep 'sizes' is not known; choose from size, threads"),
-        ({"sweep_range": (1, 2)}, "--range is of a sweep; give --sweep size or --sweep threads too"),
-        ({"sweep": "size", "sweep_range": (2 * MIB, MIB)}, "--range 2 MiB-1 MiB is upside down"),
-        ({"sweep": "threads", "sweep_range": (2, 1)}, "--range 2-1 is upside down"),
-        ({"sweep": "size", "sweep_range": (0, MIB)}, "--range 0-1 MiB is upside down or below 1"),
+        ({"sweep_range": (1, 2)}, "--range needs a sweep; add --sweep size or --sweep threads"),
+        ({"sweep": "size", "sweep_range": (2 * MIB, MIB)}, "--range 2 MiB-1 MiB is reversed"),
+        ({"sweep": "threads", "sweep_range": (2, 1)}, "--range 2-1 is reversed"),
+        ({"sweep": "size", "sweep_range": (0, MIB)}, "--range 0-1 MiB is reversed or below 1"),
         (
             {"sweep": "size", "sweep_range": (5 * KIB, 5 * KIB)},
-            "--range 5 KiB-5 KiB holds no point of a sweep for 1 or",
+            "--range 5 KiB-5 KiB contains no point of a sweep for 1 or",
         ),
-        ({"sweep": "size", "sweep_range": (1, 2 * KIB)}, "a thread takes 4 KiB at least"),
-        ({"sweep": "threads", "sweep_range": (1, 5)}, "--range 5: 4 CPUs may be used here; give 1 to 4"),
-        ({"sweep": "threads", "threads": ("1",)}, "--threads has no meaning in a sweep over threads"),
-        ({"sweep": "size", "threads": ("5",)}, "--threads 5: 4 CPUs may be used here"),
-        ({"sweep": "size", "kernels": ("triad",), "engines": ("numpy",)}, "--kernel 'triad' is of the engine native"),
+        ({"sweep": "size", "sweep_range": (1, 2 * KIB)}, "a thread needs at least 4 KiB"),
+        ({"sweep": "threads", "sweep_range": (1, 5)}, "--range 5: this process may use 4 CPUs; use 1 to 4"),
+        ({"sweep": "threads", "threads": ("1",)}, "--threads does not apply to a sweep over threads"),
+        ({"sweep": "size", "threads": ("5",)}, "--threads 5: this process may use 4 CPUs"),
+        ({"sweep": "size", "kernels": ("triad",), "engines": ("numpy",)}, "--kernel 'triad' needs the engine native"),
         ({"mixes": ("9:1",)}, "--mix '9:1' is not known; choose from 1:0, 3:1, 2:1, 1:1"),
         ({"mixes": ()}, "--mix names nothing"),
         ({"stores": ("temporal",)}, "--stores 'temporal' is not known; choose from streaming, ordinary"),
-        ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores is of the engine native"),
+        ({"stores": ("streaming",), "engines": ("numpy",)}, "--stores needs the engine native"),
         ({"latency": True, "engines": ("numpy",)}, "--latency needs the native engine"),
         ({"chains": True, "engines": ("numpy",)}, "--chains needs the native engine"),
         ({"core_to_core": True, "engines": ("numpy",)}, "--core-to-core needs the native engine; pip install"),
         ({"mixes": ("2:1",), "engines": ("numpy",)}, "--mix needs the native engine"),
         (
             {"latency": True, "kernels": ("copy",)},
-            "--kernel has no meaning with --latency, --chains, --core-to-core, --mix, --zeros or --random",
+            "--kernel does not apply to --latency, --chains, --core-to-core, --mix, --zeros or --random",
         ),
         (
             {"zeros": True, "kernels": ("copy",)},
-            "--kernel has no meaning with --latency, --chains, --core-to-core, --mix, --zeros or --random",
+            "--kernel does not apply to --latency, --chains, --core-to-core, --mix, --zeros or --random",
         ),
         (
             {"mixes": ("2:1",), "stores": ("streaming",)},
-            "--stores has no meaning with --latency, --chains, --core-to-core, --mix or --random",
+            "--stores does not apply to --latency, --chains, --core-to-core, --mix or --random",
         ),
     ],
 )
@@ -175,13 +175,13 @@ def test_a_size_that_is_asked_for_is_never_exceeded_by_random_reads():
 
 @pytest.mark.parametrize(("size", "least"), [(64, "8 KiB"), (8191, "8 KiB")])
 def test_random_reads_below_a_page_are_refused_in_one_line(size, least):
-    with pytest.raises(UsageError, match=f"less than a page for each; give a --size of {least} at least"):
+    with pytest.raises(UsageError, match=f"less than a page each; use a --size of at least {least}"):
         plan(small_topology(2), random=True, size_bytes=size)
 
 
 def test_random_reads_take_no_kernel_and_no_stores():
     for more in ({"kernels": ("copy",)}, {"stores": ("ordinary",)}):
-        with pytest.raises(UsageError, match="has no meaning with"):
+        with pytest.raises(UsageError, match="does not apply to"):
             plan(small_topology(2), random=True, **more)
 
 
@@ -194,7 +194,7 @@ def test_latencies_are_of_powers_of_two_and_the_first_size_in_memory():
     assert sizes[0] == 8 * KIB
     assert all(size & (size - 1) == 0 for size in sizes[:-1])
     assert sizes[-1] == 256 * MIB
-    assert found.notes == ("The latency under load needs two threads or more: it was left out.",)
+    assert found.notes == ("Latency under load was skipped: it needs at least two threads.",)
 
 
 def test_latency_under_load_has_every_step_on_all_cores():
@@ -265,11 +265,11 @@ def test_cpus_that_are_named_make_all_their_pairs_and_a_large_machine_says_what_
     assert (len(named.cases), named.notes) == (30 * 29 // 2, ())
     found = plan(two_socket_topology(), core_to_core=True)
     assert len(found.cases) == 152
-    assert found.notes[0].startswith("256 CPUs make 32,640 pairs, 152 are measured")
+    assert found.notes[0].startswith("256 CPUs have 32,640 pairs; 152 are measured")
 
 
 def test_a_size_has_no_meaning_for_a_cache_line():
-    with pytest.raises(UsageError, match="--size has no meaning with --core-to-core"):
+    with pytest.raises(UsageError, match="--size does not apply to --core-to-core"):
         plan(small_topology(2, can_pin=True), core_to_core=True, size_bytes=MIB)
     assert plan(small_topology(2, can_pin=True), core_to_core=True, latency=True, size_bytes=MIB).cases
 

@@ -76,7 +76,7 @@ def record(make_case, make_result, make_record):
         wrong,
         chased,
         command=("bandwidth", "measure", "host", "--memory", "DDR4-2933 x4"),
-        not_run=(NotRun("host/scale/numpy/1", "the budget of 1 s did not reach it; give a longer --budget"),),
+        not_run=(NotRun("host/scale/numpy/1", "the budget of 1 s was used up; use a longer --budget"),),
         notes=("a note",),
     )
 
@@ -231,7 +231,7 @@ def test_an_older_schema_is_upgraded_step_by_step(content, record, monkeypatch):
 
 @pytest.mark.parametrize("text", ["", " ", "{", "[1, 2", "nonsense", '{"a": 1} trailing', "\ufeff{}", "\0"])
 def test_what_is_not_json_is_refused(text):
-    refused(text, "not whole JSON")
+    refused(text, "not complete JSON")
 
 
 @pytest.mark.parametrize("text", ["[]", "1", "null", '"text"', "{}", '{"results": []}', '{"schema": {}}'])
@@ -242,12 +242,12 @@ def test_foreign_json_is_refused(text):
 def test_a_truncated_file_is_refused_wherever_it_was_cut():
     text = GOLDEN.read_text("utf-8").rstrip()
     for length in range(1, len(text), 97):
-        refused(text[:length], "not whole JSON")
+        refused(text[:length], "not complete JSON")
 
 
 @pytest.mark.parametrize("opening", ['{"a":', "["])
 def test_a_huge_nesting_is_refused(opening):
-    refused(opening * 100_000, "not whole JSON")
+    refused(opening * 100_000, "not complete JSON")
 
 
 @pytest.mark.parametrize("bad", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 400, "9" * 5000])
@@ -258,7 +258,7 @@ def test_numbers_that_json_does_not_have_are_refused_anywhere(content, bad):
         old, place[key] = place[key], "@"
         changed = json.dumps(content).replace('"@"', bad)
         place[key] = old
-        assert len(refused(changed, "not whole JSON")) < 400
+        assert len(refused(changed, "not complete JSON")) < 400
 
 
 @pytest.mark.parametrize("bad", [0, 0.0, -0.02, 5e-324, 1e300, "0.02", None, True, [0.02]])

@@ -42,7 +42,7 @@ def _load() -> tuple[Any, str]:
     try:
         found = [device for platform in cl.get_platforms() for device in platform.get_devices()]
     except cl.Error as error:
-        return None, f"no runtime of OpenCL is here (pocl-binary-distribution): {error}"
+        return None, f"no OpenCL runtime is installed (pocl-binary-distribution): {error}"
     own = [device for device in found if device.type & cl.device_type.CPU]
     if len(own) < 2 or len(own) != len(found):
         return None, f"PoCL is not the only runtime of OpenCL here: {[device.name for device in found]}"

@@ -63,7 +63,7 @@ class EndToEnd:
                 self._room.set(self._data)
         except MemoryError as error:
             raise BandwidthError(
-                f"{most_bytes:,} bytes do not fit the host's memory", "give a smaller --size"
+                f"{most_bytes:,} bytes do not fit in the host's memory", "use a smaller --size"
             ) from error
 
     def host_s(self, size_bytes: int, passes: int) -> float:
@@ -80,7 +80,9 @@ class EndToEnd:
             seconds, total = self._run(lambda: self._on_device(count, passes))
         right = float(self._data[:count].sum())
         if not math.isclose(total, right, rel_tol=TOLERANCE):
-            raise BandwidthError(f"the device's result is wrong: {total} for {right}", "see `bandwidth measure device`")
+            raise BandwidthError(
+                f"the GPU's result is wrong: {total} instead of {right}", "see `bandwidth measure device`"
+            )
         return seconds
 
     def close(self) -> None:
@@ -133,9 +135,7 @@ def _check_room(most_bytes: int, reader: Reader) -> None:
     """
     usable = usable_memory_bytes(Facts(memory_facts(reader)))
     if usable is not None and most_bytes > usable:
-        raise UsageError(
-            f"{most_bytes:,} bytes do not fit the {usable:,} that may be used here", "give a smaller --size"
-        )
+        raise UsageError(f"{most_bytes:,} bytes do not fit in the {usable:,} bytes available", "use a smaller --size")
 
 
 def _fill(data: Any) -> None:

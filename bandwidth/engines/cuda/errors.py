@@ -19,41 +19,53 @@ from bandwidth.units import format_size
 ROCM_EXTRA = "pip install 'membandwidth[rocm7]'"
 EXTRAS = "pip install 'membandwidth[cuda13]', or [cuda12] for a driver of CUDA 12"
 _COMPILERS = "pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's CUDA version"
-_ROCM = "install ROCm 7, or name the folder of its libraries (/opt/rocm/lib) in LD_LIBRARY_PATH"
-_ROCM_COMPILERS = "install ROCm's hiprtc and hipcc, with hipcc's folder (/opt/rocm/bin) on PATH"
+_ROCM = "install ROCm 7, or add the folder of its libraries (/opt/rocm/lib) to LD_LIBRARY_PATH"
+_ROCM_COMPILERS = "install ROCm's hiprtc and hipcc, and add hipcc's folder (/opt/rocm/bin) to PATH"
 _HEADER = re.compile(r"fatal error: '?([\w./+-]+)'?(?:: No such file| file not found)")
 # What CuPy says where a part of ROCm's compiler lacks; hipcc it asks where the headers are.
 _NO_ROCM_COMPILER = ("libhiprtc", "hipcc", "ROCm root directory")
-_IF_WELL = "see `nvidia-smi`; if it is well, please report this"
+_IF_WELL = "check `nvidia-smi`; if the GPU works, report this"
 _CACHE = "set CUPY_CACHE_DIR to a folder that can be written"
 # driver_types.h: cudaError. Those that a user can meet and do something about.
 OUT_OF_MEMORY, DRIVER_TOO_OLD, NO_DEVICE, INVALID_DEVICE = 2, 35, 100, 101
 PEER_ALREADY_ON, PEER_NOT_ON = 704, 705
 _KNOWN: dict[int, tuple[str, str]] = {
     34: (
-        "has a stub in the place of its driver (libcuda.so of the CUDA toolkit)",
-        "take the toolkit's `stubs` folder out of LD_LIBRARY_PATH",
+        "loads a stub instead of the driver (libcuda.so of the CUDA toolkit)",
+        "remove the toolkit's `stubs` folder from LD_LIBRARY_PATH",
     ),
-    46: ("is taken by another process (exclusive mode), or is unavailable", "see `nvidia-smi` for who holds it"),
+    46: ("is in use by another process (exclusive mode), or is unavailable", "`nvidia-smi` lists the process"),
     201: ("lost its context", "see `nvidia-smi` and the kernel's log (Xid); reset it or restart the machine"),
-    209: ("has no code for its architecture in this CuPy", "take a newer cupy package, or the extra for an older CUDA"),
-    217: ("has no peer access to the other device", "give --device one at a time"),
+    209: (
+        "is of an architecture that this CuPy does not support",
+        "install a newer cupy package, or the extra for an older CUDA",
+    ),
+    217: ("has no peer access to the other device", "use one --device at a time"),
     218: (
-        "does not take the code that was compiled for it: the driver is older than the compiler",
+        "rejects the compiled code: the driver is older than the compiler",
         "update the driver",
     ),
     222: (
-        "does not take the code that was compiled for it: the driver is older than the compiler",
+        "rejects the compiled code: the driver is older than the compiler",
         "update the driver",
     ),
-    214: ("met an ECC error that it could not correct", "see `nvidia-smi -q -d ECC`; the card may be failing"),
-    304: ("is refused by the operating system", "see the rights of /dev/nvidia* in this container"),
-    702: ("ended the work: it serves a display, whose watchdog allows no long work", "measure without a display on it"),
-    802: ("is not ready: its fabric is not up", "start nvidia-fabricmanager, or wait until it has started"),
-    803: ("has a driver whose parts are of different versions", "restart the machine after the driver's update"),
+    214: ("reported an uncorrectable ECC error", "see `nvidia-smi -q -d ECC`; the card may be failing"),
+    304: (
+        "cannot be opened: the operating system denies access",
+        "check the permissions of /dev/nvidia* in this container",
+    ),
+    702: (
+        "stopped the work: it drives a display, and the display watchdog limits the run time",
+        "measure without a display attached",
+    ),
+    802: (
+        "is not ready: the NVLink fabric is not initialised",
+        "start nvidia-fabricmanager, or wait until it has started",
+    ),
+    803: ("has a driver with parts of different versions", "restart the machine after the driver's update"),
     804: (
-        "is none for which CUDA's compatibility package (cuda-compat) can stand in for a newer driver",
-        "update the driver, or take an image or an extra of an older CUDA",
+        "is not supported by CUDA's compatibility package (cuda-compat)",
+        "update the driver, or use an image or an extra of an older CUDA",
     ),
 }
 _DRIVER_ERRORS = {"CUDARuntimeError", "CUDADriverError"}
@@ -93,24 +105,24 @@ def said(error: BaseException, device: int | None = None, versions: tuple[int, i
 
 def out_of_memory(device: int | None, needed_bytes: int = 0, free_bytes: int = 0) -> BandwidthError:
     """Return the error of a device without enough memory, with the sizes where they are known."""
-    sizes = f": {format_size(needed_bytes)} wanted, {format_size(free_bytes)} free" if needed_bytes else ""
-    return BandwidthError(f"{_name(device)} has not enough memory{sizes}", "give a smaller --size")
+    sizes = f": {format_size(needed_bytes)} needed, {format_size(free_bytes)} free" if needed_bytes else ""
+    return BandwidthError(f"{_name(device)} has too little memory{sizes}", "use a smaller --size")
 
 
 def host_refused(size_bytes: int) -> BandwidthError:
     """Return the error of a system that gives the driver no page-locked memory."""
-    hint = "give a smaller --size; a container and WSL limit such memory"
+    hint = "use a smaller --size; containers and WSL limit page-locked memory"
     return BandwidthError(f"the system refused {format_size(size_bytes)} of page-locked host memory", hint)
 
 
 def cannot_cache(error: OSError) -> HardwareError:
     """Return the error of a CuPy that can write compiled code nowhere."""
-    return HardwareError(f"CuPy cannot keep what it compiles: {_first_line(error)}", _CACHE)
+    return HardwareError(f"CuPy cannot write its compiler cache: {_first_line(error)}", _CACHE)
 
 
 def no_such_device(device: int, count: int) -> HardwareError:
     """Return the error of a device's number that does not exist."""
-    there = "there is only device 0" if count == 1 else f"there are 0 to {count - 1}"
+    there = "only device 0 exists" if count == 1 else f"devices 0 to {count - 1} exist"
     return HardwareError(f"device {device} does not exist", there)
 
 
@@ -200,7 +212,7 @@ def _of_import(error: ImportError) -> BandwidthError:
     of_rocm = re.search(r"lib(?:amdhip64|roc|hip)\w*\.so\S*: cannot open .*", str(error))
     if of_rocm is not None:
         return HardwareError(f"ROCm's libraries are not found ({of_rocm[0]})", _ROCM)
-    hint = "keep one cupy package of `pip list`, that of the driver's CUDA version"
+    hint = "keep one cupy package (see `pip list`): that for the driver's CUDA version"
     return HardwareError(f"CuPy is installed and cannot be imported: {_first_line(error)}", hint)
 
 
@@ -208,19 +220,19 @@ def _of_status(status: int, text: str, device: int | None, versions: tuple[int, 
     if status == DRIVER_TOO_OLD:
         return _of_driver(*versions)
     if status in {NO_DEVICE, INVALID_DEVICE} and (device is None or status == NO_DEVICE):
-        hint = "see CUDA_VISIBLE_DEVICES, and --gpus of a container"
-        return HardwareError("the driver is there and shows no GPU", hint)
+        hint = "check CUDA_VISIBLE_DEVICES, and --gpus of the container"
+        return HardwareError("the driver is loaded and reports no GPU", hint)
     if status == INVALID_DEVICE:
-        return HardwareError(f"{_name(device)} does not exist", "see `bandwidth system` for those there are")
+        return HardwareError(f"{_name(device)} does not exist", "`bandwidth system` lists the GPUs")
     if status in _KNOWN:
         what, hint = _KNOWN[status]
         return HardwareError(f"{_name(device)} {what}", hint)
     if status == UNKNOWN and device is None:
-        hint = "restart the machine; after a suspend it may do to load the module nvidia_uvm anew"
+        hint = "restart the machine; after a suspend, reloading the module nvidia_uvm may be enough"
         return HardwareError("the NVIDIA driver does not answer", hint)
     if status in _LOST:
         hint = "see `nvidia-smi` and the kernel's log (Xid); try again"
-        return BandwidthError(f"{_name(device)} was lost at work ({text})", hint)
+        return BandwidthError(f"{_name(device)} was lost during the measurement ({text})", hint)
     return BandwidthError(f"{_name(device)} failed ({text})", _IF_WELL)
 
 
@@ -231,8 +243,8 @@ def _drives_hip(module: Any) -> bool:
 def _of_hip(error: BaseException, ours: BandwidthError) -> BandwidthError:
     """Return an error in the words of AMD's driver, whose codes are CUDA's."""
     if getattr(error, "status", None) in {DRIVER_TOO_OLD, NO_DEVICE}:
-        hint = "install AMD's driver, give a container /dev/kfd and /dev/dri, see HIP_VISIBLE_DEVICES"
-        return HardwareError("ROCm shows no GPU here", hint)
+        hint = "install AMD's driver, pass /dev/kfd and /dev/dri to the container, check HIP_VISIBLE_DEVICES"
+        return HardwareError("ROCm reports no GPU", hint)
     hint = ours.hint.replace("nvidia-smi", "rocm-smi").replace(" (Xid)", "").replace("/dev/nvidia*", "/dev/kfd")
     return type(ours)(ours.message, hint)
 
@@ -243,24 +255,24 @@ def _of_compiler(line: str, header: re.Match[str] | None) -> BandwidthError:
     Our source includes nothing: a `header` that is not found is one that CuPy's own kernels want, of ROCm its Thrust's.
     """
     if header is not None:
-        hint = "install the headers that CuPy's guide names, for ROCm rocthrust and hipcub"
+        hint = "install the headers listed in CuPy's guide; for ROCm: rocthrust and hipcub"
         return HardwareError(f"CuPy's own kernels do not compile: {header[1]} is not found", hint)
     if "--gpu-architecture" in line:
-        hint = "take the extra for an older CUDA if the GPU is of before 2018, else newer packages"
-        return HardwareError("CUDA's compiler (NVRTC) here makes no code for this GPU's architecture", hint)
+        hint = "install the extra for an older CUDA if the GPU is older than 2018, else newer packages"
+        return HardwareError("CUDA's compiler (NVRTC) does not support this GPU's architecture", hint)
     if line.startswith("nvrtc: error: failed to open"):
-        return HardwareError(f"CUDA's compiler (NVRTC) lacks a part of its own ({line})", _COMPILERS)
-    return BandwidthError(f"a kernel of ours does not compile: {line}", "a bug: please report it")
+        return HardwareError(f"CUDA's compiler (NVRTC) is incomplete ({line})", _COMPILERS)
+    return BandwidthError(f"a kernel does not compile: {line}", "this is a bug: please report it")
 
 
 def _of_driver(driver: int, runtime: int) -> BandwidthError:
     if driver == 0:
-        return HardwareError("no NVIDIA driver is here", "install it, or start the container with --gpus all")
+        return HardwareError("no NVIDIA driver is installed", "install it, or start the container with --gpus all")
     has, wants = (f"{version // 1000}.{version % 1000 // 10}" for version in (driver, runtime))
     # There are no extras for versions before CUDA 12.
     least = 12
-    other = f", or take the extra cuda{driver // 1000}" if least <= driver // 1000 < runtime // 1000 else ""
-    return HardwareError(f"the NVIDIA driver knows CUDA {has} and CuPy needs {wants}", f"update the driver{other}")
+    other = f", or install the extra cuda{driver // 1000}" if least <= driver // 1000 < runtime // 1000 else ""
+    return HardwareError(f"the NVIDIA driver supports CUDA {has}, CuPy needs {wants}", f"update the driver{other}")
 
 
 def _versions(module: Any) -> tuple[int, int]:

@@ -96,12 +96,12 @@ class DeviceEngine:
             if case.id in refused:
                 continue
             if self._clock() > deadline + self.compile_s:
-                refused[case.id] = "preparing the GPU takes longer than the budget; give a longer --budget"
+                refused[case.id] = "preparing the GPU takes longer than the budget; use a longer --budget"
                 continue
             try:
                 refused |= self._prepare_case(case)
             except MemoryError:
-                refused[case.id] = "the system refused the host's memory; give a smaller --size"
+                refused[case.id] = "the system refused the host memory; use a smaller --size"
             except BandwidthError as error:
                 refused[case.id] = str(error)
         return refused
@@ -129,8 +129,8 @@ class DeviceEngine:
         device.reserve([*map(layout, cases)])
         self._devices[number] = device
         return {
-            case_id: f"device {number} takes no array of {format_size(size)}, at most {format_size(most or 0)};"
-            " give a smaller --size"
+            case_id: f"device {number} allows arrays of at most {format_size(most or 0)}, not {format_size(size)};"
+            " use a smaller --size"
             for case_id, size in large.items()
         }
 
@@ -151,7 +151,7 @@ class DeviceEngine:
         elif case.kind == PCIE:
             kind = str(case.variant["host_memory"])
             lacking = [device.number for device in devices if kind not in device.abilities.host_memory]
-            reason = f"device {lacking[0]} copies from no {kind.replace('_', '-')} memory" if lacking else ""
+            reason = f"device {lacking[0]} cannot copy from {kind.replace('_', '-')} memory" if lacking else ""
             for device in () if reason else devices:
                 self._prepare_host(case, device)
         return {case.id: reason} if reason else {}
@@ -159,9 +159,9 @@ class DeviceEngine:
     def _no_way(self, case: Case, device: Device, peer: Device) -> str:
         """Return why nothing can be copied from one device to another, or ""."""
         if self._driver.peers is None:
-            return "this engine copies nothing between devices; the link of each to the host can be measured"
+            return "this engine does not copy between devices; it measures the link of each to the host"
         if case.variant.get("peer_access") == "on" and not self._driver.peers.can_access(device, peer):
-            return f"the driver gives no direct access between devices {device.number} and {peer.number}"
+            return f"the driver offers no direct access between devices {device.number} and {peer.number}"
         return ""
 
     def _prepare_host(self, case: Case, device: Device) -> None:
@@ -201,7 +201,7 @@ class DeviceEngine:
     @property
     def _peers(self) -> Peers:
         if self._driver.peers is None:
-            raise AssertionError("cases between devices were refused")
+            raise AssertionError("copies between devices were refused")
         return self._driver.peers
 
     def _timed(self, works: Sequence[Work]) -> Timing:

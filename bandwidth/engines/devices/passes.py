@@ -87,7 +87,7 @@ class Pass:
         count = self._bytes // ELEMENT_BYTES
         seen, expected = self.device.made(self._kernel, count, self._seed, self.calls)
         same = self._is_sum(seen, expected) if isinstance(expected, float) else seen == expected
-        return "" if same else "what the passes made of the data is not what it comes to: some was not read"
+        return "" if same else "the result of the passes is wrong: some data was not read"
 
     def _is_sum(self, seen: float, expected: float) -> bool:
         """Return whether a sum is within its rounding: each addition is off by half a unit in the last place at most.
@@ -199,7 +199,7 @@ class Chase:
     def check(self, *, whole: bool) -> str:  # noqa: ARG002 -- where the loads end depends on each of them
         """Return what is wrong: the loads must have arrived at the one place that so many of them lead to."""
         same = self._arrived == self._expected
-        return "" if same else "the loads did not end where so many of them lead: some were not made"
+        return "" if same else "the chain of loads ended at the wrong place: some loads were not executed"
 
 
 def tune(devices: Sequence[Device], path: str, array_bytes: int, timed: Callable[[Sequence[Work]], Timing]) -> Tuning:

@@ -71,14 +71,14 @@ def refusal(case: Case) -> str:
     if is_transfer(case):
         reason = _link_refusal(case) if case.kind == PCIE else _peer_refusal(case)
     elif case.path not in {*PATHS, *_COPIES} and not case.is_latency:
-        reason = f"there is no kernel {case.path} for a GPU"
+        reason = f"GPUs have no kernel {case.path}"
     elif case.is_latency and count > 1:
-        reason = "the time of a load is measured on one device at a time"
+        reason = "latency is measured on one device at a time"
     else:
         reason = ""
     least = 2 * NODE_BYTES if case.is_latency else PAIR_BYTES
     if not reason and (size_bytes < least or size_bytes % PAIR_BYTES):
-        reason = f"{size_bytes} bytes are not {least} or more in whole words of {PAIR_BYTES}"
+        reason = f"{size_bytes} bytes are not a multiple of {PAIR_BYTES} of at least {least}"
     return reason
 
 
@@ -89,7 +89,7 @@ def _link_refusal(case: Case) -> str:
     if kind not in HOST_MEMORY:
         return f"there is no kind of host memory {kind}"
     if kind == WRITE_COMBINED and case.path != "h2d":
-        return "write-combined memory is for copies to the device: reading it by the host takes ages"
+        return "write-combined memory is for copies to the device only: the host reads it very slowly"
     if kind == PAGEABLE and (case.path == BIDIRECTIONAL or len(case.devices) > 1):
         return "pageable memory is copied by the calling thread, one way and one device at a time"
     return ""
@@ -99,5 +99,5 @@ def _peer_refusal(case: Case) -> str:
     if case.path not in _WAYS or case.variant.get("peer_access") not in {"on", "off"}:
         return f"there is no copy {case.path} between devices"
     if case.devices == (peer_of(case),):
-        return "a device is no peer of its own"
+        return "a device cannot be its own peer"
     return ""

@@ -122,4 +122,4 @@ def spots(size_bytes: int, piece_bytes: int = PIECE_BYTES) -> Iterator[tuple[int
 
 
 def _words_wrong(wrong: int, count: int, first: int) -> str:
-    return f"{wrong:,} of {count:,} words are not what was to be there, the first of them word {first:,}"
+    return f"{wrong:,} of {count:,} words have a wrong value, the first is word {first:,}"

@@ -45,7 +45,7 @@ def first_difference(case: Case, part: Part, elements: slice, scalar: float) -> 
 
 def wrong_at(thread: int, element: int, length: int) -> str:
     """Return where a destination is wrong, in words."""
-    return f"element {element:,} of {length:,} of thread {thread} is not what the kernel leaves there"
+    return f"element {element:,} of {length:,} of thread {thread} has a wrong value"
 
 
 def reduced(kernel: Kernel, sources: Sequence[Doubles]) -> Any:

@@ -64,12 +64,15 @@ class CoreToCoreBench:
         told = [ring.arguments(share, LONGEST_NS) for ring, share in zip(self._rings, shares, strict=True)]
         self._team.each([partial(self._hop, own) for own in zip(*told, strict=True)], workers=numbers)
         if any(one.status != Status.DONE for both in told for one in both):
-            raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
+            raise BandwidthError(
+                "the threads did not reach the barrier", "CPUs were taken away, or other processes keep them busy"
+            )
         faults = [ring.fault(both) for ring, both in zip(self._rings, told, strict=True)]
         self._last = (case.id, next(filter(None, faults), ""))
         if not any(faults) and any(one.made != one.calls for both in told for one in both):
             raise BandwidthError(
-                "the threads did not run side by side", "a quota of CPU time holds them back, or others keep them busy"
+                "the threads did not run at the same time",
+                "a CPU quota limits them, or other processes keep the CPUs busy",
             )
         pinned = all(self._team.workers[number].pinned for number in numbers)
         took = [max(one.end_ns for one in both) - min(one.start_ns for one in both) for both in told]

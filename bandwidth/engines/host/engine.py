@@ -340,7 +340,7 @@ class HostEngine:
             if kernel.reduces == XOR:
                 expected = self._runners[case.engine].joined([int(column) for column in expected])
             if not is_result(kernel, expected, last.calls, seen, length):
-                return f"thread {thread} read other data than was there: what it made of them differs"
+                return f"thread {thread} read wrong data: its result differs from the expected one"
         return ""
 
     def _check_share(self, case: Case, last: _Last, share: int, shares: int) -> str:

@@ -49,7 +49,7 @@ ENTRIES = (
         (HOST,),
         kernels_in(HOST),
         _make,
-        "what the memory can do",
+        "the limit of the memory",
         has_stores=True,
         lacks=_lacks_llvm,
     ),
@@ -58,6 +58,6 @@ ENTRIES = (
         (HOST,),
         tuple(name for name in kernels_in(HOST) if KERNELS[name].numpy),
         _make,
-        "what NumPy code gets",
+        "the limit of NumPy code",
     ),
 )

@@ -43,7 +43,7 @@ PACE_TRIAL_S = 0.05
 PACE_TRIALS = 3
 # After this part of the time no further memory is begun to be filled: what lies there is to be measured.
 FILLING_SHARE = 0.5
-NEVER_MET = "the threads of the load did not run side by side: a quota of CPU time holds them back, or others do"
+NEVER_MET = "the load threads did not run in parallel: a CPU quota or other processes hold them back"
 FULL_LOAD = 100
 # A chunk that is updated is read and written back. Of three chunks one: a fourth of what moves is written.
 CHUNKS_AN_UPDATE = {25: 3, 33: 2, 50: 1}
@@ -51,7 +51,7 @@ CHUNKS_AN_UPDATE = {25: 3, 33: 2, 50: 1}
 GOLDEN_RATIO = 0.618_033_988_749_894_9
 # Chunks that are looked at behind a block whose load writes, of each thread's.
 LOOKED_AT = 4
-NOT_WRITTEN = "the load did not write what it was to write beside the loads"
+NOT_WRITTEN = "the load threads did not write the expected data"
 # Addresses are made in pieces, so that they stay small beside what they are written to.
 LINES_PER_PIECE = 1 << 20
 
@@ -146,7 +146,7 @@ class LatencyBench:
             try:
                 reason = TOO_LONG if time.monotonic() > limit and not self._has(case) else self._made(case, deadline)
             except MemoryError:
-                reason = "the system refused the memory for it; give a smaller --size"
+                reason = "the system refused the memory; use a smaller --size"
             if reason:
                 refused[case.id] = reason
         return refused
@@ -187,7 +187,9 @@ class LatencyBench:
         load = self._function(_paced_name(case))
         team.each([partial(self._chase, chase, case.chains), *(partial(load, arguments) for arguments in loads)])
         if chase.status != Status.DONE or any(arguments.status != Status.DONE for arguments in loads):
-            raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
+            raise BandwidthError(
+                "the threads did not reach the barrier", "CPUs were taken away, or other processes keep them busy"
+            )
         arrived = tuple(ends) if case.chains > 1 else (int(chase.result),)
         self._arrived = (case.id, arrived, cycle.advance(calls * CHAIN_LENGTH, case.chains))
         observed = dict(self._shares[cycle_key(case)])
@@ -210,7 +212,7 @@ class LatencyBench:
             raise AssertionError("verify() speaks of the last block, and that was another case's")
         if self._unwritten:
             return NOT_WRITTEN
-        return "" if seen == expected else "the loads did not end where so many of them lead: some were not made"
+        return "" if seen == expected else "the chain of loads ended at the wrong place: some loads were not executed"
 
     def stop(self) -> None:
         """End the work that is under way."""

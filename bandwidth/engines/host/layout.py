@@ -31,7 +31,7 @@ PAGE_ELEMENTS = PAGE_BYTES // ELEMENT_BYTES
 # The window of the sources takes this many places, one a page further than the other.
 WINDOWS = 16
 # Why the memory of a node cannot be had.
-NODE_REFUSED = "the system lets no memory of node {node} be asked for (mbind or VirtualAllocExNuma is refused)"
+NODE_REFUSED = "the system refuses to allocate memory on node {node} (mbind or VirtualAllocExNuma failed)"
 # Filling and checking go through the data in pieces that stay in a cache: one pass over the memory, and Ctrl-C between.
 PIECE_ELEMENTS = 128 * 1024
 
@@ -118,7 +118,7 @@ class Arena:
         if not all(team.each([partial(fill_part, part) for part in range(len(team.workers))])):
             size = format_size(sources.nbytes + destinations.nbytes)
             raise BandwidthError(
-                f"filling {size} of memory takes longer than the budget", "give a longer --budget or a smaller --size"
+                f"filling {size} of memory takes longer than the budget", "use a longer --budget or a smaller --size"
             )
 
 
@@ -204,7 +204,7 @@ class HostMemory:
         try:
             refused = self._fill(seed, deadline)
         except MemoryError as error:
-            raise BandwidthError("the system refused the memory for the arrays", "give a smaller --size") from error
+            raise BandwidthError("the system refused the memory for the arrays", "use a smaller --size") from error
         return {case.id: refused[layout_key(case)] for case in cases if layout_key(case) in refused}
 
     def lay_out_anew(self, seed: int, deadline: float) -> None:
@@ -214,7 +214,7 @@ class HostMemory:
         try:
             refused = self._fill(seed, deadline)
         except MemoryError as error:
-            raise BandwidthError("the system refused the memory for the arrays", "give a smaller --size") from error
+            raise BandwidthError("the system refused the memory for the arrays", "use a smaller --size") from error
         if refused:
             raise BandwidthError(next(iter(refused.values())), "measure again")
 

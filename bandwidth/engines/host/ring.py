@@ -51,7 +51,7 @@ class Ring:
             least, most = arguments.made * self.rounds, arguments.calls * self.rounds
             # A thread that ended at the limit may have sent the word on in a pass that it did not end.
             if not least <= sent <= min(least + self.rounds, most):
-                return f"thread {number} sent the word {sent:,} times, {least:,} were told of {most:,}"
+                return f"thread {number} passed the value on {sent:,} times, but recorded {least:,} of {most:,}"
         return ""
 
     def _place(self, number: int) -> int:

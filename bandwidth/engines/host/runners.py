@@ -144,7 +144,7 @@ class NumpyRunner:
 
 # --- compiled code --------------------------------------------------------------------------------------------------
 
-NO_STREAMING = "LLVM makes no streaming stores for this processor"
+NO_STREAMING = "LLVM has no streaming stores for this processor"
 
 # How long it takes to run works so many times, in seconds.
 Timed: TypeAlias = Callable[[Sequence[ThreadWork], int], float]
@@ -205,7 +205,7 @@ class NativeRunner:
     def run(self, team: Team, works: Sequence[ThreadWork], calls: int) -> list[Stamp]:
         """Run each thread's passes, started by a barrier in the compiled code. See `Runner`.
 
-        Raises BandwidthError where the threads did not come together, or were stopped before their last pass.
+        Raises BandwidthError where the threads did not reach the barrier, or were stopped before their last pass.
         """
         self._barrier.open()
         argument_sets = [self._arguments(work, calls, len(works)) for work in works]
@@ -216,7 +216,9 @@ class NativeRunner:
             ]
         )
         if any(arguments.status != Status.DONE for arguments in argument_sets):
-            raise BandwidthError("the threads did not come together", "CPUs were taken away, or others keep them busy")
+            raise BandwidthError(
+                "the threads did not reach the barrier", "CPUs were taken away, or other processes keep them busy"
+            )
         if any(arguments.made != calls for arguments in argument_sets):
             raise BandwidthError("the block was stopped before its end", "measure again")
         return [
@@ -277,7 +279,7 @@ def compiled(cases: Sequence[Case], shapes: Shapes, limit_s: float) -> Library:
     try:
         from bandwidth.engines.host.native_code.compiled import Library, this_processor
     except (ImportError, OSError) as error:  # its library does not load: another system's wheel, or a missing part
-        raise BandwidthError(f"llvmlite does not load: {error}", "install it anew; the NumPy rows remain") from error
+        raise BandwidthError(f"llvmlite does not load: {error}", "reinstall it; the NumPy rows remain") from error
 
     processor = this_processor()
     return Library(shapes.rows(cases, processor, limit_s), processor)

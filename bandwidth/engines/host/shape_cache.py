@@ -79,15 +79,17 @@ class ShapeCache:
         path = self.path(processor)
         try:
             is_small = path.stat().st_size <= MOST_BYTES
-            saved = json.loads(read_text(path, "the file of shapes", "delete it")) if is_small else None
+            saved = json.loads(read_text(path, "the file with the kernel shapes", "delete it")) if is_small else None
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError, BandwidthError):
-            self.note = "the file of shapes that won before cannot be read: they are tried anew"
+            self.note = "the file with the tuned kernel shapes cannot be read: they are tuned again"
             return {}
         winners = self._winners(saved, processor)
         if winners is None:
-            self.note = "the file of shapes that won before is of another version or processor: they are tried anew"
+            self.note = (
+                "the file with the tuned kernel shapes is for another version or processor: they are tuned again"
+            )
             return {}
         found = {str(name): _winner(one) for name, one in winners.items()}
         return {name: winner for name, winner in found.items() if winner is not None}
@@ -105,7 +107,7 @@ class ShapeCache:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_atomically(self.path(processor), json.dumps(saved, indent=1) + "\n")
         except (OSError, BandwidthError):  # a read-only home, a full disk: no reason to measure nothing
-            self.note = "the shapes that won cannot be written to the cache folder: the next run tries them anew"
+            self.note = "the tuned kernel shapes cannot be written to the cache folder: the next run tunes them again"
 
     def _processor(self, processor: LlvmProcessor) -> dict[str, Any]:
         return {"model": self._model, **asdict(processor)}

@@ -92,8 +92,8 @@ class Team:
         except RuntimeError as error:  # "can't start new thread": a limit of processes or of memory
             self.close()
             raise BandwidthError(
-                f"the system starts no more threads, {len(cpus)} are needed",
-                "give fewer --threads, or raise the limit (ulimit -u, ulimit -v, the container's)",
+                f"the system refuses more threads, {len(cpus)} are needed",
+                "use fewer --threads, or raise the limit (ulimit -u, ulimit -v, the container's)",
             ) from error
 
     @property

@@ -14,7 +14,7 @@ from bandwidth.units import format_size
 
 EXTRA = "pip install 'membandwidth[opencl]'"
 _RUNTIMES = (
-    "install the GPU's OpenCL: its driver's package, intel-opencl-icd, rocm-opencl, or Mesa with RUSTICL_ENABLE set"
+    "install an OpenCL runtime: the driver's package, intel-opencl-icd, rocm-opencl, or Mesa with RUSTICL_ENABLE set"
 )
 # CL/cl.h and CL/cl_ext.h: the codes that a user can meet and do something about.
 DEVICE_NOT_FOUND, DEVICE_NOT_AVAILABLE, PLATFORM_NOT_FOUND = -1, -2, -1001
@@ -46,15 +46,17 @@ def said(error: BaseException, device: int | None = None) -> BandwidthError | No
     if code in {PLATFORM_NOT_FOUND, DEVICE_NOT_FOUND}:
         return no_device(())
     if code == DEVICE_NOT_AVAILABLE:
-        return HardwareError(f"{name} is not available", "see who uses it")
+        return HardwareError(f"{name} is not available", "check which process uses it")
     if code in _NO_MEMORY:
         return out_of_memory(device)
     if code in _BUILD:
         return _of_compiler(str(error))
     if code in _LOST:
-        return BandwidthError(f"{name} was lost at work ({first_line(str(error))})", "see the kernel's log; try again")
+        return BandwidthError(
+            f"{name} was lost during the measurement ({first_line(str(error))})", "check the kernel log; try again"
+        )
     line = first_line(str(error))
-    return BandwidthError(f"{name} failed ({line})", "see the kernel's log; if the device is well, please report this")
+    return BandwidthError(f"{name} failed ({line})", "check the kernel log; if the device works, report this")
 
 
 @contextmanager
@@ -73,32 +75,32 @@ def no_device(platforms: tuple[str, ...], processors: int = 0) -> HardwareError:
     """Return the error where there is no GPU, by the names of the platforms that there are."""
     if processors:
         return HardwareError(
-            "OpenCL shows no GPU here",
-            "--engine opencl measures its processors; the host's memory is better measured by host",
+            "OpenCL reports no GPU",
+            "--engine opencl measures its CPU devices; the target host measures host memory better",
         )
     if any("rusticl" in name.lower() for name in platforms):
-        return HardwareError("OpenCL shows no GPU here", "set RUSTICL_ENABLE to the GPU's driver, such as radeonsi")
-    what = f"OpenCL shows no device ({', '.join(platforms)})" if platforms else "no runtime of OpenCL is here"
+        return HardwareError("OpenCL reports no GPU", "set RUSTICL_ENABLE to the GPU's driver, such as radeonsi")
+    what = f"OpenCL reports no device ({', '.join(platforms)})" if platforms else "no OpenCL runtime is installed"
     return HardwareError(what, _RUNTIMES)
 
 
 def no_such_device(number: int, count: int) -> HardwareError:
     """Return the error of a device's number that does not exist."""
-    there = "there is only device 0" if count == 1 else f"there are 0 to {count - 1}"
+    there = "only device 0 exists" if count == 1 else f"devices 0 to {count - 1} exist"
     return HardwareError(f"device {number} does not exist", f"{there} in OpenCL")
 
 
 def out_of_memory(device: int | None, needed_bytes: int = 0, free_bytes: int = 0) -> BandwidthError:
     """Return the error of a device without enough memory, with the sizes where they are known."""
-    sizes = f": {format_size(needed_bytes)} wanted, {format_size(free_bytes)} free" if needed_bytes else ""
+    sizes = f": {format_size(needed_bytes)} needed, {format_size(free_bytes)} free" if needed_bytes else ""
     name = "the device" if device is None else f"device {device}"
-    return BandwidthError(f"{name} has not enough memory{sizes}", "give a smaller --size")
+    return BandwidthError(f"{name} has too little memory{sizes}", "use a smaller --size")
 
 
 def first_line(text: str) -> str:
     """Return what an error says first, in 200 characters at most."""
     lines = [line.strip() for line in text.splitlines() if line.strip("= \t-")]
-    return re.sub(r"\s+", " ", lines[0])[:200] if lines else "no more is said"
+    return re.sub(r"\s+", " ", lines[0])[:200] if lines else "no details"
 
 
 def _of_import(error: ImportError) -> BandwidthError:
@@ -113,6 +115,6 @@ def _of_compiler(text: str) -> BandwidthError:
     line = first_line(found[0] if found else text)
     if "unknown target CPU" in line:
         return HardwareError(
-            f"the OpenCL runtime's compiler does not know this processor ({line})", "install a newer runtime"
+            f"the compiler of the OpenCL runtime does not support this processor ({line})", "install a newer runtime"
         )
-    return BandwidthError(f"a kernel of ours does not compile: {line}", "a bug: please report it")
+    return BandwidthError(f"a kernel does not compile: {line}", "this is a bug: please report it")

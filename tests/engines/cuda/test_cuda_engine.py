@@ -131,7 +131,7 @@ def test_a_number_that_is_not_made_anew_in_every_pass_is_seen(path, calls):
         seen.append(operation)
         return operation if sum(is_timed(o, case) for o in seen) <= 1 or not is_timed(operation, case) else None
 
-    assert "not what it comes to" in after_first_block(module, engine, case, once, calls)
+    assert "the result of the passes is wrong" in after_first_block(module, engine, case, once, calls)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_single_wrong_byte_that_the_host_received_is_seen(byte):
 
         return dataclasses.replace(operation, act=act)
 
-    assert f"the first of them word {byte // 8:,}" in after_first_block(module, engine, case, flip)
+    assert f"the first is word {byte // 8:,}" in after_first_block(module, engine, case, flip)
 
 
 # --- without a compiler: the copies are measured all the same
@@ -211,7 +211,7 @@ def test_without_a_compiler_faults_are_seen_too(case, fault, short_period):
     engine = engine_of(module, case)
     change = shortened if fault == "shortened" else lambda operation: None
     wrong = after_first_block(module, engine, case, lambda o: change(o) if is_timed(o, case) else o)
-    assert "words are not what was to be there" in wrong
+    assert "words have a wrong value" in wrong
 
 
 @pytest.mark.parametrize("array_bytes", [16, 8160, 8176, 3 * 8168 + 8, 2 * 1024**2 + 48])
@@ -232,8 +232,8 @@ def test_the_host_finds_each_wrong_word_and_names_the_first(array_bytes, short_p
 
         wrong = after_first_block(module, engine, case, flip)
         words_of_its_period = min(1021, array_bytes // 8 - word // 1021 * 1021)
-        assert wrong.startswith(f"1 of {words_of_its_period:,} words are not")
-        assert wrong.endswith(f"the first of them word {word:,}")
+        assert wrong.startswith(f"1 of {words_of_its_period:,} words have a wrong value")
+        assert wrong.endswith(f"the first is word {word:,}")
 
 
 def test_data_that_lands_whole_pages_away_is_seen_by_the_host():
@@ -308,7 +308,7 @@ def test_code_that_cannot_be_written_is_kept_in_memory(ever, monkeypatch):
     assert os.environ[KEEP_IN_MEMORY] == "1"
     if not ever:
         assert engine.refused.pop(cases[0].id) == (
-            "CuPy cannot keep what it compiles: [Errno 13] Permission denied: '/root/.cupy/kernel_cache/x'; "
+            "CuPy cannot write its compiler cache: [Errno 13] Permission denied: '/root/.cupy/kernel_cache/x'; "
             "set CUPY_CACHE_DIR to a folder that can be written"
         )
     assert engine.refused == {}
@@ -361,7 +361,7 @@ def test_a_device_that_is_lost_while_a_graph_is_made_is_told():
     begin, seen = cuda_timing.MOST_DIRECT_CALLS, []
     stream = engine._devices[0].queue.stream
     stream.end_capture = lambda: seen.append(1) or (_ for _ in ()).throw(CUDARuntimeError(719))
-    with pytest.raises(BandwidthError, match="device 0 was lost at work"):
+    with pytest.raises(BandwidthError, match="device 0 was lost during the measurement"):
         engine.run_block(case, begin + 1)
     assert seen == [1]
 
@@ -469,11 +469,11 @@ def test_by_hip_the_properties_tell_what_a_device_is():
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (100, "ROCm shows no GPU here; install AMD's driver, give a container /dev/kfd and /dev/dri, see HIP_VISIBLE"),
-        (35, "ROCm shows no GPU here"),
+        (100, "ROCm reports no GPU; install AMD's driver, pass /dev/kfd and /dev/dri to the container, check HIP_VIS"),
+        (35, "ROCm reports no GPU"),
         (
             46,
-            "the GPU is taken by another process (exclusive mode), or is unavailable; see `rocm-smi` for who",
+            "the GPU is in use by another process (exclusive mode), or is unavailable; `rocm-smi` lists the",
         ),
     ],
 )
@@ -537,14 +537,14 @@ def test_a_device_is_looked_at_while_its_first_block_is_under_way(path):
 @pytest.mark.parametrize(
     ("case", "reason"),
     [
-        (device_case("mix"), "there is no kernel mix for a GPU"),
-        (device_case("copy", 24), "24 bytes are not 16 or more in whole words of 16"),
+        (device_case("mix"), "GPUs have no kernel mix"),
+        (device_case("copy", 24), "24 bytes are not a multiple of 16 of at least 16"),
         (link_case("d2h", "write_combined"), "write-combined memory is for copies to the device"),
         (link_case("bidirectional", "pageable"), "one way and one device at a time"),
         (link_case("h2d", "huge"), "there is no kind of host memory huge"),
-        (device_case("copy", target="device:1"), "device 1 does not exist; there is only device 0"),
+        (device_case("copy", target="device:1"), "device 1 does not exist; only device 0 exists"),
         (peer_case(), "device 1 does not exist"),
-        (dataclasses.replace(peer_case(), target="device:1"), "a device is no peer of its own"),
+        (dataclasses.replace(peer_case(), target="device:1"), "a device cannot be its own peer"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.id,
 )
@@ -558,13 +558,13 @@ def test_a_case_that_cannot_be_measured_is_refused_and_the_others_go_on(case, re
 
 def test_no_way_between_devices_is_a_reason():
     engine = engine_of(StandIn(devices=2, can_access=False), peer_case(), peer_case(access="off"))
-    assert engine.refused == {peer_case().id: "the driver gives no direct access between devices 0 and 1"}
+    assert engine.refused == {peer_case().id: "the driver offers no direct access between devices 0 and 1"}
 
 
 def test_too_large_cases_say_what_is_free():
     engine = engine_of(StandIn(free_bytes=1024**3), device_case("copy", 600 * 1024**2))
     (reason,) = engine.refused.values()
-    assert reason == "device 0 has not enough memory: 1.2 GiB wanted, 1016 MiB free; give a smaller --size"
+    assert reason == "device 0 has too little memory: 1.2 GiB needed, 1016 MiB free; use a smaller --size"
 
 
 def test_what_a_plan_leaves_free_is_enough_for_streams_and_code():
@@ -580,13 +580,13 @@ def test_page_locked_memory_that_the_system_refuses_is_the_hosts(kind):
     engine = engine_of(StandIn(raises={"PinnedMemory": CUDARuntimeError(2)}), case, good)
     assert engine.refused == {
         case.id: "the system refused 192 KiB of page-locked host memory; "
-        "give a smaller --size; a container and WSL limit such memory"
+        "use a smaller --size; containers and WSL limit page-locked memory"
     }
 
 
 def test_memory_that_is_refused_all_the_same_is_a_reason():
     engine = engine_of(StandIn(raises={"Memory": OutOfMemoryError()}), device_case())
-    assert list(engine.refused.values()) == ["device 0 has not enough memory; give a smaller --size"]
+    assert list(engine.refused.values()) == ["device 0 has too little memory; use a smaller --size"]
 
 
 @pytest.mark.parametrize("integrated", [0, 1])
@@ -603,7 +603,7 @@ def test_a_device_that_is_lost_ends_the_case_and_no_more():
     engine = engine_of(module, case)
     engine.run_block(case, 1)
     module.raises["synchronize"] = CUDARuntimeError(719)
-    with pytest.raises(BandwidthError, match="device 0 was lost at work"):
+    with pytest.raises(BandwidthError, match="device 0 was lost during the measurement"):
         engine.run_block(case, 1)
     assert engine.verify(case, whole=True).startswith("it could not be checked: device 0 was lost")
     engine.close()
@@ -617,7 +617,7 @@ def test_what_is_freed_on_a_lost_device_is_silent(monkeypatch):
     engine = engine_of(module, case)
     engine.run_block(case, 1)
     module.raises |= dict.fromkeys(("synchronize", "eventDestroy", "free"), CUDARuntimeError(719))
-    assert failure_of(engine, case).startswith("device 0 was lost at work")
+    assert failure_of(engine, case).startswith("device 0 was lost during the measurement")
     engine.close()
     gc.collect()
     assert seen == []
@@ -674,7 +674,7 @@ def test_only_the_devices_that_are_meant_are_opened():
 def test_a_device_that_does_not_exist():
     module = StandIn(devices=2)
     assert [gpu.number for gpu in devices(module, numbers=[1])] == [1]
-    with pytest.raises(HardwareError, match="device 2 does not exist; there are 0 to 1"):
+    with pytest.raises(HardwareError, match="device 2 does not exist; devices 0 to 1 exist"):
         devices(module, numbers=[0, 2])
 
 

@@ -35,16 +35,17 @@ def hooks(monkeypatch):
 
 
 LINES = {
-    2: "device 0 has not enough memory; give a smaller --size",
-    46: "device 0 is taken by another process (exclusive mode), or is unavailable; see `nvidia-smi` for who holds it",
-    100: "the driver is there and shows no GPU; see CUDA_VISIBLE_DEVICES, and --gpus of a container",
-    101: "device 0 does not exist; see `bandwidth system` for those there are",
-    34: "device 0 has a stub in the place of its driver (libcuda.so of the CUDA toolkit); take the toolkit's `stubs`"
-    " folder out of LD_LIBRARY_PATH",
-    804: "device 0 is none for which CUDA's compatibility package (cuda-compat) can stand in for a newer driver; update"
-    " the driver, or take an image or an extra of an older CUDA",
-    802: "device 0 is not ready: its fabric is not up; start nvidia-fabricmanager, or wait until it has started",
-    803: "device 0 has a driver whose parts are of different versions; restart the machine after the driver's update",
+    2: "device 0 has too little memory; use a smaller --size",
+    46: "device 0 is in use by another process (exclusive mode), or is unavailable; `nvidia-smi` lists the process",
+    100: "the driver is loaded and reports no GPU; check CUDA_VISIBLE_DEVICES, and --gpus of the container",
+    101: "device 0 does not exist; `bandwidth system` lists the GPUs",
+    34: "device 0 loads a stub instead of the driver (libcuda.so of the CUDA toolkit); remove the toolkit's `stubs`"
+    " folder from LD_LIBRARY_PATH",
+    804: "device 0 is not supported by CUDA's compatibility package (cuda-compat); update"
+    " the driver, or use an image or an extra of an older CUDA",
+    802: "device 0 is not ready: the NVLink fabric is not initialised; start nvidia-fabricmanager, or wait"
+    " until it has started",
+    803: "device 0 has a driver with parts of different versions; restart the machine after the driver's update",
 }
 
 
@@ -58,7 +59,7 @@ def test_a_status_says_what_to_do(status, real):
 @pytest.mark.parametrize("status", [700, 719, 999])
 def test_a_device_that_is_lost_is_named_with_the_drivers_words(status):
     error = said(errors_of("CUDARuntimeError")(status), 1)
-    assert str(error).startswith("device 1 was lost at work (cudaError")
+    assert str(error).startswith("device 1 was lost during the measurement (cudaError")
     assert error.exit_code == 1
 
 
@@ -69,7 +70,7 @@ def test_what_hip_cannot_say_is_no_lost_device():
     with pytest.raises(BandwidthError) as caught, told(StandIn(is_hip=True), 0):
         raise error
     assert str(caught.value) == (
-        "device 0 failed (hipErrorUnknown: unknown error); see `rocm-smi`; if it is well, please report this"
+        "device 0 failed (hipErrorUnknown: unknown error); check `rocm-smi`; if the GPU works, report this"
     )
 
 
@@ -81,13 +82,13 @@ def test_a_driver_that_answers_nothing_is_no_lost_device():
 @pytest.mark.parametrize(
     ("driver", "runtime", "line"),
     [
-        (0, 12_090, "no NVIDIA driver is here; install it, or start the container with --gpus all"),
+        (0, 12_090, "no NVIDIA driver is installed; install it, or start the container with --gpus all"),
         (
             12_040,
             13_000,
-            "the NVIDIA driver knows CUDA 12.4 and CuPy needs 13.0; update the driver, or take the extra cuda12",
+            "the NVIDIA driver supports CUDA 12.4, CuPy needs 13.0; update the driver, or install the extra cuda12",
         ),
-        (11_080, 12_090, "the NVIDIA driver knows CUDA 11.8 and CuPy needs 12.9; update the driver"),
+        (11_080, 12_090, "the NVIDIA driver supports CUDA 11.8, CuPy needs 12.9; update the driver"),
     ],
 )
 def test_no_driver_and_an_old_one_are_told_apart(driver, runtime, line):
@@ -102,7 +103,7 @@ def test_the_real_cupy_without_a_driver_says_so():
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     if cupy.cuda.runtime.driverGetVersion():
         pytest.skip("there is a driver")
-    with pytest.raises(HardwareError, match="no NVIDIA driver is here; install it"):
+    with pytest.raises(HardwareError, match="no NVIDIA driver is installed; install it"):
         devices(cupy)
 
 
@@ -110,7 +111,7 @@ def test_memory_that_is_used_up_is_a_smaller_size():
     of_a_launch = named("CUDADriverError", "CUDA_ERROR_OUT_OF_MEMORY: out of memory")
     of_a_launch.status = 2
     for error in (errors_of("OutOfMemoryError")(100, 10, 0), of_a_launch):
-        assert str(said(error, 2)) == "device 2 has not enough memory; give a smaller --size"
+        assert str(said(error, 2)) == "device 2 has too little memory; use a smaller --size"
 
 
 def named(name, text):
@@ -118,8 +119,8 @@ def named(name, text):
 
 
 NO_HIPCC = (
-    "ROCm's compiler (hiprtc, hipcc) is not found; install ROCm's hiprtc and hipcc, with hipcc's folder (/opt/rocm/bin)"
-    " on PATH"
+    "ROCm's compiler (hiprtc, hipcc) is not found; install ROCm's hiprtc and hipcc, and add hipcc's folder"
+    " (/opt/rocm/bin) to PATH"
 )
 LACKING_OF_ROCM = (
     FileNotFoundError(2, "No such file or directory", "hipcc"),
@@ -138,8 +139,8 @@ LACKING_OF_ROCM = (
         ),
         (
             ImportError("\n====\nCuPy is not correctly installed.\n  more"),
-            "CuPy is installed and cannot be imported: CuPy is not correctly installed.; keep one cupy package of `pip"
-            " list`, that of the driver's CUDA version",
+            "CuPy is installed and cannot be imported: CuPy is not correctly installed.; keep one cupy package (see "
+            "`pip list`): that for the driver's CUDA version",
         ),
         (
             RuntimeError("Failed to find CUDA headers"),
@@ -153,12 +154,12 @@ LACKING_OF_ROCM = (
         ),
         (
             named("CompileException", "nvrtc: error: invalid value for --gpu-architecture (-arch)\n"),
-            "CUDA's compiler (NVRTC) here makes no code for this GPU's architecture; take the extra for an older CUDA"
-            " if the GPU is of before 2018, else newer packages",
+            "CUDA's compiler (NVRTC) does not support this GPU's architecture; install the extra for an older CUDA"
+            " if the GPU is older than 2018, else newer packages",
         ),
         (
             named("CompileException", "nvrtc: error: failed to open libnvrtc-builtins.so.13.0.\n"),
-            "CUDA's compiler (NVRTC) lacks a part of its own (nvrtc: error: failed to open libnvrtc-builtins.so.13.0.);"
+            "CUDA's compiler (NVRTC) is incomplete (nvrtc: error: failed to open libnvrtc-builtins.so.13.0.);"
             " pip install 'cuda-toolkit[cudart,nvrtc]' of CuPy's CUDA version",
         ),
         (
@@ -170,8 +171,8 @@ LACKING_OF_ROCM = (
             ImportError(
                 "\n====\nFailed to import CuPy.\n\nOriginal error:\n  ImportError: libamdhip64.so.7: cannot open it\n=="
             ),
-            "ROCm's libraries are not found (libamdhip64.so.7: cannot open it); install ROCm 7, or name the folder of"
-            " its libraries (/opt/rocm/lib) in LD_LIBRARY_PATH",
+            "ROCm's libraries are not found (libamdhip64.so.7: cannot open it); install ROCm 7, or add the folder of"
+            " its libraries (/opt/rocm/lib) to LD_LIBRARY_PATH",
         ),
         *((error, NO_HIPCC) for error in LACKING_OF_ROCM),
         (
@@ -179,12 +180,12 @@ LACKING_OF_ROCM = (
                 "CompileException",
                 "In file included from complex.h:23:\nns.h:1:10: fatal error: 'thrust/ns.h' file not found",
             ),
-            "CuPy's own kernels do not compile: thrust/ns.h is not found; install the headers that CuPy's guide names,"
-            " for ROCm rocthrust and hipcub",
+            "CuPy's own kernels do not compile: thrust/ns.h is not found; install the headers listed in CuPy's guide;"
+            " for ROCm: rocthrust and hipcub",
         ),
         (
             named("CompileException", "kern.cu(3): error: expected a ;\n\n1 error"),
-            "a kernel of ours does not compile: kern.cu(3): error: expected a ;; a bug: please report it",
+            "a kernel does not compile: kern.cu(3): error: expected a ;; this is a bug: please report it",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

@@ -173,7 +173,7 @@ def test_all_devices_at_once_are_right(gpus, engine):
 def test_too_much_memory_is_one_line(gpus, engine):
     case = device_case("copy", gpus[0].total_bytes + 1024 * MIB)
     (reason,) = engine.prepare([case], 60.0).values()
-    assert reason.startswith("device 0 has not enough memory: ")
+    assert reason.startswith("device 0 has too little memory: ")
 
 
 # --- without one

@@ -72,7 +72,7 @@ def test_without_a_name_the_first_engine_that_finds_a_device_is_taken(toy, tmp_p
 def test_options_that_a_maker_has_not_are_refused(toy, capsys):
     assert run(["measure", "pcie", "--engine", "toy", "--host-memory", "write_combined"]) == 2
     said = capsys.readouterr().err
-    assert "--host-memory write_combined is none of the engine toy; choose from pinned, pageable" in said
+    assert "the engine toy has no --host-memory write_combined; choose from pinned, pageable" in said
     assert run(["measure", "device", "--engine", "toy,cuda"]) == 2
     said = capsys.readouterr().err
-    assert "--engine toy,cuda: each of them has the GPU to itself; measure with one after the other" in said
+    assert "--engine toy,cuda: each needs the GPU to itself; measure with one at a time" in said

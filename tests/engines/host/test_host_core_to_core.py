@@ -110,19 +110,19 @@ def test_hops_that_were_not_made_are_caught(change, bench):
     case = pair_case(*ALLOWED[:2])
     one = bench(case, change)
     one.run_block(case, 3 * LINES_PER_BLOCK)
-    assert "sent the word" in one.verify(case)
+    assert "passed the value on" in one.verify(case)
 
 
 def test_threads_that_do_not_run_side_by_side_are_no_block(bench, monkeypatch):
     monkeypatch.setattr(core_to_core, "LONGEST_NS", 0)
     case = pair_case(*ALLOWED[:2])
-    with pytest.raises(BandwidthError, match="the threads did not run side by side"):
+    with pytest.raises(BandwidthError, match="the threads did not run at the same time"):
         bench(case).run_block(case, 100)
 
 
 def test_threads_that_never_meet_are_no_block(bench):
     case = pair_case(*ALLOWED[:2])
-    with pytest.raises(BandwidthError, match="the threads did not come together"):
+    with pytest.raises(BandwidthError, match="the threads did not reach the barrier"):
         bench(case, lambda *_: None).run_block(case, 4)
 
 

@@ -184,14 +184,14 @@ def test_chase_that_skips_loads_is_caught(change, bench, latency_case, lying):
     lying(change)
     for _ in range(2):
         one.run_block(case, 3)
-    assert one.verify(case) == "the loads did not end where so many of them lead: some were not made"
+    assert one.verify(case) == "the chain of loads ended at the wrong place: some loads were not executed"
 
 
 def test_chase_that_never_starts_is_no_block(bench, latency_case, lying):
     case = latency_case(64 * 1024)
     one = bench(case)
     lying(lambda *_: None)
-    with pytest.raises(BandwidthError, match="the threads did not come together"):
+    with pytest.raises(BandwidthError, match="the threads did not reach the barrier"):
         one.run_block(case, 3)
 
 
@@ -235,7 +235,7 @@ def test_chains_that_skip_loads_are_caught(change, bench, latency_case, lying):
     one = bench(case)
     lying(change, chases_name(4))
     one.run_block(case, 3)
-    assert one.verify(case) == "the loads did not end where so many of them lead: some were not made"
+    assert one.verify(case) == "the chain of loads ended at the wrong place: some loads were not executed"
 
 
 def test_one_chain_that_goes_astray_is_caught(bench, latency_case, lying):
@@ -360,7 +360,7 @@ def test_load_that_never_comes_is_no_block(bench, latency_case, monkeypatch):
         LatencyBench, "_function", lambda self, name: (lambda _: None) if name == PACED_READ else honest_of(self, name)
     )
     begin = time.monotonic()
-    with pytest.raises(BandwidthError, match="the threads did not come together"):
+    with pytest.raises(BandwidthError, match="the threads did not reach the barrier"):
         one.run_block(case, 10)
     assert time.monotonic() - begin < 2
 
@@ -384,7 +384,7 @@ def test_threads_that_do_not_run_side_by_side_have_no_load_and_their_idle_latenc
     assert one.refused == {case.id: native_latency.NEVER_MET for case in cases}
     one.run_block(idle, 10)
     assert one.verify(idle) == ""
-    with pytest.raises(BandwidthError, match="did not run side by side"):
+    with pytest.raises(BandwidthError, match="did not run in parallel"):
         one.run_block(cases[0], 10)
 
 

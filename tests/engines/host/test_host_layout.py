@@ -318,7 +318,7 @@ def test_placement_on_a_node_without_memory_is_not_known(host_case, lay_out, mon
 
 
 def test_filling_past_the_deadline_is_one_clear_error(host_case, lay_out):
-    with pytest.raises(BandwidthError, match=r"filling 3\.1 MiB of memory takes longer than the budget; give a longer"):
+    with pytest.raises(BandwidthError, match=r"filling 3\.1 MiB of memory takes longer than the budget; use a longer"):
         lay_out(host_case("copy"), limit_s=-1.0)
 
 
@@ -334,7 +334,7 @@ def test_refused_memory_is_one_clear_error(host_case, lay_out, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(host_layout, "Region", refuse)
-    with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; give a smaller --size"):
+    with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; use a smaller --size"):
         lay_out(host_case("copy"))
 
 

@@ -88,11 +88,11 @@ def test_hops_end_when_they_are_told_to(library):
     [
         (3, 24, ""),
         (2, 23, ""),  # it ended at the limit, in its third pass
-        (3, 23, "thread 0 sent the word 23 times, 24 were told of 24"),
-        (3, 25, "thread 0 sent the word 25 times, 24 were told of 24"),
-        (2, 15, "thread 0 sent the word 15 times, 16 were told of 24"),
-        (1, 17, "thread 0 sent the word 17 times, 8 were told of 24"),
-        (4, 32, "thread 0 sent the word 32 times, 32 were told of 24"),
+        (3, 23, "thread 0 passed the value on 23 times, but recorded 24 of 24"),
+        (3, 25, "thread 0 passed the value on 25 times, but recorded 24 of 24"),
+        (2, 15, "thread 0 passed the value on 15 times, but recorded 16 of 24"),
+        (1, 17, "thread 0 passed the value on 17 times, but recorded 8 of 24"),
+        (4, 32, "thread 0 passed the value on 32 times, but recorded 32 of 24"),
     ],
 )
 def test_other_counts_than_were_told_are_a_fault(made, sent, fault):

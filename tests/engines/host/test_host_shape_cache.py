@@ -67,7 +67,7 @@ def test_what_is_no_file_of_shapes_is_said(text, cache):
     cache.keep(PROCESSOR, "copy", WINNER)
     cache.path(PROCESSOR).write_bytes(text)
     assert cache.load(PROCESSOR) == {}
-    assert cache.note == "the file of shapes that won before cannot be read: they are tried anew"
+    assert cache.note == "the file with the tuned kernel shapes cannot be read: they are tuned again"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_written_to_costs_nothing_but_a_line(tmp_path):
     (tmp_path / "bandwidth").write_text("a file", encoding="utf-8")
     cache = ShapeCache(tmp_path / "bandwidth", "AMD EPYC 9654")
     cache.keep(PROCESSOR, "copy", WINNER)
-    assert cache.note.startswith("the shapes that won cannot be written to the cache folder")
+    assert cache.note.startswith("the tuned kernel shapes cannot be written to the cache folder")
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def test_a_file_that_is_not_ours_is_said_and_shapes_are_tried_anew(tuned, host_c
     cache.path(this_processor()).write_text("{}", encoding="utf-8")
     ((tuning, _),) = tuned(fast(grid()[1]), case, shapes=TriedShapes(cache))
     assert tuning["from"] == "trials"
-    assert tuning["note"].endswith("of another version or processor: they are tried anew")
+    assert tuning["note"].endswith("for another version or processor: they are tuned again")
 
 
 def test_trials_stay_within_their_part_of_the_budget(host_case, host_engine):

@@ -251,7 +251,7 @@ def test_large_pages_are_large_and_small_ones_small(compiling, host_case, host_e
         ({}, seam.NOT_SHOWN),  # they are large, and that is all that may not be known
         ({"may_lock_memory": False}, seam.NO_PRIVILEGE),
         ({"large_page_bytes": 0}, seam.NO_LARGE_PAGES),
-        ({"refused": {"large pages": scripted.NO_RESOURCES}}, "Windows has no 4 MiB of large pages left"),
+        ({"refused": {"large pages": scripted.NO_RESOURCES}}, "Windows has fewer than 4 MiB of large pages left"),
         ({"refused": {"OpenProcessToken": scripted.DENIED}}, seam.NOT_TOLD),
         ({"highest_node": 1}, seam.SEVERAL_NODES),
         ({"refused": {"GetNumaHighestNodeNumber": scripted.DENIED}}, seam.NOT_TOLD),
@@ -319,7 +319,7 @@ def test_memory_laid_out_anew_is_not_taken_twice(compiling, host_case, host_engi
 
 def test_memory_that_windows_does_not_have_is_one_clear_error(on_windows, host_case, host_engine):
     on_windows(refused={"VirtualAlloc": scripted.NO_MEMORY})
-    with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; give a smaller --size"):
+    with pytest.raises(BandwidthError, match="the system refused the memory for the arrays; use a smaller --size"):
         host_engine(host_case("copy", "numpy"))
 
 

@@ -132,7 +132,7 @@ def test_threads_that_the_system_refuses_are_one_clear_error(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(workers.threading.Thread, "start", refuse)
-    with pytest.raises(BandwidthError, match="starts no more threads, 3 are needed; give fewer --threads"):
+    with pytest.raises(BandwidthError, match="refuses more threads, 3 are needed; use fewer --threads"):
         Team([0, 1, 2], pin=False)
 
 

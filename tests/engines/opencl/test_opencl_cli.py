@@ -39,7 +39,7 @@ def test_the_memory_of_two_devices(machine, capsys, tmp_path):
 
 def test_memory_that_is_the_hosts_has_no_link(machine, capsys):
     assert run(["measure", "pcie", "--engine", "opencl"]) == 3
-    said = "bandwidth: device 0 shares the host's memory: it has no link; measure its memory: device\n"
+    said = "bandwidth: device 0 shares the host's memory and has no link; measure its memory with the target device\n"
     assert capsys.readouterr().err == said
 
 

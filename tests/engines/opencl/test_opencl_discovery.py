@@ -79,17 +79,17 @@ def test_gpus_come_first_and_processors_on_request_only():
     both = found(processor, Device(), is_asked=True)
     assert [(card.number, card.name) for card in both] == [(0, "A card"), (1, "A processor")]
     assert both[1].free_bytes == 1_000_000 * 1024  # half of what the host has left
-    with pytest.raises(HardwareError, match="OpenCL shows no GPU here; --engine opencl measures its processors"):
+    with pytest.raises(HardwareError, match="OpenCL reports no GPU; --engine opencl measures its CPU devices"):
         found(processor)
 
 
 @pytest.mark.parametrize(
     ("platforms", "message"),
     [
-        ((), "no runtime of OpenCL is here; install the GPU's OpenCL"),
-        ((("Maker", ()),), r"OpenCL shows no device \(Maker\)"),
-        ((("Maker", Error(-1)),), r"OpenCL shows no device \(Maker\)"),  # DEVICE_NOT_FOUND
-        ((("rusticl", ()),), "OpenCL shows no GPU here; set RUSTICL_ENABLE"),
+        ((), "no OpenCL runtime is installed; install an OpenCL runtime"),
+        ((("Maker", ()),), r"OpenCL reports no device \(Maker\)"),
+        ((("Maker", Error(-1)),), r"OpenCL reports no device \(Maker\)"),  # DEVICE_NOT_FOUND
+        ((("rusticl", ()),), "OpenCL reports no GPU; set RUSTICL_ENABLE"),
     ],
 )
 def test_no_device_is_one_line_with_what_to_do(platforms, message):
@@ -101,11 +101,11 @@ def test_a_loader_without_runtimes_and_one_platform_that_fails():
     def fails():
         raise Error(-1001)  # PLATFORM_NOT_FOUND_KHR
 
-    with pytest.raises(HardwareError, match="no runtime of OpenCL is here"):
+    with pytest.raises(HardwareError, match="no OpenCL runtime is installed"):
         devices(SimpleNamespace(get_platforms=fails), None, NO_FILES)
     module = module_of(("Broken", Error(-6)), ("Maker", (Device(),)))
     assert [card.name for card in devices(module, None, NO_FILES)] == ["A card"]
-    with pytest.raises(HardwareError, match="device 1 does not exist; there is only device 0 in OpenCL"):
+    with pytest.raises(HardwareError, match="device 1 does not exist; only device 0 exists in OpenCL"):
         devices(module, [1], NO_FILES)
 
 
@@ -169,10 +169,13 @@ def test_amds_free_memory_counts_where_it_would_spill_into_the_hosts(monkeypatch
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (Error(-4), "device 3 has not enough memory; give a smaller --size"),
-        (Error(-61), "device 3 has not enough memory; give a smaller --size"),
-        (Error(-5), "device 3 was lost at work (clSomething failed: -5); see the kernel's log; try again"),
-        (Error(-2), "device 3 is not available; see who uses it"),
+        (Error(-4), "device 3 has too little memory; use a smaller --size"),
+        (Error(-61), "device 3 has too little memory; use a smaller --size"),
+        (
+            Error(-5),
+            "device 3 was lost during the measurement (clSomething failed: -5); check the kernel log; try again",
+        ),
+        (Error(-2), "device 3 is not available; check which process uses it"),
         (ModuleNotFoundError("x", name="pyopencl"), "pyopencl, which drives OpenCL, is not installed; pip install"),
         (ImportError("libOpenCL.so.1: no such file"), "pyopencl is installed and cannot be imported: libOpenCL.so.1"),
     ],
@@ -186,6 +189,6 @@ def test_a_processor_that_the_runtimes_compiler_does_not_know():
     error = Error(-11)
     error.args = ("build failed\n\nBuild on <X>:\n\nerror: unknown target CPU 'generic'\n",)
     assert str(said(error)) == (
-        "the OpenCL runtime's compiler does not know this processor (error: unknown target CPU 'generic'); "
+        "the compiler of the OpenCL runtime does not support this processor (error: unknown target CPU 'generic'); "
         "install a newer runtime"
     )

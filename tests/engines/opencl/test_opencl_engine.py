@@ -103,7 +103,7 @@ def test_arrays_that_do_not_fit_in_one_piece_have_one_each(engine_of, monkeypatc
     large, cases = device_case("copy", 4 * ARRAY // 16 * 16), [device_case("triad"), device_case("dot"), LINKS[0]]
     engine = engine_of(*cases[:2], large)
     assert engine.refused == {
-        large.id: "device 0 takes no array of 384.2 KiB, at most 97.0 KiB; give a smaller --size"
+        large.id: "device 0 takes no array of 384.2 KiB, at most 97.0 KiB; use a smaller --size"
     } or list(engine.refused) == [large.id]
     assert len({id(span.holder) for span in engine._devices[0].spans((ARRAY,) * 3)}) == 3
     assert all(is_right(engine, case, 2) for case in cases[:2])
@@ -210,7 +210,7 @@ def test_a_planted_fault_of_a_copy_is_found(engine_of, case, kind, monkeypatch):
     monkeypatch.setattr(cl_device.Line, "set_bytes", bad_set)
     engine.run_block(case, 2)
     monkeypatch.undo()
-    assert "words are not what was to be there" in engine.verify(case, whole=True)
+    assert "words have a wrong value" in engine.verify(case, whole=True)
 
 
 # --- what fails
@@ -232,7 +232,7 @@ def test_a_kernel_that_does_not_compile_takes_no_other_with_it(engine_of, monkey
     cases = [device_case("dot"), device_case("triad")]
     engine = engine_of(*cases)
     assert list(engine.refused) == [cases[0].id]
-    assert "a kernel of ours does not compile: " in engine.refused[cases[0].id]
+    assert "a kernel does not compile: " in engine.refused[cases[0].id]
     assert "unknown type name 'nothing'" in engine.refused[cases[0].id]
     assert is_right(engine, cases[1], 2)
 
@@ -256,9 +256,11 @@ def test_a_device_that_is_lost_ends_the_case_and_no_more(cl, engine_of, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(cl_device.Line, "finish", finish)
-        with pytest.raises(BandwidthError, match=r"device 0 was lost at work .*INVALID_COMMAND_QUEUE"):
+        with pytest.raises(BandwidthError, match=r"device 0 was lost during the measurement .*INVALID_COMMAND_QUEUE"):
             engine.run_block(case, 1)
-        assert engine.verify(case, whole=True).startswith("it could not be checked: device 0 was lost at work")
+        assert engine.verify(case, whole=True).startswith(
+            "it could not be checked: device 0 was lost during the measurement"
+        )
 
 
 def test_a_device_that_tells_no_times_is_timed_by_the_host(engine_of, monkeypatch):
@@ -275,7 +277,7 @@ def test_memory_that_is_refused_is_one_line(engine_of, monkeypatch):
     monkeypatch.setattr(discovery, "largest_bytes", lambda *_, **__: None)
     engine = engine_of(case, good)
     assert list(engine.refused) == [case.id]
-    assert engine.refused[case.id].startswith("device 0 has not enough memory: ")
+    assert engine.refused[case.id].startswith("device 0 has too little memory: ")
     assert is_right(engine, good, 1)
 
 
@@ -289,7 +291,7 @@ def test_memory_that_the_runtime_has_not_when_it_is_first_written_is_one_line(cl
 
     monkeypatch.setattr(cl_device.Line, "set_bytes", written)
     case = device_case("triad")
-    assert engine_of(case).refused == {case.id: "device 0 has not enough memory; give a smaller --size"}
+    assert engine_of(case).refused == {case.id: "device 0 has too little memory; use a smaller --size"}
 
 
 def test_nothing_is_copied_between_devices_and_a_kind_of_memory_may_lack(engine_of):
@@ -297,6 +299,6 @@ def test_nothing_is_copied_between_devices_and_a_kind_of_memory_may_lack(engine_
     peer = Case("device:0", "peer", "opencl", 1, PAYLOAD, PAYLOAD, PAYLOAD, variant=variant)
     combined = link_case("h2d", "write_combined")
     assert engine_of(peer, combined).refused == {
-        peer.id: "this engine copies nothing between devices; the link of each to the host can be measured",
-        combined.id: "device 0 copies from no write-combined memory",
+        peer.id: "this engine does not copy between devices; it measures the link of each to the host",
+        combined.id: "device 0 cannot copy from write-combined memory",
     }

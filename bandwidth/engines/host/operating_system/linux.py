@@ -32,7 +32,7 @@ _MOST_NODES = 1024  # as many as the kernel can be built for (NODES_SHIFT 10)
 _MAPS = Path("/proc/self/numa_maps")
 _SMAPS = Path("/proc/self/smaps")
 HUGE_PAGE_BYTES = 2 * 1024**2
-NO_HUGE_PAGES = "the system gives no huge pages for it: see /sys/kernel/mm/transparent_hugepage/enabled"
+NO_HUGE_PAGES = "the system provides no huge pages: see /sys/kernel/mm/transparent_hugepage/enabled"
 
 
 class Linux(Posix):

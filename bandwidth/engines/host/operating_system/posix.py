@@ -26,7 +26,7 @@ class Posix:
     def take(self, size_bytes: int, node: int | None, *, huge: bool) -> TakenMemory:  # noqa: ARG002
         """Return memory in whatever pages there are."""
         raw = np.empty(size_bytes + PAGE_BYTES, np.uint8)
-        return TakenMemory(aligned(raw, size_bytes, PAGE_BYTES), False, "this system gives no huge pages on demand")
+        return TakenMemory(aligned(raw, size_bytes, PAGE_BYTES), False, "this system provides no huge pages on request")
 
     def share_on_node(self, address: int, length_bytes: int, node: int, page_bytes: int) -> float | None:  # noqa: ARG002
         """Return None: no node is told."""

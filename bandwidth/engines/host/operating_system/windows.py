@@ -20,14 +20,14 @@ from bandwidth.units import format_size
 from bandwidth.vocabulary import PAGE_BYTES
 
 PRIVILEGE = "SeLockMemoryPrivilege"
-NO_LARGE_PAGES = "this processor has no large pages"
-NOT_TOLD = "Windows does not say whether it gives large pages"
-NOT_SHOWN = "Windows does not show which of its pages are large"
+NO_LARGE_PAGES = "this processor does not support large pages"
+NOT_TOLD = "Windows does not report whether large pages are available"
+NOT_SHOWN = "Windows does not report which pages are large"
 NO_PRIVILEGE = (
-    "large pages take the right 'Lock pages in memory' (SeLockMemoryPrivilege), which this account lacks: "
-    "give it in secpol.msc, User Rights Assignment, and sign in anew"
+    "large pages need the right 'Lock pages in memory' (SeLockMemoryPrivilege), which this account lacks: "
+    "grant it in secpol.msc, User Rights Assignment, and sign in again"
 )
-SEVERAL_NODES = "large pages all lie on one NUMA node, and those of several threads here may belong on more"
+SEVERAL_NODES = "a large-page allocation lies on one NUMA node, but the threads may need memory on several"
 
 
 class Windows:
@@ -61,7 +61,7 @@ class Windows:
                 large = self._large(length, node)
                 if large is not None:
                     return TakenMemory(self._content(large, length)[:size_bytes], node is not None, NOT_SHOWN)
-                why_small = f"Windows has no {format_size(self._whole(length))} of large pages left"
+                why_small = f"Windows has fewer than {format_size(self._whole(length))} of large pages left"
         address, is_bound = self._ordinary(length, node)
         return TakenMemory(self._content(address, length)[:size_bytes], is_bound, why_small)
 
