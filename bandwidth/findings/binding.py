@@ -28,13 +28,14 @@ WHOLE_CACHE = 0.5
 )
 def what_binds(record: Record) -> Iterator[Raised]:
     """
-    The lowest ceiling of a result is not the memory's but another: a core's lines in flight, the links of its
-    chiplets, the processor's documented maximum, the memory of a cloud's host. Each result has its ceilings, the
-    lowest first, with working, source and confidence; `bandwidth system` lists those of the machine. From {near} of
-    the ceiling on it is what the result comes up against; further below something else holds it, or the ceiling is
-    far (a virtual machine with few CPUs on a large host).
+    The lowest ceiling of a result is not the memory itself but another limit: the lines that a core keeps in flight,
+    the links of its chiplets, the processor's documented maximum, or the memory of a cloud host. Each result lists
+    its ceilings, lowest first, with calculation, source and confidence; `bandwidth system` lists those of the
+    machine. From {near} of the ceiling, the ceiling is the bottleneck. Further below, something else limits the rate,
+    or the ceiling is out of reach (a virtual machine with few CPUs on a large host).
 
-    What to try: for one core nothing but more cores; for chiplets' links, threads on more chiplets (`--cpus`).
+    What to try: for one core, use more cores; for the links of chiplets, spread threads over more chiplets
+    (`--cpus`).
     """
     rows = [row for row in in_memory(plain(record)) if row.result.case.variant.get("stores") != ORDINARY]
     most = max((row.result.case.threads for row in rows), default=0)
@@ -45,21 +46,20 @@ def what_binds(record: Record) -> Iterator[Raised]:
             continue
         share = rate(row) / ceiling.bytes_per_s
         what = ceiling_words(ceiling.kind)[1]
-        start = f"bound by {what}" if share >= NEAR_SHARE else f"the lowest known ceiling is that of {what}"
+        start = f"bound by {what}" if share >= NEAR_SHARE else f"the lowest known ceiling is {what}"
         figures = f"{rate_text(row)} is {format_percent(share)} of {format_rate(ceiling.bytes_per_s)} GB/s"
-        hint = "`bandwidth system` lists every ceiling with its working"
+        hint = "`bandwidth system` lists every ceiling with its calculation"
         yield Raised(row.result.case.id, f"{start}: {figures}", hint)
 
 
-@rule("BW049", "Faster than a ceiling of ours", rank=245, mark=UNTOLD, of=HOST)
+@rule("BW049", "Faster than a tabulated ceiling", rank=245, mark=UNTOLD, of=HOST)
 def above_a_ceiling(record: Record) -> Iterator[Raised]:
     """
-    A verified rate is above what our tables say a core, a chiplet's link, a cache or a platform gives. Tables of
-    microarchitectures rest on others' measurements, so it is the figure that is doubted and not the measurement:
-    the ceiling is marked as of low confidence and no share is taken of it. Only a rate above the memory's peak, a
-    GPU's or a link's is INVALID (BW002).
+    A verified rate is higher than the tabulated limit of a core, a chiplet link, a cache or a platform. These tables
+    rest on measurements by others, so the table is in doubt and not the measurement: the ceiling gets low confidence,
+    and no share of it is shown. Only a rate above the peak of the memory, of a GPU or of a link is INVALID (BW002).
 
-    What to try: report it with the record, so that the table can be put right.
+    What to try: report it with the record, so that the table can be corrected.
     """
     found: dict[str, list[tuple[Result, Ceiling]]] = {}
     for result in record.results:
@@ -69,10 +69,10 @@ def above_a_ceiling(record: Record) -> Iterator[Raised]:
                 found.setdefault(ceiling.kind, []).append((result, ceiling))
     for kind, above in found.items():
         result, ceiling = max(above, key=lambda pair: _times(*pair))
-        seen = f"{format_rate(summarise(result).median_bytes_per_s or 0.0)} GB/s is above our figure for"
+        seen = f"{format_rate(summarise(result).median_bytes_per_s or 0.0)} GB/s exceeds the tabulated limit of"
         words = f"{ceiling_words(kind)[1]}, {format_rate(ceiling.bytes_per_s)} GB/s"
-        many = f" ({len(above)} results are above theirs)" if len(above) > 1 else ""
-        hint = "the figure is too low for this machine and is not used: report it with the record"
+        many = f" ({len(above)} results exceed it)" if len(above) > 1 else ""
+        hint = "the table is too low for this machine and is ignored: please report it with the record"
         yield Raised(result.case.id, f"{seen} {words}{many}", hint)
 
 
@@ -80,8 +80,8 @@ def above_a_ceiling(record: Record) -> Iterator[Raised]:
 def split_sockets(machine: Mapping[str, Any]) -> Iterator[Raised]:
     """
     The firmware divides each socket into several NUMA nodes: NPS2 or NPS4 on EPYC, SNC2 or SNC4 on Xeon. A node has
-    an equal part of the channels, so threads that stay with their node's memory gain a little, and a program whose
-    data lies on one node gets that part of the bandwidth only.
+    an equal share of the channels. Threads that use the memory of their own node gain a little; a program with its
+    data on one node gets the bandwidth of that node only.
 
     What to try: bind each process and its memory to one node (numactl --cpunodebind --membind), or set NPS1 (SNC
     off).
@@ -95,17 +95,17 @@ def split_sockets(machine: Mapping[str, Any]) -> Iterator[Raised]:
     name = {"AuthenticAMD": f"NPS{each}", "GenuineIntel": f"SNC{each}"}.get(str(machine.get("cpu_vendor")), "")
     setting = f" ({name})" if name else ""
     seen = f"each socket is split into {each} NUMA nodes{setting}: one node's memory has 1/{each} of the bandwidth"
-    yield Raised(None, seen, "keep threads with their data, or use one node a socket in the firmware's setup")
+    yield Raised(None, seen, "keep threads with their data, or set one node per socket in the firmware setup")
 
 
 @rule("BW051", "Modules with a single rank", rank=265, mark=SOUND, of=MACHINE)
 def single_rank(machine: Mapping[str, Any]) -> Iterator[Raised]:
     """
     All modules have one rank. A second rank can work while the first is refreshed or changes direction, so modules
-    with two ranks reach more of the same peak: on Sapphire Rapids 0.80 of it where single-rank modules reach 0.70.
+    with two ranks reach more of the same peak: on Sapphire Rapids 0.80 of it, and 0.70 with single-rank modules.
 
-    What to try: nothing, unless memory is bought anew: dual-rank modules, or two single-rank modules on a channel
-    where that does not lower the speed.
+    What to try: nothing, unless you buy memory: dual-rank modules, or two single-rank modules per channel where this
+    does not lower the speed.
     """
     listed = machine.get("memory_modules")
     modules = [module for module in listed if isinstance(module, dict)] if isinstance(listed, list) else []
@@ -116,15 +116,15 @@ def single_rank(machine: Mapping[str, Any]) -> Iterator[Raised]:
         yield Raised(None, seen, "normal for single-rank modules")
 
 
-@rule("BW052", "A cache smaller than it says", rank=395, mark=SOUND, of=HOST, limits={"fallen": percent(FALLEN_SHARE)})
+@rule("BW052", "Cache smaller than reported", rank=395, mark=SOUND, of=HOST, limits={"fallen": percent(FALLEN_SHARE)})
 def shrunken_cache(record: Record) -> Iterator[Raised]:
     """
-    In this virtual machine data that should fit in the last level cache comes as slowly as from memory: of the size
-    that is stated less than half is there. The host's other guests use the cache too, or the hypervisor reports the
-    host's whole cache to a guest that has a part. Seen in a size sweep where the rate falls to {fallen} of what it
-    was in the cache.
+    In this virtual machine, data that should fit in the last-level cache is as slow as memory: less than half of the
+    reported size is available. Other guests of the host use the cache too, or the hypervisor reports the whole cache
+    of the host to a guest that has a part of it. A size sweep shows it: the rate falls to {fallen} of the cache's
+    rate.
 
-    Nothing is wrong. Let programs that fit their data to a cache use the size that is named, not the stated one.
+    No action is needed. Programs that fit their data to a cache should use the observed size, not the reported one.
     """
     virtual = record.machine.get("virtualization")
     if not isinstance(virtual, str) or virtual == "none":
@@ -133,7 +133,7 @@ def shrunken_cache(record: Record) -> Iterator[Raised]:
         found = _shrunken(curve)
         if found is not None:
             level, stated, kept = found
-            seen = f"the {level} is {format_size(stated)} by its description, but holds about {format_size(kept)} here"
+            seen = f"the {level} is reported as {format_size(stated)} but holds about {format_size(kept)}"
             yield Raised(None, seen, "normal in a virtual machine: other guests use it too")
             return
 

@@ -157,12 +157,12 @@ def thread_words(threads: int) -> str:
 def stop_words(result: Result) -> str:
     """Return what ended a case, in words."""
     words = {
-        "budget": "the budget was spent",
+        "budget": "the budget was used up",
         "interrupted": "it was interrupted",
-        "unfinished": "it was cut off",
-        "failure": "the machine did not let a block end",
+        "unfinished": "it was stopped",
+        "failure": "no block finished",
     }
-    return words.get(result.samples.stopped_by, f"it stopped by {result.samples.stopped_by}")
+    return words.get(result.samples.stopped_by, f"stopped by {result.samples.stopped_by}")
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -243,8 +243,8 @@ class Disturbance(NamedTuple):
 
 
 _SEEN = (
-    ("others_cpu_share", OTHERS_SHARE, "others took {} of the CPUs' time"),
-    ("steal_share", STEAL_SHARE, "the hypervisor took {} of the time in which CPUs had work"),
+    ("others_cpu_share", OTHERS_SHARE, "other processes took {} of the CPU time"),
+    ("steal_share", STEAL_SHARE, "the hypervisor took {} of the busy CPU time"),
     ("cpu_wait_share", WAIT_SHARE, "threads of the measurement waited for a CPU {} of their time"),
 )
 _PRESSURE = ("cpu_pressure_share", PRESSURE_SHARE, "tasks waited for a CPU {} of the time")
@@ -284,10 +284,10 @@ def why_not_comparable(record: Record, result: Result, summary: Summary | None =
     if summary.count < FEWEST_FOR_INTERVAL:
         return f"{summary.count} of the {FEWEST_FOR_INTERVAL} blocks that an interval needs"
     if told_regimes(record, result) is not None:
-        return "its blocks are of several states of the machine (BW053, BW054)"
+        return "its blocks mix several states of the machine (BW053, BW054)"
     if is_wide(summary):
         reach, limit = format_percent(summary.half_width or 0.0), format_percent(UNSTABLE_HALF_WIDTH)
-        return f"its 95 % interval reaches {reach} from the median, further than {limit}"
+        return f"its 95 % interval extends {reach} from the median, more than {limit}"
     return ""
 
 
@@ -320,7 +320,7 @@ def disturbance_by_block(result: Result) -> Disturbance | None:
     crossed = next((one for one in found if one.share > one.limit), None)
     lost = lost_share(result)
     if crossed is None and lost is not None and lost > LOST_SHARE:
-        return Disturbance(lost, LOST_SHARE, "threads that were looked at between blocks had no CPU {} of the time")
+        return Disturbance(lost, LOST_SHARE, "threads had no CPU {} of the time between blocks")
     return crossed
 
 

@@ -56,15 +56,15 @@ def gpu_normal_of(record: Record, row: ResultRow) -> NormalBand | None:
     return None if found is None else found[1]
 
 
-@rule("BW035", "The link of a GPU is below its maximum under load", rank=310, of=ALL)
+@rule("BW035", "GPU link below its maximum under load", rank=310, of=ALL)
 def link_below_its_maximum(record: Record) -> Iterator[Raised]:
     """
-    A GPU lowers its link to the first generation when it has nothing to do, so the state of an idle link says nothing.
-    bandwidth reads generation and width while copies are under way, and names a link that was then below what GPU and slot
-    can do together. The theory beside the rates is that of the link as it was.
+    An idle GPU lowers its link to the first generation, so the state of an idle link says nothing. bandwidth reads
+    generation and width during copies, and reports a link that was then below the common maximum of GPU and slot. The
+    theory of the rates is that of the link in this state.
 
-    What to try: seat the card anew; see whether a riser or cable is made for the generation; in the firmware's setup see
-    the slot's generation and whether it shares lanes with another slot or an SSD (`lspci -vv` shows every hop).
+    What to try: reseat the card; check whether a riser or cable supports the generation; check the slot's generation
+    in the firmware setup, and whether it shares lanes with another slot or an SSD (`lspci -vv` shows every hop).
     """
     gpus, told = record.gpus, set()
     for row in rated(record):
@@ -74,76 +74,83 @@ def link_below_its_maximum(record: Record) -> Iterator[Raised]:
         words = _trained_down(row, gpus.get(numbers[0], {}))
         if words:
             told.add(numbers[0])
-            hint = "see the slot, a riser, the firmware's setup of the slot, and what shares its lanes"
+            hint = "check the slot, the riser, the slot's firmware settings, and devices that share its lanes"
             yield Raised(None, f"device {numbers[0]}: {words}", hint)
 
 
-@rule("BW036", "The clocks of a GPU were held down", rank=320, of=ALL, limits={"held": format_duration(HELD_LEAST_S)})
+@rule("BW036", "GPU clocks reduced", rank=320, of=ALL, limits={"held": format_duration(HELD_LEAST_S)})
 def held_down(record: Record) -> Iterator[Raised]:
     """
-    The driver says why a GPU does not run at its clocks: the power limit, heat, or a brake of the power supply. It also
-    counts for how long, and what it counted grew by more than {held} in the run. The rate of the memory follows the memory's
-    clock, which is lowered only in the worst of these states, but the L2 and the cores follow theirs.
+    The driver reports why a GPU runs below its clocks: the power limit, heat, or a power brake of the supply. It also
+    counts for how long, and this time grew by more than {held} during the run. The rate of the memory follows the
+    memory clock, which drops only in the worst of these states, but the L2 cache and the cores follow their own
+    clocks.
 
-    What to try: nvidia-smi -q -d PERFORMANCE,CLOCK,POWER; see to cooling; raise the power limit where that is allowed.
+    What to try: nvidia-smi -q -d PERFORMANCE,CLOCK,POWER; improve the cooling; raise the power limit where permitted.
     """
     for device, gpu in record.gpus.items():
         words = _held(record, device, gpu)
         if words:
-            hint = "see its cooling and power (`nvidia-smi -q -d PERFORMANCE`); the memory has a clock of its own"
-            yield Raised(None, f"device {device}: its clocks were held down: {words}", hint)
+            hint = "check cooling and power (`nvidia-smi -q -d PERFORMANCE`); the memory has its own clock"
+            yield Raised(None, f"device {device}: its clocks were reduced: {words}", hint)
 
 
-@rule("BW037", "Other processes had work on the GPU", rank=330, of=ALL)
+@rule("BW037", "Other processes used the GPU", rank=330, of=ALL)
 def shared_with_others(record: Record) -> Iterator[Raised]:
     """
-    The driver lists processes other than this one that compute on the device. They take a part of its memory's bandwidth
-    and of the link whenever they run. In a container the driver may count this very process under another number.
+    The driver lists other processes that compute on the device. They take part of its memory bandwidth and of the
+    link whenever they run. In a container the driver may list this very process under another number.
 
-    What to try: nvidia-smi shows them; measure without them, or choose another --device.
+    What to try: find them with nvidia-smi and stop them, or choose another --device.
     """
     for device, gpu in record.gpus.items():
         counts = [number(conditions_of_gpu(record, gpu, when).get("other_processes")) for when in ("before", "after")]
         most = max((count for count in counts if count is not None), default=0)
         if most > 0:
             others = "1 other process" if most == 1 else f"{most:.0f} other processes"
-            text = f"device {device}: {others} had work on it"
-            yield Raised(None, text, "they share its memory: see `nvidia-smi`, and measure without them")
+            text = f"device {device}: {others} used it"
+            yield Raised(None, text, "they share its memory bandwidth: stop them (see `nvidia-smi`) and measure again")
 
 
 @rule("BW038", "The GPU is split into instances (MIG)", rank=340, mark=UNTOLD, of=ALL)
 def split_up(record: Record) -> Iterator[Raised]:
     """
-    A multi-instance GPU gives each instance a part of the multiprocessors and of the memory's channels, so no instance
-    reaches the whole card's bandwidth. The driver's attributes may still be the whole card's.
+    A multi-instance GPU gives each instance some of the multiprocessors and of the memory channels, so no instance
+    reaches the bandwidth of the whole card. The attributes that the driver reports may still be those of the whole
+    card.
 
-    It is normal. What to try: compare instances of one size with each other; without instances nvidia-smi -mig 0 (as root).
+    It is normal. What to try: compare instances of the same size; to disable instances: nvidia-smi -mig 0 (as root).
     """
     for device, gpu in record.gpus.items():
         if gpu.get("mig_enabled") is True:
-            text = f"device {device}: MIG is on: an instance has a part of the memory's channels"
-            yield Raised(None, text, "normal: read the theory as the whole card's, or switch MIG off")
+            text = f"device {device}: MIG is on: an instance has only some of the memory channels"
+            yield Raised(
+                None,
+                text,
+                "normal: the theory is that of the whole card; compare instances of one size, or disable MIG",
+            )
 
 
 @rule("BW039", "Confidential computing is on", rank=350, mark=UNTOLD, of=ALL)
 def confidential(record: Record) -> Iterator[Raised]:
     """
-    In this mode all that goes over the link between processor and GPU is encrypted, and copied once more for it: a few GB/s
-    are left of any link. The memory of the GPU itself is as fast as ever. It is normal where the mode is wanted.
+    In this mode all data that crosses the link between processor and GPU is encrypted, and copied once more for it: a
+    few GB/s remain of any link. The memory of the GPU itself is as fast as ever. It is normal where the mode is
+    intended.
     """
     if any(gpu.get("confidential_compute") is True for gpu in record.gpus.values()):
-        text = "confidential computing is on: copies over the link are encrypted on their way"
-        yield Raised(None, text, "normal: a few GB/s are usual then; without it the link is free")
+        text = "confidential computing is on: copies over the link are encrypted"
+        yield Raised(None, text, "normal: a few GB/s are usual with encryption")
 
 
 @rule("BW040", "Pageable memory is slower than pinned", rank=370, mark=SOUND, of=ALL, compares=True)
 def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
     """
-    A GPU reads and writes the host's memory by itself, and for that the pages must not move: they are pinned. From ordinary
-    (pageable) memory the driver first copies each part into a pinned buffer of its own, with one thread of the processor.
-    So half of the pinned rate or less is normal, and both rows stand in the table because most programs use the slower one.
+    A GPU reads and writes host memory by DMA, which requires pages that cannot move: pinned pages. From ordinary
+    (pageable) memory the driver first copies each part into its own pinned buffer, with one CPU thread. So half of
+    the pinned rate or less is normal. The table has both rows because most programs use the slower one.
 
-    What to try: pinned memory for what is copied often (`bandwidth explain "pinned memory"`).
+    What to try: pinned memory for data that is copied often (`bandwidth explain "pinned memory"`).
     """
     rows = [row for row in rated(record) if row.result.case.kind == PCIE and SWEEP_POINT not in row.result.case.variant]
     partners = Partners(rows)
@@ -153,20 +160,21 @@ def pageable_beside_pinned(record: Record) -> Iterator[Raised]:
             continue
         if ratio(row, pinned) < PAGEABLE_SHARE:
             seen = f"pageable memory reaches {rate_text(row)}, {format_percent(ratio(row, pinned))} of pinned memory's"
-            limit = f"{rate_text(pinned)}; below {format_percent(PAGEABLE_SHARE)} it is the copy on the way"
-            hint = "normal (often half or less): use pinned memory for what is copied often"
+            limit = f"{rate_text(pinned)}; below {format_percent(PAGEABLE_SHARE)} the driver's extra copy is the cause"
+            hint = "normal (often half or less): use pinned memory for data that is copied often"
             yield Raised(row.result.case.id, f"{seen} {limit}", hint)
 
 
-@rule("BW041", "The links of several GPUs share a way", rank=360, of=ALL, compares=True)
+@rule("BW041", "GPU links share a path", rank=360, of=ALL, compares=True)
 def links_share_a_way(record: Record) -> Iterator[Raised]:
     """
-    Each GPU's link was measured alone, and then all at once. Where each has lanes of its own to the processor, all together
-    reach the sum; where several hang on one switch or one root port, they share what that has. Many fast links together may
-    also ask for more than the host's memory gives: compare the total with `bandwidth measure host`.
+    The link of each GPU was measured alone, and then all links at once. If each has its own lanes to the processor,
+    together they reach the sum; if several share a switch or a root port, they share its bandwidth. Many fast links
+    together may also exceed the bandwidth of the host memory: compare the total with `bandwidth measure host`.
 
-    What to try: nvidia-smi topo -m (PIX and PXB are behind a switch); pair GPUs of different root ports in work that copies
-    much; copies between GPUs of one switch need not go up to the processor (see the table of copies between devices).
+    What to try: nvidia-smi topo -m (PIX and PXB are behind a switch); pair GPUs of different root ports for work that
+    copies much; copies between GPUs of one switch need not reach the processor (see the table of copies between
+    devices).
     """
     rows = [row for row in rated(record) if row.result.case.kind == PCIE and SWEEP_POINT not in row.result.case.variant]
     for row in (row for row in rows if len(row.result.case.devices) > 1):
@@ -176,8 +184,8 @@ def links_share_a_way(record: Record) -> Iterator[Raised]:
         devices = ", ".join(map(str, row.result.case.devices))
         seen = f"the links of devices {devices} reach {rate_text(row)} at once, {format_percent(rate(row) / alone)}"
         limit = format_percent(TOGETHER_SHARE)
-        of = f"of {format_rate(alone)} GB/s, the sum of each alone; below {limit} they share a way"
-        hint = "a switch, a root port or the host's memory: see `nvidia-smi topo -m`, and spread work over other ports"
+        of = f"of {format_rate(alone)} GB/s, the sum of the links alone; below {limit} they share a path"
+        hint = "a switch, a root port or the host memory: see `nvidia-smi topo -m`, and use GPUs on other ports"
         yield Raised(row.result.case.id, f"{seen} {of}", hint)
 
 
@@ -239,29 +247,29 @@ def _first_check(record: Record, row: ResultRow, gpus: Mapping[int, Mapping[str,
     (device,) = row.result.case.devices
     gpu = gpus.get(device, {})
     if gpu.get("mig_enabled") is True:
-        return "MIG is on, and an instance has a part of the memory (BW038)"
+        return "MIG is on, and an instance has only some of the memory channels (BW038)"
     if gpu.get("confidential_compute") is True and row.result.case.kind == PCIE:
         return "confidential computing is on (BW039)"
     if any(positive(conditions_of_gpu(record, gpu, when).get("other_processes")) for when in ("before", "after")):
-        return "other processes had work on it (BW037)"
+        return "other processes used it (BW037)"
     if row.result.case.kind == PCIE:
         words = _trained_down(row, gpu)
         if words:
             return "the link was below its maximum (BW035)"
         virtual = record.machine.get("virtualization")
         if isinstance(virtual, str) and virtual != "none":
-            return "a virtual machine: its IOMMU and where its memory lies decide"
-        return "the processor's power saving (C-states), the IOMMU, and whether the memory lies on the GPU's node"
+            return "this is a virtual machine: check its IOMMU and memory placement"
+        return "CPU power saving (C-states), the IOMMU, and whether the host memory is on the GPU's node"
     if _held(record, device, gpu):
-        return "its clocks were held down (BW036)"
+        return "its clocks were reduced (BW036)"
     clock, most = row.result.observed.get("memory_clock_mhz"), positive(gpu.get("memory_clock_mhz"))
     if clock is not None and most is not None and clock.median < most:
         return (
             f"the memory ran at {clock.median:.0f} of {most:.0f} MHz (state {gpu.get('performance_state', 'unknown')})"
         )
     if gpu.get("ecc_enabled") is True:
-        return "ECC is on, which costs some percent where the memory is GDDR (`bandwidth explain ecc`)"
-    return "the driver's version, the memory's clock (`nvidia-smi -q -d CLOCK`), and what else uses the card"
+        return "ECC is on, which costs a few percent with GDDR memory (`bandwidth explain ecc`)"
+    return "the driver's version, the memory's clock (`nvidia-smi -q -d CLOCK`), and other users of the card"
 
 
 def _trained_down(row: ResultRow, gpu: Mapping[str, Any]) -> str:
@@ -281,11 +289,11 @@ def _held(record: Record, device: int, gpu: Mapping[str, Any]) -> str:
     before, after = (conditions_of_gpu(record, gpu, when) for when in ("before", "after"))
     reasons = [*texts(before.get("throttle_reasons")), *texts(after.get("throttle_reasons"))]
     words = list(dict.fromkeys(reasons))
-    for name, why in (("power_held_ns", "its power limit"), ("heat_held_ns", "heat")):
+    for name, why in (("power_held_ns", "power limit"), ("heat_held_ns", "heat")):
         early, late = number(before.get(name)), number(after.get(name))
         if early is not None and late is not None and (late - early) * 1e-9 > HELD_LEAST_S:
             words.append(f"{why}, for {format_duration((late - early) * 1e-9)}")
     seen = [row for row in rated(record) if device in row.result.case.devices and "throttled" in row.result.observed]
     if not words and any(row.result.observed["throttled"].most > 0 for row in seen):
-        words.append("seen at work")
+        words.append("observed under load")
     return ", ".join(words)

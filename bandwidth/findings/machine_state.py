@@ -71,26 +71,26 @@ _NOMINAL = re.compile(r"@ ?([0-9]{1,2}(?:\.[0-9]{1,3})?) ?GHz", re.ASCII)
 )
 def busy(record: Record) -> Iterator[Raised]:
     """
-    Other programs, or other virtual machines on the same host, used the CPUs or the memory while the measurement ran.
-    Memory bandwidth is shared by everything on a socket, so a neighbour costs even if it runs on other cores. It is
-    looked at just before and just behind each timed block, never by the load average, which a measurement of our own
-    fills. Seen by: the CPU time of other processes, more than {others} of all CPUs'; the time that the hypervisor gave
-    to others (steal), more than {steal} of the time in which CPUs had work; how long threads of the measurement could
-    have run and had no CPU, more than {wait} of their time; how long they had none while they were looked at between
-    blocks (`bandwidth explain noise`), more than {lost} of that time; and how long tasks waited for memory, more than
-    {memory} of the run (pressure stall information). Records of before blocks were watched tell of their whole run:
-    steal, and tasks that waited for a CPU for more than {pressure} of it.
+    Other programs, or other virtual machines on the same host, used the CPUs or the memory during the measurement.
+    All cores of a socket share its memory bandwidth, so other work costs bandwidth even on other cores. The state is
+    read just before and just after each timed block, not from the load average, which the measurement itself raises.
+    Limits: CPU time of other processes, more than {others} of all CPUs; time that the hypervisor gave to other guests
+    (steal), more than {steal} of the busy CPU time; time in which threads of the measurement were ready but had no
+    CPU, more than {wait} of their time; time without a CPU during the checks between blocks (`bandwidth explain
+    noise`), more than {lost} of it; time in which tasks waited for memory (pressure stall information), more than
+    {memory} of the run. Older records describe the whole run only: steal, and tasks that waited for a CPU for more
+    than {pressure} of it.
 
-    Such results are not compared with others (BW046), `check` leaves its verdict undecided, and `fleet` does not judge.
+    Such results are not compared with others (BW046), `check` is undecided, and `fleet` does not judge the machine.
 
-    What to try: measure on an idle machine (`top` names what runs), or on CPUs of its own (--cpus).
+    What to try: measure on an idle machine (`top` lists the processes), or on reserved CPUs (--cpus).
     """
     hint = "stop other work (see `top`), reserve CPUs with --cpus, or measure at another time"
     watched = [result for result in record.results if is_watched(result) and result.case.kind != DEVICE]
     found = [one for one in map(disturbance_by_block, watched) if one is not None]
     for words, limit in dict.fromkeys((one.words, one.limit) for one in found):
         shares = [one.share for one in found if one.words == words]
-        when = f"while {len(shares)} of {len(watched)} results were measured"
+        when = f"during {len(shares)} of {len(watched)} results"
         seen = f"{when} {words.format(format_percent(median(shares)))}, more than {format_percent(limit)}"
         yield Raised(None, seen, hint)
     run = None if watched or all(one.case.kind == DEVICE for one in record.results) else disturbance_by_run(record)
@@ -106,7 +106,7 @@ def waited_for_memory(record: Record) -> Iterator[Raised]:
         return
     # Never more than all of it: the counter and the clock are not read at one moment.
     seen = f"tasks waited for memory {format_percent(min(waited_us * 1e-6 / elapsed, 1.0))} of the run"
-    hint = "memory was short: free some, or give a smaller --size"
+    hint = "memory was short: free some, or use a smaller --size"
     yield Raised(None, f"{seen}, more than {format_percent(MEMORY_WAIT_SHARE)}", hint)
 
 
@@ -114,23 +114,23 @@ def waited_for_memory(record: Record) -> Iterator[Raised]:
 def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
     """
     A cpuset, taskset, a container or a batch system allows this process only some of the machine's CPUs, or a quota
-    allows only part of their time, or CPUs are switched off. The kernel can keep CPUs free (isolcpus): only a process that
-    asks for them runs there. The theory is that of the whole memory, and it often takes many cores to fill it. A low
-    percentage may then be normal. A quota does worse: it stops the process in the middle of a block, and the time of that
-    is counted by the kernel and shown here.
+    limits its CPU time, or CPUs are offline. The kernel can also reserve CPUs (isolcpus): only a process that
+    requests them runs there. The theory is that of the whole memory, and it often takes many cores to saturate it, so
+    a low percentage may be normal. A quota is worse: it stops the process within a block; the kernel counts this
+    time, and the finding reports it.
 
-    What to try: give the job the whole node (Slurm: --exclusive), or read the result as what this share can reach.
+    What to try: give the job the whole node (Slurm: --exclusive), or treat the result as the limit of this share.
     """
     online, allowed = number(record.machine.get("logical_cpus")), listed_cpus(record.machine.get("cpus_allowed"))
     if online is not None and allowed is not None and len(allowed) < online:
         seen = f"only {len(allowed)} of this machine's {online:.0f} CPUs are available to this process"
         text = f"{seen}{_isolated_words(record)}"
-        hint = "the theory is the whole memory's: more CPUs may be needed to reach it (cpuset, taskset, Slurm, --cpus)"
+        hint = "the theory is that of the whole memory, which may need more CPUs (cpuset, taskset, Slurm, --cpus)"
         yield Raised(None, text, hint)
     offline = positive(record.machine.get("cpus_offline"))
     if offline is not None and record.machine.get("smt_control") not in ("off", "forceoff"):
-        text = f"{offline:.0f} of this machine's CPUs are switched off"
-        hint = "the memory's peak may need them: echo 1 > /sys/devices/system/cpu/cpuN/online, or read less into it"
+        text = f"{offline:.0f} of this machine's CPUs are offline"
+        hint = "the peak may need them: echo 1 > /sys/devices/system/cpu/cpuN/online"
         yield Raised(None, text, hint)
 
 
@@ -138,9 +138,9 @@ def fewer_cpus_allowed(record: Record) -> Iterator[Raised]:
 def held_by_quota(record: Record) -> Iterator[Raised]:
     """Yield where a quota allows only a part of the CPUs' time, and where it stopped the measurement."""
     allowed, quota = listed_cpus(record.machine.get("cpus_allowed")), number(record.machine.get("cpu_quota"))
-    hint = "it is stopped in the middle of blocks: lift the quota or give --threads"
+    hint = "the quota interrupts blocks: raise it, or use fewer --threads"
     if quota is not None and allowed is not None and quota < len(allowed):
-        text = f"a CPU quota limits this process to {quota:g} CPUs' worth of time on {len(allowed)} CPUs"
+        text = f"a CPU quota limits this process to the time of {quota:g} of its {len(allowed)} CPUs"
         yield Raised(None, text, hint)
     stopped_us = growth(record, "throttled_us")
     if stopped_us is not None and stopped_us > 0:
@@ -148,14 +148,15 @@ def held_by_quota(record: Record) -> Iterator[Raised]:
         yield Raised(None, text, hint)
 
 
-@rule("BW030", "Power settings hold the clock down", rank=200, of=HOST, limits={"share": percent(NOMINAL_SHARE)})
+@rule("BW030", "Power settings lower the clock", rank=200, of=HOST, limits={"share": percent(NOMINAL_SHARE)})
 def power_settings(record: Record) -> Iterator[Raised]:
     """
-    A battery, the governor powersave without an energy preference beside it (it is the lowest clock then), and the energy
-    preference power are always named. Governors that follow the load (ondemand, conservative, schedutil, and powersave of
-    an active pstate driver, where it is the usual one) reach the full clock after some 10 ms of work: they are named only
-    where the run shows it, by unstable results, a clock that moves (BW032) or one below {share} of what the processor's name
-    states. That turbo is off is named where caches or latencies were measured, which scale with the clock.
+    Always reported: battery power, the governor powersave without an energy preference (this means the lowest clock),
+    and the energy preference power. Governors that follow the load (ondemand, conservative, schedutil, and powersave
+    of an active pstate driver, where it is the default) reach the full clock after about 10 ms of work. They are
+    reported only if the run gives a reason: unstable results, a clock that changes (BW032), or a clock below {share}
+    of the nominal clock in the processor's name. Disabled turbo is reported if caches or latencies were measured,
+    which scale with the clock.
 
     What to try: cpupower frequency-set -g performance, or mains power; then measure again.
     """
@@ -168,22 +169,22 @@ def power_settings(record: Record) -> Iterator[Raised]:
         yield Raised(None, f"power settings may lower the clock: {', '.join(settings)}", hint)
     scales = any(row.summary.latency or SWEEP_POINT in row.result.case.variant for row in measured(record))
     if record.machine.get("boost") is False and scales:
-        hint = "normal where it was switched off on purpose; memory itself hardly depends on it"
+        hint = "normal if disabled on purpose; memory bandwidth hardly depends on it"
         yield Raised(None, "turbo is off, and caches and latencies scale with the clock", hint)
 
 
 @rule("BW031", "Small pages", rank=210, of=HOST, limits={"share": percent(HUGE_SHARE)})
 def small_pages(record: Record) -> Iterator[Raised]:
     """
-    Every page needs a translation of its address, and a processor keeps only a few thousand of them at hand. With pages of
-    4 KiB a random access to much memory waits for the translation too, which adds tens of nanoseconds; streams lose a few
-    percent. The finding is raised for results from memory with less than {share} of huge pages where small ones were not
-    asked for, and where the kernel is set to give none.
+    Every page needs an address translation, and a processor caches only a few thousand of them. With pages of 4 KiB a
+    random access to a large array also waits for the translation, which adds tens of nanoseconds; streams lose a few
+    percent. The finding is raised for results from memory with less than {share} of huge pages, unless small pages
+    were requested, and if the kernel is set to provide none.
 
     What to try: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled; on Windows, `bandwidth explain windows`. The
     figures stand, as those of small pages.
     """
-    hint = f"{_way_to_huge_pages(record)}, or read latencies as those of small pages"
+    hint = f"{_way_to_huge_pages(record)}, or treat the latencies as those of small pages"
     rows = [row for row in in_memory(measured(record)) if row.result.case.variant.get("pages") != SMALL_PAGES]
     limit = format_percent(HUGE_SHARE)
     for row in rows:
@@ -201,33 +202,31 @@ def small_pages(record: Record) -> Iterator[Raised]:
         yield Raised(None, "huge pages are switched off (transparent_hugepage is never)", hint)
 
 
-@rule("BW032", "The core's clock moved", rank=130, of=HOST, limits={"range": percent(CLOCK_RANGE)})
+@rule("BW032", "The core clock changed", rank=130, of=HOST, limits={"range": percent(CLOCK_RANGE)})
 def clock_moved(record: Record) -> Iterator[Raised]:
     """
-    The clock is seen just after each block, by a chain of instructions that takes a known number of cycles. The finding is
-    raised when it moved by more than {range} within a result or between results on the same CPUs, and when the
-    processor counted that it slowed down for heat. Rates of caches follow the clock, those of memory hardly do.
+    The clock is measured just after each block, with a chain of instructions that takes a known number of cycles. The
+    finding is raised if it changed by more than {range} within a result or between results on the same CPUs, and if
+    the processor counted thermal throttling. Rates of caches follow the clock; rates of memory hardly do.
 
-    What to try: see to cooling and power limits, set the governor to performance; use cycles in place of nanoseconds for
-    the latencies of caches.
+    What to try: check the cooling and the power limits, set the governor to performance; use cycles instead of
+    nanoseconds for the latencies of caches.
     """
     hint = "heat, power limits or a governor: rates of caches follow the clock; check the governor and the cooling"
     limit = format_percent(CLOCK_RANGE)
     for row in filter(_has_moving_clock, shown(record)):
         clock = row.result.observed["clock_hz"]
-        text = (
-            f"the core's clock was between {_ghz(clock.least)} and {_ghz(clock.most)} GHz, further apart than {limit}"
-        )
+        text = f"the core clock varied from {_ghz(clock.least)} to {_ghz(clock.most)} GHz, more than {limit}"
         yield Raised(row.result.case.id, text, hint)
     points = sweep_points(record)
     moving = sum(map(_has_moving_clock, points))
     if moving:
-        text = f"at {moving} of the sweep's {len(points)} points the core's clock moved by more than {limit}"
+        text = f"at {moving} of the sweep's {len(points)} points the core clock changed by more than {limit}"
         yield Raised(None, text, hint)
     ends = _clocks_between(record)
     if ends is not None:
-        text = f"between results on the same CPUs the clock was {_ghz(ends[0])} to {_ghz(ends[1])} GHz"
-        yield Raised(None, f"{text}, further apart than {format_percent(CLOCK_RANGE)}", hint)
+        text = f"between results on the same CPUs the core clock varied from {_ghz(ends[0])} to {_ghz(ends[1])} GHz"
+        yield Raised(None, f"{text}, more than {format_percent(CLOCK_RANGE)} apart", hint)
 
 
 @also("BW032", rank=140, of=HOST)
@@ -249,7 +248,7 @@ def _isolated_words(record: Record) -> str:
         listed_cpus(record.machine.get("cpus_allowed")),
     )
     kept = sorted(set(isolated or ()) - set(allowed or ()))
-    return f" (the kernel keeps {format_cpu_list(kept)} free: `taskset -c` gets at them)" if kept else ""
+    return f" (the kernel reserves CPUs {format_cpu_list(kept)}: use `taskset -c` to run there)" if kept else ""
 
 
 def _holding_settings(record: Record) -> list[str]:
@@ -272,9 +271,9 @@ def _why_clock_suffers(record: Record) -> str:
     nominal = _nominal_hz(record)
     clocks = [row.result.observed["clock_hz"].median for row in measured(record) if "clock_hz" in row.result.observed]
     if nominal is not None and clocks and min(clocks) < NOMINAL_SHARE * nominal:
-        return f"a clock of {_ghz(min(clocks))} GHz was seen, the processor's name states {_ghz(nominal)}"
+        return f"the core clock was {_ghz(min(clocks))} GHz, nominal {_ghz(nominal)}"
     if any(map(_has_moving_clock, measured(record))) or _clocks_between(record) is not None:
-        return "the clock moved (BW032)"
+        return "the core clock changed (BW032)"
     alone = [row for row in measured(record) if disturbance_of(record, row.result) is None]
     return "results are unstable (BW003)" if any(map(is_unstable, alone)) else ""
 
@@ -309,7 +308,7 @@ def _gives_small_pages_only(record: Record) -> bool:
 
 def _way_to_huge_pages(record: Record) -> str:
     if "Windows" in str(record.machine.get("operating_system", "")):
-        return "give the account the right 'Lock pages in memory' (secpol.msc) and sign in anew"
+        return "grant the account the right 'Lock pages in memory' (secpol.msc) and sign in again"
     return "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
 
 

@@ -36,29 +36,29 @@ _MEMORY_NODE = NODE_KEYS[1]
 @rule("BW014", "The sources of the memory modules disagree", rank=240, of=MACHINE)
 def modules_disagree(machine: Mapping[str, Any]) -> Iterator[Raised]:
     """
-    The firmware's table (SMBIOS) and the udev database, which was filled from it when the machine started, state different
-    speeds or numbers of modules. The theory follows the firmware's table. One of the two is stale or wrong, so the share of
-    the theory may be.
+    The firmware's table (SMBIOS) and the udev database, which is filled from it at boot, state different speeds or
+    numbers of modules. The theory uses the firmware's table. One of the two is outdated or wrong, so the share of the
+    theory may be wrong too.
 
-    What to try: read the modules' labels or the firmware's setup, and name what is there with --memory.
+    What to try: read the labels of the modules or the firmware setup, and name the memory with --memory.
     """
     words = machine.get("memory_modules_disagreement")
     if isinstance(words, str):
-        hint = "the theory follows the first; look at the modules, and give --memory"
+        hint = "the theory uses the first; check the modules, and use --memory"
         yield Raised(None, f"the sources of the memory modules disagree: {words}", hint)
 
 
 @rule("BW042", "Memory channels without a module", rank=250, of=MACHINE, in_a_line=True)
 def empty_channels(machine: Mapping[str, Any]) -> Iterator[Raised]:
     """
-    A processor reaches its memory over several channels at once, and each adds the same to the bandwidth. A channel whose
-    slots are empty adds nothing, however large the modules on the others are. The finding compares the channels that hold
-    a module with those that the processor has (or, where that is not known, those with slots on the board), over all
-    sockets. The theory beside a measurement is that of the modules that are there, so the shares of it look sound: that is
-    why this is said whatever they are.
+    A processor uses several memory channels at once, and each adds the same bandwidth. A channel with empty slots
+    adds nothing, however large the modules on the others are. The finding compares the channels that hold a module
+    with the channels of the processor (or, if unknown, with the channels that have slots on the board), over all
+    sockets. The theory of a measurement covers the installed modules, so the shares look normal in spite of empty
+    channels; the finding is therefore always raised.
 
-    What to try: one module of the same kind and size on every channel, by the slot order in the board's manual. On servers
-    look whether the firmware has disabled a module that is there.
+    What to try: install one module of the same kind and size on every channel, in the slot order of the board's
+    manual. On a server, check whether the firmware has disabled an installed module.
     """
     used = positive(machine.get("memory_channels"))
     with_slots = positive(machine.get("memory_channels_with_slots"))
@@ -76,12 +76,12 @@ def empty_channels(machine: Mapping[str, Any]) -> Iterator[Raised]:
 @rule("BW043", "Modules below their rated speed", rank=260, of=MACHINE, in_a_line=True)
 def modules_slow(machine: Mapping[str, Any]) -> Iterator[Raised]:
     """
-    The modules run slower than they are rated for. On desktops the rated speed is often a profile (XMP, EXPO) that has to
-    be switched on in the firmware's setup. Elsewhere the processor, or two or three modules on a channel, allow no more:
-    then it is as the maker planned it. Faster than rated is an overclock and no finding.
+    The modules run below their rated speed. On desktops the rated speed is often a profile (XMP, EXPO) that must be
+    enabled in the firmware setup. Elsewhere the processor, or two or three modules per channel, limit the speed; then
+    this is as the manufacturer intended. A speed above the rating is overclocking and is not reported.
 
-    What to try: the firmware's memory settings; the processor's documented speed for this number of modules a channel.
-    The theory follows the speed at which the modules run.
+    What to try: the memory settings of the firmware; the processor's documented speed for this number of modules per
+    channel. The theory uses the speed at which the modules run.
     """
     configured = positive(machine.get("memory_configured_mt_s"))
     rated = positive(machine.get("memory_rated_mt_s"))
@@ -92,45 +92,45 @@ def modules_slow(machine: Mapping[str, Any]) -> Iterator[Raised]:
     seen = f"{name} runs at {configured:.0f} MT/s: at the rated speed the peak is {_possible(machine, rated)}"
     more = f"{format_percent(rated / configured - 1)} more"
     # Servers have no profile of a faster speed to switch on.
-    hint = "switch XMP or EXPO on in the firmware's setup, if the processor and two modules a channel allow it"
+    hint = "enable XMP or EXPO in the firmware setup, if processor and modules per channel allow it"
     if SERVERS.search(str(machine.get("cpu_model", ""))) is not None:
-        hint = "two modules share a channel, or the processor takes no more: see its documented speed"
+        hint = "two modules share a channel, or the processor allows no more: see its documented speed"
     yield Raised(None, f"{seen}{more}", hint)
 
 
 @rule("BW044", "Mixed memory modules", rank=270, of=MACHINE)
 def modules_mixed(machine: Mapping[str, Any]) -> Iterator[Raised]:
     """
-    Consecutive addresses are spread over all channels, which needs the same capacity on each. Where one channel has more,
-    the rest of it is reached over that channel alone, at a fraction of the bandwidth. All modules run at the speed and with
-    the timing of the slowest; channels with one rank turn around more often than those with two. Unlike modules are no
-    finding where every channel has the same mix.
+    Consecutive addresses are interleaved over all channels, which requires the same capacity on each. If one channel
+    has more, the excess uses that channel alone, at a fraction of the bandwidth. All modules run at the speed and
+    timings of the slowest one; channels with one rank turn around more often than channels with two. Different
+    modules are not reported where every channel has the same mix.
 
-    What to try: equal modules on every channel. A measurement may show the full rate all the same: its arrays may lie in
-    the part that is interleaved.
+    What to try: equal modules on every channel. A measurement may still show the full rate, if its arrays are in the
+    interleaved part.
     """
     listed = machine.get("memory_modules")
     modules = [module for module in listed if isinstance(module, dict)] if isinstance(listed, list) else []
     channels = positive(machine.get("memory_channels"))
     differing = [words for name, show in _ALIKE if (words := _mix(modules, name, show, channels))]
     if differing:
-        hint = "all run at the speed of the slowest, and the extra capacity of a channel is not interleaved"
+        hint = "all run at the speed of the slowest, and the excess capacity of a channel is not interleaved"
         yield Raised(None, f"the memory modules differ: {'; '.join(differing)}", hint)
 
 
-@rule("BW010", "The memory's peak is not known", rank=280, mark=UNTOLD, of=THEORY)
+@rule("BW010", "The memory's peak is unknown", rank=280, mark=UNTOLD, of=THEORY)
 def theory_unknown(memory: Mapping[str, Any]) -> Iterator[Raised]:
     """
-    Without the type, speed and number of channels there is no theory to compare with, and none is guessed. In a virtual
-    machine or a container the modules cannot be seen; on some machines only root may read them.
+    Without the type, the speed and the number of channels there is no theory to compare with, and bandwidth does not
+    guess. In a virtual machine or a container the modules are hidden; on some machines only root may read them.
 
-    What to try: name the memory of one socket, --memory "DDR5-4800 x12", or set BANDWIDTH_MEMORY to it. Or save the facts
-    once as root (`bandwidth system --save facts.json`) and give --facts facts.json from then on.
+    What to try: name the memory of one socket with --memory "DDR5-4800 x12", or set BANDWIDTH_MEMORY. Or save the
+    facts once as root (`bandwidth system --save facts.json`) and use --facts facts.json from then on.
     """
     reason = memory.get("reason")
     if memory.get("bytes_per_s") is None and isinstance(reason, str):
-        hint = str(memory.get("hint") or 'give --memory "DDR5-4800 x12"')
-        yield Raised(None, f"the memory's peak is not known here: {reason}", hint)
+        hint = str(memory.get("hint") or 'use --memory "DDR5-4800 x12"')
+        yield Raised(None, f"the memory's peak is unknown: {reason}", hint)
 
 
 # --- the nodes ------------------------------------------------------------------------------------------------------
@@ -147,25 +147,25 @@ def theory_unknown(memory: Mapping[str, Any]) -> Iterator[Raised]:
 )
 def remote_memory(record: Record) -> Iterator[Raised]:
     """
-    The memory of another NUMA node is reached over a link between sockets or dies. The finding names how much of the own
-    node's bandwidth is left, and how many times the latency it takes, over all pairs, when any lies more than {off} off. It
-    is normal: half of the bandwidth and twice the latency are usual between sockets.
+    A link between sockets or dies connects a CPU to the memory of another NUMA node. The finding states how much of
+    the local bandwidth remains, and how many times the local latency it takes, over all pairs, when any pair differs
+    by more than {off}. It is normal: half of the bandwidth and twice the latency are usual between sockets.
 
-    What to try: keep threads with their data (numactl --cpunodebind --membind, first touch by the thread that uses it), or
-    spread data that all use over all nodes (numactl --interleave=all).
+    What to try: keep threads with their data (numactl --cpunodebind --membind, first touch by the thread that uses
+    it), or spread shared data over all nodes (numactl --interleave=all).
     """
     words = [*_remote_rates(record), *_remote_latencies(record)]
     if words:
         hint = "normal: keep threads with their data (numactl, first touch), or spread it (numactl --interleave)"
-        yield Raised(None, f"memory of another node is slower: {'; '.join(words)}", hint)
+        yield Raised(None, f"remote memory is slower: {'; '.join(words)}", hint)
 
 
 @rule("BW026", "Memory was not on the requested node", rank=60, of=HOST, limits={"share": percent(PLACED_SHARE)})
 def placed_elsewhere(record: Record) -> Iterator[Raised]:
     """
-    Where the pages lie is read after they were written. Less than {share} of this result's were on the node that it names, so
-    the figure is not that node's: the node was full, its memory was moved while the run went on (numa_balancing), or the
-    system did not follow the request.
+    The placement of the pages is read after they are written. Less than {share} of this result's pages were on the
+    requested node, so the figure does not describe that node: the node was full, pages were migrated during the run
+    (numa_balancing), or the system did not follow the request.
 
     What to try: free memory on that node (numastat -m), echo 0 > /proc/sys/kernel/numa_balancing, a smaller --size.
     """
@@ -173,24 +173,24 @@ def placed_elsewhere(record: Record) -> Iterator[Raised]:
         placed = row.result.observed.get("placed_share")
         if placed is not None and placed.least < PLACED_SHARE:
             node = row.result.case.variant.get(_MEMORY_NODE, "asked for")
-            seen = f"only {format_percent(placed.least)} of its pages lay on node {node}"
-            limit = f"less than {format_percent(PLACED_SHARE)}: it is not the figure of that node"
-            hint = "free memory there (numastat -m), turn numa_balancing off, or give a smaller --size"
+            seen = f"only {format_percent(placed.least)} of its pages are on node {node}"
+            limit = f"less than {format_percent(PLACED_SHARE)}: the figure is not that node's"
+            hint = "free memory there (numastat -m), disable numa_balancing, or use a smaller --size"
             yield Raised(row.result.case.id, f"{seen}, {limit}", hint)
 
 
 @rule("BW027", "Memory placement could not be verified", rank=230, mark=UNTOLD, of=HOST)
 def placement_not_verified(record: Record) -> Iterator[Raised]:
     """
-    Figures between NUMA nodes rest on pages that lie where they were asked for. The system call that tells (move_pages) and
-    /proc/self/numa_maps were both refused here, as some containers do. The request was made, and nothing says that it was
-    not followed.
+    Figures between NUMA nodes require that the pages are on the requested node. The system call that reports it
+    (move_pages) and /proc/self/numa_maps were both refused, as in some containers. The request was made, but its
+    effect could not be verified.
     """
     between = [row.result for row in measured(record) if _MEMORY_NODE in row.result.case.variant]
     unseen = [result for result in between if "placed_share" not in result.observed]
     if unseen:
-        text = f"for {len(unseen)} of {len(between)} pairs of nodes it could not be seen where the memory lay"
-        hint = "they rest on the system's word; outside a container move_pages or numa_maps tells"
+        text = f"memory placement could not be verified for {len(unseen)} of {len(between)} pairs of nodes"
+        hint = "the request may have failed; outside a container move_pages or numa_maps can verify it"
         yield Raised(None, text, hint)
 
 
@@ -204,11 +204,12 @@ def placement_not_verified(record: Record) -> Iterator[Raised]:
 )
 def nodes_unlike(record: Record) -> Iterator[Raised]:
     """
-    With the same number of threads, one node's own memory reaches less than {share} of another's, with intervals apart. The
-    nodes of a machine usually have the same modules. A missing or failed module leaves its node with fewer channels, and
-    all else on the machine looks right.
+    With the same number of threads, the local memory of one node reaches less than {share} of another node's, and the
+    intervals do not overlap. The nodes of a machine usually have the same modules. A missing or failed module leaves
+    its node with fewer channels, and nothing else on the machine shows it.
 
-    What to try: compare the modules of each node (`bandwidth system`, as root), and look for other work on that node.
+    What to try: compare the modules of each node (`bandwidth system`, as root), and check for other work on that
+    node.
     """
     for matrix in node_matrices(record):
         own = [(row, node) for node in matrix.cpu_nodes if (row := _rate_row(matrix, node, node)) is not None]
@@ -217,27 +218,28 @@ def nodes_unlike(record: Record) -> Iterator[Raised]:
             continue
         (slow, slow_node), (fast, fast_node) = (choose(same, key=_rate_of) for choose in (min, max))
         if ratio(slow, fast) < SAME_MODULES and are_apart(slow, fast):
-            seen = f"node {slow_node}'s own memory gives {rate_text(slow)}, {format_percent(ratio(slow, fast))}"
+            seen = f"node {slow_node}'s local memory reaches {rate_text(slow)}, {format_percent(ratio(slow, fast))}"
             words = f"{seen} of node {fast_node}'s, less than {format_percent(SAME_MODULES)}"
-            hint = f"see whether node {slow_node} lacks a module (`bandwidth system`) or other work uses its memory"
+            hint = f"check whether node {slow_node} lacks a module (`bandwidth system`) or other work uses its memory"
             yield Raised(None, words, hint)
             return  # every kernel shows the same
 
 
-@rule("BW029", "Memory without a processor was not measured", rank=390, mark=UNTOLD, of=HOST)
+@rule("BW029", "Memory-only nodes were not measured", rank=390, mark=UNTOLD, of=HOST)
 def memory_only_nodes(record: Record) -> Iterator[Raised]:
     """
-    This machine has NUMA nodes with memory and no CPU: CXL memory, high-bandwidth memory in flat mode, or a GPU's. Nothing
-    lies there unless it is asked for, so the default measurement did not touch it.
+    This machine has NUMA nodes with memory but without CPUs: CXL memory, high-bandwidth memory in flat mode, or GPU
+    memory. Programs use it only on request, so the default measurement did not cover it.
 
-    What to try: `bandwidth measure --numa` measures every node's memory, from the CPUs of every node that has some.
+    What to try: `bandwidth measure --numa` measures the memory of every node, from the CPUs of every node that has
+    CPUs.
     """
     nodes = numbers(record.machine.get("numa_memory_only_nodes"))
     reached = {str(result.case.variant.get(_MEMORY_NODE)) for result in record.results}
     missing = [str(node) for node in nodes if str(node) not in reached]
     if missing and record.results:
         which = f"{'node' if len(missing) == 1 else 'nodes'} {', '.join(missing)}"
-        text = f"{which} of memory without a processor (CXL, HBM or a GPU's) {'was' if len(missing) == 1 else 'were'}"
+        text = f"{which} without CPUs (CXL, HBM or GPU memory) {'was' if len(missing) == 1 else 'were'}"
         yield Raised(None, f"{text} not measured", "--numa measures every node's memory")
 
 
@@ -312,7 +314,7 @@ def _remote_rates(record: Record) -> Iterator[str]:
     if shares and min(shares)[0] < NODES_ALIKE:
         lowest, highest = min(shares), max(shares)
         ends = _range_words(format_percent(lowest[0]), format_percent(highest[0]))
-        yield f"{ends} of the own node's bandwidth (lowest: CPUs of node {lowest[1]}, memory of node {lowest[2]})"
+        yield f"{ends} of the local bandwidth (lowest: CPUs of node {lowest[1]}, memory of node {lowest[2]})"
 
 
 def _remote_latencies(record: Record) -> Iterator[str]:
@@ -325,7 +327,7 @@ def _remote_latencies(record: Record) -> Iterator[str]:
                 multiples.append(far / near)
     if multiples and max(multiples) * NODES_ALIKE > 1:
         ends = _range_words(f"{min(multiples):.2f}", f"{max(multiples):.2f}")
-        yield f"{ends} times the own node's latency"
+        yield f"{ends} times the local latency"
 
 
 def _range_words(low: str, high: str) -> str:

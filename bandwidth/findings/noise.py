@@ -62,20 +62,22 @@ _Words = Callable[[float, float], str]
 )
 def two_rates(record: Record) -> Iterator[Raised]:
     """
-    The blocks of this result fall into two groups of rates with nothing, or next to nothing, between them: the machine was
-    in one of two states while each ran. The median is that of the state that lasted longer, and the 95 % interval, which
-    may reach from one group to the other, is no noise around it. The finding is raised where the empty space between the
-    groups is {gap} times as wide as the wider group (in logarithms), each has at least {fewest} blocks and {least} of all, their
-    medians are at least {apart} apart, and no more than one block in {between} lies between. Of samples of one rate with noise of
-    any usual shape fewer than three in a hundred look so.
+    The blocks of this result form two groups of rates with no or almost no blocks between them: the machine was in
+    one of two states during each block. The median is that of the more frequent state. The 95 % interval, which may
+    extend from one group to the other, does not describe noise around it. The finding is raised if the gap between
+    the groups is {gap} times as wide as the wider group (in logarithms), each group has at least {fewest} blocks and
+    {least} of all blocks, their medians are at least {apart} apart, and no more than one block in {between} is
+    between them. Samples of a single rate with noise of any usual shape look like this in less than three of a
+    hundred cases.
 
-    Why: where something that was looked at in each block goes with the rate, it is named: other processes' CPU time, time
-    that the hypervisor took, waits for a CPU, involuntary switches, the core's clock, how far the threads' cores were from
-    each other, how many effective cores they had. Where each state has enough blocks for an interval, BW053 and BW054
-    stand in place of this. A usual reason where nothing tells why: pages that lie otherwise.
+    Why: a condition that was recorded with each block and correlates with the rate is named: CPU time of other
+    processes, steal by the hypervisor, waits for a CPU, involuntary context switches, the core clock, the
+    core-to-core latency of the threads, the number of effective cores. If each state has enough blocks for an
+    interval, BW053 and BW054 are reported instead. If no condition explains it, a different placement of the pages is
+    a usual cause.
 
-    What to try: read each rate for itself; the higher one is what the machine can do. With --strict the command leaves
-    with exit code 4.
+    What to try: treat each rate separately; the higher one is the capability of the machine. With --strict the
+    command exits with code 4.
     """
     for row in shown(record):
         groups = two_groups(row.result.samples.seconds)
@@ -83,19 +85,19 @@ def two_rates(record: Record) -> Iterator[Raised]:
         if groups is None or is_told:  # BW053, BW054 and BW060 tell of those
             continue
         reason = _reason(row.result, groups)
-        hint = "read each rate for itself: the median and its interval are of a mixture"
-        words = f"{_rates_words(row, groups)}: {reason or 'no witness in the run tells why'}"
+        hint = "treat each rate separately: the median and its interval mix both"
+        words = f"{_rates_words(row, groups)}: {reason or 'no recorded condition explains it'}"
         yield Raised(row.result.case.id, words, hint)
     points = sweep_points(record)
     count = sum(two_groups(row.result.samples.seconds) is not None for row in points)
     if count:
         text = f"{count} of the sweep's {len(points)} points have blocks of two rates that alternate"
-        yield Raised(None, text, "their medians lie on either of the two: see the samples in the record")
+        yield Raised(None, text, "each median is one of the two rates: see the samples in the record")
 
 
 @rule(
     "BW046",
-    "Nothing is concluded",
+    "No conclusions",
     rank=170,
     mark=UNTOLD,
     of=ALL,
@@ -103,12 +105,12 @@ def two_rates(record: Record) -> Iterator[Raised]:
 )
 def nothing_concluded(record: Record) -> Iterator[Raised]:
     """
-    Why one result is faster than another is said only where both may be compared: at least {fewest} blocks, a 95 % interval
-    that reaches no further than {reach} from the median, and a machine that nothing else used (BW004). On a busy machine more
-    threads may seem to cost, and one kind of store may seem faster, where in truth something else ran. Fewer than two
-    results of this record may be compared, so nothing is said of threads, stores, nodes, NumPy and of what is normal.
+    Two results are compared only if both allow it: at least {fewest} blocks, a 95 % interval of at most {reach}
+    around the median, and a machine without other work (BW004). On a busy machine more threads may seem slower, and
+    one kind of store faster, only because something else was running. Fewer than two results of this record can be
+    compared, so there are no findings about threads, stores, nodes, NumPy and the normal range.
 
-    What to try: measure on an idle machine, or for longer (--budget 60s).
+    What to try: measure on an idle machine, or longer (--budget 60s).
     """
     rows = [row.result for row in measured(record) if SWEEP_POINT not in row.result.case.variant]
     why = [reason for result in rows if (reason := why_not_comparable(record, result))]
@@ -116,10 +118,8 @@ def nothing_concluded(record: Record) -> Iterator[Raised]:
         return
     kinds = Counter("the machine was busy (BW004)" if "busy" in reason else _kind(reason) for reason in why)
     told = "; ".join(f"{count} of {len(rows)} results: {kind}" for kind, count in kinds.most_common())
-    text = (
-        f"nothing is concluded of threads, stores, nodes and what is normal, as no two results may be compared: {told}"
-    )
-    yield Raised(None, text, "measure on an idle machine, or for longer (--budget)")
+    text = "no conclusions about threads, stores, nodes and the normal range, because no two results are comparable"
+    yield Raised(None, f"{text}: {told}", "measure on an idle machine, or for longer (--budget)")
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------
@@ -127,8 +127,8 @@ def nothing_concluded(record: Record) -> Iterator[Raised]:
 
 def _kind(reason: str) -> str:
     if "states" in reason:
-        return "blocks of several states of the machine (BW053, BW054)"
-    return "an interval that is too wide (BW003, BW045)" if "interval reaches" in reason else "too few blocks (BW008)"
+        return "several states of the machine (BW053, BW054)"
+    return "an interval that is too wide (BW003, BW045)" if "interval extends" in reason else "too few blocks (BW008)"
 
 
 def _rates_words(row: ResultRow, groups: TwoGroups) -> str:
@@ -189,21 +189,19 @@ def _share_words(start: str) -> _Words:
 def _switches_words(slow: float, fast: float) -> str:
     if slow < WITNESS_SWITCHES * max(fast, 1.0):
         return ""
-    return f"threads were put off their CPUs {slow:.0f} times in the slow blocks, {fast:.0f} times in the others"
+    return f"{slow:.0f} involuntary context switches in the slow blocks, {fast:.0f} in the others"
 
 
 def _clock_words(slow: float, fast: float) -> str:
     if slow > (1 - WITNESS_CLOCK) * fast:
         return ""
-    return f"the core's clock was {slow / 1e9:.2f} GHz behind the slow blocks, {fast / 1e9:.2f} behind the others"
+    return f"the core clock was {slow / 1e9:.2f} GHz after the slow blocks, {fast / 1e9:.2f} GHz after the others"
 
 
 def _hop_words(slow: float, fast: float) -> str:
     if max(slow, fast) < CLUSTERS_RATIO * min(slow, fast) or max(slow, fast) > NOT_SIDE_BY_SIDE_NS:
         return ""
-    return (
-        f"a word took {slow:.0f} ns from core to core in the slow blocks, {fast:.0f} ns in the others: the CPUs moved"
-    )
+    return f"the core-to-core latency was {slow:.0f} ns in the slow blocks, {fast:.0f} ns in the others: the CPUs moved"
 
 
 def _cores_words(slow: float, fast: float) -> str:
@@ -214,9 +212,9 @@ def _cores_words(slow: float, fast: float) -> str:
 
 _WITNESSES: dict[str, _Words] = {
     CORE_TO_CORE: _hop_words,
-    "steal_share": _share_words("the hypervisor took of the time in which CPUs had work"),
-    "others_cpu_share": _share_words("others took of the CPUs' time"),
-    "cpu_wait_share": _share_words("its threads waited for a CPU"),
+    "steal_share": _share_words("steal was"),
+    "others_cpu_share": _share_words("other processes' CPU time was"),
+    "cpu_wait_share": _share_words("the time that its threads waited for a CPU was"),
     "clock_hz": _clock_words,
     EFFECTIVE_CORES: _cores_words,
     "involuntary_switches": _switches_words,

@@ -32,35 +32,36 @@ _JUDGED_PATHS = ("read", "copy", "triad")
 _GIVEN_BY_USER = ("--memory", "BANDWIDTH_MEMORY")
 
 
-@rule("BW034", "Below what is normal", rank=290, of=HOST, compares=True)
+@rule("BW034", "Below the normal range", rank=290, of=HOST, compares=True)
 def below_normal(record: Record) -> Iterator[Raised]:
     """
-    The best rate from memory with all threads (compiled code's read, streaming copy or triad; NumPy's only where there is
-    no compiled code) is below the band of this kind of machine: 75 to 92 % of the peak for host memory, unless the
-    processor has a band of its own (specs/normal.toml, each with its source). The finding names the first of these that
-    was seen: few of the cores may be used; a quota; channels without a module; modules below their rated speed; a power
-    setting; memory of one node only; a virtual machine; about half the peak, which is what half the channels give.
+    The best rate from memory with all threads (read, streaming copy or triad of compiled code; NumPy only without
+    compiled code) is below the range of this kind of machine: 75 to 92 % of the peak for host memory, unless the
+    processor has its own range (specs/normal.toml, each with its source). The finding names the first of these causes
+    that applies: few of the cores may be used; a quota; channels without a module; modules below their rated speed; a
+    power setting; memory of one node only; a virtual machine; about half the peak, which half the channels would
+    give.
 
-    What to try: what the finding names. From the band up to the peak nothing is wrong.
+    What to try: the named cause. A rate between the lower end of the range and the peak is normal.
     """
     best = best_row(record)
     found = None if best is None else normal_of(record, best)
     if best is None or found is None or rate(best) >= found[0]:
         return
     least, band = found
-    seen = f"{_share_words(best, band)}; normal for {band_words(band)}, from {format_rate(least)} GB/s on"
+    share, lowest = _share_words(best, band), format_rate(least)
+    seen = f"{share} is below normal for {band.name}: {band_range(band)}, {lowest} GB/s or more"
     yield Raised(best.result.case.id, seen, f"check first: {_first_check(record, best)}")
 
 
 @rule("BW047", "Within the normal range", rank=295, mark=SOUND, of=HOST, compares=True)
 def within_normal(record: Record) -> Iterator[Raised]:
     """
-    The best rate from memory with all threads is within the range in which sound machines of this kind are
-    (specs/normal.toml has each range with its source and, where it is known, the number of machines), or above it.
-    No memory reaches its peak: it has to be refreshed, rows have to be opened and closed, and changing between
-    reads and writes takes time.
+    The best rate from memory with all threads is within the range of healthy machines of this kind, or above it
+    (specs/normal.toml lists each range with its source and, where known, the number of machines). No memory reaches
+    its peak: refresh, opening and closing of rows, and changes between reads and writes take time.
 
-    Nothing has to be done.
+    No action is needed.
     """
     best = best_row(record)
     found = None if best is None else normal_of(record, best)
@@ -68,7 +69,7 @@ def within_normal(record: Record) -> Iterator[Raised]:
         return
     band = found[1]
     place = "is normal" if _amount(best, band) <= band.high else "is more than normal"
-    seen = f"{_share_words(best, band)} {place}: {band_words(band)} ({band.origin})"
+    seen = f"{_share_words(best, band)} {place} for {band.name}: {band_range(band)} ({band.origin})"
     yield Raised(best.result.case.id, seen, "normal: refresh and changing between reads and writes take the rest")
 
 
@@ -148,10 +149,15 @@ def _share_words(row: ResultRow, band: NormalBand) -> str:
 
 def band_words(band: NormalBand) -> str:
     """Return a band with its name: `EPYC 9004 is 75 to 85 %`, `single-die Ryzen with DDR5 is 50 to 64 GB/s`."""
+    return f"{band.name} is {band_range(band)}"
+
+
+def band_range(band: NormalBand) -> str:
+    """Return the two ends of a band with their unit: `75 to 85 %`, `50 to 64 GB/s`."""
     if band.denominator == "GB/s":
-        return f"{band.name} is {band.low:g} to {band.high:g} GB/s"
+        return f"{band.low:g} to {band.high:g} GB/s"
     of = "" if band.denominator == "peak" else " of the maker's figure"
-    return f"{band.name} is {band.low * 100:g} to {band.high * 100:g} %{of}"
+    return f"{band.low * 100:g} to {band.high * 100:g} %{of}"
 
 
 # --- what to look at first ------------------------------------------------------------------------------------------
@@ -167,23 +173,21 @@ def _few_threads(record: Record, row: ResultRow) -> str:
     cores, threads = cores_of(record), row.result.case.threads
     if cores is None or threads >= cores:
         return ""
-    return f"only {threads} of {cores} cores are available, and most are needed to reach the peak (BW005)"
+    return f"only {threads} of {cores} cores are available, and the peak needs most of them (BW005)"
 
 
 def _few_cpus_allowed(record: Record, _: ResultRow) -> str:
     allowed, quota = listed_cpus(record.machine.get("cpus_allowed")), positive(record.machine.get("cpu_quota"))
     if allowed is None or quota is None or quota >= len(allowed):
         return ""
-    return f"a quota allows {quota:g} CPUs' worth of time (BW005)"
+    return f"the CPU quota of {quota:g} (BW005)"
 
 
 def _channels_empty(record: Record, _: ResultRow) -> str:
     used, there = (positive(record.machine.get(name)) for name in ("memory_channels", "memory_channels_with_slots"))
     if used is None or there is None or used >= there or not _is_given(record):
         return ""
-    return (
-        f"{used:.0f} of {there:.0f} channels hold a module (BW042); the theory was given by {record.memory['source']}"
-    )
+    return f"{used:.0f} of {there:.0f} channels hold a module (BW042); the theory comes from {record.memory['source']}"
 
 
 def _modules_slow(record: Record, _: ResultRow) -> str:
@@ -219,11 +223,11 @@ def _virtual(record: Record, _: ResultRow) -> str:
     kind = record.machine.get("virtualization")
     if not isinstance(kind, str) or kind == "none":
         return ""
-    return "a virtual machine has a part of the host's cores, and others share its memory (BW004)"
+    return "a virtual machine has some of the host's cores, and other guests share the memory (BW004)"
 
 
 def _modules(_: Record, __: ResultRow) -> str:
-    return "a module on every channel (`bandwidth system`), their speed, and interleaving in the firmware's setup"
+    return "a module on every channel (`bandwidth system`), the module speed, and interleaving in the firmware setup"
 
 
 _CHECKS: tuple[FirstCheck, ...] = (

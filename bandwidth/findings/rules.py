@@ -245,7 +245,7 @@ def explanations_of(words: Sequence[str]) -> tuple[Explanation, ...]:
 def _not_explained(key: str) -> BandwidthError:
     near = _near(key)
     hint = f"did you mean {near}?" if near else "`bandwidth explain` lists codes and topics"
-    return BandwidthError(f"nothing is explained under {key[:60]!a}", hint)
+    return BandwidthError(f"no explanation of {key[:60]!a}", hint)
 
 
 def _near(key: str) -> str | None:
@@ -278,16 +278,14 @@ def _docstring_in_source(find: Callable[..., Any]) -> str:
     try:
         (function,) = ast.parse(inspect.getsource(find)).body
     except OSError as error:
-        hint = "run it without -OO and without PYTHONOPTIMIZE=2"
-        raise BandwidthError(
-            "the texts of findings are docstrings, which Python was told to leave out", hint
-        ) from error
+        hint = "run without -OO and without PYTHONOPTIMIZE=2"
+        raise BandwidthError("the texts of findings are docstrings, which Python omits with -OO", hint) from error
     return ast.get_docstring(cast("ast.FunctionDef", function)) or ""
 
 
 def _topic(path: Path) -> Explanation:
     match = _TOPIC.fullmatch(path.read_text("utf-8"))
     if match is None:
-        raise ValueError(f"{path.name} is no topic: key, aliases, a title and a text")
+        raise ValueError(f"{path.name} is not a topic: it needs key, aliases, a title and a text")
     aliases = tuple(filter(None, match["aliases"].split(", ")))
     return Explanation(match["key"], match["title"], match["text"], aliases)

@@ -48,13 +48,13 @@ ZEROS_GAIN = 1.1
 )
 def write_allocate(record: Record) -> Iterator[Raised]:
     """
-    The same kernel ran with ordinary and with streaming stores, and the ordinary ones reach less than {alike} of the rate. An
-    ordinary store to a line that is in no cache first reads that line: a third more traffic for a triad, half more for a
-    copy, twice as much for a write. The rate counts only what the program asked for. Where both are alike the processor
-    avoids the read by itself, or something else holds both back.
+    The same kernel ran with ordinary and with streaming stores, and the ordinary stores reach less than {alike} of
+    the rate. An ordinary store to a line that is not in a cache first reads that line: a third more traffic for a
+    triad, half more for a copy, twice as much for a write. The rate counts only the bytes that the program requested.
+    Where both rates are alike, the processor avoids the read, or something else limits both.
 
-    It is normal, and how most programs are compiled. What to try: streaming stores (`bandwidth explain write-allocate`)
-    where the data is not used again before it leaves the cache.
+    It is normal; most programs are compiled this way. What to try: streaming stores (`bandwidth explain
+    write-allocate`), where the data is not used again before it leaves the cache.
     """
     rows = in_memory(plain(record))
     partners = Partners(rows)
@@ -64,7 +64,7 @@ def write_allocate(record: Record) -> Iterator[Raised]:
         if case.engine != NATIVE or case.variant.get("stores") != ORDINARY or streaming is None:
             continue
         if ratio(row, streaming) < STORES_ALIKE and are_apart(row, streaming):
-            share = f"{rate_text(row)} is {format_percent(ratio(row, streaming))} of streaming stores' rate"
+            share = f"{rate_text(row)} is {format_percent(ratio(row, streaming))} of the rate with streaming stores"
             limit = "each line is read before it is written (write-allocate)"
             hint = "normal: streaming stores avoid the read, if the data is not reused soon"
             yield Raised(case.id, f"{share}; {limit}{_more_traffic(row)}", hint)
@@ -81,16 +81,17 @@ def write_allocate(record: Record) -> Iterator[Raised]:
 )
 def numpy_ordinary_stores(record: Record) -> Iterator[Raised]:
     """
-    NumPy's row reaches less than {alike} of compiled code's best, and is about as fast as compiled code with ordinary stores:
-    so the read before each store (BW015) is the reason and not NumPy's loop. It is normal for scale, add and write.
+    NumPy reaches less than {alike} of the best compiled code, and about the rate of compiled code with ordinary
+    stores. So the read before each store (BW015) is the cause, not NumPy's loop. It is normal for scale, add and
+    write.
 
-    What to try: operations that write less, such as in place (`out=`), or code that works on pieces that fit in a cache, so
-    that each line is read and written once.
+    What to try: operations that write less, such as in-place operations (`out=`), or code that works on blocks that
+    fit in a cache, so that each line is read and written once.
     """
     for row, best, ordinary in _behind_native(record):
         if ordinary is not None and not _is_short(row) and ratio(row, ordinary) >= SAME_STORES:
-            seen = f"NumPy reaches {rate_text(row)}, {format_percent(ratio(row, best))} of compiled code's best"
-            why = f"it uses ordinary stores, with which compiled code reaches {rate_text(ordinary)}"
+            seen = f"NumPy reaches {rate_text(row)}, {format_percent(ratio(row, best))} of the best compiled code"
+            why = f"it uses ordinary stores, and compiled code with them reaches {rate_text(ordinary)}"
             hint = "normal for NumPy code"
             yield Raised(row.result.case.id, f"{seen}; {why}{_more_traffic(ordinary)}", hint)
 
@@ -98,24 +99,26 @@ def numpy_ordinary_stores(record: Record) -> Iterator[Raised]:
 @rule("BW017", "Stores used by NumPy's copy", rank=450, mark=SOUND, of=HOST, compares=True)
 def numpy_copy(record: Record) -> Iterator[Raised]:
     """
-    np.copyto of whole arrays is the C library's memcpy. glibc on x86 changes to streaming stores for copies above a
-    threshold that it works out from the caches (`ld.so --list-tunables` names it, and each thread's part is a copy of its
-    own), so a NumPy copy may be as fast as streaming stores with one thread and as ordinary ones with all. Which it was is
-    judged by compiled code's two copies on the spot: the nearer one by ratio. Where these two are alike nothing is said.
+    np.copyto of whole arrays is the C library's memcpy. glibc on x86 uses streaming stores for copies above a
+    threshold that it derives from the caches (`ld.so --list-tunables` shows it; each thread's part is one copy). So a
+    NumPy copy may be as fast as streaming stores with one thread, and as slow as ordinary stores with all threads.
+    The finding compares NumPy's copy with both compiled copies of the same run and names the closer one by ratio.
+    Where both are alike nothing is reported.
 
-    What to try: GLIBC_TUNABLES=glibc.cpu.x86_non_temporal_threshold=16777216 before the command shows the other policy.
+    What to try: GLIBC_TUNABLES=glibc.cpu.x86_non_temporal_threshold=16777216 before the command shows the other
+    policy.
     """
     rows = in_memory(plain(record))
     partners = Partners(rows)
     verdicts = [words for words in (_copy_verdict(record, partners, row) for row in _numpy_rows(rows)) if words]
     if verdicts:
-        hint = "normal: the C library decides by the size of each copy, and scale, add and write have ordinary stores"
-        yield Raised(None, f"NumPy's copy is the C library's: {'; '.join(verdicts)}", hint)
+        hint = "normal: the C library chooses by the size of each copy; scale, add and write use ordinary stores"
+        yield Raised(None, f"NumPy's copy is the C library's memcpy: {'; '.join(verdicts)}", hint)
 
 
 @rule(
     "BW018",
-    "NumPy is slower for another reason than stores",
+    "NumPy is slower, but not because of its stores",
     rank=460,
     mark=SOUND,
     of=HOST,
@@ -128,22 +131,22 @@ def numpy_copy(record: Record) -> Iterator[Raised]:
 )
 def numpy_itself(record: Record) -> Iterator[Raised]:
     """
-    NumPy's row reaches less than {alike} of compiled code's, and its stores do not explain it. With short calls it is the call
-    itself: Python and NumPy need about {cost} for each, which is more than one percent of a call below {short}. Else it is
-    NumPy's loop: a sum or a dot product of one thread may wait for arithmetic and not for memory.
+    NumPy reaches less than {alike} of compiled code, and its stores do not explain it. With short calls the cause is
+    the call itself: Python and NumPy need about {cost} for each, more than one percent of a call below {short}.
+    Otherwise it is NumPy's loop: a sum or a dot product of one thread may be limited by arithmetic instead of memory.
 
-    What to try: larger arrays at a time; all threads, which together may still fill the memory.
+    What to try: larger arrays per call; all threads, which together may still saturate the memory.
     """
     for row, best, ordinary in _behind_native(record):
         share_of_best = format_percent(ratio(row, best))
         seen = f"NumPy reaches {rate_text(row)}, {share_of_best} of compiled code's {rate_text(best)}"
         if _is_short(row):
             share = format_percent(CALL_COST_S / _call_s(row))
-            why = f"a call takes {format_duration(_call_s(row))}, of which NumPy's own part, about 0.3 us, is {share}"
-            hint = "give NumPy larger arrays at a time: for calls of 30 us or more the overhead is below 1 %"
+            why = f"a call takes {format_duration(_call_s(row))}, {share} of it the overhead of NumPy, about 0.3 us"
+            hint = "use larger arrays per call: from 30 us per call the overhead is below 1 %"
         elif ordinary is None or ratio(row, ordinary) < SAME_STORES:
-            why = f"less than {format_percent(NUMPY_ALIKE)}, and stores do not explain it: NumPy's own loop is slower"
-            hint = "normal where one thread has to compute: see whether all threads get closer"
+            why = f"less than {format_percent(NUMPY_ALIKE)}, and stores do not explain it: NumPy's loop is slower"
+            hint = "normal if one thread is compute bound: check whether all threads come closer"
         else:
             continue
         yield Raised(row.result.case.id, f"{seen}; {why}", hint)
@@ -159,22 +162,23 @@ def numpy_itself(record: Record) -> Iterator[Raised]:
 )
 def zeros_shortcut(record: Record) -> Iterator[Raised]:
     """
-    Some processors and memories have a shortcut for zeros: on one AMD Zen 4 machine a memset of zeros ran two to three
-    times as fast as one of ones. The finding is raised when a write of zeros is more than {gain} faster than the same write
-    of other data and the intervals are apart. A benchmark that fills its arrays with zeros, or never fills them, measures
-    the shortcut. bandwidth uses random data and writes a new value in each block; zeros are written only on request.
+    Some processors and memories have a shortcut for zeros: on one AMD Zen 4 machine a memset of zeros ran two to
+    three times as fast as one of ones. The finding is raised when writing zeros is more than {gain} faster than the
+    same write of other data and the intervals do not overlap. A benchmark that fills its arrays with zeros, or never
+    fills them, measures the shortcut. bandwidth uses random data and writes a new value in each block; it writes
+    zeros only on request.
     """
     for pair, gain in _zeros(record):
         if _is_shortcut(pair, gain):
             seen = f"writing zeros is {format_percent(gain - 1)} faster than writing other data"
-            limit = f"more than {format_percent(ZEROS_GAIN - 1)}: this machine has a shortcut for them"
-            hint = "rates that were measured with zeros (calloc, memset, fresh pages) overstate it: use other data"
+            limit = f"more than {format_percent(ZEROS_GAIN - 1)}: this machine has a shortcut for zeros"
+            hint = "rates measured with zeros (calloc, memset, fresh pages) are too high: use other data"
             yield Raised(pair.zeros.case.id, f"{seen}, {limit}", hint)
 
 
 @rule(
     "BW020",
-    "Zeros are no faster here",
+    "No shortcut for zeros",
     rank=420,
     mark=SOUND,
     of=HOST,
@@ -183,8 +187,9 @@ def zeros_shortcut(record: Record) -> Iterator[Raised]:
 )
 def no_zeros_shortcut(record: Record) -> Iterator[Raised]:
     """
-    Zeros were written beside other data, as was asked for, and none was more than {gain} faster with intervals apart. Nothing
-    is to be done. Another machine, another size or another number of threads may differ.
+    Zeros and other data were both written, as requested, and no write of zeros was more than {gain} faster with
+    intervals that do not overlap. No action is needed. Another machine, another size or another number of threads may
+    differ.
     """
     found = list(_zeros(record))
     if found and not any(_is_shortcut(pair, gain) for pair, gain in found):
@@ -202,7 +207,7 @@ def _more_traffic(row: ResultRow) -> str:
     case = row.result.case
     if case.traffic_bytes_per_call is None or case.traffic_bytes_per_call <= case.bytes_per_call:
         return ""
-    return f", {format_percent(case.traffic_bytes_per_call / case.bytes_per_call - 1)} more traffic than is counted"
+    return f", {format_percent(case.traffic_bytes_per_call / case.bytes_per_call - 1)} more traffic than counted"
 
 
 def _numpy_rows(rows: Sequence[ResultRow]) -> list[ResultRow]:
@@ -244,7 +249,7 @@ def _copy_verdict(record: Record, partners: Partners, row: ResultRow) -> str:
     is_streaming = ratio(row, ordinary) * ratio(row, streaming) > 1
     nearer = streaming if is_streaming else ordinary
     kind = "streaming" if is_streaming else "ordinary"
-    words = f"with {thread_words(row.result.case.threads)}, {rate_text(row)}, it is closest to {kind} stores"
+    words = f"with {thread_words(row.result.case.threads)}, {rate_text(row)}, closest to {kind} stores"
     return f"{words} ({rate_text(nearer)}){_threshold_words(record, row)}"
 
 
@@ -256,7 +261,7 @@ def _threshold_words(record: Record, row: ResultRow) -> str:
     library = record.machine.get("c_library")
     name = library if isinstance(library, str) else "the C library"
     part = row.result.case.payload_bytes_per_call / row.result.case.threads
-    return f", a copy of {format_size(part)} where {name} streams from {format_size(threshold)} on"
+    return f", with copies of {format_size(part)}; {name} uses streaming stores from {format_size(threshold)}"
 
 
 def _zeros(record: Record) -> Iterator[tuple[ZerosPair, float]]:

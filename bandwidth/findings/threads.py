@@ -46,13 +46,13 @@ _PLAIN_LINES_PATHS = ("read", "copy", "triad")
 )
 def one_thread(record: Record) -> Iterator[Raised]:
     """
-    One thread reaches less than {share} of what all threads do. A core can wait for only so many lines at a time, and each
-    takes the memory's latency to come: rate = lines in flight x line size / latency (Little's law). With 20 lines of 64
-    bytes and 100 ns that is 12.8 GB/s, however fast the memory is. Servers have long latencies and much bandwidth, so one
-    of their cores reaches a few percent of it; a laptop's may reach most.
+    One thread reaches less than {share} of the rate with all threads. A core keeps a limited number of cache lines in
+    flight, and each line takes the latency of the memory: rate = lines in flight x line size / latency (Little's
+    law). With 20 lines of 64 bytes and 100 ns that is 12.8 GB/s, however fast the memory is. Servers have a long
+    latency and a high bandwidth, so one core reaches a few percent of it; on a laptop it may reach most of it.
 
-    It is normal. What to try: more threads. `bandwidth measure --latency` measures the latency, and the number of lines in
-    flight is then named.
+    It is normal. What to try: more threads. `bandwidth measure --latency` measures the latency; the finding then
+    states the number of lines in flight.
     """
     rows = in_memory(plain(record))
     pair = next(filter(None, (_one_and_all(rows, path) for path in _PLAIN_LINES_PATHS)), None)
@@ -68,7 +68,7 @@ def one_thread(record: Record) -> Iterator[Raised]:
 
 @rule(
     "BW022",
-    "The knee: from here on more threads gain nothing",
+    "The knee: beyond it more threads gain nothing",
     rank=480,
     mark=SOUND,
     of=HOST,
@@ -77,16 +77,17 @@ def one_thread(record: Record) -> Iterator[Raised]:
 )
 def knee_of_threads(record: Record) -> Iterator[Raised]:
     """
-    The fewest threads that reach {share} of the best rate are named. Beyond them the memory is the limit and not the cores. It
-    is normal; on a machine with several dies the knee also depends on how the threads are spread over them.
+    The finding names the fewest threads that reach {share} of the best rate. Beyond them the memory is the limit, not
+    the cores. It is normal. On a machine with several dies the knee also depends on how the threads are spread over
+    the dies.
 
-    What to try: give a program that is bound by memory that many threads, and leave the other cores to other work.
+    What to try: use that many threads for a memory-bound program, and the other cores for other work.
     """
     curves = [(curve, knee(curve)) for curve in _plain_curves(record)]
     found = [(curve, threads) for curve, threads in curves if threads is not None and threads < curve.case.threads]
     if found:
         words = ", ".join(f"{_curve_name(curve)} from {threads} of {curve.case.threads}" for curve, threads in found)
-        hint = "normal: what limits is the memory there; cores beyond are free for other work"
+        hint = "normal: the memory is the limit there; the other cores are free for other work"
         gain = format_percent(1 - KNEE_SHARE)
         yield Raised(None, f"more threads gain less than {gain}: {words} threads on", hint)
 
@@ -101,11 +102,11 @@ def knee_of_threads(record: Record) -> Iterator[Raised]:
 )
 def threads_that_cost(record: Record) -> Iterator[Raised]:
     """
-    A smaller number of threads reaches more: the larger one has less than {share} of its rate, with intervals apart. Many
-    streams at once close and open the memory's rows more often, and cores that work share power and, on some machines, a
-    fabric. Threads on the siblings of busy cores (BW024) add to it.
+    Fewer threads are faster: the larger number of threads reaches less than {share} of their rate, and the intervals
+    do not overlap. Many streams at once close and open memory rows more often, and active cores share power and, on
+    some machines, a fabric. Two threads on one core (BW024) add to it.
 
-    What to try: the best number of threads that the sweep shows.
+    What to try: the best number of threads in the sweep.
     """
     rows = in_memory(plain(record))
     groups = grouped([row.result for row in rows], lambda result: group_key(result, threads=False))
@@ -119,12 +120,12 @@ def threads_that_cost(record: Record) -> Iterator[Raised]:
                 yield _cost(row, best)
 
 
-@rule("BW024", "More threads than cores: siblings shared them", rank=500, mark=SOUND, of=HOST, compares=True)
+@rule("BW024", "More threads than cores", rank=500, mark=SOUND, of=HOST, compares=True)
 def siblings_used(record: Record) -> Iterator[Raised]:
     """
-    With simultaneous multithreading (Hyper-Threading) a core shows as two CPUs that share its caches and its buffers for
-    lines in flight. One thread usually fills these buffers alone, so a second one gains little for streams, and may cost.
-    `--threads all` is therefore one thread a physical core.
+    With simultaneous multithreading (Hyper-Threading) a core appears as two CPUs that share its caches and its line
+    fill buffers. One thread usually fills these buffers alone, so a second thread gains little for streams, and may
+    cost bandwidth. `--threads all` is therefore one thread per physical core.
     """
     cores, rows = cores_of(record), [*shown(record), *sweep_points(record)]
     for row in rows:
@@ -132,17 +133,17 @@ def siblings_used(record: Record) -> Iterator[Raised]:
         if cores is None or case.threads <= cores or case.pair is not None:
             continue
         seen = f"{case.threads} threads ran on {cores} physical cores"
-        words = f"{seen}, so siblings shared a core's buffers for lines in flight{_against_cores(rows, row, cores)}"
-        hint = "normal where they gain nothing; --threads all is one on each core"
+        words = f"{seen}, so two threads shared a core's line fill buffers{_against_cores(rows, row, cores)}"
+        hint = "normal if they gain nothing; --threads all is one thread per core"
         yield Raised(case.id, words, hint)
 
 
-@rule("BW033", "Cores of several kinds worked together", rank=510, mark=SOUND, of=HOST)
+@rule("BW033", "Different kinds of cores worked together", rank=510, mark=SOUND, of=HOST)
 def kinds_of_cores_mixed(record: Record) -> Iterator[Raised]:
     """
-    A hybrid processor has fast cores and frugal ones. With all of them each gets the same share of the data, and a block
-    ends when the slowest is done, so the rate is not the sum of what both kinds could move. It is normal; the rows of one
-    kind of core are the ones to compare between machines.
+    A hybrid processor has performance and efficiency cores. When all of them work, each gets the same share of the
+    data, and a block ends when the slowest core is done, so the rate is not the sum of both kinds. It is normal.
+    Compare the rows of one kind of core between machines.
     """
     kinds = record.machine.get("core_kinds")
     counts = [(kind, positive(count)) for kind, count in kinds.items()] if isinstance(kinds, Mapping) else []
@@ -150,8 +151,8 @@ def kinds_of_cores_mixed(record: Record) -> Iterator[Raised]:
     most = max((row.result.case.threads for row in plain(record)), default=0)
     if len(known) > 1 and most > known[0][1]:
         words = " and ".join(f"{count} {kind}" for kind, count in known)
-        text = f"{most} threads ran on a processor with {words} cores: a block ends with the slowest core's part"
-        hint = "normal: the rows of each kind of core tell them apart; compare those"
+        text = f"{most} threads ran on a processor with {words} cores: a block ends when the slowest core is done"
+        hint = "normal: compare the rows of one kind of core"
         yield Raised(None, text, hint)
 
 
@@ -160,9 +161,9 @@ def kinds_of_cores_mixed(record: Record) -> Iterator[Raised]:
 
 def _cost(row: ResultRow, best: ResultRow) -> Raised:
     threads, share = thread_words(row.result.case.threads), format_percent(ratio(row, best))
-    seen = f"{threads} reach {share} of what {best.result.case.threads} do ({rate_text(best)})"
-    limit = f"less than {format_percent(THREADS_COST)}: more threads cost here"
-    hint = "they contend for rows of the memory or for power: use the best number"
+    seen = f"{threads} reach {share} of the rate of {best.result.case.threads} ({rate_text(best)})"
+    limit = f"less than {format_percent(THREADS_COST)}: more threads are slower"
+    hint = "they compete for memory rows or for power: use the best number of threads"
     return Raised(row.result.case.id, f"{seen}, {limit}", hint)
 
 
@@ -186,7 +187,7 @@ def _lines_in_flight(record: Record, one: ResultRow) -> str:
     case = one.result.case
     traffic = rate(one) * (case.traffic_bytes_per_call or case.bytes_per_call) / case.bytes_per_call
     lines = traffic * latency_ns * 1e-9 / LINE_BYTES
-    return f"; at {latency_ns:.0f} ns a load that is {lines:.0f} lines of {LINE_BYTES} bytes in flight"
+    return f"; with a latency of {latency_ns:.0f} ns that is {lines:.0f} lines of {LINE_BYTES} bytes in flight"
 
 
 def memory_latency_ns(record: Record) -> float | None:
@@ -217,4 +218,8 @@ def _against_cores(rows: Sequence[ResultRow], row: ResultRow, cores: int) -> str
     if row.summary.latency is not None:
         return ""
     single = Partners(rows).of(row, threads=cores)
-    return "" if single is None or not rate(single) else f": {format_percent(ratio(row, single))} of one thread a core"
+    return (
+        ""
+        if single is None or not rate(single)
+        else f": {format_percent(ratio(row, single))} of the rate with one thread per core"
+    )

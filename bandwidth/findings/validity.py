@@ -39,37 +39,36 @@ OUTLIERS_LEAST = 3
 _HOST_RULE = f"{CACHE_MULTIPLE} times the last-level caches, at least {format_size(LEAST_DRAM_BYTES)}"
 
 _ABOVE = {
-    HOST: "the theory may be wrong (see --memory), or a cache served the data (give a larger --size)",
-    DEVICE: "the driver's clock may be wrong (`bandwidth system --json`), or the L2 served the data (leave out --size)",
-    PCIE: "the link may have been seen at a lower rate than it ran at: measure again, and report it if it stays",
+    HOST: "the theory may be wrong (see --memory), or a cache held the data (use a larger --size)",
+    DEVICE: "the driver's clock may be wrong (`bandwidth system --json`), or the L2 held the data (omit --size)",
+    PCIE: "the link may have run faster than reported: measure again, and report it if it repeats",
 }
 
 
 @rule("BW006", "Verification failed", rank=10, of=ALL)
 def verification_failed(record: Record) -> Iterator[Raised]:
     """
-    After the timed blocks the destination is compared with what the kernel should have left there, all of it: sources and
-    scalars change from block to block, so an engine that copied once and then did nothing is caught, and so is one that
-    left out the last bytes. When the comparison fails the rate is withheld, because it counts bytes that were not moved.
+    All of the destination is compared with what the kernel must have written, after the first and after the last
+    timed block. Sources and scalars change from block to block. So the check catches an engine that copied once and
+    then did nothing, and one that omitted the last bytes. When the comparison fails the rate is withheld, because it
+    counts bytes that were not moved.
 
-    What to try: run again. If it stays, either the memory returns wrong data (run a memory test) or there is a defect in
-    bandwidth, NumPy or the processor: please report it with the saved record.
+    What to try: run again. If it fails again, either the memory returns wrong data (run a memory test) or bandwidth,
+    NumPy or the processor has a defect: please report it with the saved record.
     """
     for result in record.results:
         if not result.is_verified:
-            hint = (
-                "the rate is withheld; run again, and report it if it stays: memory, or bandwidth itself, is at fault"
-            )
+            hint = "the rate is withheld; run again, and report it if it repeats: the memory or this program is faulty"
             yield Raised(result.case.id, f"verification failed: {result.failure}", hint)
 
 
 @rule("BW002", "Above the theoretical peak", rank=20, of=ALL)
 def above_theory(record: Record) -> Iterator[Raised]:
     """
-    No measurement can exceed the peak of the memory that it uses. When one does, either the theory or the measurement is
-    wrong. Theory: the number of channels, the speed or the number of sockets is not what the machine has (see `bandwidth
-    system`, and give --memory). Measurement: a cache served part of the data (BW001), or the clock of a virtual machine
-    is not to be trusted. The figure is marked and must not be quoted.
+    No measurement can exceed the peak of the memory that it uses. When one does, either the theory or the measurement
+    is wrong. Theory: the number of channels, the speed or the number of sockets differs from the machine (see
+    `bandwidth system`, and use --memory). Measurement: a cache held part of the data (BW001), or the clock of a
+    virtual machine is wrong. The figure is marked and must not be quoted.
     """
     for result, summary in rated(record):
         best, theory = summary.best_bytes_per_s, result.theory_bytes_per_s
@@ -91,15 +90,15 @@ def above_theory(record: Record) -> Iterator[Raised]:
 )
 def below_the_size_of_memory(record: Record) -> Iterator[Raised]:
     """
-    A cache is several times faster than the memory behind it, so data that fits in one says nothing about the memory. To
-    measure memory the working set (all arrays, all threads together) must be at least {caches} times all last-level caches that
-    the threads can reach, and at least {least}. The finding is raised when --size is below that, and when the same kernel
-    at half the working set runs faster than at the whole by more than noise: then some cache, perhaps one that the
-    machine does not report (a virtual machine may show none, or a whole socket's), still holds part of the data. The points
-    of a size sweep are meant to lie in caches and are not named.
+    A cache is several times faster than memory, so data that fits in a cache says nothing about the memory. To
+    measure memory, the working set (all arrays of all threads) must be at least {caches} times the last-level caches
+    that the threads can reach, and at least {least}. The finding is raised when --size is smaller, and when the same
+    kernel runs faster with half the working set by more than the noise: then a cache still holds part of the data. It
+    may be a cache that the machine does not report; a virtual machine may report none, or that of a whole socket.
+    Points of a size sweep are expected to fit in caches and are not reported.
 
-    What to try: leave out --size, or give a larger one. Without enough free memory the largest possible size is used, and
-    no theory is put beside it.
+    What to try: omit --size, or use a larger one. With too little free memory the largest possible size is used, and
+    the result has no theory.
     """
     for row, _ in shown(record):
         case = row.case
@@ -109,7 +108,7 @@ def below_the_size_of_memory(record: Record) -> Iterator[Raised]:
         why = "64 times the L2" if row.case.kind == DEVICE else _HOST_RULE
         limit = f"measuring memory needs at least {format_size(case.dram_rule_bytes)} ({why})"
         hint = (
-            f"give --size {size_option(case.dram_rule_bytes)} or larger, which needs up to twice that much free memory"
+            f"use --size {size_option(case.dram_rule_bytes)} or larger, which needs up to twice that much free memory"
         )
         yield Raised(case.id, f"{seen}; {limit}", hint)
 
@@ -126,27 +125,27 @@ def faster_at_half_the_size(record: Record) -> Iterator[Raised]:
         half = ResultRow(check, summarise(check))
         if ratio(half, row) > 1 + HALF_SIZE_TOLERANCE and are_apart(half, row):
             seen = f"half the working set runs {format_percent(ratio(half, row) - 1)} faster"
-            limit = f"from memory both would agree within {format_percent(HALF_SIZE_TOLERANCE)}"
-            hint = "a cache larger than the one reported serves part of it: give a larger --size"
+            limit = f"in memory both agree within {format_percent(HALF_SIZE_TOLERANCE)}"
+            hint = "a cache larger than reported holds part of the data: use a larger --size"
             yield Raised(case.id, f"{seen}; {limit}", hint)
 
 
-@rule("BW011", "The caches are not known", rank=50, mark=UNTOLD, of=HOST)
+@rule("BW011", "Cache sizes unknown", rank=50, mark=UNTOLD, of=HOST)
 def caches_unknown(record: Record) -> Iterator[Raised]:
     """
-    The size of the last-level caches decides how much data it takes to measure memory and not a cache. Where the system
-    does not tell it (Windows, some containers), 1 GiB is taken to be enough, which is four times any cache of a laptop or
-    desktop processor. The same kernel at half of it shows whether that was so: if a cache took part, half runs faster,
-    and BW001 says so.
+    The size of the last-level caches determines how much data is needed to measure memory instead of a cache. Where
+    the system does not report it (Windows, some containers), 1 GiB is assumed to be enough, which is four times any
+    cache of a laptop or desktop processor. The same kernel also runs with half of it: if a cache holds part of the
+    data, the half is faster, and BW001 reports it.
 
-    What to try: if this processor has more than 256 MiB of cache, give a --size of at least four times as much.
+    What to try: if the processor has more than 256 MiB of cache, use a --size of at least four times as much.
     """
     assumed = [result.case for result in record.results if not result.case.caches_known]
     if assumed:
         least = format_size(assumed[0].dram_rule_bytes or 0)
-        text = f"the size of this machine's caches is not known; {least} is taken to lie in memory"
+        text = f"the size of the caches is unknown; {least} is assumed to exceed them"
         hint = (
-            "see that half the working set runs no faster; if a cache may be larger than a quarter of it, give a --size"
+            "check that half the working set is no faster; if a cache may exceed a quarter of it, use a larger --size"
         )
         yield Raised(None, text, hint)
 
@@ -154,39 +153,39 @@ def caches_unknown(record: Record) -> Iterator[Raised]:
 @rule("BW003", "Unstable: wide confidence interval", rank=70, of=ALL, limits={"reach": percent(UNSTABLE_HALF_WIDTH)})
 def unstable(record: Record) -> Iterator[Raised]:
     """
-    The headline is the median of all timed blocks, with the interval that holds the true median with 95 % confidence
-    (from order statistics: nothing is assumed about the distribution). When the interval reaches further than {reach} from
-    the median, a second run may well give another figure.
+    The reported rate is the median of all timed blocks. Its interval contains the true median with 95 % confidence
+    (from order statistics, without assumptions about the distribution). When the interval extends more than {reach}
+    from the median, a second run may well have another result.
 
-    What to try: stop other work, measure longer (--budget 60s), pin the frequency governor to performance. With --strict
-    the command leaves with exit code 4.
+    What to try: stop other work, measure longer (--budget 60s), set the frequency governor to performance. With
+    --strict the command exits with code 4.
     """
-    hint, limit = "stop what else runs on the machine, or give a longer --budget", format_percent(UNSTABLE_HALF_WIDTH)
+    hint, limit = "stop other work on the machine, or use a longer --budget", format_percent(UNSTABLE_HALF_WIDTH)
     for row in filter(is_unstable, shown(record)):
         seen = f"the 95 % interval extends {format_percent(row.summary.half_width or 0.0)} from the median"
         yield Raised(row.result.case.id, f"{seen}, more than {limit}", hint)
-    yield from _of_points(record, is_unstable, f"have a 95 % interval that reaches further than {limit}", hint)
+    yield from _of_points(record, is_unstable, f"have a 95 % interval of more than {limit} around the median", hint)
 
 
-@rule("BW056", "Layouts of the memory differ", rank=78, of=HOST)
+@rule("BW056", "The rate depends on the memory layout", rank=78, of=HOST)
 def layouts_differ(record: Record) -> Iterator[Raised]:
     """
-    In a run the memory is given back and laid out anew several times, where filling it costs little, because a rate
-    depends on which pages a case happens to get: how they fall on channels, banks and cache sets, and how many of them
-    are huge. Here the layouts differ by more than the blocks on one do (the rank test of Kruskal and Wallis, by chance
-    once in a hundred), so the interval is that of the layouts' medians (from the lowest to the highest where there are
-    fewer than six), and at least that of all blocks. Of a busy machine (BW004) it is not said. A machine that changed
-    in the course of the run looks the same.
+    The rate depends on which physical pages a case gets: how they map to channels, banks and cache sets, and how many
+    of them are huge pages. So the memory is released and allocated again several times in a run, where filling it is
+    cheap. Here the layouts differ by more than the blocks within one layout (Kruskal-Wallis rank test, a false alarm
+    once in a hundred). The interval is therefore that of the medians of the layouts (from the lowest to the highest
+    with fewer than six), and at least that of all blocks. The finding is not raised on a busy machine (BW004). A
+    machine that changes during the run looks the same.
 
-    What to try: a longer --budget has more layouts; compare with runs that had several too.
+    What to try: a longer --budget measures more layouts. Compare with runs that also had several.
     """
     for row in shown(record):
         is_told = not is_mixture(row.result) and disturbance_of(record, row.result) is None
         if row.summary.layouts and is_told:
             reach = format_percent(row.summary.half_width or 0.0)
-            text = f"{row.summary.layouts} layouts of the memory differ by more than their blocks do"
-            hint = "the interval is that of the layouts; a longer --budget has more of them"
-            yield Raised(row.result.case.id, f"{text}: the interval reaches {reach} from the median", hint)
+            text = f"{row.summary.layouts} memory layouts differ by more than the blocks within a layout"
+            hint = "the interval covers the layouts; a longer --budget measures more layouts"
+            yield Raised(row.result.case.id, f"{text}: the interval extends {reach} from the median", hint)
 
 
 def is_unstable(row: ResultRow) -> bool:
@@ -194,29 +193,31 @@ def is_unstable(row: ResultRow) -> bool:
     return is_wide(row.summary) and not is_mixture(row.result)
 
 
-@rule("BW013", "Cut short before its last check", rank=90, of=ALL)
+@rule("BW013", "Stopped before the last check", rank=90, of=ALL)
 def last_block_unchecked(record: Record) -> Iterator[Raised]:
     """
-    Of each case all data of the first and of the last timed block is checked, and a part of every block between: one
-    element in eight pages and both ends of every thread's part. This case was stopped before its last block came, by
-    Ctrl-C or by the hard stop of the budget, so what its last block left was checked in part only.
+    In each case all data of the first and of the last timed block is checked, and a part of every other block: one
+    element in eight pages, and both ends of every thread's part. This case ended before its last block, by Ctrl-C or
+    because the budget ran out, so the result of its last block was checked in part only.
     """
-    hint = "of the later blocks a part was; let it end, or give a longer --budget"
+    hint = "later blocks were checked in part; let the run finish, or use a longer --budget"
     for row in filter(_is_cut_short, shown(record)):
-        seen = f"it was cut short ({stop_words(row.result)}): all of its first block was checked"
+        seen = f"stopped early ({stop_words(row.result)}): only the first block was checked completely"
         yield Raised(row.result.case.id, seen, hint)
-    yield from _of_points(record, _is_cut_short, "were cut short: all of their first blocks was checked", hint)
+    yield from _of_points(
+        record, _is_cut_short, "were stopped early: only their first block was checked completely", hint
+    )
 
 
 @rule("BW008", "Too few samples", rank=100, of=ALL, limits={"fewest": in_words(FEWEST_FOR_INTERVAL)})
 def too_few_samples(record: Record) -> Iterator[Raised]:
     """
-    An interval of the median with 95 % confidence needs at least {fewest} timed blocks. With fewer, the median is shown
-    without one. Large working sets on slow memory make long blocks; a short --budget ends early.
+    A 95 % interval of the median needs at least {fewest} timed blocks. With fewer, the median is shown without an
+    interval. Large working sets on slow memory make long blocks; a short --budget ends early.
 
     What to try: --budget 60s, or fewer cases (--kernel copy --threads all).
     """
-    hint = "give a longer --budget or fewer kernels"
+    hint = "use a longer --budget or fewer kernels"
     for row in filter(_has_few_samples, shown(record)):
         samples = plural("sample", row.summary.count)
         seen = f"only {row.summary.count} {samples} ({stop_words(row.result)}); an interval needs {FEWEST_FOR_INTERVAL}"
@@ -228,11 +229,11 @@ def too_few_samples(record: Record) -> Iterator[Raised]:
 @rule("BW009", "Workers did not start together", rank=110, of=ALL, limits={"skew": percent(SKEW_SHARE)})
 def start_skew(record: Record) -> Iterator[Raised]:
     """
-    A sample runs from the first worker's start to the last worker's end. When one starts late, the others have the memory
-    to themselves for a while, and the sample is longer than the work. The finding is raised when the distance between the
-    first and the last start exceeds {skew} of a block.
+    A sample lasts from the start of the first worker to the end of the last one. When a worker starts late, the
+    others have the memory to themselves for a while, and the sample is longer than the work. The finding is raised
+    when the first and the last start are more than {skew} of a block apart.
 
-    What to try: a larger --size makes longer blocks; a machine without other work wakes threads faster.
+    What to try: a larger --size makes longer blocks; an idle machine wakes threads faster.
     """
     busy, limit = "a busy machine delays threads", format_percent(SKEW_SHARE)
     hint = f"a larger --size makes longer blocks; {busy}"
@@ -242,7 +243,7 @@ def start_skew(record: Record) -> Iterator[Raised]:
         seen = f"workers started up to {format_duration(samples.start_skew_s)} apart in blocks of {blocks}"
         is_sized = row.result.case.pair is None
         yield Raised(row.result.case.id, f"{seen}, more than {limit}", hint if is_sized else busy)
-    yield from _of_points(record, _is_skewed, f"had workers start further apart than {limit} of a block", hint)
+    yield from _of_points(record, _is_skewed, f"had workers that started more than {limit} of a block apart", hint)
 
 
 @rule(
@@ -250,16 +251,16 @@ def start_skew(record: Record) -> Iterator[Raised]:
 )
 def outliers(record: Record) -> Iterator[Raised]:
     """
-    More than {share} of the blocks lie far from the rest: their modified z-score (distance from the median over the
-    scaled median absolute deviation) exceeds {score}. Something disturbs the machine regularly: a timer, a neighbour, a clock
-    that changes. The median is hardly moved by it, but the spread is real and stays in the record.
+    More than {share} of the blocks are far from the rest: their modified z-score (distance from the median over the
+    scaled median absolute deviation) exceeds {score}. Something disturbs the machine regularly: a timer, another
+    process, a changing clock. The median hardly changes, but the spread is real and stays in the record.
     """
-    hint = "something disturbs the machine at intervals; the median is sound, the spread is real"
+    hint = "something disturbs the machine regularly; the median is valid, the spread is real"
     for row in filter(_has_outliers, shown(record)):
         far = len(outlier_indices(row.result.samples.seconds))
         seen = f"{far} of {row.summary.count} blocks are outliers (modified z-score above {OUTLIER_SCORE})"
         yield Raised(row.result.case.id, seen, hint)
-    words = f"have more than {format_percent(OUTLIER_SHARE)} of blocks far from the rest"
+    words = f"have more than {format_percent(OUTLIER_SHARE)} outliers"
     yield from _of_points(record, _has_outliers, f"{words} (modified z-score above {OUTLIER_SCORE})", hint)
 
 
@@ -272,7 +273,7 @@ def not_pinned(record: Record) -> Iterator[Raised]:
     """
     if any(not result.pinned for result in record.results):
         text = f"threads were not pinned to CPUs ({record.machine.get('operating_system', 'this system')})"
-        hint = "threads may migrate away from their data: expect more spread (Linux and Windows can pin)"
+        hint = "threads may migrate away from their data: expect more spread (pinning works on Linux and Windows)"
         yield Raised(None, text, hint)
 
 

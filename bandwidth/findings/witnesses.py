@@ -38,7 +38,7 @@ LEAST_OF_BLOCKS = 0.2
 
 @rule(
     "BW053",
-    "The CPUs move, and the rate with them",
+    "Virtual CPUs moved, and the rate changed with them",
     rank=72,
     of=HOST,
     limits={
@@ -50,51 +50,56 @@ LEAST_OF_BLOCKS = 0.2
 )
 def moving_cpus(record: Record) -> Iterator[Raised]:
     """
-    Before and behind each block of several threads a word is sent from core to core, over a ring of the threads, and the
-    time that it takes is kept. Here it has several values, and the rate goes with it: the virtual CPUs are moved, for
-    seconds at a time, between cores that are near each other and cores that are far apart. On processors of several
-    chiplets near ones share one way to the memory, and far ones have one each. The median of all blocks is that of a
-    mixture, so each state has its own rate, with its own 95 % interval and the lowest ceiling that is known for it.
+    Before and after each block of several threads, a value is passed from core to core around a ring of the threads,
+    and the time is recorded (core-to-core latency). Here this latency has several values, and the rate changes with
+    it: the hypervisor moves the virtual CPUs, for seconds at a time, between cores that are close together and cores
+    that are far apart. On processors with several chiplets, close cores share one link to the memory, and distant
+    cores have one each. The median of all blocks mixes these states, so each state gets its own rate, with its own 95
+    % interval and its lowest known ceiling.
 
-    Blocks are parted by what the word took and not by their rates: at least {fewest} in each state, the times at least {ratio}
-    apart and no nearer to each other than either state's spread; then the rates must follow, the one state faster in
-    {agrees} of all pairs of blocks and its median by {apart}. A block during which the CPUs moved is in no state. On a busy
-    machine (BW004) nothing of it is said.
+    Blocks are grouped by the core-to-core latency, not by their rates: at least {fewest} blocks in each state, the
+    latencies at least {ratio} apart and further apart than the spread of each state. The rates must then follow: one
+    state is faster in {agrees} of all pairs of blocks, and its median by {apart}. A block during which the CPUs moved
+    belongs to no state. On a busy machine (BW004) the finding is not raised.
 
-    What to try: the highest rate is what the machine can do. Compare a rate with one of the same state, measure for longer
-    so that each state is met, or ask for a machine whose CPUs are pinned (bare metal, dedicated hosts).
+    What to try: the highest rate is the capability of the machine. Compare only rates of the same state, measure
+    longer so that each state occurs, or use a machine with pinned CPUs (bare metal, dedicated hosts).
     """
     for result, found in _with_regimes(record, CORE_TO_CORE):
         ordered = sorted(found.regimes, key=lambda one: one.seen)
         words = [_placed_words(one, found, _distance(place, len(ordered))) for place, one in enumerate(ordered)]
-        hint = f"the highest is what the machine can do: {format_rate(found.best.median_bytes_per_s)} GB/s; {_LIKE}"
+        hint = (
+            f"the highest rate, {format_rate(found.best.median_bytes_per_s)} GB/s, is the machine's capability; {_LIKE}"
+        )
         yield Raised(result.case.id, f"{'; '.join(words)}{_unassigned_words(found)}", hint)
 
 
 @rule(
     "BW054",
-    "Cores that are shared, or not there all the time",
+    "Shared cores, or CPUs taken away",
     rank=74,
     of=HOST,
     limits={"share": percent(SHARED_CORES), "ran": percent(RAN_SHARE), "blocks": percent(LEAST_OF_BLOCKS)},
 )
 def shared_cores(record: Record) -> Iterator[Raised]:
     """
-    Before and behind each block of several threads all of them add in registers, which touches no memory, and one of
-    them alone. What all add over what one adds at its best is the number of effective cores. Here it was less than
-    {share} of the threads in more than {blocks} of the blocks. Where a single thread alone is slower too, although it
-    has its CPU all the time and its clock did not fall, something else works on the other hardware thread of the same
-    core: a neighbour on the host of a virtual machine, or another process. That costs arithmetic up to half, and rates
-    of memory little. Where threads had a CPU for less than {ran} of the time, it was taken away: by other processes, a
-    quota or the hypervisor.
+    Before and after each block of several threads, all threads run additions in registers, without memory access, and
+    then one thread alone. The total rate of all threads over the best rate of one thread is the number of effective
+    cores. Here it was less than {share} of the threads in more than {blocks} of the blocks. If a single thread is
+    also slower, although it had its CPU all the time and its clock did not drop, other work runs on the second
+    hardware thread of the same core: a neighbour on the host of a virtual machine, or another process. This costs
+    arithmetic up to half of its speed, and memory rates little. If threads had a CPU for less than {ran} of the time,
+    it was taken away: by other processes, a quota or the hypervisor.
 
-    Where the rate goes with the effective cores, both states are named with their own rates, as in BW053.
+    If the rate changes with the effective cores, both states are reported with their own rates, as in BW053.
 
-    What to try: measure again at another time, on cores of its own (--cpus), or without the quota.
+    What to try: measure again at another time, on reserved cores (--cpus), or without the quota.
     """
     for result, found in _with_regimes(record, EFFECTIVE_CORES):
         words = [_cores_words(one, found, result) for one in found.regimes]
-        hint = f"the highest is what the machine can do: {format_rate(found.best.median_bytes_per_s)} GB/s; {_LIKE}"
+        hint = (
+            f"the highest rate, {format_rate(found.best.median_bytes_per_s)} GB/s, is the machine's capability; {_LIKE}"
+        )
         yield Raised(result.case.id, f"{'; '.join(words)}{_unassigned_words(found)}", hint)
     for one in _looked_at(record):
         for reason, hint in _REASONS.items():
@@ -102,25 +107,23 @@ def shared_cores(record: Record) -> Iterator[Raised]:
                 yield Raised(one.result.case.id, f"{one.words(places)}: {reason}", hint)
 
 
-@rule(
-    "BW055", "CPUs that are hardware threads of one core", rank=76, of=HOST, limits={"share": percent(SIBLINGS_SHARE)}
-)
+@rule("BW055", "CPUs are hardware threads of one core", rank=76, of=HOST, limits={"share": percent(SIBLINGS_SHARE)})
 def hidden_siblings(record: Record) -> Iterator[Raised]:
     """
-    Each thread has its CPU all the time and is fast alone, but together they add less than {share} of what so many cores
-    would: some of these CPUs are hardware threads of one core, whatever the machine says of them. A virtual machine often
-    shows each as a core of its own. Two threads of a core share its caches and its buffers for lines in flight, so that
-    more threads gain little (BW024).
+    Each thread has its CPU all the time and is fast alone, but together they reach less than {share} of the
+    arithmetic of that many cores: some of these CPUs are hardware threads of one core, although the machine reports
+    separate cores. A virtual machine often shows each hardware thread as a core. Two threads of a core share its
+    caches and its line fill buffers, so more threads gain little (BW024).
 
-    What to try: give one thread a core (--threads with half of them, or --cpus with every second CPU) and compare.
+    What to try: use one thread per core (--threads with half as many, or --cpus with every second CPU) and compare.
     """
     for one in _looked_at(record):
         if (places := one.siblings) and not _are_known_siblings(record, one.result):
             hops = [ns for at in places if (ns := one.hops_ns[at]) is not None]
-            far = f"; a word takes {median(hops):.0f} ns between them" if hops else ""
-            text = f"{one.words(places)}, though each is fast alone{far}: some are hardware threads of one core"
+            far = f"; core-to-core latency {median(hops):.0f} ns" if hops else ""
+            text = f"{one.words(places)}, though each is fast alone{far}: some CPUs are hardware threads of one core"
             yield Raised(
-                one.result.case.id, text, "give --threads half as many, or --cpus every second one, and compare"
+                one.result.case.id, text, "use half as many --threads, or every second CPU with --cpus, and compare"
             )
 
 
@@ -132,13 +135,13 @@ def cores_of_a_quota(record: Record) -> Iterator[Raised]:
         places = one.shared_because(_TAKEN)
         if quota is None or not places or quota >= one.result.case.threads:
             continue
-        text = f"{one.words(places)}: a quota of {quota:g} CPUs' worth of time holds them"
-        yield Raised(one.result.case.id, text, "lift the quota, or give --threads no more than it allows")
+        text = f"{one.words(places)}: the CPU quota is {quota:g}"
+        yield Raised(one.result.case.id, text, "raise the quota, or use no more --threads than it allows")
 
 
 # --- the words of regimes -------------------------------------------------------------------------------------------
 
-_LIKE = "compare rates of the same state alone"
+_LIKE = "compare only rates of the same state"
 
 
 def _with_regimes(record: Record, witness: str) -> Iterator[tuple[Result, Regimes]]:
@@ -181,16 +184,16 @@ def _ceiling_words(one: Regime) -> str:
 
 
 def _unassigned_words(found: Regimes) -> str:
-    return f"; in {found.unassigned} blocks it changed or was not seen" if found.unassigned else ""
+    return f"; in {found.unassigned} blocks the state changed or is unknown" if found.unassigned else ""
 
 
 # --- what shared cores look like ------------------------------------------------------------------------------------
 
-_NEIGHBOUR = "each had a CPU and was slower alone too, so something else works on the same cores"
-_TAKEN = "CPUs were taken away from them"
+_NEIGHBOUR = "each had its CPU but was slower even alone, so other work runs on the same cores"
+_TAKEN = "the CPUs were taken away"
 _REASONS = {
-    _NEIGHBOUR: "arithmetic suffers by up to half, rates of memory little: measure at another time, or on other --cpus",
-    _TAKEN: "stop what else runs, lift a quota, or measure at another time",
+    _NEIGHBOUR: "arithmetic loses up to half, memory rates little: measure at another time, or on other --cpus",
+    _TAKEN: "stop other work, raise the quota, or measure at another time",
 }
 
 

@@ -22,7 +22,7 @@ def test_the_lowest_ceiling_binds_where_the_rate_comes_near_to_it(steady, found)
     [
         ((ceiling(460.8, "memory"),), []),  # the memory binds: nothing that its share does not say
         ((ceiling(28.8, confidence="low"), ceiling(460.8, "memory")), []),  # nothing is concluded from low confidence
-        ((ceiling(128.0),), ["the lowest known ceiling is that of"]),  # far off: it explains nothing
+        ((ceiling(128.0),), ["the lowest known ceiling is the chi"]),  # far off: it explains nothing
         ((), []),
     ],
 )
@@ -34,7 +34,7 @@ def test_what_is_no_reason_is_not_called_one(steady, found, ceilings, expected):
 def test_a_rate_above_a_ceiling_of_ours_doubts_the_figure_and_is_no_error(steady, found):
     row = replace(steady(40.0, engine="native", path="write"), ceilings=(ceiling(30.0, confidence="low"),))
     ((_, text),) = found(row, code="BW049", machine=GUEST)
-    assert text == "40.00 GB/s is above our figure for the chiplets' links to the memory, 30.00 GB/s"
+    assert text == "40.00 GB/s exceeds the tabulated limit of the chiplets' links to the memory, 30.00 GB/s"
     assert "BW002" not in found(row, machine=GUEST)
 
 
@@ -84,7 +84,7 @@ def test_single_rank_modules_are_named_where_each_has_its_channel(steady, found,
 def test_a_cache_that_holds_less_than_half_of_what_it_says_is_found_in_a_virtual_machine(steady, found, held, expected):
     points = sweep(steady, held * MIB)
     texts = [text for _, text in found(*points, code="BW052", machine=GUEST)]
-    assert texts == [f"the L3 is 64 MiB by its description, but holds about {held} MiB here"] * expected
+    assert texts == [f"the L3 is reported as 64 MiB but holds about {held} MiB"] * expected
     assert found(*points, code="BW052", machine=GUEST | {"virtualization": "none"}) == []
 
 

@@ -43,8 +43,8 @@ def server():
 
 def test_chiplets_and_sockets_are_told_with_what_they_cost(server, told):
     assert told("BW057", *server().results) == [
-        "a cache line takes 21 ns on the same core, 38 ns on the same L3, 110 ns on the same socket, 190 ns on "
-        "different sockets: 9.0 times as long at the furthest"
+        "the core-to-core latency is 21 ns on the same core, 38 ns on the same L3, 110 ns on the same socket, 190 ns "
+        "on different sockets: the longest is 9.0 times the shortest"
     ]
 
 
@@ -66,12 +66,12 @@ def test_what_a_busy_machine_measured_is_not_explained(server, told):
 def test_groups_that_the_system_does_not_show_are_named(told):
     pairs = in_groups((0, 2), (1, 3, 4), shared="socket").values()
     assert told("BW058", *pairs) == [
-        "among CPUs on the same socket there are 2 groups (0,2; 1,3-4): a cache line takes 40 ns within a group, "
+        "the CPUs on the same socket form 2 groups (0,2; 1,3-4): core-to-core latency is 40 ns within a group, "
         "110 ns between groups"
     ]
     unknown = in_groups((0, 1), (2, 3), (4, 5), (6, 7), shared="").values()
     assert told("BW058", *unknown) == [
-        "among the CPUs there are 4 groups (0-1; 2-3; 4-5 and 1 more): a cache line takes 40 ns within a group, "
+        "the CPUs form 4 groups (0-1; 2-3; 4-5 and 1 more): core-to-core latency is 40 ns within a group, "
         "110 ns between groups"
     ]
 
@@ -86,7 +86,7 @@ def test_groups_that_the_system_shows_are_none_of_these(server, told):
 def test_a_layout_that_the_times_contradict_is_told(server, told):
     results = server(core=290.0).results
     assert told("BW059", *results) == [
-        "a cache line takes 290 ns between CPUs that are said to be on the same core, 38 ns between those on the same "
+        "the core-to-core latency is 290 ns between CPUs reported on the same core, but 38 ns between CPUs on the same "
         "L3"
     ]
     assert told("BW057", *results) == []  # nothing is concluded from that layout
@@ -103,10 +103,10 @@ def test_a_layout_is_contradicted_by_a_quarter(server, told, core_ns, count):
 def test_a_pair_that_moved_has_both_its_times(told, found):
     moving = between(0, 1, *MOVING)
     assert told("BW060", moving, machine={"virtualization": "kvm"}) == [
-        "a cache line takes one of two times, between CPUs 0 and 1 93 ns in 4 and 292 ns in 4 of 8 blocks: the "
+        "the core-to-core latency has two values, between CPUs 0 and 1 93 ns in 4 and 292 ns in 4 of 8 blocks: the "
         "hypervisor moves the CPUs"
     ]
-    assert told("BW060", moving)[0].endswith("of 8 blocks: the CPUs' places changed")
+    assert told("BW060", moving)[0].endswith("of 8 blocks: the CPUs changed cores")
     assert "BW045" not in found(moving)
     assert "BW003" not in found(moving)
 
@@ -114,7 +114,7 @@ def test_a_pair_that_moved_has_both_its_times(told, found):
 def test_of_many_pairs_that_moved_the_first_are_named(told):
     (text,) = told("BW060", *(between(0, cpu, *MOVING) for cpu in range(1, 7)))
     assert text.count("between CPUs") == 3
-    assert "; and 3 more pairs: " in text
+    assert ", and 3 more pairs: " in text
 
 
 def test_two_times_that_are_near_are_two_rates(told, found):

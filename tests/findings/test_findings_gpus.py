@@ -74,8 +74,8 @@ def test_bw034_of_a_card_with_a_published_figure(record, device):
     ("changes", "part"),
     [
         ({"gpu": {"mig_enabled": True}}, "MIG is on"),
-        ({"before": gpu_conditions(other_processes=1)}, "other processes had work on it"),
-        ({"after": gpu_conditions(throttle_reasons=["power limit"])}, "its clocks were held down"),
+        ({"before": gpu_conditions(other_processes=1)}, "other processes used it"),
+        ({"after": gpu_conditions(throttle_reasons=["power limit"])}, "its clocks were reduced"),
         ({}, "ECC is on"),
         ({"gpu": {"ecc_enabled": False}}, "the driver's version"),
     ],
@@ -124,7 +124,7 @@ def test_bw035_speaks_of_the_link_under_load_and_never_of_the_idle_one(record, l
         ({"throttle_reasons": []}, {"throttle_reasons": []}, None),
         ({"throttle_reasons": []}, {"throttle_reasons": ["heat, by the driver"]}, "heat, by the driver"),
         ({"power_held_ns": 10**9}, {"power_held_ns": 10**9 + 40_000_000}, None),
-        ({"power_held_ns": 10**9}, {"power_held_ns": 3 * 10**9}, "its power limit, for 2 s"),
+        ({"power_held_ns": 10**9}, {"power_held_ns": 3 * 10**9}, "power limit, for 2 s"),
         ({"heat_held_ns": 0}, {"heat_held_ns": 10**9}, "heat, for 1 s"),
     ],
 )
@@ -132,7 +132,7 @@ def test_bw036_by_reasons_and_by_counters(record, device, before, after, words):
     found = said(
         record(device("triad", 4428.0), before=gpu_conditions(**before), after=gpu_conditions(**after)), "BW036"
     )
-    assert [text.partition("held down: ")[2].partition(";")[0] for text in found] == ([words] if words else [])
+    assert [text.partition("were reduced: ")[2].partition(";")[0] for text in found] == ([words] if words else [])
 
 
 def test_bw036_by_what_was_seen_at_work(record, device):
@@ -141,7 +141,7 @@ def test_bw036_by_what_was_seen_at_work(record, device):
 
 def test_bw037_to_bw039(record, device, link):
     (text,) = said(record(device("triad", 4428.0), before=gpu_conditions(other_processes=2)), "BW037")
-    assert "device 0: 2 other processes had work on it" in text
+    assert "device 0: 2 other processes used it" in text
     assert said(record(device("triad", 4428.0), gpu={"mig_enabled": True}), "BW038") != []
     assert said(record(link("h2d", 55.0), gpu={"confidential_compute": True}), "BW039") != []
 
@@ -150,7 +150,8 @@ def test_bw041_is_links_that_reach_less_together_than_alone(record, link):
     alone = (link("h2d", 50.0), link("h2d", 40.0, target="pcie:1"), link("d2h", 50.0))
     (text,) = said(record(*alone, link("h2d", 50.0, target="pcie:0,1")), "BW041")
     assert text.startswith(
-        "the links of devices 0, 1 reach 50.00 GB/s at once, 55.6 % of 90.00 GB/s, the sum of each alone; below 90.0 %"
+        "the links of devices 0, 1 reach 50.00 GB/s at once, 55.6 % of 90.00 GB/s, the sum of the links alone; "
+        "below 90.0 %"
     )
     assert said(record(*alone, link("h2d", 82.0, target="pcie:0,1")), "BW041") == []
     # Of device 1 there is no copy from the device alone.

@@ -164,8 +164,7 @@ def test_bw025_names_both_ends_and_where_the_lowest_is(matrix, found):
     ((case_id, text),) = found(*matrix(two_nodes(20.0) | {(1, 0): 30.0}), code="BW025")
     assert case_id is None
     assert text == (
-        "memory of another node is slower: 50.0 % to 75.0 % of the own node's bandwidth "
-        "(lowest: CPUs of node 0, memory of node 1)"
+        "remote memory is slower: 50.0 % to 75.0 % of the local bandwidth (lowest: CPUs of node 0, memory of node 1)"
     )
 
 
@@ -198,7 +197,7 @@ def test_bw027_by_what_could_not_be_seen(matrix, found):
     rows = [*matrix({(0, 0): 40.0}), *matrix({(0, 1): 40.0, (1, 0): 40.0}, {})]
     ((case_id, text),) = found(*rows, code="BW027")
     assert case_id is None
-    assert text.startswith("for 2 of 3 pairs of nodes")
+    assert text == "memory placement could not be verified for 2 of 3 pairs of nodes"
     assert found(*matrix({(0, 0): 40.0}), code="BW027") == []
 
 
@@ -217,7 +216,7 @@ def test_bw028_by_the_nodes_own_memories(matrix, found, other, expected):
 def test_bw028_names_the_slow_node_once_for_all_kernels(matrix, found):
     rows = [*matrix(two_nodes(20.0, 30.0)), *matrix(two_nodes(20.0, 30.0), path="copy")]
     ((_, text),) = found(*rows, code="BW028")
-    assert text == "node 1's own memory gives 30.00 GB/s, 75.0 % of node 0's, less than 90.0 %"
+    assert text == "node 1's local memory reaches 30.00 GB/s, 75.0 % of node 0's, less than 90.0 %"
 
 
 def test_bw028_compares_as_many_threads_alone(matrix, found):
@@ -231,8 +230,8 @@ def test_bw028_compares_as_many_threads_alone(matrix, found):
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
-        ([2], "node 2 of memory without a processor (CXL, HBM or a GPU's) was not measured"),
-        ([2, 3], "nodes 2, 3 of memory without a processor (CXL, HBM or a GPU's) were not measured"),
+        ([2], "node 2 without CPUs (CXL, HBM or GPU memory) was not measured"),
+        ([2, 3], "nodes 2, 3 without CPUs (CXL, HBM or GPU memory) were not measured"),
         ([], None),
         ("2", None),
         ([None, "2", True], None),

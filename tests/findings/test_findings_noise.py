@@ -37,7 +37,7 @@ def test_six_blocks_are_comparable(rated, reason, samples, expected):
     assert reason(rated(10.0, samples=samples)) == expected
 
 
-@pytest.mark.parametrize(("last", "words"), [(10.5, ""), (10.51, "its 95 % interval reaches 5.1 % from the median")])
+@pytest.mark.parametrize(("last", "words"), [(10.5, ""), (10.51, "its 95 % interval extends 5.1 % from the median")])
 def test_an_interval_of_five_percent_is_comparable(rated, reason, last, words):
     assert reason(rated(10.0, 10.0, 10.0, 10.0, 10.0, last)).startswith(words) == bool(words) or not words
 
@@ -46,16 +46,16 @@ def test_a_latencys_interval_counts_too(latency, reason):
     result = latency(90.0)
     assert reason(result) == ""
     wide = dataclasses.replace(result.samples, seconds=(*result.samples.seconds[:5], result.samples.seconds[0] * 1.2))
-    assert "reaches 20.0 %" in reason(dataclasses.replace(result, samples=wide))
+    assert "extends 20.0 %" in reason(dataclasses.replace(result, samples=wide))
 
 
 @pytest.mark.parametrize(
     ("name", "share", "words"),
     [
         ("others_cpu_share", 0.1, ""),
-        ("others_cpu_share", 0.101, "the machine was busy: others took 10.1 % of the CPUs' time"),
+        ("others_cpu_share", 0.101, "the machine was busy: other processes took 10.1 % of the CPU time"),
         ("steal_share", 0.05, ""),
-        ("steal_share", 0.06, "the machine was busy: the hypervisor took 6.0 % of the time in which CPUs had work"),
+        ("steal_share", 0.06, "the machine was busy: the hypervisor took 6.0 % of the busy CPU time"),
         ("cpu_wait_share", 0.05, ""),
         (
             "cpu_wait_share",
@@ -123,10 +123,10 @@ def test_a_busy_machine_is_explained_as_busy_and_by_no_physics(steady, found):
     assert set(found(*rows)) & PHYSICS == set()
     ((_, text),) = found(*rows, code="BW004")
     words = "threads of the measurement waited for a CPU 94.0 % of their time, more than 5.0 %"
-    assert text == f"while 5 of 5 results were measured {words}"
+    assert text == f"during 5 of 5 results {words}"
     ((_, text),) = found(*rows, code="BW046")
     assert text == (
-        "nothing is concluded of threads, stores, nodes and what is normal, as no two results may be compared: "
+        "no conclusions about threads, stores, nodes and the normal range, because no two results are comparable: "
         "5 of 5 results: the machine was busy (BW004)"
     )
 
@@ -188,7 +188,7 @@ def test_bw053_names_both_rates_and_how_many_blocks_had_each(two_rates):
     ((case_id, text),) = two_rates()
     assert case_id == "host/copy/native/2"
     rates = "two rates alternate: 27.87 GB/s in 8 of 14 blocks, 53.02 GB/s in 6"
-    assert text == f"{rates}: no witness in the run tells why"
+    assert text == f"{rates}: no recorded condition explains it"
     assert two_rates(code="BW003") == []  # it is no noise
     assert two_rates(code="BW012") == []
 
@@ -198,16 +198,19 @@ def test_bw053_names_both_rates_and_how_many_blocks_had_each(two_rates):
     [
         (
             witness("others_cpu_share", 0.48, 0.0),
-            "others took of the CPUs' time 48.0 % in the slow blocks, 0.0 % in the",
+            "other processes' CPU time was 48.0 % in the slow blocks, 0.0 % in the",
         ),
-        (witness("cpu_wait_share", 0.5, 0.01), "its threads waited for a CPU 50.0 % in the slow blocks, 1.0 % in the"),
-        (witness("steal_share", 0.3, 0.0), "the hypervisor took of the time in which CPUs had work 30.0 % in the slow"),
-        (witness("clock_hz", 1.8e9, 3.6e9), "the core's clock was 1.80 GHz behind the slow blocks, 3.60 behind the"),
-        (witness("involuntary_switches", 12.0, 1.0), "threads were put off their CPUs 12 times in the slow blocks, 1"),
-        (witness("others_cpu_share", 0.02, 0.0), "no witness in the run tells why"),  # it is not enough
-        (witness("others_cpu_share", 0.0, 0.48), "no witness in the run tells why"),  # the wrong way round
-        (witness("clock_hz", 3.6e9, 3.6e9), "no witness in the run tells why"),
-        ({"others_cpu_share": Observed(0.2, 0.0, 0.5, (0.5, 0.0))}, "no witness in the run tells why"),
+        (
+            witness("cpu_wait_share", 0.5, 0.01),
+            "the time that its threads waited for a CPU was 50.0 % in the slow blocks, 1.0 % in the",
+        ),
+        (witness("steal_share", 0.3, 0.0), "steal was 30.0 % in the slow"),
+        (witness("clock_hz", 1.8e9, 3.6e9), "the core clock was 1.80 GHz after the slow blocks, 3.60 GHz after the"),
+        (witness("involuntary_switches", 12.0, 1.0), "12 involuntary context switches in the slow blocks, 1"),
+        (witness("others_cpu_share", 0.02, 0.0), "no recorded condition explains it"),  # it is not enough
+        (witness("others_cpu_share", 0.0, 0.48), "no recorded condition explains it"),  # the wrong way round
+        (witness("clock_hz", 3.6e9, 3.6e9), "no recorded condition explains it"),
+        ({"others_cpu_share": Observed(0.2, 0.0, 0.5, (0.5, 0.0))}, "no recorded condition explains it"),
     ],
 )
 def test_bw053_names_the_witness_that_goes_with_the_rate(two_rates, observed, reason):
@@ -284,7 +287,9 @@ def test_layouts_that_differ_are_named_but_not_of_a_busy_machine(rated, make_cas
     numbers = tuple(number for number in (1, 2, 3) for _ in range(6))
     case = make_case(engine="native", threads=2)
     ((_, text),) = found(rated(*rates, case=case, layouts=numbers), code="BW056")
-    assert text.startswith("3 layouts of the memory differ by more than their blocks do: the interval reaches 9.1 %")
+    assert text.startswith(
+        "3 memory layouts differ by more than the blocks within a layout: the interval extends 9.1 %"
+    )
     assert found(rated(*rates, case=case), code="BW056") == []
     busy = rated(*rates, case=case, layouts=numbers, observed=seen(cpu_wait_share=0.5))
     assert found(busy, code="BW056") == []

@@ -27,7 +27,7 @@ def test_bw034_by_the_general_band(row, found, gb_s, expected):
 def test_bw034_names_the_row_the_limit_and_the_band(row, found):
     ((case_id, text),) = found(row(60.0), code="BW034", machine=MACHINE)
     assert case_id == "host/copy/native/4/streaming"
-    assert text == "60.0 % of peak; normal for host memory is 75 to 92 %, from 75.00 GB/s on"
+    assert text == "60.0 % of peak is below normal for host memory: 75 to 92 %, 75.00 GB/s or more"
 
 
 def test_bw034_takes_the_best_of_compiled_codes_rows(row, found):
@@ -78,7 +78,7 @@ def test_bw034_is_silent_where_the_cores_are_not_known(row, found):
 def test_bw034_by_the_band_of_the_processor(row, found, facts, spec, vendor, gb_s, expected):
     record = {"machine": MACHINE | facts, "memory": {"spec": spec, "bytes_per_s": PEAK}}
     texts = [text for _, text in found(row(gb_s, vendor=vendor), code="BW034", **record)]
-    assert [f"normal for {expected} is" in text for text in texts] == [True] * (expected is not None)
+    assert [f"below normal for {expected}: " in text for text in texts] == [True] * (expected is not None)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ READ = GIVEN | {"source": "the SMBIOS table (read)"}
     ("facts", "before", "memory", "expected"),
     [
         ({"physical_cores": 64}, {}, READ, "only 4 of 64 cores are available"),
-        ({"cpu_quota": 1.5}, {}, READ, "a quota allows 1.5 CPUs' worth"),
+        ({"cpu_quota": 1.5}, {}, READ, "the CPU quota of 1.5 (BW005)"),
         ({"memory_channels": 2, "memory_channels_with_slots": 4}, {}, GIVEN, "2 of 4 channels hold a module"),
         ({"memory_channels": 2, "memory_channels_with_slots": 4}, {}, READ, "a module on every channel"),
         (
@@ -118,7 +118,7 @@ READ = GIVEN | {"source": "the SMBIOS table (read)"}
         ({}, {"governors": ["powersave"]}, READ, "the governor is powersave"),
         ({}, {"governors": ["powersave"], "energy_preference": ["power"]}, READ, "a module on every channel"),
         ({"memory_nodes_allowed": [1]}, {}, READ, "memory is restricted to node 1"),
-        ({"virtualization": "KVM"}, {}, GIVEN, "a virtual machine has a part"),
+        ({"virtualization": "KVM"}, {}, GIVEN, "a virtual machine has some of the host's cores"),
         ({"virtualization": "none"}, {}, GIVEN, "40.0 % of the peak is typical of half-populated channels"),
         ({}, {}, READ, "a module on every channel"),
     ],

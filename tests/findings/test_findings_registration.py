@@ -206,19 +206,19 @@ def test_every_entry_can_be_printed(entry):
         ("BW003", f"{evidence.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
         ("BW008", {6: "six"}[FEWEST_FOR_INTERVAL]),
         ("BW009", f"{validity.SKEW_SHARE * 100:.0f} %"),
-        ("BW011", f"{UNKNOWN_CACHES_BYTES // 2**30} GiB is taken to be enough"),
+        ("BW011", f"{UNKNOWN_CACHES_BYTES // 2**30} GiB is assumed to be enough"),
         ("BW011", f"more than {UNKNOWN_CACHES_BYTES // CACHE_MULTIPLE // 2**20} MiB of cache"),
         ("BW013", f"one element in {in_words(SPOT_STRIDE // PAGE_ELEMENTS)} pages"),
         ("BW012", {0.1: "a tenth"}[validity.OUTLIER_SHARE]),
         ("BW012", f"{OUTLIER_SCORE}"),
-        ("BW004", f"more than {evidence.STEAL_SHARE * 100:.0f} % of the time in which CPUs had work"),
-        ("BW004", f"more than {evidence.OTHERS_SHARE * 100:.0f} % of all CPUs'"),
+        ("BW004", f"more than {evidence.STEAL_SHARE * 100:.0f} % of the busy CPU time"),
+        ("BW004", f"more than {evidence.OTHERS_SHARE * 100:.0f} % of all CPUs"),
         ("BW004", f"more than {evidence.WAIT_SHARE * 100:.0f} % of their time"),
         ("BW004", f"waited for a CPU for more than {evidence.PRESSURE_SHARE * 100:.0f} % of it"),
         ("BW045", f"{statistics.GROUPS_GAP:g} times as wide"),
         ("BW045", f"at least {statistics.FEWEST_IN_GROUP} blocks"),
         ("BW045", f"at least {(statistics.GROUPS_RATIO - 1) * 100:.0f} % apart"),
-        ("BW046", f"further than {evidence.UNSTABLE_HALF_WIDTH * 100:.0f} % from the median"),
+        ("BW046", f"at most {evidence.UNSTABLE_HALF_WIDTH * 100:.0f} % around the median"),
         ("BW004", f"more than {machine_state.MEMORY_WAIT_SHARE * 100:.0f} % of the run"),
         ("BW015", f"less than {stores.STORES_ALIKE * 100:.0f} %"),
         ("BW016", f"less than {stores.NUMPY_ALIKE * 100:.0f} %"),
@@ -230,7 +230,7 @@ def test_every_entry_can_be_printed(entry):
         ("BW021", f"less than {threads.ONE_THREAD_FILLS * 100:.0f} %"),
         ("BW022", f"{KNEE_SHARE * 100:.0f} % of the best"),
         ("BW023", f"less than {threads.THREADS_COST * 100:.0f} %"),
-        ("BW025", f"more than {(1 - memory.NODES_ALIKE) * 100:.0f} % off"),
+        ("BW025", f"differs by more than {(1 - memory.NODES_ALIKE) * 100:.0f} %"),
         ("BW026", f"Less than {memory.PLACED_SHARE * 100:.0f} %"),
         ("BW028", f"less than {memory.SAME_MODULES * 100:.0f} %"),
         ("BW030", f"below {machine_state.NOMINAL_SHARE * 100:.0f} %"),
@@ -260,14 +260,14 @@ def test_without_docstrings_and_source_the_texts_say_that_they_are_missing(own_r
     own_rules[:] = [Rule("BW999", 15, ALL, False, find, "A planted finding")]
     explanations.cache_clear()
     try:
-        with pytest.raises(BandwidthError, match="docstrings, which Python was told to leave out; run it without -OO"):
+        with pytest.raises(BandwidthError, match="docstrings, which Python omits with -OO; run without -OO"):
             explanations()
     finally:
         explanations.cache_clear()
 
 
 def test_a_near_miss_is_told():
-    with pytest.raises(BandwidthError, match=r"nothing is explained under 'bw01'; did you mean BW01\d\?|BW0"):
+    with pytest.raises(BandwidthError, match=r"no explanation of 'bw01'; did you mean BW01\d\?|BW0"):
         explanation("bw01")
     with pytest.raises(BandwidthError, match="did you mean write-allocate"):
         explanation("write allocte")
@@ -284,24 +284,24 @@ def test_what_is_not_near_is_not_suggested(key):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("gpu", "`bandwidth measure device` is the GPU's memory"),
+        ("gpu", "`bandwidth measure device` measures the memory of the GPU"),
         ("hbm", "HBM stacks have 1024 bits each"),
-        ("theory", "Peak = transfers a second x bytes a transfer"),
-        ("share", "is of its lowest known ceiling"),
-        ("median", "half of the blocks were faster"),
+        ("theory", "Peak = transfers per second x bytes per transfer"),
+        ("share", "is that of its lowest known ceiling"),
+        ("median", "the median of the blocks: half of them were faster"),
         ("interval", "The 95 % interval"),
         ("cache", "a benchmark on a small array measures the cache"),
-        ("roofline", "times the loop's arithmetic intensity"),
+        ("roofline", "times the arithmetic intensity of the loop"),
         ("xmp", "a profile (XMP from Intel, EXPO from AMD)"),
-        ("single channel", "one channel alone"),
-        ("Single-Channel", "one channel alone"),
-        ("lanes", "the slot may be wired for 8 lanes"),
-        ("pcie gen1", "Gen1 shown while idle is normal"),
-        ("vm", "A virtual machine does not see the memory modules"),
-        ("container", "Only CPUs that the container may use are measured"),
-        ("tokens", "tokens/s is at most bandwidth / bytes a token"),
-        ("triad", "triad is the figure that is usually quoted"),
-        ("native", "compiles them for the processor at hand"),
+        ("single channel", "only one channel holds modules"),
+        ("Single-Channel", "only one channel holds modules"),
+        ("lanes", "the slot may have 8 lanes"),
+        ("pcie gen1", "Gen1 at idle is normal"),
+        ("vm", "A virtual machine does not show the memory modules"),
+        ("container", "Only the permitted CPUs are measured"),
+        ("tokens", "tokens/s is at most bandwidth / bytes per token"),
+        ("triad", "triad is the figure usually quoted"),
+        ("native", "compiles them for this processor"),
         ("ceiling", "a rate that a case cannot exceed"),
         ("exit code", "130: interrupted"),
         ("write_allocate", "An ordinary store to a line"),
@@ -330,12 +330,12 @@ def test_several_are_found_one_after_the_other():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("xmp", "containr"), "nothing is explained under 'containr'; did you mean container?"),
-        (("quantum", "chromodynamics"), "under 'quantum chromodynamics'; `bandwidth explain` lists"),
-        (("xmp", "containr", "vm"), "nothing is explained under 'containr'; did you mean container?"),
-        (("quantum", "loops", "vm"), "nothing is explained under 'quantum loops'; `bandwidth explain` lists"),
-        (("write", "alocate"), "under 'write alocate'; did you mean write-allocate?"),
-        (("loaded", "latancy"), "under 'loaded latancy'; did you mean loaded latency?"),
+        (("xmp", "containr"), "no explanation of 'containr'; did you mean container?"),
+        (("quantum", "chromodynamics"), "no explanation of 'quantum chromodynamics'; `bandwidth explain` lists"),
+        (("xmp", "containr", "vm"), "no explanation of 'containr'; did you mean container?"),
+        (("quantum", "loops", "vm"), "no explanation of 'quantum loops'; `bandwidth explain` lists"),
+        (("write", "alocate"), "no explanation of 'write alocate'; did you mean write-allocate?"),
+        (("loaded", "latancy"), "no explanation of 'loaded latancy'; did you mean loaded latency?"),
     ],
 )
 def test_of_several_the_one_that_is_not_there_is_named(words, said):

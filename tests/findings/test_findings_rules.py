@@ -197,7 +197,7 @@ def test_bw008_by_the_number_of_samples(make_record, make_result, count, expecte
 
 @pytest.mark.parametrize(
     ("stopped_by", "words"),
-    [("budget", "the budget was spent"), ("interrupted", "it was interrupted"), ("unfinished", "it was cut off")],
+    [("budget", "the budget was used up"), ("interrupted", "it was interrupted"), ("unfinished", "it was stopped")],
 )
 def test_bw008_says_what_ended_the_case(make_record, make_result, stopped_by, words):
     (finding,) = examine(make_record(make_result(seconds=(0.02,), stopped_by=stopped_by))).of(COPY)
@@ -231,9 +231,9 @@ def test_a_sweep_is_judged_in_one_line_a_code(make_record, make_case, make_resul
     examination = examine(make_record(*wild, wide))
     assert dict(examination.by_id) == {}
     assert {finding.code: finding.text for finding in examination.general} == {
-        "BW003": "1 of the sweep's 13 points have a 95 % interval that reaches further than 5.0 %",
+        "BW003": "1 of the sweep's 13 points have a 95 % interval of more than 5.0 % around the median",
         "BW008": "12 of the sweep's 13 points have too few samples for an interval, which needs 6",
-        "BW009": "12 of the sweep's 13 points had workers start further apart than 2.0 % of a block",
+        "BW009": "12 of the sweep's 13 points had workers that started more than 2.0 % of a block apart",
     }
 
 
@@ -302,7 +302,7 @@ def test_bw007_by_one_result_that_was_not_pinned(make_record, make_case, make_re
 
 
 def test_bw010_by_a_theory_that_is_not_known(make_record, make_result):
-    unknown = {"bytes_per_s": None, "reason": "this is a virtual machine", "hint": "give --memory"}
+    unknown = {"bytes_per_s": None, "reason": "this is a virtual machine", "hint": "use --memory"}
     assert codes(make_record(make_result(), memory=unknown)) == ["BW010"]
     assert codes(make_record(memory=unknown)) == []  # nothing was measured that it could stand beside
     assert codes(make_record(make_result())) == []
@@ -319,7 +319,7 @@ def test_bw001_below_the_assumed_size_where_caches_are_not_known(make_record, ma
 
 
 def test_bw014_by_sources_that_disagree(make_record, make_result):
-    words = "the SMBIOS table says 4800 MT/s; udev's database says 5200 MT/s"
+    words = "the SMBIOS table states 4800 MT/s; udev's database states 5200 MT/s"
     record = make_record(make_result(), machine={"memory_modules_disagreement": words})
     (finding,) = [each for each in examine(record).general if each.code == "BW014"]
     assert words in finding.text

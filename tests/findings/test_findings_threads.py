@@ -37,7 +37,7 @@ def test_bw021_counts_lines_in_flight_by_littles_law(curve, latency, found):
     alone = latency(100.0, variant={"sweep_point": 2**28})
     rows = curve({1: 12.8, 8: 64.0}, path="read", variant={})
     ((_, text),) = found(*rows, alone, code="BW021", machine=CORES)
-    assert text.endswith("; at 100 ns a load that is 20 lines of 64 bytes in flight")
+    assert text.endswith("; with a latency of 100 ns that is 20 lines of 64 bytes in flight")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_bw023_by_the_share_of_the_best(curve, found, last, expected):
 
 def test_bw023_says_which_number_is_best(curve, found):
     ((_, text),) = found(*curve({1: 10.0, 4: 40.0, 8: 30.0}), code="BW023", machine=CORES)
-    assert text == "8 threads reach 75.0 % of what 4 do (40.00 GB/s), less than 95.0 %: more threads cost here"
+    assert text == "8 threads reach 75.0 % of the rate of 4 (40.00 GB/s), less than 95.0 %: more threads are slower"
 
 
 def test_bw023_needs_intervals_apart(make_case, rated, curve, found):
@@ -123,8 +123,8 @@ def test_bw024_by_the_physical_cores(curve, found, threads, expected):
 def test_bw024_compares_with_one_thread_a_core_where_it_was_measured(curve, found):
     ((_, text),) = found(*curve({8: 40.0, 16: 42.0}), code="BW024", machine=CORES)
     assert text == (
-        "16 threads ran on 8 physical cores, so siblings shared a core's buffers for lines in flight: "
-        "105.0 % of one thread a core"
+        "16 threads ran on 8 physical cores, so two threads shared a core's line fill buffers: "
+        "105.0 % of the rate with one thread per core"
     )
 
 
