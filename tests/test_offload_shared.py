@@ -42,7 +42,7 @@ def test_graphics_without_memory_of_their_own_have_the_hosts(name):
     assert found.host == found.device
     assert found.host.value == peak(DIMMS).bytes_per_s
     for asked in (Asked(device=name), Asked(host="60GB/s", device=name)):
-        with pytest.raises(UsageError, match="the memory of its processor, which is not known here; give the"):
+        with pytest.raises(UsageError, match="the memory of its processor, which is unknown; name the"):
             find_figures(asked)
 
 
@@ -91,7 +91,7 @@ def test_the_spec_of_another_machine_is_left_out_and_named(host, device):
     found = find_figures(Asked(host=host, device=device))
     assert found.host.value == peaks(device)[0].bytes_per_s
     assert f"--host '{host}' (" in found.notes[0]
-    assert "give it as --link" in found.notes[0]
+    assert "name it with --link" in found.notes[0]
 
 
 def test_the_memory_said_twice_is_the_memory():
@@ -107,7 +107,7 @@ def test_a_rate_is_what_the_processor_reaches_and_tells_the_two_apart():
     found = find_figures(Asked(host="220GB/s", device="M4 Max (40-core GPU)"))
     assert found.tell_apart
     assert (found.host.value, found.host.kind) == (220e9, "given")
-    assert "the speed-up is at most this" in found.notes[-1]
+    assert "the speed-up is an upper limit" in found.notes[-1]
 
 
 def test_the_way_to_the_memory_is_named_and_limits_the_gpu():
@@ -167,7 +167,7 @@ def test_from_which_size_on_it_pays_whatever_the_passes(record_of):
     found = answer(find_figures(Asked(sources=(record_of(True),))), work, [MB], [1, 10])
     assert [one.break_even_bytes for one in found.by_passes] == [pytest.approx(480_000, abs=2)] * 2
     assert found.rows[0].device_s == pytest.approx(5e-6 + 1e6 / 60e9)
-    assert any("Nothing is moved" in text for text in found.assumptions)
+    assert any("Nothing is transferred" in text for text in found.assumptions)
     assert not any("crosses the link" in text or "overlap" in text for text in found.assumptions)
 
 

@@ -165,7 +165,7 @@ def merged(record: Record, again: Record, ids: Container[str]) -> Record:
     measured, reasons = {result.case.id for result in results}, {one.id: one for one in again.not_run}
     not_run = tuple(reasons.get(one.id, one) for one in record.not_run if one.id not in measured)
     paths = ", ".join(dict.fromkeys(result.case.path for result in newer.values()))
-    note = f"Measured a second time for the check: {paths or 'nothing'}."
+    note = f"Measured again for the check: {paths or 'nothing'}."
     return replace(record, results=tuple(results), not_run=not_run, notes=(*record.notes, note))
 
 
@@ -300,5 +300,5 @@ def _of_curve(points: Sequence[Fitness]) -> Fitness:
     unfit = [point for point in points if point.reason]
     if len(unfit) <= MOST_OF_A_CURVE * len(points):
         return Fitness()
-    reason = f"{len(unfit)} of the {len(points)} points of its curve: {unfit[0].reason}"
+    reason = f"{len(unfit)} of {len(points)} points of its curve: {unfit[0].reason}"
     return Fitness(reason, any(point.is_busy for point in unfit))

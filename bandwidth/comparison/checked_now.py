@@ -41,7 +41,9 @@ class Rules:
         """Judge a record, see `check`. Raises BandwidthError for another model of machine, unless that is allowed."""
         other = "" if self.any_machine else other_hardware(record, self.baseline)
         if other:
-            raise BandwidthError(f"another machine: {other}", "give its own baseline, or --any-machine")
+            raise BandwidthError(
+                f"the baseline is from another machine: {other}", "use a baseline of this machine, or --any-machine"
+            )
         return check(record, self.baseline, self.share, allow_missing=self.allow_missing, only=only, planned=planned)
 
 
@@ -97,7 +99,7 @@ def _wanted(target: str, baseline: Record) -> list[str]:
     ]
     if not found:
         raise UsageError(
-            f"the baseline has no result of {target[:60]!a} that --measure could repeat",
+            f"the baseline has no result of {target[:60]!a} to repeat with --measure",
             f"save one with `bandwidth measure {target[:60] if target.isalpha() else 'host'} --save`",
         )
     return found

@@ -24,7 +24,7 @@ from bandwidth.vocabulary import HOST
 
 # What the bands of a host's memory speak of.
 _KERNELS = ("read", "copy", "triad")
-NO_BAND = "no normal range is known for what was measured, or the memory's peak is not known: give --baseline"
+NO_BAND = "the normal range of these results, or the memory's peak, is unknown: use --baseline"
 
 
 class NormalCheck(NamedTuple):

@@ -42,9 +42,9 @@ def compare(*records: Record, reference: int = 0) -> tuple[Comparison, ...]:
     divided by. Raises BandwidthError for fewer than two records or an index that is not there.
     """
     if len(records) < 2:
-        raise BandwidthError("a comparison needs two records", "give another")
+        raise BandwidthError("a comparison needs two records", "add another record")
     if not 0 <= reference < len(records):
-        raise BandwidthError(f"there is no record {reference}", f"choose 0 to {len(records) - 1}")
+        raise BandwidthError(f"there is no record {reference}", f"use 0 to {len(records) - 1}")
     ids = dict.fromkeys(result.case.id for record in records for result in record.results)
     by_id = [{result.case.id: summarise(result) for result in record.results} for record in records]
     return tuple(_compared(case_id, [found.get(case_id) for found in by_id], reference) for case_id in ids)

@@ -95,7 +95,7 @@ def _most_threads(sides: SideBySide, index: int) -> int:
 
 
 def _above_theory(result: Result) -> str:
-    return "it is above the theoretical peak, see BW002 of that record" if summarise(result).is_impossible else ""
+    return "above the theoretical peak, see BW002 of that record" if summarise(result).is_impossible else ""
 
 
 def _result_of(results: Sequence[Result], case: Case) -> Result | None:

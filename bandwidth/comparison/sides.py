@@ -121,9 +121,9 @@ class SideBySide:
 def side_by_side(columns: Sequence[Side], reference: int = 0) -> SideBySide:
     """Put columns side by side. Raises UsageError for fewer than two, or where none is a record."""
     if len(columns) < 2:
-        raise UsageError("a comparison needs two columns", "name another record, or a SPEC such as DDR5-4800 x12")
+        raise UsageError("compare needs two records, or a record and a SPEC", "name another, such as DDR5-4800 x12")
     if not any(column.record is not None for column in columns):
-        raise UsageError("a comparison needs a record", "name one, or compare SPECs with `bandwidth theory`")
+        raise UsageError("compare needs a record", "name one, or compare SPECs with `bandwidth theory`")
     found = [dict(_entries(column.record)) for column in columns]
     first: dict[tuple[str, str, float], _Entry] = {}
     for entries in found:
@@ -143,7 +143,7 @@ def side_by_side(columns: Sequence[Side], reference: int = 0) -> SideBySide:
 def usable(record: Record, source: str) -> Record:
     """Return the record. Raises BandwidthError where it holds no result, with the first reason why it does not."""
     if not record.results:
-        raise BandwidthError(f"{source} holds no result{_why(record)}", "measure again, or leave it out")
+        raise BandwidthError(f"{source} contains no result{_why(record)}", "measure again, or omit it")
     return record
 
 
@@ -151,7 +151,7 @@ def _why(record: Record) -> str:
     if not record.not_run:
         return ""
     count = len(record.not_run)
-    cases = "its case was not run" if count == 1 else f"none of its {count:,} cases was run"
+    cases = "its case did not run" if count == 1 else f"none of its {count:,} cases ran"
     return f": {cases}: {short_line(record.not_run[0].reason)}"
 
 

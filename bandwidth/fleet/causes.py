@@ -17,9 +17,9 @@ from bandwidth.vocabulary import HOST, PCIE
 
 # What explains most, first. `{value}` is the machine's, `{group}` the others'.
 _OF_MEMORY = {
-    "modules": "{value} memory modules are seen, {group} on the others: one is missing or has failed.",
-    "memory channels": "{value} memory channels hold a module, {group} on the others: one is missing or has failed.",
-    "memory MT/s": "its memory runs at {value} MT/s, the others' at {group}: slower modules, or a firmware setting.",
+    "modules": "it has {value} memory modules, the others {group}: one is missing or has failed.",
+    "memory channels": "it has {value} memory channels with modules, the others {group}: one is missing or failed.",
+    "memory MT/s": "its memory runs at {value} MT/s, the others' at {group}: slower modules or a firmware setting.",
     "memory": "it has {value} of memory, the others {group}: a module is missing or disabled.",
     "NUMA nodes": "it has {value} NUMA nodes, the others {group}: a firmware setting (NPS, SNC) differs.",
 }
@@ -28,9 +28,9 @@ _OF_LINK = {
     "GPU link width": "its link ran with {value} lanes, the others' with {group}: reseat the card, check the slot.",
 }
 _OF_ALL = {
-    "CPU quota": "a CPU quota of {value} limits it, on the others {group}.",
-    "CPUs allowed": "only CPUs {value} were allowed, {group} on the others.",
-    "on battery": "on battery: {value}, on the others {group}; the clocks are lower.",
+    "CPU quota": "its CPU quota is {value}, {group} on the others.",
+    "CPUs allowed": "it may use CPUs {value} only, the others {group}.",
+    "on battery": "it ran on battery: {value}, the others: {group}; the clocks are lower.",
     "governor": "its frequency governor is {value}, {group} on the others.",
     "energy preference": "its energy preference is {value}, {group} on the others.",
     "virtualization": "its virtualization is {value}, {group} on the others.",
@@ -51,7 +51,7 @@ _NEAR_A_STEP = 0.25
 def cause_of(flagged: Flagged) -> str:
     """Return the likely cause in one sentence."""
     if flagged.failed:
-        return "Cause: its data was wrong: the memory, or a device, gives no right results."
+        return "Cause: its data was wrong: the memory or a device is faulty."
     known = _of_configuration(flagged)
     return f"Likely cause: {known or _of_pattern(flagged)}"
 
@@ -95,8 +95,8 @@ def _of_pattern(flagged: Flagged) -> str:
     most = max((one.measured.threads for one in flagged.deviations), default=1)
     one, whole = _lack(flagged.deviations, 1), _lack(flagged.deviations, most)
     if most > 1 and one is not None and whole is not None and one < whole * _SOUND_CORES:
-        return "the memory: with one thread it is sound. Count modules and channels, and see the log of memory errors."
-    return "the whole machine is slower, with one thread too: other work, heat, or a power limit."
+        return "the memory: one thread is as fast as elsewhere. Count the modules, check the memory error log."
+    return "the whole machine is slower, even with one thread: other work, heat, or a power limit."
 
 
 def _of_a_link(ratio: float) -> str:
@@ -104,7 +104,7 @@ def _of_a_link(ratio: float) -> str:
     if round(steps) >= 1 and abs(steps - round(steps)) <= _NEAR_A_STEP:
         share = f"1/{2 ** round(steps)}"
         return f"its link has about {share} of the others' speed: fewer lanes or a lower generation. Reseat the card."
-    return "its link, or the memory on the host's side of it: see the link's state under load."
+    return "its link, or the host's memory: check the link's state under load."
 
 
 def _lack(deviations: Sequence[Deviation], threads: int) -> float | None:

@@ -93,7 +93,8 @@ def check_options(options: Sequence[str]) -> None:
         name = option.partition("=")[0]
         if name in REFUSED_OPTIONS or (option.startswith("-o") and not option.startswith("--")):
             raise UsageError(
-                f"{name[:40]!a} is not for the hosts of a fleet", "the records are kept by --save FOLDER, before the --"
+                f"{name[:40]!a} cannot be used with fleet measure",
+                "records are saved with --save FOLDER, before the --",
             )
 
 
@@ -131,7 +132,7 @@ def _describe(cluster: Cluster, hosts: list[_Host], waiting: list[_Host], answer
         host.task, host.deadline = cluster.describe(host.address), time.monotonic() + answer_s
     for host, answer, reason in _ended(cluster, list(hosts)):
         if reason or "lacks" in answer:
-            yield Gathered(host.name, None, reason or f"the package is not there: {answer['lacks']}")
+            yield Gathered(host.name, None, reason or f"the package is missing: {answer['lacks']}")
             continue
         host.hostname, host.machine = str(answer.get("hostname", "")), str(answer.get("machine", ""))
         host.version = str(answer.get("version", ""))
@@ -213,7 +214,7 @@ def _answer(host: _Host, now: float, there: Collection[str] | None) -> tuple[dic
         return None, f"its worker {host.address} left the cluster before it answered"
     if now >= host.deadline:
         host.task.cancel()
-        return None, f"its worker {host.address} did not answer in time: it is busy or hangs; a longer --limit may help"
+        return None, f"its worker {host.address} did not answer in time: it is busy or hangs; try a longer --limit"
     return None, ""
 
 
@@ -222,9 +223,9 @@ def _kept(host: _Host, answer: Mapping[str, Any], folder: Path, limit_s: float) 
     code, said, text = answer.get("code"), str(answer.get("said", "")), str(answer.get("record", ""))
     reason = ""
     if code is None:
-        reason = f"it was stopped: it took longer than {limit_s:g} s; give a longer --limit or a shorter --budget"
+        reason = f"stopped after {limit_s:g} s; use a longer --limit or a shorter --budget"
     elif code != 0:
-        reason = said.removeprefix("bandwidth: ") or f"`bandwidth measure` ended with {code} and said nothing"
+        reason = said.removeprefix("bandwidth: ") or f"`bandwidth measure` ended with exit code {code} and no message"
     if not text:
         return Gathered(host.name, None, reason or "no record was produced")
     try:

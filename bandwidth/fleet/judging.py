@@ -145,8 +145,8 @@ def judge(
     """
     newest, notes = newest_of(machines)
     if not newest:
-        reason = f"{not_read[0].source}: {not_read[0].reason}" if not_read else "give records, or a folder with some"
-        raise BandwidthError("there is no record that could be read", reason)
+        reason = f"{not_read[0].source}: {not_read[0].reason}" if not_read else "name records, or a folder with records"
+        raise BandwidthError("no readable record", reason)
     notes += _unnamed_notes(newest)
     groups: dict[Group, list[Machine]] = {}
     for machine in newest:
@@ -175,11 +175,11 @@ class _GroupJudge:
         group = members[0].group
         if not group.is_model_known:
             known = group.kind or "nothing"
-            reason = f"its processor has no name, and what is known of it ({known}) does not tell the model"
+            reason = f"its processor has no name, and its other facts ({known}) do not identify the model"
             self.not_judged = [NotJudged(machine, "", reason) for machine in members]
             return
         if len(members) < FEWEST_MACHINES:
-            reason = f"its group has {_machines(len(members))}, and {FEWEST_MACHINES} are needed to tell the odd one"
+            reason = f"its group has {_machines(len(members))}, and {FEWEST_MACHINES} are needed to find an outlier"
             self.not_judged = [NotJudged(machine, "", reason) for machine in members]
             return
         self._usual = _usual_setup(members)
@@ -241,17 +241,17 @@ class _GroupJudge:
         if any(one.target == target for one in machine.figures):
             if having < FEWEST_MACHINES:
                 return f"of its group {_machines(having)} can be compared, and {FEWEST_MACHINES} are needed"
-            return "none of its results has a counterpart in its group: other threads, kernels or engines"
+            return "no other machine of its group has the same results: other threads, kernels or engines"
         others = f"{having} of the {len(self._members)} machines of its group"
-        return f"{Target.parse(target).words} was not measured here, but by {others}"
+        return f"{Target.parse(target).words} was not measured, but {others} have it"
 
 
 def _unnamed_notes(machines: Sequence[Machine]) -> list[str]:
     """Return a note for each kind of unnamed processor that is judged: the others are not, with the reason."""
     kinds = Counter(one.group.kind for one in machines if not one.group.cpu_model and one.group.is_model_known)
     return [
-        f"{_machines(count)} with an unnamed processor, treated as one model by what else is known "
-        f"({kind}). Check that they are."
+        f"{_machines(count)} with an unnamed processor, treated as one model by their other facts "
+        f"({kind}). Check that they are one model."
         for kind, count in kinds.items()
     ]
 

@@ -160,7 +160,7 @@ def _unfit(record: Record, result: Result) -> str:
     """Return why a result may not be compared, in words that many machines share."""
     if disturbance_of(record, result) is not None:
         return "the machine was busy while it was measured (BW004)"
-    return "its blocks are too few or too far apart to be compared (BW003, BW008, BW045)"
+    return "it has too few blocks, or their spread is too large (BW003, BW008, BW045)"
 
 
 def measured_name(case: Case) -> Measured:

@@ -20,8 +20,8 @@ from bandwidth.fleet import remote_task
 CONNECT_S = 10.0
 # What a worker's answer to who it is may take; it starts Python once.
 DESCRIBE_S = 45.0
-SCHEDULER_GONE = "the scheduler is gone"
-FILE_HINT = "give the file that `dask scheduler --scheduler-file` wrote"
+SCHEDULER_GONE = "the scheduler has stopped"
+FILE_HINT = "use the file written by `dask scheduler --scheduler-file`"
 # A terminal sends Ctrl-C to the workers on this machine as well: they are to be stopped, not to print tracebacks.
 IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 # Where Dask looks for what a client's TLS takes; each may be set in the environment or in a configuration file.
@@ -30,7 +30,7 @@ _CHECK = "check its address, and that it runs"
 _LONGEST_TOLD = 160
 # What Dask and OpenSSL do not say: whether of TLS alone, what the error or one of its causes has in it, what to tell.
 _UNSAID = (
-    (True, "ssl_context", "takes certificates, and Dask's configuration has none here", "set {missing}"),
+    (True, "ssl_context", "requires certificates, and Dask's configuration names none", "set {missing}"),
     (
         True,
         "WRONG_VERSION|RECORD_LAYER|PROTOCOL|IOStream is not idle",
@@ -40,17 +40,17 @@ _UNSAID = (
     (
         False,
         "ConnectionReset|BrokenPipe|Stream is closed",
-        "closed the connection, as those that speak TLS do",
-        "try {other}, and its certificates",
+        "closed the connection, as a TLS scheduler does",
+        "try {other} and its certificates",
     ),
-    (None, "MemoryError", "is none of Dask's: something else answers there", _CHECK),
+    (None, "MemoryError", "is not a Dask scheduler: another service answers there", _CHECK),
 )
 
 
 def check_installed() -> None:
     """Raise UsageError where `distributed` is not installed; it is not imported."""
     if importlib.util.find_spec("distributed") is None:
-        raise UsageError("a fleet is measured by Dask, which is not installed", "pip install 'membandwidth[fleet]'")
+        raise UsageError("measuring a fleet needs Dask, which is not installed", "pip install 'membandwidth[fleet]'")
 
 
 @contextlib.contextmanager
@@ -256,7 +256,7 @@ def why_unreachable(address: str, settings: Mapping[str, object], error: BaseExc
     """
     unreadable = next(_unreadable(settings), None)
     if unreadable is not None:
-        return BandwidthError(unreadable, "name files that can be read here")
+        return BandwidthError(unreadable, "name readable files")
     causes = list(_causes(error))
     told = " ".join(f"{type(one).__name__}: {one}" for one in causes)
     is_tls = address.startswith("tls://")

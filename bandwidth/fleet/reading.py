@@ -47,7 +47,7 @@ def read_machines(sources: Sequence[str], lines: Iterable[str] = ()) -> tuple[li
         except BandwidthError as error:
             not_read.append(NotRead(name, _reason(error, name)))
         except ValueError:  # a null character in a name from standard input
-            not_read.append(NotRead(ascii(name)[:LONGEST_SHOWN], "no file can have this name"))
+            not_read.append(NotRead(ascii(name)[:LONGEST_SHOWN], "this is not a valid file name"))
     return machines, not_read
 
 
@@ -158,7 +158,7 @@ def _labelled(machines: Sequence[Machine], notes: list[str]) -> list[Machine]:
     untold = sum(not machine.ids for machine in machines)
     why = "" if not untold else f"; {untold} records carry no machine id and may be earlier runs of the same machine"
     name = machines[0].name
-    notes.append(f"{name}: {len(machines)} machines have this name, and are told apart by their files{why}.")
+    notes.append(f"{name}: {len(machines)} machines share this name and are distinguished by their files{why}.")
     return [
         replace(machine, label=", ".join(filter(None, (machine.label, labels[machine.source])))) for machine in machines
     ]

@@ -46,7 +46,7 @@ def describe_host(limit_s: float) -> dict[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return {**found, "lacks": f"{sys.executable} does not start: {type(error).__name__}"}
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         return {**found, "lacks": f"{sys.executable} has no bandwidth: {last[:200]}"}
     return {**found, "version": done.stdout.strip()[:40]}
 

@@ -132,7 +132,7 @@ def answer(
     Raises BandwidthError for a size or a number of passes below one, UsageError for several devices in one memory.
     """
     if figures.shared and work.devices > 1:
-        raise UsageError(f"--devices {work.devices}: {figures.shared} share one memory", "leave out --devices")
+        raise UsageError(f"--devices {work.devices}: {figures.shared} share one memory", "omit --devices")
     model = figures.model(work)
     if not figures.tell_apart:
         return OffloadAnswer(figures, model, (), (), (), _assumptions(figures, model, host_memory), figures.notes)
@@ -198,7 +198,7 @@ def _by_passes(model: Model, passes: int) -> ByPasses:
 def _assumptions(figures: Figures, model: Model, host_memory: str) -> tuple[str, ...]:
     work = model.work
     return (
-        "The work only moves data: arithmetic is never the limit, on host or device.",
+        "The work is memory bound: arithmetic is never the limit, on host or device.",
         "Each pass reads all of the data once; the first touch of memory (page faults, allocation) is not counted.",
         *([_SHARED] if figures.shared else [_moved(work, host_memory), _overlapped(work)]),
         *([_divided(work)] if work.devices > 1 else []),
@@ -212,55 +212,57 @@ def _remarks(figures: Figures, model: Model, rows: Sequence[Estimate], by_passes
     yield from figures.notes
     if not all(row.fits for row in rows) and figures.capacity_bytes is not None:
         held = f"{figures.capacity_bytes * work.devices / BYTES_PER_GB:,.4g} GB"
-        memory = "memory that both share" if figures.shared else "device's memory"
+        where = f"{held} of shared memory" if figures.shared else f"device's {held} of memory"
         again = "" if figures.shared else ": in pieces, the data would cross the link again in every pass"
-        yield f"Rows marked * do not fit the {held} of the {memory}{again}."
+        yield f"Rows marked * do not fit in the {where}{again}."
     if not model.work.resident and model.is_memory_narrower:
-        yield "The link is faster than the host's memory, which limits the way there: data moves at the memory's rate."
+        yield "The link is faster than the host's memory, which limits the transfer: data moves at the memory's rate."
     for one in by_passes:
         if one.small_only:
-            yield f"Passes: {one.passes:,}: the device is faster for small data only, as the host's calls take longer."
+            yield f"Passes: {one.passes:,}: the device is faster for small data only: its calls are shorter."
 
 
-_SHARED = "Nothing is moved: both read the data where it is, and the result is there for both."
+_SHARED = "Nothing is transferred: host and GPU access the same data and the same result."
 
 
 def _moved(work: Workload, host_memory: str) -> str:
     into = (
-        "The data is on the device already"
+        "The data is already on the device"
         if work.resident
         else f"The input crosses the link once, from {host_memory} memory"
     )
     if not work.has_result:
         return f"{into}; the result is negligible."
     share = f"{work.result_share:.4g} times the data" if work.result_share else f"{work.result_bytes:,} bytes"
-    return f"{into}; the result, {share}, comes back once."
+    return f"{into}; the result, {share}, is copied back once."
 
 
 def _overlapped(work: Workload) -> str:
     if work.overlap:
         return (
-            "The first pass works on what has arrived, and the result leaves during the last pass; both directions of"
-            " the link at once."
+            "The first pass starts on data that has arrived, and the result is copied back during the last pass; the"
+            " link works in both directions at once."
         )
-    return "Nothing overlaps: transfers and passes follow one another."
+    return "No overlap: transfers and passes run one after the other."
 
 
 def _divided(work: Workload) -> str:
-    link = "share one link" if work.shared_link else "have a link each, which the host's memory can feed"
-    return f"The data is divided evenly among {work.devices} devices that {link}; joining their results is not counted."
+    link = "share one link" if work.shared_link else "each have a link, and the host's memory can feed all of them"
+    return (
+        f"The data is divided evenly among {work.devices} devices that {link}; combining their results is not counted."
+    )
 
 
 def _cached(figures: Figures, model: Model) -> str:
     if model.caches:
         names = ", ".join(cache.name for cache in model.caches)
-        return f"Data that fits the host's cache is there already; its rate is the one measured in the sweep ({names})."
+        return f"Data that fits in the host's cache is read at the rate of the sweep ({names})."
     if figures.cache_bytes is not None:
         return (
-            f"Data of up to {figures.cache_bytes:,} bytes fits the host's cache and is read faster than stands here:"
-            " no sweep over size is in the record."
+            f"Data of up to {figures.cache_bytes:,} bytes fits in the host's cache and is read faster than shown:"
+            " the record has no sweep over size."
         )
-    return "Data that fits the host's cache is read faster than stands here: no sweep over size is in a record."
+    return "Data that fits in the host's cache is read faster than shown: no record has a sweep over size."
 
 
 # --- measured and timed now -----------------------------------------------------------------------------------------
@@ -275,13 +277,13 @@ def measured_now(target: str, asked: Asked, command: Sequence[str], budget_s: fl
 
     record, interrupted = measure_prepared(prepare(_options(target, asked, budget_s)), command)
     if interrupted:
-        raise InterruptError("interrupted", "nothing was worked out")
+        raise InterruptError("interrupted", "nothing was computed")
     failed = [result_words(result) for result in record.results if not result.is_verified]
     if failed:
         raise BandwidthError(f"verification failed: {'; '.join(failed)}", "see `bandwidth explain BW006`")
     if not record.results:
-        reason = record.not_run[0].reason if record.not_run else "give a larger --budget"
-        raise BandwidthError(f"nothing could be measured of {target}", reason)
+        reason = record.not_run[0].reason if record.not_run else "use a larger --budget"
+        raise BandwidthError(f"{target} could not be measured", reason)
     return Source(THIS_MACHINE, record, "measured")
 
 
@@ -316,7 +318,7 @@ def _maker() -> OffloadMaker:
     found = [entry for entry in engines_of(DEVICE).values() if entry.offload is not None]
     best = next((entry for entry in found if not entry.lacks()), found[0])
     if best.offload is None:
-        raise AssertionError(f"{best.name} times no whole offload")
+        raise AssertionError(f"{best.name} cannot time a whole offload")
     return best.offload()
 
 

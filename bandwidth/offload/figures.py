@@ -24,10 +24,10 @@ class SourcedFigure:
 
 HOST_LATENCY = SourcedFigure(1e-6, "default", "a NumPy call on one element: 0.7 us on a Xeon")
 LAUNCH_LATENCY = SourcedFigure(
-    5e-6, "default", "2 to 3 us queued, 7 to 10 waited for (CSCS's references in ReFrame, P100 to A100)"
+    5e-6, "default", "2 to 3 us queued, 7 to 10 with synchronisation (CSCS's ReFrame references, P100 to A100)"
 )
 LINK_LATENCY = SourcedFigure(
-    1e-5, "default", "5 to 7 us to submit a copy (Wu and others, arXiv 2602.21548), and to wait for it"
+    1e-5, "default", "5 to 7 us to submit a copy (Wu et al., arXiv 2602.21548), plus the wait for it"
 )
 
 

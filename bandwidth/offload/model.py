@@ -49,9 +49,9 @@ class Workload:
     def __post_init__(self) -> None:
         """Raise BandwidthError for a number that makes no sense."""
         if self.devices < 1:
-            raise BandwidthError(f"{self.devices} devices are not possible", "give 1 or more")
+            raise BandwidthError(f"{self.devices} is not a valid number of devices", "use 1 or more")
         if self.result_bytes < 0 or not 0 <= self.result_share < math.inf:
-            raise BandwidthError("a result has no negative size", "give 0 or more")
+            raise BandwidthError("the size of the result is negative", "use 0 or more")
 
     @property
     def has_result(self) -> bool:
@@ -84,9 +84,9 @@ class Model:
         """Raise BandwidthError for a rate that is not above zero or a latency below; order the caches."""
         rates = (self.host_bytes_per_s, self.link_bytes_per_s, self.device_bytes_per_s, self.link_back_bytes_per_s)
         if not all(rate > 0 for rate in rates):
-            raise BandwidthError("a bandwidth is not above zero", "give rates such as 90GB/s")
+            raise BandwidthError("a bandwidth is not above zero", "use rates such as 90GB/s")
         if not all(0 <= s < math.inf for s in (self.host_latency_s, self.launch_latency_s, self.link_latency_s)):
-            raise BandwidthError("a latency is not a time", "give 0 or more seconds")
+            raise BandwidthError("a latency is not a valid time", "use 0 or more seconds")
         object.__setattr__(self, "caches", _useful(self.caches, self.host_bytes_per_s))
 
     def host_rate(self, size_bytes: float) -> float:
@@ -222,6 +222,6 @@ def _first(holds: Callable[[int], bool], low: int, high: int | None = None) -> i
 def _check(size_bytes: int, passes: int) -> None:
     """Raise BandwidthError for no data or no pass."""
     if size_bytes < 1:
-        raise BandwidthError(f"{size_bytes} bytes are no data", "give a size above zero, such as 47MB")
+        raise BandwidthError(f"{size_bytes} bytes is not a size", "use a size above zero, such as 47MB")
     if passes < 1:
-        raise BandwidthError(f"{passes} passes are no work", "give 1 pass or more")
+        raise BandwidthError(f"{passes} is not a valid number of passes", "use 1 pass or more")

@@ -58,7 +58,7 @@ def shared_memory(found: tuple[Peak, ...]) -> SharedMemory | None:
         return None
     way = next((peak for peak in found if peak.kind == "link"), None)
     is_processor = device.kind == "cpu"
-    who = f"{device.name} and graphics in it" if is_processor else f"CPU and GPU of {device.name}"
+    who = f"{device.name} and its graphics" if is_processor else f"CPU and GPU of {device.name}"
     return SharedMemory(device.name, who, found[0], is_fitted=is_processor, way=way)
 
 

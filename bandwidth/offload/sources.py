@@ -31,7 +31,7 @@ from bandwidth.vocabulary import DEVICE, HOST, PAGEABLE, PCIE, PINNED
 # project's notes on method and specs/normal.toml. No formula gives it.
 PAGEABLE_OF_PINNED = 0.5
 
-_AT_MOST = "The GPU's figure is the peak of the memory, of which it reaches a part: the speed-up is at most this."
+_AT_MOST = "The GPU's figure is the peak of the memory, not a measured rate: the speed-up is an upper limit."
 
 # Measures a target now: `host`, `device` or `pcie`.
 Measure = Callable[[str], Source]
@@ -159,7 +159,7 @@ def _memory(option: str, text: str) -> tuple[SourcedFigure, Peak | None]:
         return SourcedFigure(rate, "given", option), None
     found = _peaks(option, text)[0]
     if found.kind == "link":
-        raise UsageError(f"{option} {text!a} is a link and no memory", "give it as --link")
+        raise UsageError(f"{option} {text!a} is a link, not a memory", "name it with --link")
     return _of_peak(found), found
 
 
@@ -199,8 +199,8 @@ def _of_shared(asked: Asked, shared: SharedMemory, measure: Measure | None) -> F
             notes = (*notes, _of_another(asked.host, given, shared))
     if memory is None:
         raise UsageError(
-            f"--device {shared.owner!a} shares the memory of its processor, which is not known here",
-            'give the processor as --device, such as Ryzen 7 7840U, or its memory as --host "DDR5-5600 x2"',
+            f"--device {shared.owner!a} uses the memory of its processor, which is unknown",
+            'name the processor with --device, such as Ryzen 7 7840U, or its memory with --host "DDR5-5600 x2"',
         )
     notes = notes if host is None else (*notes, _AT_MOST)
     capacity = None if shared.peak is None else shared.peak.capacity_bytes
@@ -212,8 +212,8 @@ def _of_shared(asked: Asked, shared: SharedMemory, measure: Measure | None) -> F
 
 def _of_another(text: str, given: SourcedFigure, shared: SharedMemory) -> str:
     return (
-        f"--host {text!a} ({format_rate(given.value)} GB/s) is not the memory of {shared.owner} and is left out. Data"
-        " that another machine moves there crosses a link: give it as --link."
+        f"--host {text!a} ({format_rate(given.value)} GB/s) is not the memory of {shared.owner} and is ignored. Data"
+        " from another machine crosses a link: name it with --link."
     )
 
 
@@ -251,7 +251,7 @@ def _given_link(asked: Asked) -> SourcedFigure | None:
     option = "--device" if asked.link is None else "--link"
     found = [peak for peak in _peaks(option, text) if peak.kind == "link"]
     if not found and asked.link is not None:
-        raise UsageError(f"--link {asked.link!a} is no link", "write it as PCIe 4.0 x16, or a rate such as 12GB/s")
+        raise UsageError(f"--link {asked.link!a} is not a link", "write it as PCIe 4.0 x16, or a rate such as 12GB/s")
     if not found:
         return None
     if asked.host_memory == PAGEABLE:
@@ -302,9 +302,11 @@ def _fitted_latency(source: Source, there: Result) -> SourcedFigure:
 
 
 def _no_link(asked: Asked, *, measured: bool) -> BandwidthError:
-    options = 'give --link, such as "PCIe 4.0 x16", or a rate such as 12GB/s'
+    options = 'use --link, such as "PCIe 4.0 x16", or a rate such as 12GB/s'
     if asked.device is not None and _rate("--device", asked.device) is None:
-        return UsageError(f"the bandwidth of the link is missing: none is known of {asked.device!a}", options)
+        return UsageError(
+            f"the bandwidth of the link is missing: the host link of {asked.device!a} is unknown", options
+        )
     figure = f"the bandwidth of the link ({asked.host_memory})"
     return _missing(asked, figure, PCIE, '--link "PCIe 4.0 x16"', "12GB/s", measured=measured)
 
@@ -316,7 +318,7 @@ def _missing(asked: Asked, figure: str, target: str, option: str, rate: str, *, 
     """Return the error that names a figure which is missing and how to get it: of usage where nothing gives one."""
     if not asked.sources:
         kind = BandwidthError if measured else UsageError
-        return kind(f"{figure} is missing", f"give {option} or a rate such as {rate}, --record RECORD, or --measure")
+        return kind(f"{figure} is missing", f"use {option} or a rate such as {rate}, --record RECORD, or --measure")
     names = " and ".join(source.name for source in asked.sources)
     kernels = f"{asked.kernel or ' or '.join(READING_KERNELS[:2])} from memory"
     which = f"h2d of {asked.host_memory} memory" if target == PCIE else kernels
@@ -325,7 +327,7 @@ def _missing(asked: Asked, figure: str, target: str, option: str, rate: str, *, 
     kernel = f" --kernel {asked.kernel}" if asked.kernel and target != PCIE else ""
     return BandwidthError(
         f"{figure} is missing: {names} has no {which}{f' ({by})' if by else ''}",
-        f"save one with `bandwidth measure {target}{kernel} --save FILE`, give {option}, or --measure",
+        f"save one with `bandwidth measure {target}{kernel} --save FILE`, use {option}, or --measure",
     )
 
 

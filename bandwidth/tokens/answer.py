@@ -56,7 +56,7 @@ class GpuLayers:
 
     def __post_init__(self) -> None:
         if not 0 <= self.on_gpu <= self.layers or not self.layers >= 1:
-            raise UsageError(f"{self.on_gpu} of {self.layers} layers are not possible", "give them as 20/80")
+            raise UsageError(f"{self.on_gpu} of {self.layers} layers is not a valid split", "write it as 20/80")
 
     @property
     def share(self) -> float:
@@ -119,14 +119,14 @@ def _advice_on_model(model: LanguageModel, decoding: Decoding) -> Iterator[str]:
     turning = model.context_that_doubles(decoding)
     if turning is not None and turning <= (model.longest_context or LONGEST_FIGURE):
         yield (
-            f"From a context of {turning:,} tokens on, the cache takes longer to read than the weights; at "
-            f"{decoding.context:,} it is {_cache_share(model, decoding):.0%} of what a token reads."
+            f"Beyond a context of {turning:,} tokens, reading the KV cache takes longer than the weights; at "
+            f"{decoding.context:,} it is {_cache_share(model, decoding):.0%} of the bytes per token."
         )
     if model.is_mixture and decoding.batch == 1:
         share = model.read_weight_bytes() / model.weight_bytes
         yield (
-            f"A token reads {model.experts_used} of {model.experts} experts: {share:.0%} of the weights, all of which "
-            "must fit."
+            f"A token reads {model.experts_used} of {model.experts} experts: {share:.0%} of the weights, but all "
+            "weights must fit."
         )
 
 
@@ -146,8 +146,8 @@ def _advice_on_rows(
             yield from _on_host(model, decoding, row, fit)
         elif row.loads[0].place.count > 1 and row.loads[0].place.split == "layers":
             yield (
-                f"{row.name}: layers on several GPUs take turns, so a token takes as long as on one that holds them "
-                "all; tensor parallelism (--split tensor) reads them at once."
+                f"{row.name}: with the layers split over several GPUs, the GPUs take turns, so a token takes as long "
+                "as on one GPU with all layers; tensor parallelism (--split tensor) uses all GPUs at once."
             )
 
 
@@ -158,10 +158,10 @@ def _too_large(model: LanguageModel, decoding: Decoding, row: PlaceRow, bits: di
     text = f"{row.name}: {format_decimal_size(round(needed))} do not fit in {format_decimal_size(held)}"
     if not row.is_split and load.place.is_device and model.layers:
         whole = int(model.layers * held / needed)
-        text += f"; {whole} of {model.layers} layers do (--gpu-layers {whole}/{model.layers} --host SPEC)"
+        text += f"; {whole} of {model.layers} layers fit (--gpu-layers {whole}/{model.layers} --host SPEC)"
     room = held / load.share - model.cache_bytes(decoding)
     smaller = _mix_that_fits(model, room, bits)
-    return f"{text}; {smaller} would." if smaller else f"{text}."
+    return f"{text}; {smaller} fits." if smaller else f"{text}."
 
 
 def _mix_that_fits(model: LanguageModel, room_bytes: float, bits: dict[str, float]) -> str:
@@ -190,13 +190,13 @@ def _on_host(model: LanguageModel, decoding: Decoding, row: PlaceRow, fit: HostF
     place = row.loads[0].place
     size = model.step_bytes(decoding)
     if place.host.sockets > 1:
-        yield f"{row.name}: a second socket adds nothing to one stream: half of it is read over the link between them."
+        yield f"{row.name}: a second socket does not speed up one sequence: half of the data crosses the link."
     best = best_threads(place, size, fit)
     if place.host.threads is not None and place.host.threads > best:
         fewer = replace(place, host=replace(place.host, threads=best))
         now, then = (rate_of(model, decoding, (Load(one),), fit).expected[1] for one in (place, fewer))
         if then > now * LEAST_GAIN:
-            yield f"{row.name}: {best} threads are expected to do better than {place.host.threads} (--threads {best})."
+            yield f"{row.name}: {best} threads should be faster than {place.host.threads} (--threads {best})."
 
 
 def _assumptions(model: LanguageModel, decoding: Decoding, rows: Sequence[PlaceRow]) -> tuple[str, ...]:
@@ -205,9 +205,9 @@ def _assumptions(model: LanguageModel, decoding: Decoding, rows: Sequence[PlaceR
     notes = dict.fromkeys(note for place in places for note in place.notes)
     unknown = [place for place in places if not place.is_device and place.host.threads is None]
     return (
-        f"decoding of batch {decoding.batch}; reading the prompt is arithmetic and not counted",
-        *([] if not model.is_estimate else ["sizes are an estimate: a file says what its tensors are"]),
-        *(["threads are not known: expected of any usual number (--threads N)"] if unknown else []),
+        f"decoding with batch {decoding.batch}; prompt processing is compute bound and not included",
+        *([] if not model.is_estimate else ["sizes are estimated; a model file gives exact sizes"]),
+        *(["thread count unknown: expected covers the usual counts (--threads N)"] if unknown else []),
         *model.notes,
         *notes,
         *(f"expected on GPUs: {source}" for source in sources),

@@ -14,7 +14,7 @@ SUFFIXES = (".gguf", ".safetensors", INDEX_SUFFIX)
 # Formats that run code as they are read, or that hold no weights.
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npz")
 ADDRESSES = ("http://", "https://", "hf://", "s3://", "ollama://")
-GIVE = "give a .gguf file, a .safetensors file or its model.safetensors.index.json"
+GIVE = "use a .gguf file, a .safetensors file or its model.safetensors.index.json"
 
 
 def is_path(text: str) -> bool:
@@ -32,12 +32,12 @@ def read_model(path: Path) -> LanguageModel:
     """Return the model of a file. Raises BandwidthError that says what to give instead for any other."""
     name = str(path)
     if name.lower().startswith(tuple(prefix.replace("//", "/") for prefix in ADDRESSES)):
-        raise BandwidthError(f"{name} is an address: nothing is fetched", f"fetch it first; {GIVE}")
+        raise BandwidthError(f"{name} is a URL, and nothing is downloaded", f"download it first; {GIVE}")
     if path.suffix.lower() in PICKLED:
-        raise BandwidthError(f"{path} is a pickle, which is never opened", GIVE)
+        raise BandwidthError(f"{path} is a pickle file, which is never opened", GIVE)
     if path.is_dir():
         index = next(iter(sorted(path.glob(f"*{INDEX_SUFFIX}"))), None)
-        hint = f"give {index}" if index is not None else GIVE
+        hint = f"use {index}" if index is not None else GIVE
         raise BandwidthError(f"{path} is a folder", hint)
     if not path.exists():
         raise BandwidthError(f"{path} does not exist", "check the name")
@@ -46,7 +46,7 @@ def read_model(path: Path) -> LanguageModel:
         return read_safetensors(path)
     if path.suffix.lower() == ".gguf" or _begins_with(path, MAGIC):
         return read_gguf(path)
-    raise BandwidthError(f"{path} is no model that is read here", GIVE)
+    raise BandwidthError(f"{path} is not a supported model file", GIVE)
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:

@@ -145,9 +145,11 @@ class _Reader:
 
     def header(self) -> Header:
         if self._bytes(4) != MAGIC:
-            raise BandwidthError(f"{self._path} is no GGUF file", "give a .gguf or .safetensors file, or a size: 40GB")
+            raise BandwidthError(
+                f"{self._path} is not a GGUF file", "use a .gguf or .safetensors file, or a size: 40GB"
+            )
         if (version := self._number("I")) not in VERSIONS:
-            raise self._fault(f"its version is {version}", f"versions {VERSIONS[0]} and {VERSIONS[1]} are read")
+            raise self._fault(f"its version is {version}", f"versions {VERSIONS[0]} and {VERSIONS[1]} are supported")
         tensors, keys = self._count("tensors", MOST_TENSORS), self._count("keys", MOST_KEYS)
         values = dict(pair for _ in range(keys) if (pair := self._pair()) is not None)
         return Header(self._path, values, tuple(self._tensor() for _ in range(tensors)))
@@ -164,7 +166,7 @@ class _Reader:
             return self._text(self._left)
         if kind == _ARRAY:
             return self._array()
-        raise self._fault(f"a value of type {kind}", "it is not a sound file")
+        raise self._fault(f"a value of type {kind}", "the file is damaged")
 
     def _array(self) -> list[int | float | bool] | None:
         """Return a short array of numbers; others, such as a vocabulary, are passed over."""
@@ -176,9 +178,9 @@ class _Reader:
                 return None
             return list(struct.unpack(f"<{length}{_NUMBERS[kind]}", content))
         if kind != _STRING:
-            raise self._fault(f"an array of type {kind}", "it is not a sound file")
+            raise self._fault(f"an array of type {kind}", "the file is damaged")
         if length * 8 > self._left:  # each has its length before it
-            raise self._fault(f"an array of {length:,} texts", "it is not a sound file")
+            raise self._fault(f"an array of {length:,} texts", "the file is damaged")
         for _ in range(length):
             self._bytes(self._number("Q"), "a text")
         return None
@@ -186,24 +188,24 @@ class _Reader:
     def _tensor(self) -> Tensor:
         name, dimensions = self._text(LONGEST_NAME), self._number("I")
         if not 1 <= dimensions <= MOST_DIMENSIONS:
-            raise self._fault(f"tensor {name[:60]!a} has {dimensions} dimensions", "it is not a sound file")
+            raise self._fault(f"tensor {name[:60]!a} has {dimensions} dimensions", "the file is damaged")
         shape = [self._number("Q") for _ in range(dimensions)]
         kind, _ = self._number("I"), self._number("Q")  # the second is where it begins
         if kind not in BLOCKS:
-            raise self._fault(f"tensor {name[:60]!a} is of type {kind}", "a newer version of bandwidth may know it")
+            raise self._fault(f"tensor {name[:60]!a} is of type {kind}", "a newer version of bandwidth may support it")
         elements, size = BLOCKS[kind]
         return Tensor(name, math.ceil(math.prod(shape) / elements) * size)
 
     def _count(self, what: str, most: int) -> int:
         count = self._number("Q")
         if count > most:
-            raise self._fault(f"{count:,} {what}", "it is not a sound file")
+            raise self._fault(f"{count:,} {what}", "the file is damaged")
         return count
 
     def _text(self, longest: int) -> str:
         length = self._number("Q")
         if length > longest:
-            raise self._fault(f"a text of {length:,} bytes", "it is not a sound file")
+            raise self._fault(f"a text of {length:,} bytes", "the file is damaged")
         return self._bytes(length).decode("utf-8", "replace")
 
     def _number(self, code: str) -> int:
@@ -212,11 +214,11 @@ class _Reader:
 
     def _bytes(self, size: int, what: str = "its header") -> bytes:
         if size > self._left:
-            raise self._fault(f"{what} is longer than {MOST_HEADER_BYTES // 1024**2} MiB", "it is not a sound file")
+            raise self._fault(f"{what} is longer than {MOST_HEADER_BYTES // 1024**2} MiB", "the file is damaged")
         self._left -= size
         content = self._file.read(size)
         if len(content) < size:
-            raise self._fault("it ends within its header", "fetch it again")
+            raise self._fault("it ends within its header", "download it again")
         return content
 
     def _fault(self, what: str, hint: str) -> BandwidthError:
@@ -230,12 +232,12 @@ def _model(header: Header, tensors: tuple[Tensor, ...], *, is_whole: bool) -> La
     keys = header.keys
     architecture = keys.get("general.architecture")
     if not isinstance(architecture, str) or not tensors:
-        raise BandwidthError(f"{header.path} has no language model", "give the file of its weights")
+        raise BandwidthError(f"{header.path} contains no language model", "name the file with its weights")
     is_tied = all(tensor.name != _OUTPUT for tensor in tensors)  # then the embeddings are the last layer too, and read
     read = [tensor for tensor in tensors if _is_read(tensor, is_tied=is_tied)]
     experts = sum(tensor.size_bytes for tensor in read if _EXPERTS.search(tensor.name))
     own = _Keys(header.path, architecture, keys)
-    notes = () if is_whole else ("the file is shorter than its weights: their sizes are as its header states them",)
+    notes = () if is_whole else ("the file is shorter than its weights; the sizes are from its header",)
     return LanguageModel(
         name=_name(keys, header.path),
         weight_bytes=sum(tensor.size_bytes for tensor in tensors),

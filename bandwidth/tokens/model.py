@@ -46,9 +46,9 @@ class Decoding:
 
     def __post_init__(self) -> None:
         if not 0 <= self.context <= LONGEST_CONTEXT:
-            raise UsageError(f"--context {self.context} is not possible", f"give 1 to {LONGEST_CONTEXT:,} tokens")
+            raise UsageError(f"--context {self.context} is out of range", f"use 1 to {LONGEST_CONTEXT:,} tokens")
         if not 1 <= self.batch <= LARGEST_BATCH:
-            raise UsageError(f"--batch {self.batch} is not possible", f"give 1 to {LARGEST_BATCH:,}")
+            raise UsageError(f"--batch {self.batch} is out of range", f"use 1 to {LARGEST_BATCH:,}")
         if self.cache_type not in CACHE_BYTES:
             raise UsageError(f"--kv {self.cache_type[:20]!a} is not known", f"choose from {', '.join(CACHE_BYTES)}")
 
@@ -79,7 +79,7 @@ class LanguageModel:
     def __post_init__(self) -> None:
         if self.expert_bytes and not 1 <= self.experts_used <= self.experts:
             raise BandwidthError(
-                f"{self.name}: {self.experts_used} of {self.experts} experts cannot be used", "check the model's file"
+                f"{self.name}: {self.experts_used} of {self.experts} experts is invalid", "check the model's file"
             )
 
     @property

@@ -13,7 +13,7 @@ from bandwidth.tokens.model import CacheLayer, LanguageModel
 from bandwidth.units import parse_size_bytes
 
 BITS_PER_BYTE = 8
-EXAMPLES = "give a .gguf or .safetensors file, 70B:Q4_K_M, a name such as Llama 3.1 8B:Q8_0, or a size: 40GB"
+EXAMPLES = "use a .gguf or .safetensors file, 70B:Q4_K_M, a name such as Llama 3.1 8B:Q8_0, or a size: 40GB"
 # A model of another size keeps much the same for each position if it is about as large.
 ALIKE = 0.25
 MOST_LAYERS, MOST_PARAMETERS = 10_000, 1e15
@@ -38,7 +38,7 @@ def parse_parameters(text: str) -> float:
     match = _COUNT.fullmatch(text.strip())
     count = 0.0 if match is None else float(match["number"]) * _PER_UNIT[match["unit"].lower()]
     if not 0 < count <= MOST_PARAMETERS:
-        raise BandwidthError(f"{text[:40]!a} is no number of weights", "write it as 70B or 135M")
+        raise BandwidthError(f"{text[:40]!a} is not a number of weights", "write it as 70B or 135M")
     return count
 
 
@@ -48,18 +48,18 @@ def named_model(text: str, known: Known, *, active: str | None = None, layers: i
     Raises BandwidthError for a text that is none, UsageError for options that do not go with it.
     """
     if layers is not None and not 1 <= layers <= MOST_LAYERS:
-        raise UsageError(f"--layers {layers} is not possible", f"give 1 to {MOST_LAYERS:,}")
+        raise UsageError(f"--layers {layers} is out of range", f"use 1 to {MOST_LAYERS:,}")
     name, _, mix = text.rpartition(":")
     if not name:
         return _sized(text, known, active=active, layers=layers)
     bits = known.bits.get(mix.strip().upper().replace("-", "_"))
     if bits is None:
-        raise BandwidthError(f"{text[:60]!a}: {mix.strip()[:20]!a} is no quantisation", _mixes(mix, known))
+        raise BandwidthError(f"{text[:60]!a}: {mix.strip()[:20]!a} is not a quantisation", _mixes(mix, known))
     model = _of_name(name, known)
     if model is None:
         return _of_size(name, mix.strip().upper(), bits, known, active=active, layers=layers)
     if active is not None or layers is not None:
-        raise UsageError(f"{model.name} is known", "leave out --active and --layers")
+        raise UsageError(f"{model.name} is known", "omit --active and --layers")
     return _weighed(model, f"{model.name}, {mix.strip().upper()}", bits)
 
 
@@ -74,7 +74,7 @@ def _no_model(name: str, known: Known) -> BandwidthError:
     names = (one for model in known.models for one in (model.name, *model.aliases))
     near = _near(_key(name), {_key(one): one for one in names if _NUMBERS.findall(one) == _NUMBERS.findall(name)})
     hint = f"did you mean {' or '.join(near)}? {EXAMPLES}" if near else EXAMPLES
-    return BandwidthError(f"{name[:60]!a} is no model that is known here", hint)
+    return BandwidthError(f"{name[:60]!a} is not a known model", hint)
 
 
 def _near(wanted: str, known: Mapping[str, str]) -> list[str]:
@@ -86,21 +86,21 @@ def _near(wanted: str, known: Mapping[str, str]) -> list[str]:
 def _sized(text: str, known: Known, *, active: str | None, layers: int | None) -> LanguageModel:
     """Return a model of which the bytes alone are known."""
     if _of_name(text, known) is not None or _COUNT.fullmatch(text.strip()):
-        raise BandwidthError(f"{text[:60]!a} does not say how its weights are stored", f"add it: {text.strip()}:Q4_K_M")
+        raise BandwidthError(f"{text[:60]!a} does not state the quantisation", f"add it: {text.strip()}:Q4_K_M")
     try:
         size = parse_size_bytes(text)
     except BandwidthError as error:
         raise _no_model(text, known) from error
     if active is not None:
-        raise UsageError("--active goes with a number of weights", "give the model as 30B:Q4_K_M")
+        raise UsageError("--active needs a number of weights", "write the model as 30B:Q4_K_M")
     return LanguageModel(
         name=text.strip(),
         weight_bytes=size,
         dense_bytes=size,
         layers=layers,
         is_estimate=True,
-        source="the size given",
-        notes=("a size says nothing of the cache: it is not counted",),
+        source="the given size",
+        notes=("the KV cache is unknown for a bare size and is not counted",),
     )
 
 
@@ -124,7 +124,7 @@ def _of_size(
         raise _no_model(name, known) from error
     read = parameters if active is None else parse_parameters(active)
     if read > parameters:
-        raise UsageError(f"--active {active} is more than {name}", "give the weights that a token reads")
+        raise UsageError(f"--active {active} is more than {name}", "state the active weights per token")
     alike = min(known.models, key=lambda model: abs(model.parameters / parameters - 1))
     is_alike = abs(alike.parameters / parameters - 1) <= ALIKE and (layers is None or layers == alike.layers)
     shown = f"{name.strip()} {mix}"
@@ -136,9 +136,13 @@ def _of_size(
         cache=_cache(alike) if is_alike else (),
         is_estimate=True,
         source=f"{parameters / 1e9:g} billion weights at {bits:g} bits",
-        notes=(f"cache as of {alike.name}" if is_alike else "the cache is not known and not counted: give a file",),
+        notes=(
+            f"KV cache as for {alike.name}"
+            if is_alike
+            else "the KV cache is unknown and not counted: use a model file",
+        ),
     )
-    return model if active is None else replace(model, notes=(*model.notes, f"{active.strip()} read for each token"))
+    return model if active is None else replace(model, notes=(*model.notes, f"{active.strip()} read per token"))
 
 
 def _weighed(model: NamedModel, shown: str, bits: float) -> LanguageModel:

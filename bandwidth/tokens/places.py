@@ -22,7 +22,7 @@ from bandwidth.vocabulary import DEVICE, HOST, Target
 
 HERE = "here"
 MOST_DEVICES = 1024
-EXAMPLES = "give a SPEC, a device, 2 x RTX 3090, a rate such as 433GB/s, a saved record, or here"
+EXAMPLES = "use a SPEC, a device, 2 x RTX 3090, a rate such as 433GB/s, a saved record, or here"
 _SEVERAL = re.compile(r"(?P<count>[0-9]{1,4})\s*[x*]\s*(?P<name>\S.*)", re.IGNORECASE | re.ASCII)
 # A slice of a GPU that several guests share, by its gigabytes: `NVIDIA L4-12Q`. Its time on the GPU is its share of it.
 _SLICE = re.compile(r"(?P<name>.+)-(?P<gb>[0-9]{1,3})[QCB]", re.ASCII)
@@ -42,7 +42,7 @@ class AskedHost:
     def __post_init__(self) -> None:
         for option, number in (("--threads", self.threads), ("--sockets", self.sockets)):
             if number is not None and not 1 <= number <= MOST_DEVICES:
-                raise UsageError(f"{option} {number} is not possible", f"give 1 to {MOST_DEVICES:,}")
+                raise UsageError(f"{option} {number} is out of range", f"use 1 to {MOST_DEVICES:,}")
 
     def known(self, threads: int | None = None, sockets: int | None = None, maker: str = "") -> Host:
         """Return what is known of a processor: what was said, else what is known otherwise."""
@@ -98,10 +98,10 @@ def _of_spec(text: str, asked: AskedHost, split: Split, around: Surroundings) ->
             raise
     count = int(several["count"])
     if not 1 <= count <= MOST_DEVICES:
-        raise UsageError(f"{text[:60]!a}: {count} devices are not possible", f"give 1 to {MOST_DEVICES:,}")
+        raise UsageError(f"{text[:60]!a}: {count} is not a valid number of devices", f"use 1 to {MOST_DEVICES:,}")
     one = _one(several["name"], asked, around)
     if not one.is_device:
-        raise UsageError(f"{text[:60]!a}: only GPUs share a model here", "sockets and channels are part of the SPEC")
+        raise UsageError(f"{text[:60]!a}: only GPUs can share a model", "sockets and channels are part of the SPEC")
     return replace(one, name=f"{count} x {one.name}", count=count, split=split)
 
 
@@ -111,7 +111,7 @@ def _one(text: str, asked: AskedHost, around: Surroundings) -> Place:
         return _slice(_one(sliced["name"], asked, around), int(sliced["gb"]), text)
     found = peaks(text)[0]
     if found.kind == "link":
-        raise UsageError(f"{text[:60]!a} is a link and no memory", EXAMPLES)
+        raise UsageError(f"{text[:60]!a} is a link, not a memory", EXAMPLES)
     device = current_catalog().device(text) if found.device else None
     rate, source = found.bytes_per_s, found.short_working
     if device is not None and device.ceiling == "vendor" and found.vendor_bytes_per_s is not None:
@@ -126,14 +126,14 @@ def _one(text: str, asked: AskedHost, around: Surroundings) -> Place:
 
 def _slice(whole: Place, size_gb: int, text: str) -> Place:
     if not whole.is_device or whole.capacity_bytes is None:
-        raise BandwidthError(f"{text[:60]!a} is no slice of a GPU that is known here", EXAMPLES)
+        raise BandwidthError(f"{text[:60]!a} is not a known slice of a GPU", EXAMPLES)
     part = min(1.0, size_gb * BYTES_PER_GB / whole.capacity_bytes)
     return replace(
         whole,
         name=text,
         capacity_bytes=size_gb * BYTES_PER_GB,
         part=part,
-        notes=(f"a slice of {whole.name}: between {part:.0%} and all of its time is yours",),
+        notes=(f"a slice of {whole.name}: it gets between {part:.0%} and 100% of the GPU's time",),
     )
 
 
@@ -161,7 +161,7 @@ def _of_rate(text: str, asked: AskedHost) -> Place:
         rate = parse_rate_bytes_per_s(text)
     except BandwidthError as error:
         raise UsageError(error.message, error.hint) from error
-    return Place(text, rate, rate, rate, "the rate given", host=asked.known())
+    return Place(text, rate, rate, rate, "the given rate", host=asked.known())
 
 
 # --- records and this machine -----------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def _of_record(path: Path, record: Record, asked: AskedHost, around: Surrounding
     source = Source(path.name, record)
     found = [best_result(Asked(), (source,), target) for target in (HOST, DEVICE)]
     if not any(found):
-        raise BandwidthError(f"{path} has no bandwidth of a memory", "save one with `bandwidth measure --save FILE`")
+        raise BandwidthError(f"{path} contains no memory bandwidth", "save one with `bandwidth measure --save FILE`")
     host, device = found
     if host is not None:
         yield _measured_host(path.name, record, host[1], asked)
@@ -235,7 +235,7 @@ def _here(asked: AskedHost, around: Surroundings) -> Place:
         source = f"{found[1].case.path} measured now with {found[1].case.threads} threads"
         return Place("this machine", rate, rate, rate, source, capacity_bytes=capacity, host=host)
     if peak is None:
-        raise BandwidthError(f"the memory of this machine is not known: {reason}", "add --measure, or give its SPEC")
+        raise BandwidthError(f"the memory of this machine is unknown: {reason}", "add --measure, or name its SPEC")
     place = Place("this machine", peak.bytes_per_s, 0, 0, peak.short_working, capacity_bytes=capacity)
     return _as_host(place, peak, host, current_catalog())
 

@@ -32,7 +32,7 @@ def read_safetensors(path: Path) -> LanguageModel:
     for file in files:
         sizes |= _tensor_sizes(file)
     if not sizes:
-        raise BandwidthError(f"{path} has no tensors", "give the file of a model's weights")
+        raise BandwidthError(f"{path} has no tensors", "name a file with model weights")
     return _model(path, sizes, _configuration(path))
 
 
@@ -41,7 +41,9 @@ def _files(path: Path) -> list[Path]:
         return [path]
     names = _object(path, _json(path, read_text(path, "an index", "check the file"))).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise BandwidthError(f"{path} is no index of safetensors files", "its weight_map names a file for each tensor")
+        raise BandwidthError(
+            f"{path} is not an index of safetensors files", "its weight_map must name a file for each tensor"
+        )
     files = [path.with_name(Path(name).name) for name in dict.fromkeys(names.values())]
     if len(files) > MOST_FILES:
         raise BandwidthError(f"{path} names {len(files):,} files", f"at most {MOST_FILES:,} are read")
@@ -59,9 +61,9 @@ def _tensor_sizes(path: Path) -> dict[str, int]:
             continue
         place = tensor.get("data_offsets") if isinstance(tensor, dict) else None
         if not (isinstance(place, list) and len(place) == 2 and all(type(end) is int for end in place)):
-            raise BandwidthError(f"{path}: tensor {name[:60]!a} has no place", "it is not a sound file")
+            raise BandwidthError(f"{path}: tensor {name[:60]!a} has no offsets", "the file is damaged")
         if not 0 <= place[0] <= place[1]:
-            raise BandwidthError(f"{path}: tensor {name[:60]!a} ends before it begins", "it is not a sound file")
+            raise BandwidthError(f"{path}: tensor {name[:60]!a} ends before it begins", "the file is damaged")
         sizes[name] = place[1] - place[0]
     return sizes
 
@@ -72,12 +74,12 @@ def _header(path: Path) -> str:
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 2 <= length <= MOST_HEADER_BYTES:
-                raise BandwidthError(f"{path} is no safetensors file", "give a .gguf or .safetensors file, or a size")
+                raise BandwidthError(f"{path} is not a safetensors file", "use a .gguf or .safetensors file, or a size")
             content = file.read(length)
     except OSError as error:
         raise BandwidthError(f"{path} cannot be read: {error.strerror}", "check the file") from error
     if len(content) < length:
-        raise BandwidthError(f"{path} ends within its header", "fetch it again")
+        raise BandwidthError(f"{path} ends within its header", "download it again")
     return content.decode("utf-8", "replace")
 
 
@@ -85,12 +87,12 @@ def _json(path: Path, text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BandwidthError(f"{path} is no safetensors file: its header is not JSON", "check the file") from error
+        raise BandwidthError(f"{path} is not a safetensors file: its header is not JSON", "check the file") from error
 
 
 def _object(path: Path, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BandwidthError(f"{path} is no safetensors file: its header is no table", "check the file")
+        raise BandwidthError(f"{path} is not a safetensors file: its header is not an object", "check the file")
     return value
 
 
@@ -113,8 +115,10 @@ def _model(path: Path, sizes: Mapping[str, int], configuration: Mapping[str, Any
     experts = sum(size for name, size in read.items() if _EXPERT.search(name))
     config = _Configuration(path.with_name("config.json"), configuration)
     if experts and not config.first("num_experts", "num_local_experts", "n_routed_experts"):
-        raise BandwidthError(f"{path}: how many experts a token uses is not known", "put config.json beside it")
-    notes = () if configuration else ("no config.json beside it: the cache is not known and not counted",)
+        raise BandwidthError(
+            f"{path}: the number of experts per token is unknown", "put config.json in the same folder"
+        )
+    notes = () if configuration else ("no config.json in the same folder: the KV cache is unknown and not counted",)
     return LanguageModel(
         name=str(configuration.get("_name_or_path") or path.resolve().parent.name or path.stem),
         weight_bytes=sum(sizes.values()),

@@ -21,11 +21,11 @@ def flagged_of(fault):
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
-        (Fault("a module", 0.9, full_machine), "the memory: with one thread it is sound."),
-        (Fault("all of it", 0.85), "the whole machine is slower, with one thread too"),
+        (Fault("a module", 0.9, full_machine), "the memory: one thread is as fast as elsewhere."),
+        (Fault("all of it", 0.85), "the whole machine is slower, even with one thread"),
         (Fault("link", 0.0625, lambda case: all_paths(case, "pcie:0")), "its link has about 1/16 of the others' speed"),
         (Fault("link", 0.52, lambda case: all_paths(case, "pcie:0")), "its link has about 1/2 of the others' speed"),
-        (Fault("way to it", 0.7, lambda case: all_paths(case, "pcie:0")), "its link, or the memory on the host's side"),
+        (Fault("way to it", 0.7, lambda case: all_paths(case, "pcie:0")), "its link, or the host's memory"),
         (Fault("GPU", 0.7, lambda case: all_paths(case, "device:0")), "the GPU itself: its clocks"),
     ],
 )
@@ -39,7 +39,7 @@ def test_planted_faults_of_the_configuration_are_named(tmp_path):
     machines, _ = read_machines([str(tmp_path)], None)
     causes = {one.machine.hostname: cause_of(one) for one in judge(machines).flagged}
     assert {name: text.split(": ")[1].split(",")[0] for name, text in causes.items()} == {
-        "n00002": "11 memory modules are seen",
+        "n00002": "it has 11 memory modules",
         "n00005": "its memory runs at 2400 MT/s",
         "n00008": "its link ran at Gen1",
     }

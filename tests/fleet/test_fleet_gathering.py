@@ -124,10 +124,13 @@ def test_hosts_that_are_one_machine_take_turns_and_get_labels(record, tmp_path):
     ("task", "reason"),
     [
         (PlayedTask({"code": 1, "said": "bandwidth: no room", "record": ""}), "no room"),
-        (PlayedTask({"code": 3, "said": "", "record": ""}), "`bandwidth measure` ended with 3 and said nothing"),
-        (PlayedTask({"code": None, "said": "", "record": ""}), "it was stopped: it took longer than 300 s"),
+        (
+            PlayedTask({"code": 3, "said": "", "record": ""}),
+            "`bandwidth measure` ended with exit code 3 and no message",
+        ),
+        (PlayedTask({"code": None, "said": "", "record": ""}), "stopped after 300 s"),
         (PlayedTask({"code": 0, "said": "", "record": ""}), "no record was produced"),
-        (PlayedTask({"code": 0, "said": "", "record": "{"}), "the record of b is not whole JSON"),
+        (PlayedTask({"code": 0, "said": "", "record": "{"}), "the record of b is not complete JSON"),
         (PlayedTask(RuntimeError("out\nof memory")), "its worker failed: RuntimeError: out of memory"),
         (PlayedTask("something"), "its worker sent an unexpected reply"),
     ],
@@ -163,7 +166,7 @@ def test_a_host_without_the_package_is_told_and_not_measured(record, tmp_path):
     cluster = PlayedCluster(record)
     cluster.described["b"] = PlayedTask({"hostname": "b", "machine": "b", "lacks": "python3 has no bandwidth"})
     found = run(cluster, tmp_path)
-    assert found["b"].reason == "the package is not there: python3 has no bandwidth"
+    assert found["b"].reason == "the package is missing: python3 has no bandwidth"
     assert "b" not in cluster.tasks
 
 
@@ -182,7 +185,7 @@ def test_a_record_cut_short_is_kept_and_told(record, tmp_path):
     cluster.measured["b"] = PlayedTask({"code": None, "said": "", "record": record})
     found = run(cluster, tmp_path)
     assert found["b"].path is not None
-    assert "took longer than" in found["b"].reason
+    assert "stopped after 300 s" in found["b"].reason
 
 
 def test_who_stops_reading_stops_the_measurements(record, tmp_path):
@@ -197,7 +200,7 @@ def test_who_stops_reading_stops_the_measurements(record, tmp_path):
 
 @pytest.mark.parametrize("option", ["--save", "-o", "-orun.json", "--output=x", "--json", "--plan"])
 def test_options_that_the_fleet_says_itself_are_refused(option):
-    with pytest.raises(UsageError, match="not for the hosts of a fleet"):
+    with pytest.raises(UsageError, match="cannot be used with fleet measure"):
         check_options(["host", option])
 
 

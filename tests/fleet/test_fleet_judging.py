@@ -116,7 +116,7 @@ def test_a_target_that_others_have_is_missed(make_machine):
     part = {one: figure for one, figure in whole[0].figures.items() if one.target != "pcie:0"}
     fleet = judge([replace(whole[0], figures=part), *whole[1:]])
     assert [(one.machine.name, one.target) for one in fleet.not_judged] == [(name_of(0), "pcie:0")]
-    assert "by 3 of the 4 machines" in fleet.not_judged[0].reason
+    assert "3 of the 4 machines" in fleet.not_judged[0].reason
 
 
 def test_other_threads_have_no_counterpart(make_record, make_result, make_case):
@@ -227,7 +227,7 @@ def test_hosts_of_one_name_are_told_apart_by_their_files(make_machine):
     assert flagged_names(fleet) == ["raspberrypi (m4.json)"]
     assert len(fleet.groups[0].machines) == 5
     assert fleet.notes == (
-        "raspberrypi: 5 machines have this name, and are told apart by their files; "
+        "raspberrypi: 5 machines share this name and are distinguished by their files; "
         "5 records carry no machine id and may be earlier runs of the same machine.",
     )
 
@@ -267,8 +267,8 @@ def test_unnamed_processors_are_told_apart_by_what_else_is_known_and_that_is_sai
     assert flagged_names(fleet) == ["a0"]
     assert [len(group.machines) for group in fleet.groups] == [4, 3]
     assert fleet.notes[0] == (
-        "4 machines with an unnamed processor, treated as one model by what else is known "
-        "(GenuineIntel family 6 model 143, x86_64, 56 cores). Check that they are."
+        "4 machines with an unnamed processor, treated as one model by their other facts "
+        "(GenuineIntel family 6 model 143, x86_64, 56 cores). Check that they are one model."
     )
 
 
@@ -280,7 +280,7 @@ def test_unnamed_processors_of_which_nothing_tells_the_model_are_not_judged(make
     assert fleet.flagged == ()
     assert not fleet.is_judged
     assert len(fleet.not_judged) == 4
-    assert "its processor has no name, and what is known of it" in fleet.not_judged[0].reason
+    assert "its processor has no name, and its other facts" in fleet.not_judged[0].reason
 
 
 # --- noise -----------------------------------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_a_machine_with_noisy_results_is_not_judged(make_record, make_result, ma
     of = partial(noisy, make_record, make_result, make_case)
     fleet = judge([*(of(f"n{i}") for i in range(4)), of("noisy", seconds=seconds)])
     ((reason),) = [one.reason for one in fleet.not_judged]
-    assert reason == "its blocks are too few or too far apart to be compared (BW003, BW008, BW045)"
+    assert reason == "it has too few blocks, or their spread is too large (BW003, BW008, BW045)"
 
 
 def test_where_all_were_busy_nothing_is_judged(make_record, make_result, make_case):
@@ -381,7 +381,7 @@ def test_caches_do_not_speak_for_the_memory(make_record, make_result, make_case)
 
 
 def test_nothing_to_judge_says_why():
-    with pytest.raises(BandwidthError, match=r"no record that could be read; x\.json: it is cut short"):
+    with pytest.raises(BandwidthError, match=r"no readable record; x\.json: it is cut short"):
         judge([], not_read=[NotRead("x.json", "it is cut short")])
 
 

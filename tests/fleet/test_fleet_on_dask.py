@@ -168,8 +168,8 @@ def interrupt_client(scheduler, nanny, client):
     ("end", "code", "said"),
     [
         (kill_worker, 1, "left the cluster before it answered"),
-        (kill_scheduler, 1, "127.0.0.1: the scheduler is gone"),
-        (interrupt_client, 130, "bandwidth: interrupted; no record had come yet"),
+        (kill_scheduler, 1, "127.0.0.1: the scheduler has stopped"),
+        (interrupt_client, 130, "bandwidth: interrupted; no record has arrived"),
     ],
 )
 def test_a_measurement_ends_with_whatever_asked_for_it(command, tmp_path, end, code, said):

@@ -39,7 +39,7 @@ def test_foreign_half_written_and_newer_files_are_told(folder):
     reasons = {one.source.rpartition("/")[2]: one.reason for one in not_read}
     assert sorted(reasons) == ["binary.json", "foreign.json", "half.json", "list.json", "newer.json"]
     assert "has schema 99" in reasons["newer.json"]
-    assert "not whole JSON" in reasons["half.json"]
+    assert "not complete JSON" in reasons["half.json"]
     assert not any(str(folder) in reason for reason in reasons.values())
 
 

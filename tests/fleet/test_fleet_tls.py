@@ -124,7 +124,7 @@ def test_a_fleet_is_measured_over_tls(address, folder, tmp_path, settings):
             None,
             None,
             "tls",
-            "takes certificates, and Dask's configuration has none here; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+            "requires certificates, and Dask's configuration names none; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
             "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT, DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY",
         ),
         (
@@ -145,7 +145,7 @@ def test_a_fleet_is_measured_over_tls(address, folder, tmp_path, settings):
             None,
             None,
             "tcp",
-            r"closed the connection, as those that speak TLS do; try tls://127\.0\.0\.1:\d+, and its .*",
+            r"closed the connection, as a TLS scheduler does; try tls://127\.0\.0\.1:\d+ and its .*",
         ),
     ],
     ids=["no certificates", "a stranger's certificate", "a stranger's authority", "tcp to tls"],
@@ -217,7 +217,7 @@ def connected(address, folder, limit_s=10.0):
 @pytest.mark.parametrize(
     ("scheme", "said"),
     [
-        ("tcp", "is none of Dask's: something else answers there"),
+        ("tcp", "is not a Dask scheduler: another service answers there"),
         ("tls", "speaks no TLS, or another version of it; try tcp://"),
     ],
 )
@@ -250,6 +250,6 @@ def test_a_scheduler_that_goes_is_told_for_each_host_that_is_left(address):
         found._client.close()
         task = found.measure(worker, TINY, 10)
         assert task.is_done()
-        with pytest.raises(BandwidthError, match="the scheduler is gone"):
+        with pytest.raises(BandwidthError, match="the scheduler has stopped"):
             task.result()
         assert not found.workers()

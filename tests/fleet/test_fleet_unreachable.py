@@ -58,7 +58,7 @@ def timed_out(cause):
         (
             "tcp://x:1",
             OSError("in <TCP>: ConnectionResetError: [Errno 104] Connection reset by peer"),
-            "closed the connection, as those that speak TLS do; try tls://x:1, and its certificates",
+            "closed the connection, as a TLS scheduler does; try tls://x:1 and its certificates",
         ),
         (
             "tls://x:1",
@@ -93,7 +93,7 @@ def test_a_certificate_that_cannot_be_read_is_named(tmp_path):
     line = str(why_unreachable("tls://x:1", settings, FileNotFoundError(2, "No such file or directory")))
     assert line == (
         f"Dask's TLS setting distributed.comm.tls.client.cert is {tmp_path}/no.pem, which cannot be read: "
-        "No such file or directory; name files that can be read here"
+        "No such file or directory; name readable files"
     )
 
 

@@ -35,7 +35,7 @@ def test_a_number_of_weights_takes_the_cache_of_the_model_about_as_large():
     found = model("33B:Q8_0")
     assert found.weight_bytes == pytest.approx(33e9 * 8.5008 / 8)
     assert found.layers == 64
-    assert "cache as of" in found.notes[0]
+    assert "KV cache as for" in found.notes[0]
     assert model("1000B:Q8_0").cache or "not counted" in model("1000B:Q8_0").notes[0]
     assert model("31B:Q8_0", active="3B").read_weight_bytes() == pytest.approx(3e9 * 8.5008 / 8)
 
@@ -50,23 +50,23 @@ def test_bytes_say_nothing_of_the_cache():
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
-        ("70B", {}, "does not say how its weights are stored; add it: 70B:Q4_K_M"),
-        ("Llama 3.3 70B", {}, "does not say how its weights are stored"),
-        ("70B:Q9", {}, "'Q9' is no quantisation; known: IQ1_S"),
-        ("70B:Q4_KM", {}, "'Q4_KM' is no quantisation; did you mean Q4_K_M?"),
-        ("70B:q4-k-n", {}, "'q4-k-n' is no quantisation; did you mean Q4_K_S or Q4_K_M?"),
-        ("70B:Q8", {}, "'Q8' is no quantisation; did you mean Q8_0?"),
-        ("Lama 3.1 8B:Q8_0", {}, "'Lama 3.1 8B' is no model that is known here; did you mean Llama 3.1 8B? give"),
-        ("Qwen3 9B:Q8_0", {}, "is no model that is known here; give a .gguf"),
-        ("Mixtrl 8x7B", {}, "'Mixtrl 8x7B' is no model that is known here; did you mean Mixtral 8x7B? give"),
-        ("nothing", {}, "is no model that is known here"),
-        ("nothing:Q4_K_M", {}, "'nothing' is no model that is known here"),
-        ("0B:Q4_K_M", {}, "is no model that is known here"),
-        ("", {}, "is no model that is known here"),
+        ("70B", {}, "does not state the quantisation; add it: 70B:Q4_K_M"),
+        ("Llama 3.3 70B", {}, "does not state the quantisation"),
+        ("70B:Q9", {}, "'Q9' is not a quantisation; known: IQ1_S"),
+        ("70B:Q4_KM", {}, "'Q4_KM' is not a quantisation; did you mean Q4_K_M?"),
+        ("70B:q4-k-n", {}, "'q4-k-n' is not a quantisation; did you mean Q4_K_S or Q4_K_M?"),
+        ("70B:Q8", {}, "'Q8' is not a quantisation; did you mean Q8_0?"),
+        ("Lama 3.1 8B:Q8_0", {}, "'Lama 3.1 8B' is not a known model; did you mean Llama 3.1 8B? use"),
+        ("Qwen3 9B:Q8_0", {}, "is not a known model; use a .gguf"),
+        ("Mixtrl 8x7B", {}, "'Mixtrl 8x7B' is not a known model; did you mean Mixtral 8x7B? use"),
+        ("nothing", {}, "is not a known model"),
+        ("nothing:Q4_K_M", {}, "'nothing' is not a known model"),
+        ("0B:Q4_K_M", {}, "is not a known model"),
+        ("", {}, "is not a known model"),
         ("70B:Q4_K_M", {"active": "3B"}, "Llama 3.3 70B is known"),
         ("33B:Q4_K_M", {"active": "40B"}, "--active 40B is more than 33B"),
-        ("33B:Q4_K_M", {"layers": 0}, "--layers 0 is not possible"),
-        ("40GB", {"active": "3B"}, "--active goes with a number of weights"),
+        ("33B:Q4_K_M", {"layers": 0}, "--layers 0 is out of range"),
+        ("40GB", {"active": "3B"}, "--active needs a number of weights"),
     ],
 )
 def test_what_is_refused(text, options, words):

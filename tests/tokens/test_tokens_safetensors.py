@@ -97,15 +97,15 @@ def test_without_a_configuration_the_cache_is_not_counted_and_that_is_said(write
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is no safetensors file"),
-        (struct.pack("<Q", 2**60), "is no safetensors file"),
+        (b"", "is not a safetensors file"),
+        (struct.pack("<Q", 2**60), "is not a safetensors file"),
         (struct.pack("<Q", 100) + b"{}", "ends within its header"),
-        (struct.pack("<Q", 2) + b"[]", "its header is no table"),
+        (struct.pack("<Q", 2) + b"[]", "its header is not an object"),
         (struct.pack("<Q", 3) + b"{x}", "its header is not JSON"),
         (header({}), "has no tensors"),
         (header({}, x={"data_offsets": [4, 2]}), "ends before it begins"),
-        (header({}, x={"data_offsets": ["4", 2]}), "has no place"),
-        (header(sizes_of(experts=2)), "how many experts a token uses is not known"),
+        (header({}, x={"data_offsets": ["4", 2]}), "has no offsets"),
+        (header(sizes_of(experts=2)), "the number of experts per token is unknown"),
     ],
 )
 def test_a_bad_file_is_a_line(write, content, words):
@@ -118,8 +118,8 @@ def test_a_bad_file_is_a_line(write, content, words):
 @pytest.mark.parametrize(
     ("index", "words"),
     [
-        ({}, "is no index of safetensors files"),
-        ({"weight_map": {"a": 1}}, "is no index of safetensors files"),
+        ({}, "is not an index of safetensors files"),
+        ({"weight_map": {"a": 1}}, "is not an index of safetensors files"),
         ({"weight_map": {"a": "gone.safetensors"}}, "gone.safetensors is missing"),
         ({"weight_map": {"a": "../../etc/passwd"}}, "passwd is missing"),  # never outside of the folder
     ],
