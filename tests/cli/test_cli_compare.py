@@ -7,9 +7,11 @@ import html
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from called import Ran
+from screens import Run, host
 
 from bandwidth.cli import app
 from bandwidth.findings import examine
@@ -22,8 +24,8 @@ TWO_RECORDS = """\
 after copies 0.50 x before with all cores (35.00 against 70.00 GB/s); with one
   core 1.01 x, within the noise.
 
-before (reference): Example 8-Core Processor, 8 cores, DDR4-2933 x4, 2026-01-02
-after: Example 8-Core Processor, 8 cores, DDR4-2933 x4, 2026-01-02
+before (reference): Example, 8 cores, DDR4-2933 x4, 2026-01-02
+after: Example, 8 cores, DDR4-2933 x4, 2026-01-02
 
 by role             before   after
 ---------  -------  ------  ------
@@ -45,11 +47,11 @@ triad  native  streaming        8        72.00     INVALID       -            -
 read   native  -                1        12.00       12.10   1.008  0.976-1.017
 copy   numpy   -                1        10.00       11.00  1.100?            -
 
-Measured in the same way on all: 4 results, 1 different by more than the noise:
+Measured the same way on all: 4 results, 1 different by more than the noise:
   0.500 (copy, native, streaming stores, 8 threads).
 * the difference is larger than the noise.
-? too few samples to tell it from noise.
-Not shown: 1 that not all have, or that are points of sweeps. --all shows them.
+? too few samples to distinguish it from noise.
+Not shown (--all): 1 not in common, or points of sweeps.
 Working sets differ, 256 MiB and 512 MiB: copy, numpy, 1 thread.
 
 Differences in configuration:
@@ -64,7 +66,7 @@ The peak of DDR5-4800 is 6.58 x what before copies with all cores (460.80
 The peak of H200 is 70.2 x what before copies with all cores (4,916.74 against
   70.00 GB/s); with one core 409.7 x.
 
-before (reference): Example 8-Core Processor, 8 cores, DDR4-2933 x4, 2026-01-02
+before (reference): Example, 8 cores, DDR4-2933 x4, 2026-01-02
 DDR5-4800: theory, DDR5-4800 x12: 4800 MT/s x 8 B x 12 = 460.80 GB/s
 H200: theory, H200: 6.402 Gbps x 128 B x 6 = 4,916.74 GB/s; H200, PCIe 5.0 x16:
   32 GT/s x 16 x 128/130 / 8 = 63.02 GB/s
@@ -82,22 +84,13 @@ Compared: copy, compiled, streaming stores (all cores); read, compiled (one
   core).
 All cores: 8 threads.
 
-Medians
-path   engine  stores     threads  before GB/s  DDR5-4800 GB/s  H200 GB/s
------  ------  ---------  -------  -----------  --------------  ---------
-copy   native  streaming        8        70.00          460.80   4,916.74
-triad  native  streaming        8        72.00          460.80   4,916.74
-read   native  -                1        12.00          460.80   4,916.74
-copy   numpy   -                1        10.00          460.80   4,916.74
-
-Ratio to before
-path   engine  stores     threads  DDR5-4800        range   H200        range
------  ------  ---------  -------  ---------  -----------  -----  -----------
-copy   native  streaming        8      6.583  6.583-6.583   70.2    70.2-70.2
-triad  native  streaming        8      6.400  6.400-6.400   68.3    68.3-68.3
-read   native  -                1       38.4    37.5-38.7  409.7  399.7-413.2
-copy   numpy   -                1       46.1    46.1-46.1  491.7  491.7-491.7
-
+path   engine  stores     threads  before  DDR5-4800  ratio      H200  ratio
+                                     GB/s       GB/s             GB/s
+-----  ------  ---------  -------  ------  ---------  -----  --------  -----
+copy   native  streaming        8   70.00     460.80  6.583  4,916.74   70.2
+triad  native  streaming        8   72.00     460.80  6.400  4,916.74   68.3
+read   native  -                1   12.00     460.80   38.4  4,916.74  409.7
+copy   numpy   -                1   10.00     460.80   46.1  4,916.74  491.7
 """
 SIX = """\
 Fastest: n6 reads 6.00 x n1 with all cores (57.60 against 9.60 GB/s).
@@ -133,10 +126,9 @@ read  9.60  19.20  28.80  38.40  48.00  57.60
 ----  ----  -----  -----  -----  -----  -----
 read  1.20   2.40   3.60   4.80   6.00   7.20
 
-Measured in the same way on all: 2 results, 2 different by more than the noise:
+Measured the same way on all: 2 results, 2 different by more than the noise:
   2.000 (read, native, 8 threads) to 6.000 (read, native, 8 threads).
 * the difference is larger than the noise.
-
 """
 EIGHT = """\
 By role; ratio to n1
@@ -151,9 +143,9 @@ n6           57.60   61.4 %  6.000*           7.20
 n7           67.20   71.6 %  7.000*           8.40
 n8           76.80   81.8 %  8.000*           9.60
 """
-METHOD = "A ratio is of two medians; its range is from the ends of both 95 % intervals.\n"
+METHOD = "A ratio is of two medians; its range comes from the ends of both 95 % intervals.\n"
 PUBLISHED = """\
-before, Example 8-Core Processor, beside published figures
+before, Example 8-Core Processor, and published figures
 path   threads  yours   share  published        share  of    whose
                  GB/s               GB/s
 -----  -------  -----  ------  ---------  -----------  ----  ----------------
@@ -168,8 +160,8 @@ Published figures:
   host memory, all cores: all cores; McCalpin's rule for STREAM; source: the
     project's notes on method (McCalpin's 75 to 85 % rule)
 
-Yours is the fastest result of each path. A share is of the peak that the
-  published figure was stated against.
+Your figure is the fastest result of each path. A share is of the peak that the
+  published figure refers to.
 """
 
 
@@ -237,15 +229,39 @@ def test_two_records_side_by_side(run, pair):
 
 def test_a_record_beside_theory(run, pair):
     ran = run("before.json", "DDR5-4800 x12", "H200")
-    assert ran == Ran(0, BESIDE_THEORY + METHOD, "")
+    assert ran == Ran(0, BESIDE_THEORY, "")
 
 
 def test_three_records_fit_in_80_columns(run, pair, build):
     build("third.json", ("copy", "native", 8, "streaming", (70.0,) * 6), machine={"hostname": "x" * 60})
     out = run("before.json", "after.json", "third.json").out
     assert max(map(len, out.splitlines())) <= 80
-    assert "Medians\n" in out
-    assert "Ratio to before\n" in out
+    assert "Ratio to before\n" not in out
+    everything = run("before.json", "after.json", "third.json", "--all").out
+    assert max(map(len, everything.splitlines())) <= 80
+    assert "Medians\n" in everything
+    assert "Ratio to before\n" in everything
+
+
+@pytest.mark.parametrize(
+    ("names", "most"),
+    [
+        (("EPYC with 96", "the same with 11"), 40),
+        (("EPYC with 96", "the same with 11", "Xeon with two"), 40),
+        (("EPYC with 96", "Ryzen with two", "hybrid"), 40),
+        (("EPYC with 96", "the same with 11", "Xeon with two", "Mac", "virtual EPYC", "hybrid"), 60),
+    ],
+)
+def test_two_and_three_machines_fit_on_a_screen_and_six_on_one_and_a_half(run, tmp_path, monkeypatch, names, most):
+    monkeypatch.chdir(tmp_path)
+    files = [f"machine-{number}.json" for number in range(len(names))]
+    for name, file in zip(names, files, strict=True):
+        record = Run(host(name), 25e9, 100e9).record()
+        save(record, examine(record), Path(file))
+    lines = run(*files).out.splitlines()
+    assert len(lines) <= most
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("by role") for line in lines)
 
 
 @pytest.fixture
@@ -258,13 +274,13 @@ def fleet(build):
 
 
 def test_four_to_six_stand_beside_each_other(run, fleet):
-    assert run(*fleet[:6]) == Ran(0, SIX + METHOD, "")
+    assert run(*fleet[:6]) == Ran(0, SIX, "")
 
 
 def test_more_than_six_are_rows_of_the_table_by_role(run, fleet):
     ran = run(*fleet)
     assert EIGHT in ran.out
-    assert "Not shown: 2 more that all have. --all shows them." in ran.out
+    assert "Not shown (--all): 2 more in common." in ran.out
     everything = run(*fleet, "--all").out
     assert "read, native, 8 threads\n" in everything
     assert everything.count("\nn8 ") == 3
@@ -284,10 +300,10 @@ def test_nothing_is_concluded_of_what_cannot_be_compared(run, build):
     build("fast.json", ("read", "native", 8, "", (94.0,) * 6))
     build("good.json", ("read", "native", 8, "", (70.0,) * 6))
     out = " ".join(run("good.json", "noisy.json", "few.json", "fast.json").out.split())
-    assert out.startswith("UNRELIABLE: the results that stand for each role cannot be compared; no conclusion.")
-    assert "!! noisy (all cores): its 95 % interval reaches" in out
-    assert "!! few (all cores): 5 of the 6 blocks that an interval needs. No conclusion from it." in out
-    assert "!! fast (all cores): it is above the theoretical peak" in out
+    assert out.startswith("UNRELIABLE: the results of these roles cannot be compared. No conclusion.")
+    assert "!! noisy (all cores): its 95 % interval extends" in out
+    assert "!! few (all cores): 5 of the 6 blocks that an interval needs. No conclusion." in out
+    assert "!! fast (all cores): above the theoretical peak" in out
 
 
 @pytest.mark.parametrize(
@@ -317,8 +333,8 @@ def test_different_paths_are_not_compared(run, build):
     build("mine.json", ("read", "native", 8, "", (70.0,) * 6))
     build("theirs.json", ("write", "native", 8, "streaming", (70.0,) * 6))
     out = " ".join(run("mine.json", "theirs.json").out.split())
-    assert out.startswith("No role can be compared: none of all cores, one core, GPU memory and link")
-    assert "No result was measured in the same way on all of them" in out
+    assert out.startswith("Nothing to compare by role: all cores, one core, GPU memory and link")
+    assert "No result was measured the same way on all of them" in out
 
 
 def test_the_reference_may_be_any_of_them_or_another(run, pair):
@@ -450,8 +466,8 @@ def test_sweeps_are_shown_by_plateaus_and_all_points_on_request(run, make_record
     out = run("one.json", "two.json").out
     assert "Latency, plateaus of sweeps by size\n" in out
     assert "latency, L1      native        1       1.50       3.00  2.000      -\n" in out
-    assert "Not shown: 17 that not all have, or that are points of sweeps. --all shows them." in out
-    assert "Ratios of latencies are of times: above 1 is slower." in out
+    assert "Not shown (--all): 17 not in common, or points of sweeps." in out
+    assert "Latency ratios compare times: above 1 is slower." in out
     everything = run("one.json", "two.json", "--all").out
     assert len(re.findall(r"^latency, [0-9]+ [KM]iB", everything, re.MULTILINE)) == 17
     assert "Not shown" not in everything
@@ -482,7 +498,7 @@ def test_published_figures_of_its_own_family_come_first(run, build):
 def test_a_record_without_any_published_path_says_so(run, build):
     build("w.json", ("write", "native", 8, "streaming", (70.0,) * 6))
     assert run("--reference-set", "w.json") == Ran(
-        0, "w, Example 8-Core Processor: no figure is published here of what it measured.\n", ""
+        0, "w, Example 8-Core Processor: the catalog has no published figure for these\n  results.\n", ""
     )
 
 
@@ -493,24 +509,24 @@ def test_a_record_without_any_published_path_says_so(run, build):
     ("code", "arguments", "parts"),
     [
         (2, (), ("RECORD|SPEC",)),
-        (2, ("before.json",), ("a comparison needs two columns", "name another")),
-        (2, ("H200", "DDR4-2933"), ("a comparison needs a record", "bandwidth theory")),
-        (2, ("-", "before.json"), ("a record cannot be read from standard input (-)", "name the saved file")),
+        (2, ("before.json",), ("compare needs two records, or a record and a SPEC", "name another")),
+        (2, ("H200", "DDR4-2933"), ("compare needs a record", "bandwidth theory")),
+        (2, ("-", "before.json"), ("a record cannot be read from standard input (-)", "save it and name the file")),
         (2, ("before.json", "./before.json"), ("'./before.json' is named twice",)),
         (2, ("before.json", "H200", "h200"), ("'h200' is named twice",)),
-        (2, ("--reference-set", "H200"), ("'H200' is no file", "takes records")),
-        (2, ("--reference-set", "before.json", "--reference", "H200"), ("stands by itself",)),
+        (2, ("--reference-set", "H200"), ("'H200' is not a file", "takes records")),
+        (2, ("--reference-set", "before.json", "--reference", "H200"), ("cannot be combined",)),
         (2, ("before.json", "after.json", "--format", "xml"), ("--format 'xml'",)),
         (1, ("before.json", "none.json"), ("none.json does not exist",)),
-        (1, ("before.json", "H2000"), ("'H2000' is no memory, link or device",)),
+        (1, ("before.json", "H2000"), ("'H2000' is not a known memory, link or device",)),
         (1, ("before.json", "a" * 500), ("SPEC of 500 characters",)),
         (1, ("before.json", "."), (". cannot be read",)),
         (1, ("before.json", "newer.json"), ("newer.json has schema 9", "update bandwidth")),
-        (1, ("before.json", "cut.json"), ("cut.json is not whole JSON",)),
+        (1, ("before.json", "cut.json"), ("cut.json is not complete JSON",)),
         (1, ("before.json", "other.json"), ("other.json is not a record of bandwidth",)),
-        (1, ("before.json", "empty.json"), ("empty.json holds no result",)),
+        (1, ("before.json", "empty.json"), ("empty.json contains no result",)),
         (1, ("before.json", "negative.json"), ("negative.json: results.0.samples_s.0",)),
-        (1, ("before.json", "nan.json"), ("nan.json is not whole JSON: NaN",)),
+        (1, ("before.json", "nan.json"), ("nan.json is not complete JSON: NaN",)),
         (1, ("before.json", "zero.json"), ("zero.json: results.0.bytes_per_call",)),
     ],
 )

@@ -63,7 +63,7 @@ def role_bars(sides: SideBySide, rows: Sequence[RoleRow], unit: str) -> list[Fig
     panels_shown = tuple(panel for panel in kept if panel[1])
     picture = Bars(unit, panels_shown, names, own_scales=True, width_inches=OPENING_INCHES)
     reference = sides.columns[sides.reference].name
-    text = f"Median rates. %: of the theoretical peak (the tick, but for one core); x: the ratio to {reference}."
+    text = f"Median rates. %: of the theoretical peak (the tick, except for one core); x: the ratio to {reference}."
     told = "; ".join(f"{row.role}: {', '.join(_told(sides, row, unit))}" for row in rows)
     return [Figure("by-role", "By role", picture, " ".join(filter(None, [text, left_out])), f"{told}.")]
 
@@ -131,7 +131,7 @@ def _curve_figures(sides: SideBySide, unit: str) -> list[Figure]:
     for family in families:
         alike = _most_common([line for line in lines if line.family == family])
         if len(alike) >= FEWEST_LINES:
-            left_out = f"The first {MOST_LINES} of {len(alike):,} are drawn." if len(alike) > MOST_LINES else ""
+            left_out = f"Drawn: the first {MOST_LINES} of {len(alike):,}." if len(alike) > MOST_LINES else ""
             figures += _figures_of(family, alike[:MOST_LINES], unit, left_out)
     return figures
 
@@ -178,7 +178,7 @@ def _most_common(lines: Sequence[_Line]) -> list[_Line]:
 
 
 def _figures_of(family: _Family, lines: Sequence[_Line], unit: str, left_out: str) -> list[Figure]:
-    y_label = "ns a load" if family.is_latency else unit
+    y_label = "ns per load" if family.is_latency else unit
     is_size = family.over == _OVER_SIZE
     axes = Curves(
         "working set" if is_size else "threads",
@@ -194,8 +194,8 @@ def _figures_of(family: _Family, lines: Sequence[_Line], unit: str, left_out: st
     threads = [f"{threads_in_words(sorted(counts))}" if is_size else ""] if counts else []
     counted = counted_bytes(result for line in lines for result in line.results)
     sentences = [
-        f"A line a machine: {', '.join(filter(None, [_way(lines[0].case), *threads]))}. Both axes are logarithmic.",
-        f"Counted, bytes an element: {counted}." if counted else "",
+        f"One line per machine: {', '.join(filter(None, [_way(lines[0].case), *threads]))}. Both axes are logarithmic.",
+        f"Bytes counted per element: {counted}." if counted else "",
         left_out,
     ]
     series = [Series(line.name, line.points, colour=line.column) for line in lines]

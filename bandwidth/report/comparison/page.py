@@ -26,7 +26,7 @@ def comparison_write_up(
         Section(IN_SHORT, _in_short(parts, picture)),
         *([Section("Over size and threads", tuple(filter(None, curves)))] if curves else []),
         *(
-            [Section("Every result" if with_all else "Measured in the same way on all", parts.tables)]
+            [Section("Every result" if with_all else "Measured the same way on all machines", parts.tables)]
             if parts.tables
             else []
         ),

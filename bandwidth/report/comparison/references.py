@@ -1,4 +1,4 @@
-"""Records beside published figures of the same path: rate, share of peak, how near, and where it was read."""
+"""Records and published figures of the same path: rate, share of peak, how near, and where it was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bandwidth.vocabulary import HOST
 
 SCHEMA = "bandwidth/published/1"
 WIDEST_NAME = 20
-NOTE = "Yours is the fastest result of each path. A share is of the peak that the published figure was stated against."
+NOTE = "Your figure is the fastest result of each path. A share is of the peak that the published figure refers to."
 
 
 def reference_document(found: Sequence[tuple[Side, Sequence[Placed]]], unit: str = DEFAULT_RATE_UNIT) -> Document:
@@ -39,7 +39,7 @@ def _blocks(column: Side, placed: Sequence[Placed], unit: str) -> list[Table | s
     machine = column.record.machine if column.record is not None else {}
     name = " ".join(str(machine.get("cpu_model") or "this machine").split())
     if not placed:
-        return [f"{column.name}, {name}: no figure is published here of what it measured."]
+        return [f"{column.name}, {name}: the catalog has no published figure for these results."]
     is_host = any(one.result.case.target == HOST for one in placed)
     figures = (*(["threads"] if is_host else []), f"yours {unit}", "share", f"published {unit}", "share")
     columns = (
@@ -49,7 +49,7 @@ def _blocks(column: Side, placed: Sequence[Placed], unit: str) -> list[Table | s
         parts.Column("whose", wrap_at=WIDEST_NAME),
     )
     rows = tuple(_row(one, unit, with_threads=is_host) for one in placed)
-    return [Table(columns, rows, f"{column.name}, {name}, beside published figures")]
+    return [Table(columns, rows, f"{column.name}, {name}, and published figures")]
 
 
 def _row(one: Placed, unit: str, *, with_threads: bool) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from bandwidth.report.comparison.summary import BEYOND, MOST_COLUMNS, UNSURE, Su
 from bandwidth.report.comparison.tables import MOST_BESIDE, comparison_tables, in_order, is_above, noise_mark
 from bandwidth.report.document import Document, Table
 from bandwidth.report.labels import case_words, counted_names
+from bandwidth.report.screen.machine_line import processor_words
 from bandwidth.units import DEFAULT_RATE_UNIT, format_size
 from bandwidth.vocabulary import BETWEEN_CORES
 
-# Of the rows that all have these many are shown by default, of more machines fewer, as a screen holds 40 lines: three
-# have a table of medians and one of ratios. --all shows them all.
+# Of the rows that all have these many are shown by default, of more machines fewer, as a screen holds 40 lines. --all
+# shows them all.
 MOST_SHOWN, MOST_SHOWN_OF_THREE, MOST_SHOWN_OF_MORE = 10, 5, 8
 # Of a thousand records the first are named; all stand in JSON and in CSV.
 MOST_NAMED = 12
@@ -28,13 +29,14 @@ MOST_VALUES = 4
 MOST_DIFFERENCES = 6
 # What the line of each column says already.
 _IN_THE_LEGEND = ("processor", "cores", "theory")
+_IN_THE_SPEC = ("memory type", "memory channels", "memory MT/s")
 
 METHOD = (
     "Method: a ratio is of two medians; its range comes from the ends of both 95 % intervals (order statistics). "
-    "A difference is beyond the noise where the two intervals have no value in common, a cautious test; "
-    "below six samples nothing is said of noise. Results are matched by id and nothing else."
+    "A difference is larger than the noise where the two intervals do not overlap, a conservative test; "
+    "below six samples noise is not assessed. Results are matched by id only."
 )
-SHORT_METHOD = "A ratio is of two medians; its range is from the ends of both 95 % intervals."
+SHORT_METHOD = "A ratio is of two medians; its range comes from the ends of both 95 % intervals."
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def comparison_document(
     records = comparison_records(sides) if format_name in ("", "csv") else []
     is_text = format_name not in ("json", "csv")
     blocks = _blocks(comparison_parts(fitting(sides), unit, with_all=with_all)) if is_text else []
-    return Document(tuple(blocks), data, records, (SHORT_METHOD,))
+    has_ranges = with_all or len(sides.columns) < MOST_BESIDE or not is_text
+    return Document(tuple(blocks), data, records, (SHORT_METHOD,) if has_ranges else ())
 
 
 def _blocks(parts: Parts) -> list[Table | str]:
@@ -84,7 +87,7 @@ def comparison_parts(sides: SideBySide, unit: str, *, with_all: bool = False, is
     return Parts(
         legend=tuple(_legend(sides)),
         summary=summary,
-        tables=tuple(comparison_tables(sides, shown, unit, with_shares=with_all)),
+        tables=tuple(comparison_tables(sides, shown, unit, with_shares=with_all, with_ranges=with_all or is_page)),
         told=(*told, *_working_sets(shown), *_conventions(shown)),
         differing=tuple(_differing(sides, with_all=with_all)),
     )
@@ -116,9 +119,7 @@ def _what(column: Side) -> str:
         peaks = [peak for peak in (column.memory, column.link) if peak is not None]
         return "theory, " + "; ".join(f"{peak.name}: {peak.short_working}" for peak in peaks)
     machine = column.record.machine
-    words = [str(machine.get("cpu_model") or machine.get("architecture") or "a machine")]
-    cores = machine.get("physical_cores")
-    words += [f"{cores} {'core' if cores == 1 else 'cores'}"] if isinstance(cores, int) else []
+    words = [processor_words(machine)]
     words += [str(column.record.memory["spec"])] if column.record.memory.get("spec") else []
     gpus = counted_names(str(gpu["name"]) for gpu in column.record.gpus.values() if "name" in gpu)
     words += [*([gpus] if gpus else []), column.record.taken_at[:10]]
@@ -131,7 +132,7 @@ def _in_short(sides: SideBySide, common: Sequence[ComparedRow]) -> list[str]:
     if sum(column.record is not None for column in sides.columns) < 2:
         return []
     if not common:
-        return ["No result was measured in the same way on all of them: --all shows what each has."]
+        return ["No result was measured the same way on all of them: --all shows the results of each."]
     others = [index for index in range(len(sides.columns)) if index != sides.reference]
     found = [
         (cell.ratio, row)
@@ -140,7 +141,7 @@ def _in_short(sides: SideBySide, common: Sequence[ComparedRow]) -> list[str]:
         if (cell := row.cells[index]) is not None and cell.differs and cell.ratio is not None and cell.samples
     ]
     count, differing = len(common), len({(row.id, row.level) for _, row in found})
-    head = f"Measured in the same way on all: {count} {'result' if count == 1 else 'results'}"
+    head = f"Measured the same way on all: {count} {'result' if count == 1 else 'results'}"
     rates = [one for one in found if not one[1].case.is_latency]
     if not rates:
         return [f"{head}, {differing or 'none'} different by more than the noise."]
@@ -162,11 +163,11 @@ def _marks(sides: SideBySide, rows: Sequence[ComparedRow], summary: Summary) -> 
         else set()
     )
     lines = [f"{BEYOND} the difference is larger than the noise."] if BEYOND in marks else []
-    lines += [f"{UNSURE} too few samples to tell it from noise."] if UNSURE in marks else []
+    lines += [f"{UNSURE} too few samples to distinguish it from noise."] if UNSURE in marks else []
     if any(is_above(cell) for _, cell in cells):
-        lines.append("! above the theoretical peak, which a correct measurement cannot be: see BW002 of that record.")
+        lines.append("! above the theoretical peak, which is invalid: see BW002 of that record.")
     if any(row.case.is_latency for row in rows):
-        lines.append("Ratios of latencies are of times: above 1 is slower.")
+        lines.append("Latency ratios compare times: above 1 is slower.")
     if any(row.level and row.case.path != BETWEEN_CORES for row in rows):
         lines.append("Plateau: the median over the points of a sweep well inside a level; it has no interval.")
     return lines
@@ -175,10 +176,10 @@ def _marks(sides: SideBySide, rows: Sequence[ComparedRow], summary: Summary) -> 
 def _hidden(sides: SideBySide, common: Sequence[ComparedRow], shown: Sequence[ComparedRow]) -> list[str]:
     """Return what --all shows beside this."""
     more, others = len(common) - len(shown), len(sides.rows) - len(common)
-    parts = [f"{more} more that all have"] if more else []
+    parts = [f"{more} more in common"] if more else []
     points = "pairs of CPUs" if any(row.is_detail and row.case.pair for row in sides.rows) else "points of sweeps"
-    parts += [f"{others} that not all have, or that are {points}"] if others else []
-    return [f"Not shown: {', and '.join(parts)}. --all shows them."] if parts else []
+    parts += [f"{others} not in common, or {points}"] if others else []
+    return [f"Not shown (--all): {'; '.join(parts)}."] if parts else []
 
 
 def _working_sets(rows: Sequence[ComparedRow]) -> list[str]:
@@ -205,7 +206,7 @@ def _conventions(rows: Sequence[ComparedRow]) -> list[str]:
         counted.setdefault((row.id, row.level), set()).add(row.counted)
     ids = {case_id for (case_id, _), ways in counted.items() if len(ways) > 1}
     names = list(dict.fromkeys(case_words(row.case) for row in rows if row.id in ids))
-    return [f"Counted differently (stream or payload), so in rows of their own: {_named(names)}."] if names else []
+    return [f"Counted differently (stream or payload), so in separate rows: {_named(names)}."] if names else []
 
 
 def _named(names: Sequence[str]) -> str:
@@ -215,7 +216,9 @@ def _named(names: Sequence[str]) -> str:
 
 def _differing(sides: SideBySide, *, with_all: bool) -> Iterator[str]:
     """Yield what differs between the set-ups; without `with_all` not what the legend says, and of many the first."""
-    found = [one for one in sides.differences if with_all or one.name not in _IN_THE_LEGEND]
+    has_specs = all(column.record is None or column.record.memory.get("spec") for column in sides.columns)
+    told = (*_IN_THE_LEGEND, *(_IN_THE_SPEC if has_specs else ()))
+    found = [one for one in sides.differences if with_all or one.name not in told]
     shown = found if with_all else found[:MOST_DIFFERENCES]
     if shown:
         yield "Differences in configuration:"

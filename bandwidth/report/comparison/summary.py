@@ -34,9 +34,9 @@ _IN_PLACE = {
 }
 _ENGINES = {NATIVE: "compiled", NUMPY: "NumPy", "cuda": "CUDA", "opencl": "OpenCL", "hip": "HIP", "": "fastest engine"}
 NOTHING_IN_COMMON = (
-    "No role can be compared: none of all cores, one core, GPU memory and link was measured on two machines."
+    "Nothing to compare by role: all cores, one core, GPU memory and link were each measured on one machine at most."
 )
-NOTHING_CERTAIN = "UNRELIABLE: the results that stand for each role cannot be compared; no conclusion."
+NOTHING_CERTAIN = "UNRELIABLE: the results of these roles cannot be compared. No conclusion."
 
 
 @dataclass(frozen=True)
@@ -252,6 +252,5 @@ def _doubt_lines(uncertain: Sequence[Doubt]) -> list[str]:
     for (reason, column), spoilt in roles.items():
         columns.setdefault((reason, ", ".join(spoilt)), []).append(column)
     return [
-        f"!! {', '.join(names)} ({spoilt}): {reason}. No conclusion from it."
-        for (reason, spoilt), names in columns.items()
+        f"!! {', '.join(names)} ({spoilt}): {reason}. No conclusion." for (reason, spoilt), names in columns.items()
     ]

@@ -1,7 +1,7 @@
 """The tables of a comparison: the results of several columns, a row an id.
 
 Two or three columns stand beside each other with their ratios, up to six with their medians alone; of more each id is a
-table of its own, with the columns as rows.
+table of its own, with the columns as rows. The ranges of three have a table of their own: a screen has no room for it.
 """
 
 from __future__ import annotations
@@ -43,13 +43,19 @@ MOST_BESIDE = 3
 NOISE_WORDS = {True: "beyond", False: "within", None: UNKNOWN}
 
 
-def comparison_tables(sides: SideBySide, rows: Sequence[ComparedRow], unit: str, *, with_shares: bool) -> list[Table]:
-    """Return the tables of some rows; `with_shares` adds what each record's theory is, and the share of it."""
+def comparison_tables(
+    sides: SideBySide, rows: Sequence[ComparedRow], unit: str, *, with_shares: bool, with_ranges: bool
+) -> list[Table]:
+    """Return the tables of some rows.
+
+    `with_shares` adds what each record's theory is, and the share of it; `with_ranges` the range of each ratio of three
+    columns, which two have anyway.
+    """
     if len(sides.columns) > MOST_COLUMNS:
         return _below(sides, rows, unit)
     if len(sides.columns) > MOST_BESIDE:
         return _matrix(sides, rows, unit)
-    return _beside(sides, rows, unit, with_shares=with_shares)
+    return _beside(sides, rows, unit, with_shares=with_shares, with_ranges=with_ranges)
 
 
 def in_order(rows: Sequence[ComparedRow]) -> list[ComparedRow]:
@@ -91,10 +97,13 @@ def is_above(cell: Cell) -> bool:
 # --- two or three columns beside each other -------------------------------------------------------------------------
 
 
-def _beside(sides: SideBySide, rows: Sequence[ComparedRow], unit: str, *, with_shares: bool) -> list[Table]:
+def _beside(
+    sides: SideBySide, rows: Sequence[ComparedRow], unit: str, *, with_shares: bool, with_ranges: bool
+) -> list[Table]:
     found: list[Table] = []
     for group in grouped_rows(rows):
-        found += _beside_tables(sides, group, unit)
+        with_one = not with_ranges and len(sides.columns) > 2
+        found += [_one_table(sides, group, unit)] if with_one else _beside_tables(sides, group, unit)
         shares = [row for row in group if any(cell is not None and cell.theory_bytes_per_s for cell in row.cells)]
         found += [_share_table(sides, shares, unit)] if shares and with_shares else []
     return found
@@ -117,6 +126,21 @@ def _beside_tables(sides: SideBySide, group: Sequence[ComparedRow], unit: str) -
     heads = [parts.Column(text, "right") for index in others for text in (sides.columns[index].name, "range")]
     title = _title(group[0], f"ratio to {sides.columns[sides.reference].name}")
     yield Table((*left, *heads), _joined(starts, ratios), title)
+
+
+def _one_table(sides: SideBySide, group: Sequence[ComparedRow], unit: str) -> Table:
+    """Return the medians, each but the reference's with its ratio, without ranges."""
+    shown = "ns" if group[0].case.is_latency else unit
+    left, starts = _left(group)
+    heads, cells = [], [list(start) for start in starts]
+    for index, column in enumerate(sides.columns):
+        is_other = index != sides.reference
+        heads += [parts.Column(f"{column.name} {shown}", "right", two_lines=True)]
+        heads += [parts.Column("ratio", "right")] if is_other else []
+        for row, texts in zip(group, cells, strict=True):
+            texts += [figure_text(row, row.cells[index], unit)]
+            texts += [_ratio_cells(sides, row, index)[0]] if is_other else []
+    return Table((*left, *heads), tuple(map(tuple, cells)), _title(group[0]))
 
 
 def _share_table(sides: SideBySide, group: Sequence[ComparedRow], unit: str) -> Table:

@@ -110,14 +110,20 @@ def test_the_page_opens_with_the_sentence_and_the_bars(machine):
     assert isinstance(picture, Figure)
     assert [row[:2] for row in table.rows[:3]] == [("all cores", "GB/s"), ("", "of peak"), ("", "ratio")]
     titles = [section.title for section in page.sections]
-    assert titles == ["In short", "Over size and threads", "Measured in the same way on all", "Notes", "Method"]
+    assert titles == [
+        "Key results",
+        "Over size and threads",
+        "Measured the same way on all machines",
+        "Notes",
+        "Method",
+    ]
 
 
 def test_it_opens_a_report_of_several_records(machine):
     sides = side_by_side(named([machine("a", 8, 10), machine("b", 16, 20)]))
     first, *others = opening_sections(sides, "GB/s", figures=True)
     assert (first.title, first.level) == ("Side by side", 1)
-    assert [section.title for section in others] == ["Over size and threads", "Measured in the same way on all"]
+    assert [section.title for section in others] == ["Over size and threads", "Measured the same way on all machines"]
     assert not any(
         isinstance(block, Figure)
         for section in opening_sections(sides, "GB/s", figures=False)
