@@ -30,14 +30,18 @@ def normal_line(found: NormalCheck, name: str) -> str:
 
 def normal_document(found: NormalCheck, name: str, unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of a record that is judged by itself; in JSON the baseline is null."""
-    document = check_document(found.check, name, "what is normal", unit)
+    document = check_document(found.check, name, "the normal range", unit)
     return replace(document, blocks=(normal_line(found, name),), data={**document.data, "baseline": None})
 
 
 def check_document(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_UNIT) -> Document:
     """Return the document of a check: its line, then every result that is not as it should be, the slowest first."""
     shown = [one for one in check.judged if one.verdict != "ok"]
-    aligned = (Column("result"), *(Column(head, "right") for head in ("is", "baseline", "speed")), Column("verdict"))
+    aligned = (
+        Column("result"),
+        *(Column(head, "right") for head in ("measured", "baseline", "speed")),
+        Column("verdict"),
+    )
     rows = tuple(
         (_called(one), _figure(one, one.figure, unit), _figure(one, one.baseline, unit), _speed(one), one.verdict)
         for one in shown
@@ -72,14 +76,14 @@ def check_line(check: Check, name: str, baseline: str, unit: str = DEFAULT_RATE_
         start, told = f"undecided: {name}: nothing was measured: {check.locked_out}", []
     elif check.has_passed:
         reached = f"{count}" if len(good) == count else f"{len(good)} of {count}"
-        start = f"ok: {name}: {reached} {_results(count)} at {least} of {baseline} or above"
+        start = f"ok: {name}: {reached} {_results(count)} at or above {least} of {baseline}"
         told = [f"the slowest {_words(good[0], unit)}"] if len(good) == count else []
     elif check.verdict == UNDECIDED:
         start = f"undecided: {name}: {len(check.undecided)} of {count} {_results(count)} cannot be judged"
-        start += f", at least {least} of {baseline} is asked"
-        told = [_several(check.undecided, unit), "measure again when nothing else runs"]
+        start += f", the limit is {least} of {baseline}"
+        told = [_several(check.undecided, unit), "measure again on an idle machine"]
     else:
-        start = f"FAILED: {name}: {_failures(check)} of {count} {_results(count)}, at least {least} of {baseline}"
+        start = f"FAILED: {name}: {_failures(check)} of {count} {_results(count)}, limit {least} of {baseline}"
         told = [_several(check.failing, unit)]
     told += [f"within noise {_several(check.within_noise, unit)}"] if check.within_noise else []
     told += check.set_up

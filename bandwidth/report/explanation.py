@@ -24,11 +24,9 @@ def explanation_document(entries: Sequence[Explanation], width: int) -> Document
 
 def explanations_document(entries: Sequence[Explanation]) -> Document:
     """Return the list of all codes and topics."""
-    table = Table(
-        (Column("code or topic"), Column("what it is about")), tuple((entry.key, entry.title) for entry in entries)
-    )
+    table = Table((Column("code or topic"), Column("subject")), tuple((entry.key, entry.title) for entry in entries))
     records = [_record(entry) for entry in entries]
-    line = "`bandwidth explain CODE|TOPIC` prints one of them, or several."
+    line = "`bandwidth explain CODE|TOPIC ...` prints one or more of them."
     return Document((table, line), {"schema": SCHEMA, "explanations": records}, records)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bandwidth.findings.validity import HALF_SIZE_TOLERANCE
 from bandwidth.planning.cases import Plan, PlannedCase
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.labels import (
@@ -89,9 +90,9 @@ def _counted(shown: Shown) -> list[str]:
     results = shown.results
     verdict = "all verified" if all(result.is_verified for result in results) else "INVALID: the data was wrong"
     counted = counted_bytes(results)
-    lines = [f"Counted, bytes an element: {counted}; {verdict}." if counted else f"{verdict[0].upper()}{verdict[1:]}."]
+    lines = [f"Bytes counted per element: {counted}; {verdict}." if counted else f"{verdict[0].upper()}{verdict[1:]}."]
     if any(_exceeds_theory(result) for result in results):
-        lines.append("! is above the theoretical peak, so it is wrong: BW002 below.")
+        lines.append("! marks a rate above the theoretical peak, which is invalid: see BW002 below.")
     by_size: dict[str, list[int]] = {}
     for result in results:
         if "sweep_point" not in result.case.variant and result.case.target == HOST and result.case.pair is None:
@@ -107,7 +108,8 @@ def _exceeds_theory(result: Result) -> bool:
 def _size_checks(shown: Shown) -> list[str]:
     """Return what the checks at half the working set showed."""
     return [
-        f"At half the working set {_short_words(check.whole)} runs at {check.ratio:.2f} of its rate."
+        f"Cache check: with half the data {_short_words(check.whole)} ran at {check.ratio:.2f} of the rate "
+        f"(memory: at most {1 + HALF_SIZE_TOLERANCE:.2f})."
         for check in shown.size_checks
         if check.ratio is not None
     ]
@@ -173,7 +175,7 @@ def plan_document(plans: Sequence[Plan], unit: str = DEFAULT_RATE_UNIT) -> Docum
     records = [_plan_case(planned) for one in plans for planned in one.cases]
     lines = [note for one in plans for note in one.notes]
     theory = plans[0].theory  # of the host's memory, which every plan has
-    unknown = f"The memory's peak is not known here: {theory.reason}; {theory.hint}."
+    unknown = f"The memory's peak is unknown: {theory.reason}; {theory.hint}."
     data = {
         "schema": PLAN_SCHEMA,
         "budget_s": sum(one.budget_s for one in plans),
@@ -184,7 +186,7 @@ def plan_document(plans: Sequence[Plan], unit: str = DEFAULT_RATE_UNIT) -> Docum
     }
     notes = ("\n".join(lines),) if lines else ()
     if not records:
-        return Document(("Nothing would be measured.", *notes), data, records)
+        return Document(("Nothing to measure.", *notes), data, records)
     blocks: list[Table | str] = []
     for one in (one for one in plans if one.cases):
         reasons = tuple(dict.fromkeys(planned.why for planned in one.cases))
@@ -217,19 +219,18 @@ def _plan_legend(reasons: Sequence[str]) -> str:
 
 def _plan_closing(plan: Plan) -> str:
     budget = (
-        f"The cases are taken in this order: what the budget of {format_duration(plan.budget_s)} does not reach is "
-        "left out."
+        f"Cases run in this order; cases that do not fit the budget of {format_duration(plan.budget_s)} are skipped."
     )
     if plan.gpus:
         return (
-            f"Nothing was measured. The largest case takes {format_size(plan.memory_bytes)} of a device's memory, "
-            f"which all share. {budget}"
+            f"Nothing was measured. The largest case needs {format_size(plan.memory_bytes)} of a device's memory, "
+            f"which all cases share. {budget}"
         )
     if not plan.memory_bytes:
-        return f"Nothing was measured. What the budget of {format_duration(plan.budget_s)} does not reach is left out."
+        return f"Nothing was measured. {budget}"
     return (
-        f"Nothing was measured. All arrays together take {format_size(plan.memory_bytes)} of memory: sources and "
-        f"destinations lie apart. {budget}"
+        f"Nothing was measured. All arrays together need {format_size(plan.memory_bytes)} of memory: sources and "
+        f"destinations are separate. {budget}"
     )
 
 

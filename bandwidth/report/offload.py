@@ -27,9 +27,9 @@ _SOURCE_WIDTH = 46
 PLOT_COLUMNS, PLOT_ROWS = 61, 15
 _LABEL_COLUMNS = 9
 _HOST, _DEVICE, _BOTH, _CROSSING = "o", "#", "*", "X"
-# Of one memory the peak alone is known.
-_UNTOLD = "From when on the GPU pays depends on what each reaches of it, and no figure of that is known."
-_TELL = "Measure both and give the --record, or two rates: --host RATE --device RATE --resident."
+# Only the peak of one memory is known.
+_UNKNOWN = "When the GPU pays depends on the rate that each of them reaches, which is unknown."
+_TO_DO = "Measure both and use --record, or give two rates: --host RATE --device RATE --resident."
 
 
 def offload_document(
@@ -52,12 +52,12 @@ def offload_document(
 def conclusion(answer: OffloadAnswer) -> str:
     """Return the answer in words: from how many passes over the first size the GPU is faster, and how much at most."""
     if answer.figures.shared:
-        return f"Nothing is moved: {answer.figures.shared} read the same memory. {_of_shared(answer)}"
+        return f"{answer.figures.shared} share one memory: nothing is transferred. {_of_shared(answer)}"
     found, size = answer.by_size[0], format_decimal_size(answer.by_size[0].size_bytes)
     if found.break_even_passes is None:
         most = f"even with many passes it reaches {_ratio(found.long_speedup)} of the host's speed"
         return f"The GPU does not pay for {size}: {most}."
-    moved = "the data is on it already" if answer.model.work.resident else "the move across the link included"
+    moved = "the data is already on it" if answer.model.work.resident else "transfer included"
     start = f"The GPU pays from {pass_words(found.break_even_passes)} over {size} on, {moved}."
     return f"{start} With many passes it is at most {_ratio(found.long_speedup)} times as fast."
 
@@ -65,11 +65,11 @@ def conclusion(answer: OffloadAnswer) -> str:
 def _of_shared(answer: OffloadAnswer) -> str:
     """Return from which size on a GPU in its processor's memory is faster: the number of passes does not count."""
     if not answer.rows:
-        return f"{_UNTOLD} {_TELL}"
+        return f"{_UNKNOWN} {_TO_DO}"
     found = answer.by_passes[0]
     if found.break_even_bytes is None:
         return f"The GPU does not pay: it reaches {_ratio(found.large_speedup)} of the host's speed."
-    start = f"The GPU pays from {format_decimal_size(found.break_even_bytes)} on, however many passes"
+    start = f"The GPU pays from {format_decimal_size(found.break_even_bytes)} on, for any number of passes"
     return f"{start}, and is at most {_ratio(found.large_speedup)} times as fast."
 
 
@@ -84,7 +84,7 @@ def _figures(answer: OffloadAnswer, unit: str) -> Table:
 def _shown_figures(answer: OffloadAnswer) -> Iterator[tuple[str, SourcedFigure]]:
     figures, work = answer.figures, answer.model.work
     if not figures.tell_apart:
-        yield "memory of both", figures.host
+        yield "shared memory", figures.host
         return
     yield "host's memory", figures.host
     if figures.link is not None and not work.resident:
@@ -102,7 +102,7 @@ def _latencies(answer: OffloadAnswer) -> Table:
 
 
 def _of_figures(what: str, unit: str, shown: Sequence[tuple[str, SourcedFigure, str]]) -> Table:
-    columns = (Column(what), Column(unit, "right"), Column("is"), Column("namely", wrap_at=_SOURCE_WIDTH))
+    columns = (Column(what), Column(unit, "right"), Column("source"), Column("detail", wrap_at=_SOURCE_WIDTH))
     return Table(columns, tuple((name, text, one.kind, one.source) for name, one, text in shown))
 
 
@@ -186,7 +186,7 @@ def _measured(answer: OffloadAnswer, expression: str) -> tuple[Table, str]:
     worst = format_percent(answer.worst_error or 0.0)
     return (
         Table(columns, rows, f"Measured, {expression} from end to end"),
-        f"The model is at most {worst} off what was measured.",
+        f"The model deviates from the measurement by at most {worst}.",
     )
 
 
@@ -364,7 +364,7 @@ def _caption(answer: OffloadAnswer, unit: str) -> str:
     )
     return (
         f"Bandwidths: {rates}. Latencies of a call on the host, of one on the device and of a transfer: {latencies}."
-        f" {' '.join(answer.assumptions)} Upright lines: the size from which on the device is faster."
+        f" {' '.join(answer.assumptions)} Vertical lines: the size from which the device is faster."
     )
 
 

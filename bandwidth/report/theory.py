@@ -57,7 +57,7 @@ def theory_document(
     `unlisted` is how many more there are of a query.
     """
     tables = [_table(rows, view)] if rows else []
-    tables += [_table(readings, view, f"{_shortened(query)} may be:") for query, readings in ambiguous.items()]
+    tables += [_table(readings, view, f"{_shortened(query)} can be:") for query, readings in ambiguous.items()]
     lines = [line for row in rows for line in _explained(row.peak)] if view.explain else []
     records = [_json_row(row, view) for row in rows]
     unsettled = [
@@ -67,7 +67,7 @@ def theory_document(
     data = {"schema": SCHEMA, **({"ambiguous": unsettled} if unsettled else {}), "results": records}
     remarks = () if view.explain else remarks_of([*rows, *chain.from_iterable(ambiguous.values())])
     remarks = (
-        *(f"{_shortened(query)}: {more} more may be meant; write more of the name" for query, more in unlisted.items()),
+        *(f"{_shortened(query)}: {more} more readings; write more of the name" for query, more in unlisted.items()),
         *remarks,
     )
     return Document((*tables, *(["\n".join(lines)] if lines else [])), data, records, remarks)
@@ -168,7 +168,7 @@ def remarks_of(rows: Sequence[TheoryRow]) -> tuple[str, ...]:
     """Return what a reader of the figures must not miss, each once."""
     warnings = [f"{_short_name(row.peak)}: {warning}" for row in rows for warning in row.peak.warnings]
     if any(UNVERIFIED in row.peak.name for row in rows):
-        warnings.append("?: not every figure of it could be read in a source")
+        warnings.append("?: not every figure was found in a source")
     return tuple(dict.fromkeys(warnings))
 
 

@@ -43,13 +43,13 @@ def tokens_document(found: TokensAnswer, unit: str) -> Document:
 def headline(model: LanguageModel, decoding: Decoding) -> str:
     """Return the model in a line: what it is, how large, and what a token reads."""
     cache = model.cache_bytes(decoding)
-    context = f", context of {decoding.context:,} ({format_decimal_size(round(cache))} of cache)" if cache else ""
+    context = f", context of {decoding.context:,} (KV cache {format_decimal_size(round(cache))})" if cache else ""
     step = model.step_bytes(decoding)
-    each = "each token" if decoding.batch == 1 else f"each step of {decoding.batch} tokens"
+    each = "token" if decoding.batch == 1 else f"step of {decoding.batch} tokens"
     about = "about " if model.is_estimate else ""
     return (
         f"{model.name}: {about}{format_decimal_size(model.weight_bytes)}{context}; {about}"
-        f"{format_decimal_size(round(step))} read for {each}."
+        f"{format_decimal_size(round(step))} read per {each}."
     )
 
 
@@ -139,8 +139,8 @@ def tokens_figure(found: TokensAnswer) -> Figure:
     series = tuple(_series(found))[:MOST_SERIES]
     picture = Curves("context, tokens", "tokens/s at most", series)
     caption = (
-        f"{headline(found.model, found.decoding)} At most: what the bandwidth allows; a line ends where the cache no "
-        "longer fits beside the weights."
+        f"{headline(found.model, found.decoding)} At most: the limit by bandwidth; a line ends where weights and "
+        "KV cache no longer fit."
     )
     described = series_description(series, lambda context: f"{context:,.0f} tokens", "tokens/s")
     return Figure("tokens", f"{found.model.name}: tokens a second over the context", picture, caption, described)

@@ -45,7 +45,7 @@ def test_the_best_rate_of_all_cores_decides_where_noise_lets_it(record_of, gb_s,
 def test_without_a_range_nothing_is_decided(make_record, result):
     found = check_normal(make_record(result("read", 8, 60.0, engine="native"), machine=MACHINE))
     assert found.check.verdict == "undecided"
-    assert "give --baseline" in found.check.locked_out
+    assert "use --baseline" in found.check.locked_out
 
 
 def test_gpus_and_their_links_have_ranges_of_their_own(make_record, make_case, make_result):

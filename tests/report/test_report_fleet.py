@@ -46,7 +46,7 @@ def test_what_a_set_up_gives_away_is_told_of_machines_that_are_not_flagged(make_
 def test_long_lists_are_cut_and_say_so():
     fleet = fleet_of(100, set(range(30)), not_read=[NotRead(f"{i}.json", "no") for i in range(25)])
     text = render(fleet_document(fleet), "table")
-    assert f"And {30 - MOST_NAMED} more: --json and --format csv name all." in text
+    assert f"And {30 - MOST_NAMED} more: --json and --format csv list all." in text
     assert "Not read: 5 more files" in text
     assert len(fleet_document(fleet).data["flagged"]) == 30
 
@@ -58,7 +58,7 @@ def test_the_strip_has_a_row_a_target_and_marks_the_flagged():
     assert rows["host, all"].percents == (100.0, 100.0, 50.0, 100.0)
     assert (rows["host, all"].marked, rows["host, all"].names) == ((2,), ("n00002",))
     assert rows["link of device 0, all"].marked == ()
-    assert figure.caption.startswith("1 x Example, Example GPU. A dot a machine")
+    assert figure.caption.startswith("1 x Example, Example GPU. One dot per machine")
 
 
 def test_nothing_judged_draws_nothing():

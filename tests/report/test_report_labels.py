@@ -27,7 +27,7 @@ def test_what_is_counted_stands_in_the_order_of_the_tables(paths, counted, make_
         caption(record, results),
         "\n".join(map(str, measurement_document(record, Examination({}, ())).blocks)),
     ):
-        assert (f"Counted, bytes an element: {counted}" in text) == bool(counted)
+        assert (f"Bytes counted per element: {counted}" in text) == bool(counted)
 
 
 @pytest.mark.parametrize(

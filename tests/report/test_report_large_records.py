@@ -58,7 +58,7 @@ def test_a_record_of_a_hundred_thousand_samples_is_examined_and_written_up(make_
     (figure,) = [one for one in make_write_up([record]).figures if one.name == "samples"]
     (row,) = figure.picture.rows
     assert len(row.percents) <= figures_data.MOST_SAMPLES + 2
-    assert "Of more than 5,000 samples in a row that many, evenly spaced, are drawn, and both ends." in figure.caption
+    assert "Rows with more than 5,000 samples show that many, evenly spaced, and both ends." in figure.caption
     assert "100001 samples" in figure.description
     assert min(row.percents) < 6  # the slowest block, the last one
 
@@ -69,11 +69,11 @@ def test_the_rows_that_spread_furthest_are_drawn(many):
     figures = {figure.name: figure for figure in spread.figures}
     strip, bars = figures["samples"], figures["rates-of-gpus"]
     assert len(strip.picture.rows) == figures_data.MOST_ROWS
-    assert "Of 300 rows the 100 whose samples spread furthest are drawn." in strip.caption
+    assert "Drawn: the 100 of 300 rows with the largest spread." in strip.caption
     assert {int(row.label.split("device ")[1].split("\n")[0]) for row in strip.picture.rows} == set(range(200, 300))
     assert isinstance(bars.picture, Bars)
     assert len(bars.picture.panels) == figures_data.MOST_PANELS
-    assert f"The first {figures_data.MOST_PANELS} of 300 are drawn; all stand in the table." in bars.caption
+    assert f"Drawn: the first {figures_data.MOST_PANELS} of 300; the table has all." in bars.caption
 
 
 def _with_spread(result):

@@ -29,7 +29,7 @@ STEADY = (1.0, 1.002, 0.998, 1.001, 0.999, 1.0)
 UNKNOWN_MEMORY = {
     "bytes_per_s": None,
     "reason": "this is a virtual machine: its memory modules cannot be seen",
-    "hint": 'give --memory "DDR5-4800 x12" or BANDWIDTH_MEMORY',
+    "hint": 'use --memory "DDR5-4800 x12" or set BANDWIDTH_MEMORY',
 }
 
 
@@ -41,7 +41,7 @@ def ordinary(make_record, result):
         result("copy", 1, 18.8, size=256 * MIB, variant={"sweep_point": 256 * MIB}),
         result("copy", 8, 71.5, size=1024 * MIB, theory_bytes_per_s=THEORY),
         result("add", 8, 65.25, size=1024 * MIB, theory_bytes_per_s=THEORY),
-        not_run=(NotRun("host/write/numpy/1", "the budget of 1 s did not reach it; give a longer --budget"),),
+        not_run=(NotRun("host/write/numpy/1", "the budget of 1 s was used up; use a longer --budget"),),
     )
 
 
@@ -50,7 +50,7 @@ def troubled(make_record, result):
     return make_record(
         result("copy", 1, 18.4, (1.0, 1.1, 0.9, 1.0, 1.2, 0.8), theory_bytes_per_s=20 * GB),  # the best is above
         result("read", 1, 18.4, (1.0, 1.1, 0.9, 1.0, 1.2, 0.8)),
-        result("scale", 1, 18.4, (1.0,), failure="element 7 of 512 of thread 0 is not what the kernel leaves there"),
+        result("scale", 1, 18.4, (1.0,), failure="element 7 of 512 of thread 0 has a wrong value"),
         result("write", 1, 30.0, (1.0, 1.0), theory_bytes_per_s=20 * GB),  # the median too
         machine={"architecture": "aarch64", "physical_cores": 1},
         memory=UNKNOWN_MEMORY,
@@ -108,11 +108,12 @@ path  engine  median GB/s  95 % interval  ceiling  of       share  n
 read  numpy         12.00    11.98-12.02    93.87  theory  12.8 %  6
 copy  numpy         18.40    18.36-18.44    93.87  theory  19.6 %  6
 
-Counted, bytes an element: read 8 read, copy 8 read + 8 written, add 16 read + 8
+Bytes counted per element: read 8 read, copy 8 read + 8 written, add 16 read + 8
   written; all verified.
 Working set: 512 MiB with 1 thread.
 Working set: 1 GiB with 8 threads.
-At half the working set copy (numpy) with 1 thread runs at 1.02 of its rate.
+Cache check: with half the data copy (numpy) with 1 thread ran at 1.02 of the
+  rate (memory: at most 1.05).
 
 1 of 6 cases not measured (1 s used). --budget 5s measures all.
 Not run: write, numpy, 1 thread.
@@ -146,17 +147,17 @@ triad  native  streaming        18.70    18.66-18.74   460.80  theory   4.1 %  6
 triad  native  ordinary         13.09    13.06-13.12   460.80  theory   2.8 %  6
 dot    native  -                19.00    18.97-19.04   460.80  theory   4.1 %  6
 
-Counted, bytes an element: read 8 read, copy 8 read + 8 written, triad 16 read +
+Bytes counted per element: read 8 read, copy 8 read + 8 written, triad 16 read +
   8 written, dot 16 read; all verified.
 Working set: 2 GiB with 1 and 96 threads.
-At half the working set copy (native, streaming) with 1 thread runs at 1.01 of
-  its rate.
+Cache check: with half the data copy (native, streaming) with 1 thread ran at
+  1.01 of the rate (memory: at most 1.05).
 
 This machine has one NUMA node.
 """
 TROUBLED = """\
 Host memory of aarch64, 1 core
-Theory: not known here (BW010 below says why)
+Theory: unknown (see BW010 below)
 
 1 thread
 path   engine  median GB/s  95 % interval  ceiling  of        share  n
@@ -166,16 +167,16 @@ write  numpy        30.00!              -    20.00  theory  INVALID  2
 copy   numpy         18.40    15.33-23.00    20.00  theory   92.0 %  6
 scale  numpy       INVALID              -                            1
 
-Counted, bytes an element: read 8 read, write 8 written, copy 8 read + 8
+Bytes counted per element: read 8 read, write 8 written, copy 8 read + 8
   written, scale 8 read + 8 written; INVALID: the data was wrong.
-! is above the theoretical peak, so it is wrong: BW002 below.
+! marks a rate above the theoretical peak, which is invalid: see BW002 below.
 Working set: 512 MiB with 1 thread.
 
 BW006: scale, one core, NumPy: verification failed: element 7 is wrong; run
   again.
 BW002: copy, one core, NumPy: 23.00 GB/s is 115.0 % of the theory; the theory
   may be wrong. Also: write, one core, NumPy.
-BW010: the memory's peak is not known here; give --memory "DDR5-4800 x12".
+BW010: the memory's peak is not known here; use --memory "DDR5-4800 x12".
 """
 
 
@@ -191,7 +192,7 @@ def test_the_table_of_a_run_with_trouble(troubled):
     wrong = Finding("BW006", "verification failed: element 7 is wrong", "run again")
     above = Finding("BW002", "23.00 GB/s is 115.0 % of the theory", "the theory may be wrong")
     found = {"host/scale/numpy/1": (wrong,), "host/copy/numpy/1": (above,), "host/write/numpy/1": (above,)}
-    unknown = Finding("BW010", "the memory's peak is not known here", 'give --memory "DDR5-4800 x12"')
+    unknown = Finding("BW010", "the memory's peak is not known here", 'use --memory "DDR5-4800 x12"')
     assert shown(troubled, examination=Examination(found, (unknown,))) == TROUBLED
 
 
@@ -311,10 +312,10 @@ def test_a_check_that_strikes_a_sweep_names_a_few_and_counts_the_rest(make_recor
 
 
 def test_a_sweep_that_was_not_reached_names_a_few_and_counts_the_rest(make_record):
-    skipped = tuple(NotRun(f"host/copy/native/1/{size}", "the budget was spent") for size in range(30))
+    skipped = tuple(NotRun(f"host/copy/native/1/{size}", "the budget was used up") for size in range(30))
     text = " ".join(shown(make_record(not_run=skipped)).split())
     assert text.count("native") == MOST_NAMED
-    assert text.endswith("copy, native, 1 thread, 7 and 22 more: the budget was spent.")
+    assert text.endswith("copy, native, 1 thread, 7 and 22 more: the budget was used up.")
 
 
 # --- other formats
@@ -415,8 +416,8 @@ def test_several_reasons_are_numbered():
         "",
         "Why this size:",
         "1: 4 x 512 MiB of last-level cache in 16 caches.",
-        "2: half of it, to show that the whole is in memory.",
-        "3: the least for memory; last-level cache 32 MiB.",
+        "2: half the size, to show that no cache holds the data.",
+        "3: the minimum for memory; last-level cache 32 MiB.",
         "",
     ]
 
@@ -433,4 +434,4 @@ def test_it_fits_eighty_columns_on_many_cores(options):
 
 def test_nothing_to_measure_is_said_with_the_reason_and_no_table():
     text = text_of(small_topology(2), numa=True)
-    assert text == "Nothing would be measured.\n\nThis machine has one NUMA node: no memory is remote.\n"
+    assert text == "Nothing to measure.\n\nThis machine has one NUMA node, so it has no remote memory.\n"

@@ -46,7 +46,7 @@ def test_rows_that_do_not_fit_the_device_are_marked():
     text = render(offload_document(build_answer(sizes=(GB, 9 * GB), capacity_bytes=8 * GB)), "table")
     assert "9 GB*" in text
     assert "1 GB*" not in text
-    assert "Rows marked * do not fit the 8 GB" in text
+    assert "Rows marked * do not fit in the device's 8 GB" in text
 
 
 def test_the_way_back_and_the_unit_are_shown_where_they_count():

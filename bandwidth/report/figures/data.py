@@ -20,7 +20,7 @@ MOST_SERIES = 6
 STRIP_LOW, STRIP_HIGH = 60.0, 140.0
 # The width of a page's opening picture: what a phone shows without scrolling. A wide page shows it larger.
 OPENING_INCHES = 3.75
-INTERVALS = "Whiskers: 95 % interval of the median, where there are six samples or more."
+INTERVALS = "Whiskers: 95 % interval of the median, with six samples or more."
 # How many of a figure's values its description names.
 MOST_NAMED = 12
 # A row of samples is a few millimetres high, so that a hundred fill several screens; a bar is half as high.
@@ -272,13 +272,13 @@ def _in_words(series: Series, at: Callable[[float], str], y_unit: str) -> str:
     most = max(series.points, key=lambda point: point.y)
     return (
         f"{series.label}: {first.y:,.2f} {y_unit} at {at(first.x)}, {last.y:,.2f} {y_unit} at {at(last.x)},"
-        f" most {most.y:,.2f} {y_unit} at {at(most.x)}."
+        f" maximum {most.y:,.2f} {y_unit} at {at(most.x)}."
     )
 
 
 def _counted(results: Sequence[Result]) -> str:
     counted = counted_bytes(results)
-    return f"Counted, bytes an element: {counted}." if counted else ""
+    return f"Bytes counted per element: {counted}." if counted else ""
 
 
 def _how(results: Sequence[Result]) -> str:
@@ -329,9 +329,9 @@ def thinned(row: StripRow) -> StripRow:
 
 def left_out_words(rows: Sequence[StripRow], shown: Sequence[StripRow]) -> str:
     """Return what of a strip's rows and samples is not drawn, empty where all is."""
-    fewer = f"Of {len(rows):,} rows the {len(shown):,} whose samples spread furthest are drawn."
+    fewer = f"Drawn: the {len(shown):,} of {len(rows):,} rows with the largest spread."
     is_thinned = any(len(row.percents) > MOST_SAMPLES for row in shown)
-    thinner = f"Of more than {MOST_SAMPLES:,} samples in a row that many, evenly spaced, are drawn, and both ends."
+    thinner = f"Rows with more than {MOST_SAMPLES:,} samples show that many, evenly spaced, and both ends."
     return " ".join([*([fewer] if len(shown) < len(rows) else []), *([thinner] if is_thinned else [])])
 
 
@@ -339,5 +339,5 @@ def first_bars(bars: Sequence[Item], panel_of: Callable[[Item], str]) -> tuple[S
     """Return as many bars as are drawn, in as many panels, and what is said of the others."""
     panels = set(list(dict.fromkeys(map(panel_of, bars)))[:MOST_PANELS])
     shown = [bar for bar in bars if panel_of(bar) in panels][:MOST_BARS]
-    said = f"The first {len(shown)} of {len(bars):,} are drawn; all stand in the table."
+    said = f"Drawn: the first {len(shown)} of {len(bars):,}; the table has all."
     return shown, said if len(shown) < len(bars) else ""

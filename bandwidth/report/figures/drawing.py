@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-MISSING = "figures are left out: matplotlib is not installed; pip install 'membandwidth[plot]'"
+MISSING = "figures are omitted: matplotlib is not installed; pip install 'membandwidth[plot]'"
 
 # Dark to bright in even steps of lightness, for all kinds of colour vision and in grey (Nunez and others, 2018).
 COLOUR_MAP = "cividis"
@@ -71,7 +71,7 @@ def _drawn(figure: Figure, file_format: str, *, transparent: bool) -> bytes:
     except ModuleNotFoundError:
         raise
     except Exception as error:  # a matplotlibrc in this folder, no folder for its cache, too little memory
-        raise BandwidthError(f"matplotlib does not load: {error}", "see its matplotlibrc and MPLCONFIGDIR") from error
+        raise BandwidthError(f"matplotlib does not load: {error}", "check its matplotlibrc and MPLCONFIGDIR") from error
     # Not the user's matplotlibrc: a figure is the same everywhere.
     settings: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
     settings |= SETTINGS | {"axes.facecolor": "none" if transparent else "white"}

@@ -57,7 +57,7 @@ def fleet_figures(fleet: Fleet) -> tuple[Figure, ...]:
     told = f"{counted(sum(len(row.percents) for row in rows), 'machine')}, {flagged or 'none'} flagged"
     of_group = f"{group_words(fleet.groups[0].group)}. " if is_one else ""
     caption = (
-        f"{of_group}A dot a machine, in the order of their names; diamonds with names are flagged. "
+        f"{of_group}One dot per machine, ordered by name; diamonds with names are flagged. "
         f"The dotted line is {format_percent(fleet.least)}; triangles and diamonds at the edge are beyond it."
     )
     return (Figure("fleet", "Machines against their group", strip, caption, told),)

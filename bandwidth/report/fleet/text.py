@@ -23,7 +23,7 @@ _TARGET_WIDTH = 9  # "link of" above "device 0"
 
 METHOD = (
     "Method: machines are compared within groups of the same processor, sockets, GPUs and options. A machine's speed "
-    "is the median of its results' ratios to the group's medians, those with the most threads; busy runs do not count. "
+    "is the median ratio of its results to the group's medians, with the most threads; busy runs are excluded. "
     "Flagged: below {least} and more than {mads:g} scaled MADs below the group."
 )
 
@@ -88,7 +88,7 @@ def explanations(flagged: Sequence[Flagged]) -> list[str]:
     """Return a line a machine: the likely cause, the paths that deviate most, and what differs from the group."""
     lines = [_explanation(one) for one in flagged[:MOST_NAMED]]
     more = len(flagged) - MOST_NAMED
-    return [*lines, f"And {more} more: --json and --format csv name all."] if more > 0 else lines
+    return [*lines, f"And {more} more: --json and --format csv list all."] if more > 0 else lines
 
 
 def _explanation(one: Flagged) -> str:
@@ -177,7 +177,7 @@ def gathered_lines(gathered: Sequence[Gathered]) -> list[str]:
     whole = sum(one.path is not None and not one.reason for one in gathered)
     lines = [f"Measured {whole} of {counted(len(gathered), 'host')}."]
     lines += [f"Not measured: {one.host}: {one.reason}." for one in gathered if one.path is None]
-    lines += [f"In part: {one.host}: {one.reason}." for one in gathered if one.path is not None and one.reason]
+    lines += [f"Incomplete: {one.host}: {one.reason}." for one in gathered if one.path is not None and one.reason]
     return ["\n".join(lines)]
 
 

@@ -29,7 +29,9 @@ from bandwidth.report.screen.roles import (
     share_words,
 )
 from bandwidth.report.screen.why import lines_of
+from bandwidth.report.views.gpus import link_states
 from bandwidth.report.views.shown import Shown
+from bandwidth.report.views.sweeps import knees
 from bandwidth.results import Ceiling, Examination, Record, Result, rates_bytes_per_s, summarise
 from bandwidth.units import DEFAULT_RATE_UNIT, format_decimal_size, format_percent, format_rate
 from bandwidth.vocabulary import ceiling_words
@@ -40,7 +42,7 @@ MOST_ROLES = 8
 # What follows from the noise that the first line names: it is not said again.
 _OF_NOISE = frozenset({"BW003", "BW004", "BW008", "BW009", "BW012"})
 _STUDIES = ("sweep", "latency", "numa", "mixes", "zeros")
-_SHARES = "Ceiling and share: of the figure nearest to its ceiling (explain ceiling)."
+_SHARES = "Ceiling, share: of the rate nearest to its ceiling (explain ceiling)."
 # What a user is sent to, the most useful first.
 _MORE = "More: --all (every case)  --latency  --sweep size  --save run.json"
 _STEADY = "What to do: stop other work (see `top`), or use --budget 60s. Every case and finding: --all"
@@ -61,7 +63,9 @@ def screen_document(
     start: list[Table | str]
     title = "Why not more"
     if not found or _is_study(shown):  # its own tables are the answer
-        return Document((*whole.blocks, *_why(lines, MOST_LINES, "Findings")), whole.data, whole.records)
+        answer_lines = ["\n".join(knees(shown))] if shown.thread_curves else []
+        blocks = [*answer_lines, *whole.blocks, *_why(lines, MOST_LINES, "Findings")]
+        return Document(tuple(blocks), whole.data, whole.records)
     told = [_quality(shown), *left_out(record), *record.notes]
     if doubt := _unreliable(record, examination):
         start, table, told = [doubt, *machine_lines(record)], _ranges(shown, found), [*told, _STEADY]
@@ -93,7 +97,7 @@ def _answer(shown: Shown) -> list[Table | str]:
     """Return the headline with its theory, and where there is a GPU from when on it pays."""
     host, gpus = host_headlines(shown), gpu_headlines(shown)
     if gpus:
-        told = [_theory(shown, host), _several(shown.record), _break_even(shown.record)]
+        told = [_theory(shown, host), *link_states(shown), _several(shown.record), _break_even(shown.record)]
         return [_peaks_table([*host, *gpus], shown.unit), "\n".join(filter(None, told))]
     return [_bars(shown, host), _theory(shown, host)] if host else []
 
@@ -154,14 +158,14 @@ def _theory(shown: Shown, lines: Sequence[Headline]) -> str:
         return ""
     ceiling = lines[0].result.binding
     if ceiling is None:
-        return "Theory: not known here, and no ceiling of this processor is known either."
+        return "Theory: unknown, and no ceiling of this processor is known."
     mark = "" if ceiling.confidence == "high" else f" ({ceiling.confidence} confidence)"
     return f"Ceiling: {ceiling_words(ceiling.kind)[1]}: {ceiling.working}{mark}"
 
 
 def _several(record: Record) -> str:
     used = {number for result in record.results for number in result.case.devices}
-    return f"Of {len(used)} GPUs the slowest is shown." if len(used) > 1 else ""
+    return f"{len(used)} GPUs: the slowest is shown." if len(used) > 1 else ""
 
 
 def _break_even(record: Record) -> str:
@@ -175,10 +179,10 @@ def _break_even(record: Record) -> str:
         return f"{conclusion(whole).removesuffix('.')} (bandwidth offload)."
     found = whole.by_size[0]
     if found.break_even_passes is None:
-        return "Moving data to the GPU never pays at these rates (bandwidth offload)."
+        return "At these rates, moving data to the GPU never pays (explain offload)."
     passes = "1 pass" if found.break_even_passes == 1 else f"{found.break_even_passes:,} passes"
     size = format_decimal_size(found.size_bytes)
-    return f"The GPU is faster from {passes} over {size} on, the move across the link included (bandwidth offload)."
+    return f"The GPU is faster from {passes} over {size}, transfer included (explain offload)."
 
 
 # --- why not more ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What `--full` adds to the screen: rates by the ratio of reads to writes, latency idle and loaded, remote memory.
 
-And how long a cache line takes from core to core.
+And the core-to-core latency.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _latencies(shown: Shown) -> list[str]:
 
 def _between_cores(shown: Shown) -> list[str]:
     found = shown.core_pairs
-    return [f"Core to core: {shortest_words(found)}."] if found is not None and found.times_ns else []
+    return [f"Core-to-core latency: {shortest_words(found)}."] if found is not None and found.times_ns else []
 
 
 def _times(results: Sequence[Result]) -> list[float]:

@@ -26,14 +26,24 @@ def machine_lines(record: Record) -> list[str]:
     virtual = machine.get("virtualization")
     if isinstance(virtual, str) and virtual != "none":
         parts.append("virtual machine" if virtual == "hypervisor" else f"virtual machine ({virtual})")
+    parts += _container_words(machine)
     used = {number for result in record.results if result.case.kind in (DEVICE, PCIE) for number in result.case.devices}
     names = [str(gpu.get("name", "a GPU")) for number, gpu in record.gpus.items() if number in used]
     return [", ".join([*parts, *([counted_names(names)] if names else [])])]
 
 
+def _container_words(machine: Mapping[str, Any]) -> list[str]:
+    """Return `container (docker)` and `memory limit 4 GiB`, where this process runs in one or has a limit."""
+    container, limit, total = (machine.get(name) for name in ("container", "memory_limit_bytes", "memory_total_bytes"))
+    words = [f"container ({container})"] if isinstance(container, str) and container != "none" else []
+    size = positive(limit)
+    is_limited = size is not None and size < (positive(total) or size + 1)
+    return [*words, *([f"memory limit {format_size(int(size or 0))}"] if is_limited else [])]
+
+
 def processor_words(machine: Mapping[str, Any]) -> str:
     """Return `AMD EPYC 9654, 96 cores`."""
-    name = str(machine.get("cpu_model") or machine.get("architecture") or "this machine")
+    name = str(machine.get("cpu_model") or machine.get("architecture") or "unknown CPU")
     plain = " ".join(_NOISE.sub(" ", name).split()) or name
     cores, sockets = (positive(machine.get(fact)) for fact in ("physical_cores", "sockets"))
     several = f"{sockets:.0f} x " if sockets is not None and sockets > 1 else ""

@@ -138,12 +138,23 @@ def _memory(facts: Facts, theory: HostTheory, unit: str) -> tuple[str, ...]:
     machine = facts.to_json()
     first = ", ".join([processor_words(machine), *memory_words(machine)])
     if theory.peak is None:
-        return (first, "Memory bandwidth: not known here.")
+        return (first, "Memory bandwidth: unknown.")
     rate = format_rate(theory.peak.bytes_per_s, unit)
     lines = [f"Memory bandwidth: {rate} {unit} for the machine, from {theory.source}"]
-    lines += [f"  {theory.peak.name}: {theory.peak.working}"]
+    lines += [f"  {theory.peak.name}: {theory.peak.working}", *_channels(facts)]
     lines += [f"  {theory.reason}"] if theory.reason else []  # what was taken beside the firmware's plain words
     return (first, "\n".join(lines))
+
+
+def _channels(facts: Facts) -> list[str]:
+    """Return how many channels hold a module and how many there are, and where that is from; nothing if unknown."""
+    used, possible = facts.get("memory_channels"), facts.integer("memory_channels_possible")
+    if used is None:
+        return []
+    slots = facts.integer("memory_channels_with_slots")
+    of_slots = f" of {slots} with slots (the processor has an unknown number)" if slots is not None else ""
+    there = of_slots if possible is None else f" of {possible}"
+    return [f"Memory channels with a module: {used.value}{there}, from {_source(used)}"]
 
 
 def _ceilings(found: Sequence[MachineCeiling], unit: str, *, every: bool) -> tuple[Table, ...]:
@@ -152,7 +163,7 @@ def _ceilings(found: Sequence[MachineCeiling], unit: str, *, every: bool) -> tup
     if not shown:
         return ()
     columns = (Column("cores", "right"), *([Column("path")] if every else []), Column("ceiling"))
-    columns += (Column(unit, "right"), Column("sure"), Column("working", wrap_at=40))
+    columns += (Column(unit, "right"), Column("confidence"), Column("calculation", wrap_at=33 if every else 40))
     rows = tuple(
         (
             str(one.cores),
@@ -277,4 +288,4 @@ def _platform(platform: Peak | None, unit: str) -> tuple[str, ...]:
     if platform is None:
         return ()
     figure = "" if unit == DEFAULT_RATE_UNIT else f" ({format_rate(platform.bytes_per_s, unit)} {unit})"
-    return (f"Platform maximum, not these modules: {platform.name}: {platform.short_working}{figure} a socket.",)
+    return (f"Platform maximum, not these modules: {platform.name}: {platform.short_working}{figure} per socket.",)

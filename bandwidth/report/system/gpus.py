@@ -106,9 +106,9 @@ def _address(known: Mapping[str, str]) -> str:
 def _notes(gpus: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """Yield what must be known to read the tables, where it applies."""
     if any(_is_below_its_most(known) for known in gpus):
-        yield "While a GPU has no work, its link and its clocks may rest below their most."
+        yield "An idle GPU may lower its link and its clocks."
     if any(known.get("MIG") == "on" and "peak" in known for known in gpus):
-        yield "With MIG on an instance has a part of the memory's channels: the peak is the whole card's."
+        yield "With MIG on, an instance has some of the memory channels: the peak is that of the whole card."
 
 
 def _is_below_its_most(known: Mapping[str, str]) -> bool:

@@ -53,7 +53,7 @@ VIEWS = (
     View("Latency", latency.latency_blocks, latency.latency_figures),
     View("Latency under load", latency.load_tables, latency.load_figures),
     View("Loads at once", latency.chain_blocks),
-    View("Core to core", cores.pair_blocks, cores.pair_figures),
+    View("Core-to-core latency", cores.pair_blocks, cores.pair_figures),
     View("Between NUMA nodes", matrices.node_blocks, matrices.node_figures),
     View(SUMMARY, gpus.gpu_heading),
     View(SUMMARY, gpus.gpu_rates),

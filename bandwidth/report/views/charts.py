@@ -70,7 +70,7 @@ def _bars_figure(shown: Shown, all_results: Sequence[Result]) -> Figure:
         (_panel_words(group[0].case), tuple(_bar(result, engines, unit) for result in group))
         for group in grouped(results, lambda result: _panel_words(result.case))
     )
-    told = "Measured, beside the theory as a tick." if _has_theory(results) else "Measured; the theory is not known."
+    told = "Measured; the tick marks the theory." if _has_theory(results) else "Measured; the theory is unknown."
     text = caption(shown.record, all_results, f"Median rates. {told}", left_out, INTERVALS)
     described = [f"{case_words(result.case)} {rate_cells(result, unit)[0]} {unit}" for result in results[:MOST_NAMED]]
     return Figure(*_bars_name(results[0].case), Bars(unit, panels, engines), text, f"{'; '.join(described)}.")
@@ -125,7 +125,7 @@ def roofline(shown: Shown) -> list[Figure]:
         shown.record,
         [roof, *dotted],
         f"Memory roof: the median of {case_words(roof.case)}. Arithmetic roof: as given, {flops:.4g} FLOP/s."
-        " Intensity: the kernel's additions and multiplications over the bytes that its rate counts.",
+        " Intensity: additions and multiplications of the kernel per byte counted.",
     )
     told = [f"{label}: {intensity:.4f} FLOP/byte, {reached:.4g} FLOP/s" for label, intensity, reached in dots]
     description = f"Roofs: {', '.join(mark.label for mark in roofs)}, {flops:.4g} FLOP/s. {'; '.join(told)}."
@@ -191,8 +191,8 @@ def sample_strip(shown: Shown) -> list[Figure]:
     text = caption(
         shown.record,
         rated,
-        "Every sample in percent of its own result's median, in each row the first on top;"
-        " of a latency it is the time, of all else the rate.",
+        "Every sample in percent of the median of its result, the first on top of each row;"
+        " times for latencies, rates otherwise.",
         left_out_words(rows, widest),
         _beyond(drawn),
     )
@@ -258,7 +258,7 @@ def _median_block_s(result: Result) -> float:
     """Return the seconds of the median block: a latency's figures are its blocks' seconds by the loads of each."""
     latency = summarise(result).latency
     if latency is None:
-        raise ValueError("a rate has no median block")
+        raise ValueError("a rate without a median block")
     return min(result.samples.seconds) * latency.median_ns / latency.best_ns
 
 

@@ -1,4 +1,4 @@
-"""The time of a cache line from core to core: by what the CPUs share, pair by pair, as a matrix and its heat map."""
+"""The latency of a cache line from core to core: by what the CPUs share, pair by pair, as a matrix and its heat map."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_GROUPS = 8
 # Columns of three digits side by side within 80 columns, and the most CPUs whose numbers fit into a heat map.
 MOST_COLUMNS, MOST_WRITTEN = 12, 32
 WHOLE_NS = 100
-ONE_WAY = "ns: one way, from one CPU to the other; there and back takes twice as long."
+ONE_WAY = "The latency is one way; the round trip takes twice as long."
 
 
 def pair_blocks(shown: Shown) -> list[Table | str]:
@@ -51,14 +51,14 @@ def pair_figures(shown: Shown) -> list[Figure]:
         texts=tuple(tuple(text if is_written else "" for text in row) for row in texts),
         unit="ns",
     )
-    what = "Median time of a cache line from core to core, one way, ns."
+    what = "Median core-to-core latency of a cache line, one way, ns."
     told = "; ".join(f"{_words(kind)}: {_range(kind)}" for kind in found.neighbours)
     text = caption(shown.record, list(found.cells.values()), what)
-    return [Figure("core-to-core", "Core to core", picture, text, f"{told}.")]
+    return [Figure("core-to-core", "Core-to-core latency", picture, text, f"{told}.")]
 
 
 def _words(kind: Neighbours) -> str:
-    return SHARED.get(kind.shared, "not known")
+    return SHARED.get(kind.shared, "unknown")
 
 
 def _range(kind: Neighbours) -> str:
@@ -77,7 +77,7 @@ def _by_shared(kinds: Sequence[Neighbours]) -> Table:
         for kind in kinds
     )
     bars = tuple(kind.median_ns for kind in kinds)
-    return Table(columns, rows, "Core to core, by what the CPUs share: medians over the pairs", bars)
+    return Table(columns, rows, "Core-to-core latency by what the CPUs share: medians over the pairs", bars)
 
 
 def _list(found: CorePairs) -> Table:
@@ -95,7 +95,7 @@ def _list(found: CorePairs) -> Table:
         time_ns, _, interval = latency_cells(summary.latency)
         shared = SHARED.get(result.case.shared, UNKNOWN)
         rows.append((f"{one}, {other}", shared, time_ns, interval, str(summary.count)))
-    return Table(columns, tuple(rows), "Core to core, pair by pair")
+    return Table(columns, tuple(rows), "Core-to-core latency by pair")
 
 
 def _matrix(found: CorePairs) -> list[Table]:
@@ -109,7 +109,7 @@ def _matrix(found: CorePairs) -> list[Table]:
             for place, one in enumerate(below, 1)
         ]
         columns = (Column("CPU", "right"), *(Column(str(cpu), "right") for cpu in part))
-        tables += [Table(columns, tuple(rows), "Core to core, ns")] if rows else []
+        tables += [Table(columns, tuple(rows), "Core-to-core latency, ns")] if rows else []
     return tables
 
 
@@ -131,10 +131,10 @@ def _time_ns(found: CorePairs, one: int, other: int) -> float | None:
 
 def _lines(found: CorePairs) -> str:
     """Return what a time is of, which CPUs are in one group, and how far the intervals reach."""
-    lines = [f"One cache line goes back and forth between two threads. {ONE_WAY}", *_groups(found)]
+    lines = [f"Two threads pass one cache line back and forth. {ONE_WAY}", *_groups(found)]
     reaches = [reach for result in found.cells.values() if (reach := summarise(result).half_width) is not None]
     if len(found.cells) > MOST_LISTED and reaches:
-        lines.append(f"95 % intervals reach at most {format_percent(max(reaches))} from the median.")
+        lines.append(f"95 % intervals extend at most {format_percent(max(reaches))} from the median.")
     return "\n".join(lines)
 
 

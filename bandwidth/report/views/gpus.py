@@ -71,7 +71,7 @@ def counted_sizes(shown: Shown) -> list[str]:
         what = "Copies over the" if group[0].case.target.startswith(PCIE) else "Working set on"
         lines.append(f"{what} {target_words(group[0].case)}: {' to '.join(ends)}.")
     if any(result.case.target.startswith(PCIE) for result in shown.results):
-        lines.append("A copy over a link counts each byte once; bidirectional both ways, over their common time.")
+        lines.append("A copy over a link counts each byte once; bidirectional counts both ways over their common time.")
     return lines
 
 
@@ -94,8 +94,8 @@ def _clock_line(results: Sequence[Result]) -> list[str]:
     paths = dict.fromkeys(result.case.path for result in results if BY_HOST_CLOCK in result.observed)
     if not paths:
         return []
-    why = "the device told none, or times more than 5 % from the host's, as on a busy host"
-    return [f"By the host's clock, of some blocks at least: {', '.join(paths)}: {why}."]
+    why = "the device reported no time, or a time more than 5 % off the host's, as on a busy host"
+    return [f"Timed by the host's clock, at least in part: {', '.join(paths)}: {why}."]
 
 
 def _memory_curves(shown: Shown) -> list[SizeCurve]:
@@ -132,7 +132,7 @@ def _theory_line(results: Sequence[Result], unit: str) -> str:
     """Return what the theory is, and the maker's figure beside it."""
     known = next((result for result in results if result.theory_bytes_per_s is not None), None)
     if known is None or known.theory_bytes_per_s is None:
-        return f"Theory of {target_words(results[0].case)}: not known here."
+        return f"Theory of {target_words(results[0].case)}: unknown."
     vendor = known.vendor_bytes_per_s
     sheet = "" if vendor is None else f"; the maker states {format_rate(vendor, unit)} {unit}"
     figure = f"{format_rate(known.theory_bytes_per_s, unit)} {unit}"
@@ -214,18 +214,38 @@ def _link_lines(first: Result, links: Sequence[Result], shown: Shown) -> list[st
         return []
     facts = shown.record.gpus.get(first.case.devices[0], {})
     if facts.get("host_link"):
-        return [f"The link is {facts['host_link']}, not PCIe: it has no theory here."]
-    seen = (_seen(result) for result in links if result.case.target == first.case.target)
-    loaded = next((link for link in seen if link is not None), None)
-    idle, most = _stated(facts, "current"), _stated(facts, "max")
-    parts = ["not seen under load" if loaded is None else f"{loaded.name} under load"]
-    parts += [] if idle is None else [f"{idle.name} idle"]
-    parts += [] if most is None else [f"at most {most.name}{_coded_rate(most, shown.unit)}"]
-    sentences = [f"Link: {', '.join(parts)}."]
+        return [f"The link is {facts['host_link']}, not PCIe: its theory is unknown."]
+    loaded = _loaded(first, links)
+    most = _stated(facts, "max")
+    rate = "" if most is None else _coded_rate(most, shown.unit)
+    sentences = [f"{_state_words(loaded, facts)}{rate}."]
     sentences += [f"Theory: {first.theory_source}."] if first.theory_source else []
     if loaded is not None and loaded.peak is not None and loaded.peak.payload is not None:
         sentences.append(f"After protocol, {loaded.peak.payload.words(shown.unit)}: an expectation, not a ceiling.")
     return [" ".join(sentences)]
+
+
+def link_states(shown: Shown) -> list[str]:
+    """Return how the link of the first GPU was, under load and idle; nothing where none was measured, or is no PCIe."""
+    links = [result for result in _whole(_links(shown)) if len(result.case.devices) == 1]
+    facts = shown.record.gpus.get(links[0].case.devices[0], {}) if links else {}
+    if not links or facts.get("host_link"):
+        return []
+    return [f"{_state_words(_loaded(links[0], links), facts)}."]
+
+
+def _loaded(first: Result, links: Sequence[Result]) -> _Link | None:
+    seen = (_seen(result) for result in links if result.case.target == first.case.target)
+    return next((link for link in seen if link is not None), None)
+
+
+def _state_words(loaded: _Link | None, facts: Mapping[str, Any]) -> str:
+    """Return `Link: PCIe 5.0 x16 under load, PCIe 1.0 x16 idle, at most PCIe 5.0 x16`."""
+    idle, most = _stated(facts, "current"), _stated(facts, "max")
+    parts = ["not observed under load" if loaded is None else f"{loaded.name} under load"]
+    parts += [] if idle is None else [f"{idle.name} idle"]
+    parts += [] if most is None else [f"at most {most.name}"]
+    return f"Link: {', '.join(parts)}"
 
 
 @dataclass(frozen=True)
@@ -294,10 +314,10 @@ def _time(size_bytes: int, bytes_per_s: float | None) -> str:
 def _fit_line(curve: SizeCurve, unit: str) -> str:
     fit = transfer_fit(curve)
     if fit is None:
-        return "No line of latency and rate fits these points."
+        return "No model of latency and rate fits these points."
     rate = f"{format_rate(fit.bytes_per_s, unit)} {unit}"
     words = f"Fitted: {format_duration(fit.latency_s)} before the first byte, then {rate}"
-    return f"{words}; every point lies within {format_percent(fit.worst)} of it."
+    return f"{words}; every point is within {format_percent(fit.worst)} of it."
 
 
 def _sweep_title(case: Case) -> str:

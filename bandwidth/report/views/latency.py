@@ -71,35 +71,35 @@ def _plateau_row(plateau: Plateau) -> tuple[str, ...]:
 
 
 def _lines(curve: SizeCurve) -> str:
-    lines = ["Each load's address comes from the load before, in a random cycle over all of the data."]
+    lines = ["Each load depends on the previous one, in a random cycle over all of the data."]
     clock = curve.clock_hz
     if curve.case.target != HOST:
         if clock is not None:
-            lines.append(f"Cycles are of the GPU's clock in the same run, {clock.median / _HZ_PER_GHZ:.2f} GHz.")
+            lines.append(f"Cycles of the GPU's clock in the same run, {clock.median / _HZ_PER_GHZ:.2f} GHz.")
         return "\n".join(lines)
     if clock is not None:
         speed = f"{clock.median / _HZ_PER_GHZ:.2f} GHz"
-        lines.append(f"Cycles are of the core's clock in the same run, {speed}, seen by a chain of dependent adds.")
+        lines.append(f"Cycles of the core's clock in the same run, {speed}, measured with dependent adds.")
     lines.append(_huge_pages(curve.huge_page_share))
     return "\n".join(lines)
 
 
 def _huge_pages(share: Observed | None) -> str:
     if share is None:
-        return "Huge pages were asked for; whether they were given is not known here."
+        return "Huge pages were requested; this system does not report whether they were used."
     least, most = format_percent(share.least), format_percent(share.most)
     if least == most:
-        return f"Huge pages were asked for and hold {least} of the data."
+        return f"Huge pages were requested and hold {least} of the data."
     middle = format_percent(share.median)
-    return f"Huge pages were asked for and hold {least} to {most} of the data, by size; the median is {middle}."
+    return f"Huge pages were requested and hold {least} to {most} of the data, depending on size; median {middle}."
 
 
 def _curve_figures(curve: SizeCurve, shown: Shown) -> list[Figure]:
     """Return the figure of a curve, none where no point of it is right."""
     series = [one] if (one := _series(curve)).points else []
-    axes = Curves("data", "ns a load", (), cache_marks(curve), x_sizes=True, y_log=True)
+    axes = Curves("data", "ns per load", (), cache_marks(curve), x_sizes=True, y_log=True)
     results = [point.result for point in curve.points]
-    text = caption(shown.record, results, "Time of one load whose address comes from the load before.", INTERVALS)
+    text = caption(shown.record, results, "Time of one load that depends on the previous one.", INTERVALS)
     return line_figures(series, axes, f"Latency by size, {setting_words([curve.case])}", text, format_size)
 
 
@@ -122,9 +122,9 @@ def load_figures(shown: Shown) -> list[Figure]:
     series = [one for curve in curves if (one := _load_series(curve, unit)).points]
     results = [point.result for curve in curves for point in curve.points]
     writes = any(curve.write_share for curve in curves)
-    axes = Curves(f"{unit} {'moved' if writes else 'read'} by the other threads", "ns a load", ())
+    axes = Curves(f"{unit} {'moved' if writes else 'read'} by the other threads", "ns per load", ())
     doing = "read, or read and write," if writes else "read"
-    what = f"One thread's latency while the others {doing} at a share of their most."
+    what = f"One thread's latency while the others {doing} at a share of their maximum rate."
     text = caption(shown.record, results, what, INTERVALS)
     return line_figures(
         series, axes, "Latency under load", text, lambda x: f"{x:,.2f} {unit} of load", "loaded-latency"
@@ -178,7 +178,7 @@ def chain_blocks(shown: Shown) -> list[Table | str]:
 
 
 def _chain_table(curve: ChainCurve) -> Table:
-    headers = ("chains", "ns a load", "cycles", "95 % interval, ns", "lines under way")
+    headers = ("chains", "ns per load", "cycles", "95 % interval, ns", "lines in flight")
     rows = tuple(
         (str(point.result.case.chains), *latency_cells(point.latency), f"{point.lines:.1f}") for point in curve.points
     )
@@ -188,6 +188,6 @@ def _chain_table(curve: ChainCurve) -> Table:
 
 def _chain_words(curve: ChainCurve) -> str:
     return (
-        f"Lines under way are the time of a load alone over that of one among the others (Little's law): "
-        f"{curve.most_lines:.1f} at most."
+        "Lines in flight: latency of a single load over the time per load with all chains (Little's law): "
+        f"at most {curve.most_lines:.1f}."
     )

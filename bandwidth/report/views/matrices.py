@@ -90,12 +90,12 @@ def _cell(cell: NodeCell | None, unit: str) -> str:
 def _placement_line(matrices: Sequence[NodeMatrix]) -> str:
     found = placement(matrices)
     if found.least_share is None:
-        return "Placement not verified: the system does not tell here where pages lie."
+        return "Placement not verified: this system does not report where pages are."
     share = format_percent(found.least_share)
     if not found.is_right:
-        return f"Placement is not as asked for: of one pair only {share} of the sampled pages lie on the memory node."
+        return f"Placement differs from the request: of one pair {share} of the sampled pages are on the memory node."
     where = "" if found.verified == found.cells else f" in {found.verified} of {found.cells} pairs"
-    return f"Placement verified{where}: at least {share} of the sampled pages lie on the memory node asked for."
+    return f"Placement verified{where}: at least {share} of the sampled pages are on the requested memory node."
 
 
 # --- heat maps ------------------------------------------------------------------------------------------------------
@@ -114,8 +114,8 @@ def _node_figure(matrix: NodeMatrix, shown: Shown) -> Figure:
         unit=unit,
     )
     results = [cell.result for cell in matrix.cells.values()]
-    what = "Median time of a load" if matrix.case.is_latency else "Median rate"
-    text = caption(shown.record, results, f"{what} of each node's cores on each node's memory, {unit}.")
+    what = "Median latency" if matrix.case.is_latency else "Median rate"
+    text = caption(shown.record, results, f"{what} from each node's cores to each node's memory, {unit}.")
     rows = [f"node {cpu}: {', '.join(texts)}" for cpu, texts in zip(picture.rows, picture.texts, strict=True)]
     title = f"Between nodes: {matrix_words(matrix)}"
     return Figure(file_name(title), title, picture, text, f"{unit} by memory node, CPUs of {'; '.join(rows)}.")

@@ -92,7 +92,7 @@ def _theory_line(record: Record) -> str:
     memory = record.memory
     if memory.get("bytes_per_s") is None:
         is_told = memory.get("reason") and record.results
-        return "Theory: not known here (BW010 below says why)" if is_told else "Theory: not known here"
+        return "Theory: unknown (see BW010 below)" if is_told else "Theory: unknown"
     figure = memory.get("short_working") or f"{format_rate(memory['bytes_per_s'])} GB/s"
     return f"Theory: {memory.get('spec', 'memory')}: {figure}, from {memory.get('source', 'the record')}"
 
@@ -177,9 +177,9 @@ def random_tables(shown: Shown) -> list[Table]:
     results = [result for result in shown.results if "pages" in result.case.variant]
     if not results:
         return []
-    columns = (Column("threads", "right"), Column("pages"), *rate_columns(shown.unit), Column("ns a line", "right"))
+    columns = (Column("threads", "right"), Column("pages"), *rate_columns(shown.unit), Column("ns per line", "right"))
     ordered = sorted(results, key=lambda result: (-result.case.threads, str(result.case.variant["pages"])))
-    return [Table(columns, tuple(_random_row(result, shown.unit) for result in ordered), "Lines in random order")]
+    return [Table(columns, tuple(_random_row(result, shown.unit) for result in ordered), "Random cache lines")]
 
 
 def _random_row(result: Result, unit: str) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ def counter_tables(shown: Shown) -> list[Table]:
     if not results:
         return []
     left = (Column("path"), Column("engine"), Column("stores"), Column("threads", "right"))
-    headers = (f"counted {shown.unit}", "with allocation", "seen read", "written", "in all", "ratio")
+    headers = (f"counted {shown.unit}", "with allocation", "seen read", "written", "total", "ratio")
     columns = (*left, *(Column(header, "right") for header in headers))
     rows = tuple(_counter_row(result, shown.unit) for result in results)
     return [Table(columns, rows, "Seen by the memory controllers")]
@@ -233,7 +233,7 @@ def zeros_tables(shown: Shown) -> list[Table]:
     left = (Column("path"), Column("engine"), Column("stores"), Column("threads", "right"))
     headers = (f"zeros {shown.unit}", f"other data {shown.unit}", "ratio")
     columns = (*left, *(Column(header, "right") for header in headers))
-    return [Table(columns, tuple(_zeros_row(pair, shown.unit) for pair in pairs), "Zeros beside other data")]
+    return [Table(columns, tuple(_zeros_row(pair, shown.unit) for pair in pairs), "Zeros and other data")]
 
 
 def _zeros_row(pair: ZerosPair, unit: str) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def curves_in_order(curves: Sequence[SizeCurve]) -> list[SizeCurve]:
 def size_figures(curves: Sequence[SizeCurve], shown: Shown) -> list[Figure]:
     """Return the rates of some curves over the size of all data, a figure for each target and number of threads."""
     groups = grouped(curves_in_order(curves), lambda curve: (curve.case.target, curve.case.threads))
-    what = "Median rate by the size of all data together."
+    what = "Median rate by working set (all arrays together)."
     return [
         figure
         for group in groups
@@ -202,7 +202,7 @@ def _caches_line(curve: SizeCurve) -> str:
     ]
     cores = variant_words({key: value for key, value in curve.case.variant.items() if key == "cores"})
     whose = ", ".join([threads_in_words([curve.case.threads]), *cores])
-    return f"Caches, {whose}: {', '.join(held)} in all." if held else ""
+    return f"Caches, {whose}: {', '.join(held)} in total." if held else ""
 
 
 # --- over the number of threads -------------------------------------------------------------------------------------
@@ -211,6 +211,22 @@ def _caches_line(curve: SizeCurve) -> str:
 def thread_blocks(shown: Shown) -> list[Table | str]:
     """Return for each curve its table, and a line that names the knee."""
     return [block for curve in _thread_curves(shown) for block in (_thread_table(curve, shown.unit), _knee_line(curve))]
+
+
+def knees(shown: Shown) -> list[str]:
+    """Return a line for each curve: from how many threads on more gain nothing, which is what a sweep is for."""
+    return [_answer(curve, shown.unit) for curve in _thread_curves(shown)]
+
+
+def _answer(curve: ThreadCurve, unit: str) -> str:
+    words, most, count = case_words(curve.case, threads=False), curve.case.threads, _knee_before_the_end(curve)
+    if (gap := knee_gap(curve)) is not None:
+        return f"{words}: knee between {gap[0]} and {threads_in_words(gap[1:])}; nothing between was measured."
+    if count is None:
+        return f"{words}: no knee up to {threads_in_words([most])}."
+    rate = next(rate_cell(point.summary, unit) for point in curve.points if point.result.case.threads == count)
+    gain = format_percent(1 - KNEE_SHARE)
+    return f"{words}: {count} of {most} threads reach {rate} {unit}; more gain less than {gain}."
 
 
 def thread_figures(shown: Shown) -> list[Figure]:
@@ -260,10 +276,10 @@ def _knee_line(curve: ThreadCurve) -> str:
     if gap is not None:
         fewer, more = gap
         ends = f"{threads_in_words([fewer])} ({shares[fewer]} of the best rate) and {threads_in_words([more])}"
-        return f"Knee: between {ends} ({shares[more]}); no number between them was measured."
+        return f"Knee: between {ends} ({shares[more]}); nothing between was measured."
     if count is None:
-        return f"No knee: the rate still rises at {threads_in_words([most])}, the most that ran."
-    return f"Knee: {threads_in_words([count])}, the fewest that reach {limit} of the best rate: {shares[count]}."
+        return f"No knee: the rate still rises at {threads_in_words([most])}, the largest count measured."
+    return f"Knee: {threads_in_words([count])}, the fewest that reach {limit} of the best rate ({shares[count]})."
 
 
 def _knee_before_the_end(curve: ThreadCurve) -> int | None:

@@ -24,9 +24,9 @@ from bandwidth.results import Record
 from bandwidth.units import DEFAULT_RATE_UNIT
 from bandwidth.vocabulary import HOST
 
-IN_SHORT = "In short"
-NO_RATES = "No rates that stand for themselves: this record holds what follows below."
-NO_FINDINGS = "Nothing was found that speaks against these results."
+IN_SHORT = "Key results"
+NO_RATES = "No rates to summarise: the record contains the results below."
+NO_FINDINGS = "No finding questions these results."
 
 
 @dataclass(frozen=True)

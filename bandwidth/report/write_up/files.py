@@ -62,9 +62,9 @@ def write_figures(figures: Sequence[Figure], folder: Path) -> None:
 def _check_folder(folder: Path) -> None:
     """Raise UsageError where a folder is none, or could not be made."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder", "name another")
+        raise UsageError(f"{folder} is not a folder", "name another folder")
     if not folder.exists() and not folder.parent.is_dir():
-        raise UsageError(f"{folder.parent} is not a folder", "make it first, or name another")
+        raise UsageError(f"{folder.parent} is not a folder", "create it, or name another folder")
 
 
 def write_whole(files: Mapping[Path, bytes]) -> None:
@@ -91,7 +91,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir()
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror}", "name a folder that can be") from error
+        raise UsageError(f"{folder} cannot be created: {error.strerror}", "name a writable folder") from error
 
 
 def _inline(figures: Sequence[Figure]) -> dict[str, str]:

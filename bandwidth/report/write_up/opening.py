@@ -23,7 +23,7 @@ _SUBJECTS = {
 _PANELS = {ALL_CORES: "CPU memory", ONE_CORE: "CPU memory", GPU_MEMORY: "GPU memory"}
 _LINKS = "Link"
 _PATHS = {"h2d": "copy", "d2h": "copy"}
-UNRELIABLE = "UNRELIABLE: nothing can be concluded from this run about "
+UNRELIABLE = "UNRELIABLE: this run allows no conclusion about "
 
 
 def opening_blocks(shown: Shown, *, with_figure: bool) -> tuple[Table | Figure | str, ...]:
@@ -123,7 +123,7 @@ def _picture(shown: Shown, found: Mapping[str, Result]) -> Figure:
         own_scales=True,
         width_inches=OPENING_INCHES,
     )
-    text = "Median rates; the tick is the theoretical peak, the number behind it the share of it."
+    text = "Median rates; the tick marks the theoretical peak, the number next to it is the share of the peak."
     return Figure("in-short", "Rates by role", picture, text, "; ".join(_described(shown, found)) + ".")
 
 

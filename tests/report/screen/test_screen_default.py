@@ -48,7 +48,9 @@ def records(make_record, make_case, make_result) -> dict[str, Record]:
     machine = {**base.machine, "gpus": cards.machine["gpus"]}
     plain = tuple(one for one in cards.results if not {"sweep_point", "peer"} & set(one.case.variant))
     found["a server with two GPUs"] = replace(base, results=(*base.results, *plain), machine=machine)
-    short = tuple(NotRun(f"host/add/native/{count}", "the budget of 15 s did not reach it") for count in (1, 96))
+    short = tuple(
+        NotRun(f"host/add/native/{count}", "the budget of 15 s was used up; use a longer --budget") for count in (1, 96)
+    )
     found["a budget that was too short"] = replace(base, not_run=short)
     return found
 
@@ -62,8 +64,8 @@ def test_of_a_gpu_with_the_hosts_memory_no_move_is_told(records):
     gpus = [gpu | {"unified_memory": True} for gpu in record.machine["gpus"]]
     kept = tuple(one for one in record.results if one.case.kind != "pcie")
     text = " ".join(shown(replace(record, results=kept, machine={**record.machine, "gpus": gpus})).split())
-    assert "Nothing is moved: NVIDIA H200 and its processor read the same memory. The GPU pays from " in text
-    assert "the move across the link" not in text
+    assert "NVIDIA H200 and its processor share one memory: nothing is transferred. The GPU pays from " in text
+    assert "transfer included" not in text
 
 
 def test_the_screens_are_those_of_the_golden_file(records):

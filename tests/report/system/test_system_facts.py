@@ -66,7 +66,7 @@ def theory(facts):
     return host_theory(GivenMemory(), facts, read_topology(captured()).sockets)
 
 
-UNKNOWN = HostTheory(None, 1, "", "this is a virtual machine", "give --memory")
+UNKNOWN = HostTheory(None, 1, "", "this is a virtual machine", "use --memory")
 GOLDEN = """\
 Example CPU, 2 cores, 2 x 16 GiB DDR4-3200 running at 2933 MT/s
 
@@ -74,10 +74,12 @@ Memory bandwidth: 46.93 GB/s for the machine, from /run/udev/data/+dmi:id
   (derived)
   DDR4-2933 x2: (1466.67 MHz x 2) x 8 bytes x 2 channels = 46,933.33 MB/s =
     46.93 GB/s
+Memory channels with a module: 2 of 2 with slots (the processor has an unknown
+  number), from /run/udev/data/+dmi:id, slot names (derived)
 
   !!  DDR4-3200 runs at 2933 MT/s: at the rated speed the peak is 51.20 GB/s,
-      9.1 % more. Switch XMP or EXPO on in the firmware's setup, if the
-      processor and two modules a channel allow it. (BW043)
+      9.1 % more. Enable XMP or EXPO in the firmware setup, if processor and
+      modules per channel allow it. (BW043)
 
 Memory modules
 module                 type    size      rated    runs at
@@ -110,10 +112,10 @@ def test_the_unit_counts_for_the_theory(facts, theory):
 
 def test_without_a_theory_the_reason_and_what_to_do_stand_behind_it(facts):
     document = system_document(facts, UNKNOWN)
-    first = "Example CPU, 2 cores, 2 x 16 GiB DDR4-3200 running at 2933 MT/s\n\nMemory bandwidth: not known"
+    first = "Example CPU, 2 cores, 2 x 16 GiB DDR4-3200 running at 2933 MT/s\n\nMemory bandwidth: unknown"
     text = render(document, "table")
     assert text.startswith(first)
-    found = "-- The memory's peak is not known here: this is a virtual machine. Give --memory. (BW010)"
+    found = "-- The memory's peak is unknown: this is a virtual machine. Use --memory. (BW010)"
     assert found in " ".join(text.split())
 
 
@@ -134,7 +136,7 @@ def test_the_gpus_stand_below_the_host_memory_and_its_theory(facts, theory):
 
 
 def test_no_facts_at_all():
-    assert render(system_document(Facts({}), UNKNOWN), "table").startswith("this machine\n")
+    assert render(system_document(Facts({}), UNKNOWN), "table").startswith("unknown CPU\n")
 
 
 def test_what_saved_facts_say_is_marked(facts, theory):

@@ -121,7 +121,7 @@ def listed(*gpus):
 
 
 ASPEED = pci("0000:00:02.0", "0x030000", "0x1a03", "0x2000")
-AT_REST = "\nWhile a GPU has no work, its link and its clocks may rest below their most.\n"
+AT_REST = "\nAn idle GPU may lower its link and its clocks.\n"
 ONE_H200 = f"""\
 GPU: NVIDIA H200
 fact                    value
@@ -360,7 +360,7 @@ def test_gpus_whose_ecc_or_mig_differs_have_tables_of_their_own():
     text = text_of(found({"/dev/nvidiactl": ""}, driver))
     assert text.count("GPU: NVIDIA H200\n") == 3
     assert text.endswith(
-        "With MIG on an instance has a part of the memory's channels: the peak is the\n  whole card's.\n"
+        "With MIG on, an instance has some of the memory channels: the peak is that of\n  the whole card.\n"
     )
 
 

@@ -66,7 +66,7 @@ def with_one_more(monkeypatch):
 
 def test_a_line_of_the_list_is_a_table_of_the_terminal_and_a_part_of_a_write_up(with_one_more, record):
     text = render(measurement_document(record, examine(record)), "table")
-    assert text.index("\n\nCounted, bytes an element") > text.index("\n\nHow many there are\n")
+    assert text.index("\n\nBytes counted per element") > text.index("\n\nHow many there are\n")
     write_up = make_write_up([record])
     section = write_up.sections[-1]
     assert section.title == "In numbers"
@@ -78,7 +78,7 @@ def test_a_part_of_a_write_up_has_all_its_views_and_its_figures_first(record):
     write_up = make_write_up([record], flops=1e12)
     titles = [section.title for section in write_up.sections]
     assert len(set(titles)) == len(titles)
-    assert titles[:4] == ["In short", "Findings", "Summary", "What was counted"]
+    assert titles[:4] == ["Key results", "Findings", "Summary", "What was counted"]
     of_views = [title for title in dict.fromkeys(view.section for view in VIEWS) if title in titles]
     assert of_views == titles[2:3] + titles[4:]
     by_size = next(section for section in write_up.sections if section.title == "By size")

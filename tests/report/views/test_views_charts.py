@@ -119,8 +119,8 @@ def test_operations_are_counted_from_the_kernels_own_formula(kernel, count):
 
 def test_a_caption_says_what_was_counted_and_how(figures):
     assert figures["by-threads"].caption == (
-        "Median rate from memory by number of threads. Whiskers: 95 % interval of the median, where there are six"
-        " samples or more. Counted, bytes an element: read 8 read. 7 samples each; 1 to 8 threads; 1 GiB of data."
+        "Median rate from memory by number of threads. Whiskers: 95 % interval of the median, with six"
+        " samples or more. Bytes counted per element: read 8 read. 7 samples each; 1 to 8 threads; 1 GiB of data."
         " bandwidth 0.1.0, Python 3.11.7, NumPy 2.1.0, kernel 6.1.0; 2026-01-02."
     )
 

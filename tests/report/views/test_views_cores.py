@@ -29,7 +29,7 @@ Host memory of Simulated 64-Core Processor, 8 cores
 Theory: DDR5-4800 x24: 4800 MT/s x 8 B x 24 = 921.60 GB/s, from --memory
   DDR5-4800 x12
 
-Core to core, by what the CPUs share: medians over the pairs
+Core-to-core latency by what the CPUs share: medians over the pairs
 CPUs on            pairs      ns   least    most
 -----------------  -----  ------  ------  ------  ------------------------------
 the same core          8   21.00   21.00   21.00  ###
@@ -37,7 +37,7 @@ the same L3           16   38.00   38.00   38.00  ######
 the same socket       32  110.00  110.00  110.00  #################
 different sockets     64  190.00  190.00  190.00  ##############################
 
-Core to core, ns
+Core-to-core latency, ns
 CPU     0     8     1    9     2    10     3   11     4    12     5   13
 ---  ----  ----  ----  ---  ----  ----  ----  ---  ----  ----  ----  ---
   8  21.0
@@ -56,26 +56,26 @@ CPU     0     8     1    9     2    10     3   11     4    12     5   13
   7   190   190   190  190   190   190   190  190   110   110   110  110
  15   190   190   190  190   190   190   190  190   110   110   110  110
 
-Core to core, ns
+Core-to-core latency, ns
 CPU     6    14     7  15
 ---  ----  ----  ----  --
  14  21.0
   7  38.0  38.0
  15  38.0  38.0  21.0
 
-One cache line goes back and forth between two threads. ns: one way, from one
-  CPU to the other; there and back takes twice as long.
+Two threads pass one cache line back and forth. The latency is one way; the
+  round trip takes twice as long.
 The same core: 0,8; 1,9; 2,10; 3,11; 4,12; 5,13; 6,14; 7,15.
 The same L3: 0-1,8-9; 2-3,10-11; 4-5,12-13; 6-7,14-15.
 The same socket: 0-3,8-11; 4-7,12-15.
-95 % intervals reach at most 0.2 % from the median.
+95 % intervals extend at most 0.2 % from the median.
 
 All verified.
 
 Findings
-  ok  A cache line takes 21 ns on the same core, 38 ns on the same L3, 110 ns on
-      the same socket, 190 ns on different sockets: 9.0 times as long at the
-      furthest. (BW057)
+  ok  The core-to-core latency is 21 ns on the same core, 38 ns on the same L3,
+      110 ns on the same socket, 190 ns on different sockets: the longest is 9.0
+      times the shortest. (BW057)
 """
 
 
@@ -125,7 +125,9 @@ def test_two_cpus_are_a_pair_with_its_interval(make_record):
 
 
 def test_a_pair_whose_data_was_wrong_has_no_time(make_record):
-    text = text_of(make_record(between(0, 1, 93.0), between(0, 2, 93.0, failure="thread 0 sent the word 3 times")))
+    text = text_of(
+        make_record(between(0, 1, 93.0), between(0, 2, 93.0, failure="thread 0 passed the value on 3 times"))
+    )
     assert "0, 2  the same L3  INVALID                  -  8\n" in text
     many = in_groups(*(range(at, at + 4) for at in (0, 4)))
     many[0, 5] = between(0, 5, 110.0, failure="wrong")
@@ -134,7 +136,7 @@ def test_a_pair_whose_data_was_wrong_has_no_time(make_record):
 
 def test_where_no_layout_is_known_the_pairs_stand_together(make_record):
     text = text_of(make_record(*in_groups((0, 1, 2), shared="").values()))
-    assert "not known      3  40.00  40.00  40.00" in text
+    assert "unknown      3  40.00  40.00  40.00" in text
     assert "The same" not in text
 
 
@@ -142,7 +144,9 @@ def test_what_was_not_reached_is_named_and_has_a_dash(make_record):
     pairs = in_groups(range(7))
     missing = pairs.pop((2, 5))
     text = text_of(
-        make_record(*pairs.values(), not_run=(NotRun(missing.case.id, "the budget of 1 s did not reach it"),))
+        make_record(
+            *pairs.values(), not_run=(NotRun(missing.case.id, "the budget of 1 s was used up; use a longer --budget"),)
+        )
     )
     assert "Not run: core to core, native, 2 threads, cpu2-cpu5.\n" in text
     row = next(line for line in text.splitlines() if line.startswith("  5  "))
@@ -157,7 +161,9 @@ def test_a_short_budget_has_pairs_of_every_kind_with_their_intervals():
 
 
 def test_a_matrix_as_wide_as_the_terminal_goes_on_below(server):
-    tables = [block for block in pair_blocks(Shown(server)) if getattr(block, "title", "") == "Core to core, ns"]
+    tables = [
+        block for block in pair_blocks(Shown(server)) if getattr(block, "title", "") == "Core-to-core latency, ns"
+    ]
     assert [len(table.columns) for table in tables] == [13, 5]
     cells = [cell for table in tables for row in table.rows for cell in row[1:] if cell]
     assert len(cells) == 120
@@ -204,14 +210,16 @@ def test_a_plan_names_the_pairs_and_what_is_left_out():
         == "core to core, native, 2 threads, cpu0-cpu1         64 B"
     )
     text = " ".join(render(plan_document([Machine().plan(core_to_core=True)]), "table").split())
-    assert (
-        "Nothing was measured. What the budget of 60 s does not reach is left out. 256 CPUs make 32,640 pairs" in text
-    )
+    budget = "Cases run in this order; cases that do not fit the budget of 60 s are skipped."
+    assert f"Nothing was measured. {budget} 256 CPUs have 32,640 pairs" in text
 
 
 def test_a_full_run_says_in_a_line_what_a_cache_line_takes():
     text = " ".join(screen(Machine().record(target="host", full=True)).split())
-    assert "Core to core: 21.00 ns on the same core, 38.00 ns on the same L3, 94.00 ns on the same NUMA node" in text
+    assert (
+        "Core-to-core latency: 21.00 ns on the same core, 38.00 ns on the same L3, 94.00 ns on the same NUMA node"
+        in text
+    )
 
 
 def test_a_write_up_has_the_part_with_its_matrix(server):

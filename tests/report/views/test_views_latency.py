@@ -85,12 +85,11 @@ L2       2 MiB   3.90    14.4       3
 L3      32 MiB  14.60    54.0       2
 memory          96.75   358.0       2
 
-Each load's address comes from the load before, in a random cycle over all of
-  the data.
-Cycles are of the core's clock in the same run, 3.70 GHz, seen by a chain of
-  dependent adds.
-Huge pages were asked for and hold 98.0 % to 100.0 % of the data, by size; the
-  median is 100.0 %.
+Each load depends on the previous one, in a random cycle over all of the data.
+Cycles of the core's clock in the same run, 3.70 GHz, measured with dependent
+  adds.
+Huge pages were requested and hold 98.0 % to 100.0 % of the data, depending on
+  size; median 100.0 %.
 
 All verified.
 """
@@ -137,7 +136,7 @@ def test_the_figure_has_a_curve_for_each_share_of_writes(make_record, result, lo
     names = [series.label for series in figure.picture.series]
     assert len(names) == 2
     assert names[1].endswith("50 % written")
-    assert "read, or read and write, at a share of their most" in figure.caption
+    assert "read, or read and write, at a share of their maximum rate" in figure.caption
 
 
 def test_the_text_has_at_most_80_columns(by_size, loaded):
@@ -148,9 +147,9 @@ def test_the_text_has_at_most_80_columns(by_size, loaded):
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        (None, "Huge pages were asked for; whether they were given is not known here."),
-        (Observed(1.0, 1.0, 1.0), "Huge pages were asked for and hold 100.0 % of the data."),
-        (Observed(0.0, 0.0, 0.0), "Huge pages were asked for and hold 0.0 % of the data."),
+        (None, "Huge pages were requested; this system does not report whether they were used."),
+        (Observed(1.0, 1.0, 1.0), "Huge pages were requested and hold 100.0 % of the data."),
+        (Observed(0.0, 0.0, 0.0), "Huge pages were requested and hold 0.0 % of the data."),
     ],
 )
 def test_huge_pages_are_told_of(make_record, result, share, words):
@@ -195,5 +194,5 @@ def test_loads_at_once_are_printed_with_the_lines_that_were_under_way(make_recor
         "8.0",
         "24.0",
     ]
-    assert "24.0 at most" in " ".join(text.split())
+    assert "at most 24.0" in " ".join(text.split())
     assert text.count("96.00") == 1  # it stands in no other table

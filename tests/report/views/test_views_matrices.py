@@ -72,10 +72,10 @@ CPU node  memory 0  memory 1  memory 2
        0    104.17    197.51    676.16
        1    198.33    104.45    772.36
 
-Placement verified: at least 99.8 % of the sampled pages lie on the memory node
-  asked for.
+Placement verified: at least 99.8 % of the sampled pages are on the requested
+  memory node.
 
-Counted, bytes an element: read 8 read, copy 8 read + 8 written; all verified.
+Bytes counted per element: read 8 read, copy 8 read + 8 written; all verified.
 Working set: 256 MiB with 1 and 8 threads.
 
 Node 2 has memory but no CPU.
@@ -100,10 +100,10 @@ def test_eight_nodes_stand_within_80_columns_and_more_in_a_second_table(make_rec
 @pytest.mark.parametrize(
     ("shares", "words"),
     [
-        ((None, None), "Placement not verified: the system does not tell here where pages lie."),
-        ((1.0, None), "Placement verified in 1 of 2 pairs: at least 100.0 % of the sampled pages lie"),
-        ((1.0, 0.99), "Placement verified: at least 99.0 % of the sampled pages lie on the memory node asked for."),
-        ((1.0, 0.25), "Placement is not as asked for: of one pair only 25.0 % of the sampled pages lie"),
+        ((None, None), "Placement not verified: this system does not report where pages are."),
+        ((1.0, None), "Placement verified in 1 of 2 pairs: at least 100.0 % of the sampled pages are"),
+        ((1.0, 0.99), "Placement verified: at least 99.0 % of the sampled pages are on the requested memory node."),
+        ((1.0, 0.25), "Placement differs from the request: of one pair 25.0 % of the sampled pages are"),
     ],
 )
 def test_placement_is_told_of(make_record, cell, shares, words):

@@ -90,7 +90,7 @@ def test_random_reads_have_a_table_of_their_own_with_the_time_of_a_line(make_rec
 
     record = make_record(at(1, "small", 3.2), at(2, "huge", 12.8), result("copy", 1, 10.0))
     (table,) = rates.random_tables(Shown(record))
-    assert table.title == "Lines in random order"
+    assert table.title == "Random cache lines"
     assert [(*row[:3], row[-1]) for row in table.rows] == [
         ("2", "huge", "12.80", "10.00"),
         ("1", "small", "3.20", "20.00"),
@@ -110,7 +110,7 @@ def test_what_the_controllers_saw_stands_beside_what_was_counted(make_record, re
         result("read", 2, 30.0),
     )
     (table,) = rates.counter_tables(Shown(record))
-    assert [column.header for column in table.columns][-3:] == ["written", "in all", "ratio"]
+    assert [column.header for column in table.columns][-3:] == ["written", "total", "ratio"]
     assert [(row[0], *row[6:]) for row in table.rows] == [
         ("copy", "20.20", "10.10", "30.30", "1.51"),
         ("write", "-", "-", "24.60", "2.05"),

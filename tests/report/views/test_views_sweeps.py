@@ -10,6 +10,8 @@ import pytest
 
 from bandwidth.report import FORMATS, Table, render
 from bandwidth.report.measurement import measurement_document
+from bandwidth.report.views.shown import Shown
+from bandwidth.report.views.sweeps import knees
 from bandwidth.results import Examination
 
 KIB, MIB = 1024, 1024**2
@@ -97,10 +99,10 @@ path  engine  stores    threads        L1      L2     L3  memory
 read  native  -               2  one size       -      -   36.00
 copy  native  ordinary        1    300.00  120.00  60.50   18.25
 
-Caches, 2 threads: L1 96 KiB, L2 4 MiB, L3 64 MiB in all.
-Caches, 1 thread: L1 48 KiB, L2 2 MiB, L3 32 MiB in all.
+Caches, 2 threads: L1 96 KiB, L2 4 MiB, L3 64 MiB in total.
+Caches, 1 thread: L1 48 KiB, L2 2 MiB, L3 32 MiB in total.
 
-Counted, bytes an element: read 8 read, copy 8 read + 8 written; INVALID: the
+Bytes counted per element: read 8 read, copy 8 read + 8 written; INVALID: the
   data was wrong.
 """
 BY_THREADS = """\
@@ -131,7 +133,7 @@ threads   GB/s  of best  per thread
       2  40.00   50.0 %       20.00  ███████████████
       4  80.00  100.0 %       20.00  ██████████████████████████████
 
-No knee: the rate still rises at 4 threads, the most that ran.
+No knee: the rate still rises at 4 threads, the largest count measured.
 
 By threads: copy, native, streaming stores
 threads    GB/s  of best  per thread
@@ -144,9 +146,9 @@ threads    GB/s  of best  per thread
      24  236.50  100.0 %        9.85        ██████████████████████████████
      32  235.00   99.4 %        7.34        █████████████████████████████▊
 
-Knee: 16 threads, the fewest that reach 95.0 % of the best rate: 97.7 %.
+Knee: 16 threads, the fewest that reach 95.0 % of the best rate (97.7 %).
 
-Counted, bytes an element: read 8 read, copy 8 read + 8 written; all verified.
+Bytes counted per element: read 8 read, copy 8 read + 8 written; all verified.
 Working set: 512 MiB with 1, 2, 4, 8, 16, 24 and 32 threads.
 """
 BY_THREADS_IN_ASCII = """\
@@ -236,5 +238,14 @@ def test_a_knee_without_a_neighbour_is_told_as_lying_between(make_record, result
     record = make_record(*(result("read", threads, rate) for threads, rate in rates.items()))
     text = " ".join(shown(record).split())
     between = "Knee: between 1 thread (20.0 % of the best rate) and 16 threads (99.0 %)"
-    assert f"{between}; no number between them was measured." in text
+    assert f"{between}; nothing between was measured." in text
     assert "knee" not in text  # no row is marked
+    assert knees(Shown(record)) == ["read, native: knee between 1 and 16 threads; nothing between was measured."]
+
+
+def test_the_answer_of_a_sweep_over_threads_is_the_knee_with_its_rate(make_record, result):
+    rates = {1: 20.0, 2: 40.0, 4: 79.0, 8: 80.0}
+    rising = make_record(*(result("read", threads, rate) for threads, rate in rates.items() if threads < 8))
+    assert knees(Shown(rising)) == ["read, native: no knee up to 4 threads."]
+    record = make_record(*(result("read", threads, rate) for threads, rate in rates.items()))
+    assert knees(Shown(record)) == ["read, native: 4 of 8 threads reach 79.00 GB/s; more gain less than 5.0 %."]

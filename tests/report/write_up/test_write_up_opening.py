@@ -38,7 +38,7 @@ def test_it_is_a_sentence_a_table_and_the_working_of_the_peak(opened):
 
 def test_of_noise_nothing_is_concluded(opened):
     sentence = opened((8, 75.0, NOISY, 93.8), (1, 14.0, STEADY, 93.8))[0]
-    assert sentence.startswith("UNRELIABLE: nothing can be concluded from this run about all cores: its 95 % interval")
+    assert sentence.startswith("UNRELIABLE: this run allows no conclusion about all cores: its 95 % interval")
     assert sentence.endswith("One core, read: 14.00 GB/s.")
     assert "75.00" not in sentence
 
