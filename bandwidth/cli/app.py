@@ -18,8 +18,8 @@ from bandwidth.plain_text import one_line, visible
 from bandwidth.version import __version__
 
 DEFECT = 1
-NO_MEMORY = "there is not enough memory; free some, or raise the limit (ulimit -v, the container's)"
-NO_THREAD = "the system starts no more threads; raise the limit (ulimit -u, the container's pids limit)"
+NO_MEMORY = "not enough memory; free some, or raise the limit (ulimit -v, the container's)"
+NO_THREAD = "the system refuses more threads; raise the limit (ulimit -u, the container's pids limit)"
 # What Python says where pthread_create(3) fails; it has no error of its own for it.
 _NO_THREAD_WORDS = "can't start new thread"
 
@@ -64,7 +64,7 @@ def bandwidth(
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """State the theoretical memory bandwidth of a machine, measure the real one, and say why they differ."""
+    """Print the theoretical memory bandwidth of a machine, measure the actual one, and explain the difference."""
     del debug  # taken by run() already, wherever it stands
     if version:
         typer.echo(f"bandwidth {__version__}")
@@ -156,16 +156,16 @@ def line_of(error: Exception) -> str:
         return f"a library cannot be loaded: {_cause(error)}; free memory, or install membandwidth again"
     if isinstance(error, OSError):
         return _of_system(error)
-    return f"a defect of bandwidth: {type(error).__name__}: {error}; run again with --debug and report it"
+    return f"internal error: {type(error).__name__}: {error}; run again with --debug and report it"
 
 
 def _of_system(error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.filename is None and error.errno in _FULL:
         drop_standard_output()
-        return f"standard output cannot be written: {reason}; make room there"
+        return f"standard output cannot be written: {reason}; free some space"
     place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    return f"{place}{reason}; --debug shows what was asked of the system"
+    return f"{place}{reason}; --debug shows the failed system call"
 
 
 def _cause(error: BaseException) -> str:

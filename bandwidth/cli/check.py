@@ -28,43 +28,43 @@ DEFAULT_LEAST = "95%"
 @with_groups
 def check(
     record: Annotated[
-        Path | None, typer.Argument(metavar="RECORD", help="The record to check; not with --measure.")
+        Path | None, typer.Argument(metavar="RECORD", help="Record to check; omit it with --measure.")
     ] = None,
     *,
     baseline: Annotated[
         Path | None,
-        typer.Option(
-            metavar="RECORD", help="A record of the same machine when it was sound; without it the normal range counts."
-        ),
+        typer.Option(metavar="RECORD", help="Earlier record of the same machine; without it the normal range applies."),
     ] = None,
     least: Annotated[
-        str, typer.Option("--min", metavar="SHARE", help="The least share of the baseline, such as 95% or 0.95.")
+        str,
+        typer.Option("--min", metavar="SHARE", help="Lowest acceptable share of the baseline, such as 95% or 0.95."),
     ] = DEFAULT_LEAST,
     measure: Annotated[
         str | None,
         typer.Option(
             metavar="host|device|pcie",
             autocompletion=offering(TARGETS),
-            help="Measure this machine now, again where it fails; 60 s at most.",
+            help="Measure this machine now, twice if the first run fails; at most 60 s.",
         ),
     ] = None,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Let the record lack results that the baseline has.")
+        bool, typer.Option("--allow-missing", help="Accept a record that lacks results of the baseline.")
     ] = False,
     any_machine: Annotated[
-        bool, typer.Option("--any-machine", help="Let the baseline be of another model of processor or GPU.")
+        bool, typer.Option("--any-machine", help="Accept a baseline of another processor or GPU model.")
     ] = False,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Save what --measure measured.", rich_help_panel=PRINTED, callback=expanded),
+        typer.Option(metavar="PATH", help="Save the record of --measure.", rich_help_panel=PRINTED, callback=expanded),
     ] = None,
     printing: PrintOptions,
 ) -> None:
-    """Check whether a machine is as fast as it was, or as is normal for its kind: one line and an exit code.
+    """Check a machine against a baseline, or against its normal range.
 
-    0 is ok, 1 failed, 4 undecided (too noisy, or another measurement runs for longer than a minute). With --baseline a
-    result fails where its median is below the least share by more than the noise; without one the normal range of the
-    processor or GPU counts.
+    Prints one line. Exit codes: 0 ok, 1 failed, 4 undecided (too noisy, or
+    another measurement runs for longer than a minute). With --baseline a result
+    fails if its median is below the limit by more than the noise. Without a
+    baseline the normal range of the processor or GPU applies.
 
     bandwidth check --measure host
 
@@ -151,15 +151,15 @@ def _check_usage(
     from bandwidth.text_files import check_writable
 
     if (record is None) == (measure is None):
-        raise UsageError("one record is checked", "give RECORD, or --measure host to measure now")
+        raise UsageError("check needs one record", "name a record, or use --measure host to measure now")
     if save is not None and measure is None:
-        raise UsageError("--save keeps what --measure measured", "give --measure, or leave it out")
+        raise UsageError("--save needs --measure", "add --measure, or omit --save")
     try:
         is_same = record is not None and baseline is not None and record.resolve() == baseline.resolve()
     except (OSError, RuntimeError):  # its links run in a circle: reading it says so
         is_same = False
     if is_same:
-        raise UsageError("the record is its own baseline", "name another")
+        raise UsageError("the record and the baseline are the same file", "name another record")
     for path in filter(None, (save, options.path)):
         check_writable(path)
 
@@ -203,7 +203,7 @@ def _broken_off(error: BaseException, keeper: RecordKeeper) -> BandwidthError:
     """Save what was measured until then, and return the error with what became of it."""
     keeper.finish_latest()
     keeper.rescue()
-    kept = f"what was measured is kept in {keeper.path}; " if keeper.is_saved else ""
+    kept = f"the results so far are in {keeper.path}; " if keeper.is_saved else ""
     told: BandwidthError = InterruptError("interrupted", f"{kept}nothing was checked")
     if isinstance(error, BandwidthError) and not isinstance(error, InterruptError):
         told = error

@@ -15,19 +15,24 @@ class PlainCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         """Return the parameters, those that need no type shown without one."""
-        found = _converting_little(super().get_params(ctx))
-        for one in found:
-            if isinstance(one, TyperArgument) or getattr(one, "is_flag", False):
-                one.display_type_rich = lambda ctx: None  # noqa: ARG005
-        return found
+        return _plain(super().get_params(ctx))
 
 
 class PlainGroup(TyperGroup):
-    """The commands together, and the options that stand before their names."""
+    """The commands together, and the options that stand before their names, shown in the same way."""
 
     def get_params(self, ctx: Any) -> Any:
         """Return the parameters of those options."""
-        return _converting_little(super().get_params(ctx))
+        return _plain(super().get_params(ctx))
+
+
+def _plain(parameters: Any) -> Any:
+    """Return parameters that convert little, those that need no type shown without one."""
+    found = _converting_little(parameters)
+    for one in found:
+        if isinstance(one, TyperArgument) or getattr(one, "is_flag", False):
+            one.display_type_rich = lambda ctx: None  # noqa: ARG005
+    return found
 
 
 def _converting_little(parameters: Any) -> Any:

@@ -36,17 +36,19 @@ def compare(
         typer.Option(
             metavar="RECORD|SPEC",
             autocompletion=complete_device,
-            help="Divide the others by this one; default: the first.",
+            help="Divide the others by this record or SPEC; default: the first.",
         ),
     ] = None,
-    show_all: Annotated[bool, typer.Option("--all", help="Show every result, and every point of sweeps.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every result and every point of a sweep.")] = False,
     reference_set: Annotated[
-        bool, typer.Option("--reference-set", help="Compare records with published figures of the same path.")
+        bool, typer.Option("--reference-set", help="Compare with published figures of the same path.")
     ] = False,
     specs_folder: SpecsOption = None,
     printing: PrintOptions,
 ) -> None:
-    """Compare machines: all cores, one core, GPU memory and link first, then what was measured in the same way on all.
+    """Compare machines: by role first, then all common results.
+
+    Roles are all cores, one core, GPU memory and link.
 
     bandwidth compare before.json after.json
 
@@ -60,7 +62,7 @@ def compare(
     use_specs(specs_folder)
     if reference_set:
         if reference is not None or show_all:
-            raise UsageError("--reference-set stands by itself", "leave out --reference and --all")
+            raise UsageError("--reference-set cannot be combined", "omit --reference and --all")
         _beside_references(sources, options)
     else:
         all_sources, index = _with_reference(sources, reference)
@@ -95,7 +97,7 @@ def _beside_references(sources: Sequence[str], options: Output) -> None:
 
     for source in sources:
         if source == "-" or not is_record(source):
-            raise UsageError(f"{source[:60]!a} is no file", "--reference-set takes records")
+            raise UsageError(f"{source[:60]!a} is not a file", "--reference-set takes records")
     _refuse_twice(sources)
     columns = _columns(sources)
     found = [(column, placed(column.record)) for column in columns if column.record is not None]
@@ -140,7 +142,7 @@ def _columns(sources: Sequence[str]) -> list[Side]:
     columns: list[Side] = []
     for source in sources:
         if source == "-":
-            raise UsageError("a record cannot be read from standard input (-)", "name the saved file")
+            raise UsageError("a record cannot be read from standard input (-)", "save it and name the file")
         if is_record(source):
             columns.append(Side("", source, record=usable(load(source), source)))
         else:

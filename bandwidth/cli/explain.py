@@ -25,7 +25,7 @@ def explain(
     output: OutputOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Explain findings by their code, and concepts by their name; several at once.
+    """Explain findings by code, and concepts by name; several at once.
 
     bandwidth explain BW001
 

@@ -33,27 +33,27 @@ class ClusterOptions:
 
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Dask's scheduler: tcp://host:8786, tls://.", rich_help_panel=MEASURING),
+        typer.Option(metavar="ADDRESS", help="Dask scheduler: tcp://host:8786, tls://.", rich_help_panel=MEASURING),
     ] = None
     scheduler_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The scheduler's file.", rich_help_panel=MEASURING)
+        Path | None, typer.Option(metavar="FILE", help="Scheduler file of Dask.", rich_help_panel=MEASURING)
     ] = None
     local: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Try it on this machine: N workers, one after the other.",
+            help="Test run on this machine: N workers, one after the other.",
             min=1,
             max=MOST_LOCAL,
             rich_help_panel=MEASURING,
         ),
     ] = None
     one_at_a_time: Annotated[
-        bool, typer.Option("--one-at-a-time", help="One host after the other.", rich_help_panel=MEASURING)
+        bool, typer.Option("--one-at-a-time", help="Measure one host after the other.", rich_help_panel=MEASURING)
     ] = False
     limit: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Time limit of a host; default: 300s.", rich_help_panel=MEASURING),
+        typer.Option(metavar="TIME", help="Time limit per host; default: 300s.", rich_help_panel=MEASURING),
     ] = None
     save: Annotated[
         Path | None,
@@ -77,7 +77,7 @@ class ClusterOptions:
 
         if sum(one is not None for one in (self.scheduler, self.scheduler_file, self.local)) != 1:
             raise UsageError(
-                "fleet measure runs on one cluster", "give --scheduler ADDRESS, --scheduler-file FILE or --local N"
+                "fleet measure needs one cluster", "use --scheduler ADDRESS, --scheduler-file FILE or --local N"
             )
         check_options(asked)
         check_installed()
@@ -90,7 +90,7 @@ def fleet(
         list[str] | None,
         typer.Argument(
             metavar="RECORD|FOLDER...|measure",
-            help="Records or folders of records; - reads their names from standard input; measure takes them now.",
+            help="Records or folders of records; - reads names from standard input; measure takes new records.",
         ),
     ] = None,
     *,
@@ -100,13 +100,18 @@ def fleet(
     mads: Annotated[
         float,
         typer.Option(
-            metavar="N", help="And more than N scaled MADs (robust standard deviations) below it.", min=0.0, max=1000.0
+            metavar="N",
+            help="And more than N scaled MADs (robust standard deviations) below the median.",
+            min=0.0,
+            max=1000.0,
         ),
     ] = 3.0,
     cluster: ClusterOptions,
     printing: PrintOptions,
 ) -> None:
-    """Find the slow nodes of a fleet measured alike. Exit code 1: some are slow; 4: none can be judged.
+    """Find the slow machines among many.
+
+    Exit codes: 0 none, 1 some are slow, 4 no machine could be judged.
 
     bandwidth fleet runs
 
@@ -123,7 +128,7 @@ def fleet(
         words = [str(one.path) for one in gathered if one.path is not None]
     else:
         if cluster.is_asked:
-            raise UsageError("these options are for `bandwidth fleet measure`", "write measure after fleet")
+            raise UsageError("these options need `bandwidth fleet measure`", "write measure after fleet")
         gathered, interrupted = [], False
     _judged(words, share, mads, options, gathered, interrupted=interrupted)
 
@@ -143,7 +148,7 @@ def _judged(
 
     failed = [one for one in gathered if one.reason]
     if interrupted and not sources:
-        raise InterruptError("interrupted", "no record had come yet")
+        raise InterruptError("interrupted", "no record has arrived")
     if gathered and not sources:
         raise BandwidthError("no host could be measured", f"{failed[0].host}: {failed[0].reason}")
     machines, not_read = read_machines(sources or _piped(), sys.stdin)
@@ -152,7 +157,7 @@ def _judged(
     found = judge(machines, share, mads, not_read=not_read)
     _print(found, options, gathered)
     if interrupted:
-        raise InterruptError("interrupted", "the records that came are kept and judged")
+        raise InterruptError("interrupted", "the records received are kept and judged")
     if failed:
         raise BandwidthError(f"{len(failed)} of {len(gathered)} hosts gave no complete record", "see above")
     if found.flagged:
@@ -169,7 +174,7 @@ def _piped() -> Sequence[str]:
 
 
 def _nothing_to_judge() -> UsageError:
-    return UsageError("there is nothing to judge", "give records or folders, or `bandwidth fleet measure`")
+    return UsageError("nothing to judge", "name records or folders, or use `bandwidth fleet measure`")
 
 
 def _print(found: Fleet, options: Output, gathered: Sequence[Gathered]) -> None:

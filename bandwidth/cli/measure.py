@@ -31,18 +31,18 @@ def measure(
         typer.Argument(
             metavar="host|device|pcie|all",
             autocompletion=offering(TARGET_WORDS),
-            help="What to measure: cpu (host), gpu (device), link (pcie); all: what this machine has.",
+            help="What to measure: cpu (host), gpu (device), link (pcie) or all.",
         ),
     ] = "all",
     *,
     asked: Given[MeasureOptions],
-    plan: Annotated[bool, typer.Option("--plan", help="Print what would run and why, and measure nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the plan without measuring.")] = False,
     machine: MachineOptions,
     every: Annotated[
-        bool, typer.Option("--all", help="Print every case, with its interval and ceiling.", rich_help_panel=PRINTED)
+        bool, typer.Option("--all", help="Show every case with its interval and ceiling.", rich_help_panel=PRINTED)
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 4 where a result is unstable.", rich_help_panel=PRINTED)
+        bool, typer.Option("--strict", help="Exit with code 4 if a result is unstable.", rich_help_panel=PRINTED)
     ] = False,
     save: Annotated[
         Path | None,
@@ -92,7 +92,7 @@ def _check_files(save: Path | None, options: Output, *, plan: bool) -> None:
     from bandwidth.text_files import check_writable
 
     if plan and save is not None:
-        raise UsageError("--plan measures nothing that --save could keep", "leave one out; -o FILE writes a plan")
+        raise UsageError("--plan measures nothing to --save", "omit one of them; -o FILE writes the plan")
     for path in filter(None, (save, options.path)):
         check_writable(path)
 
@@ -177,14 +177,14 @@ def _leave(ended: _Ended, examination: "Examination", keeper: RecordKeeper, opti
     if record.not_run and not record.results:
         raise BandwidthError("nothing could be measured", record.not_run[0].reason)
     if _lacks_gpu(record):
-        raise HardwareError("the GPU that was asked for could not be measured", "the reason stands in the result")
+        raise HardwareError("the requested GPU could not be measured", "the result states the reason")
     failed = [subject(result.case, record) for result in record.results if not result.is_verified]
     if failed:
         raise BandwidthError(f"verification failed: {'; '.join(failed)}", "see BW006 above; `bandwidth explain BW006`")
     impossible = [subject(result.case, record) for result in record.results if summarise(result).is_impossible]
     if impossible:
         raise BandwidthError(
-            f"above the theory, so INVALID: {'; '.join(impossible)}", "see BW002 above; `bandwidth explain BW002`"
+            f"INVALID, above the theory: {'; '.join(impossible)}", "see BW002 above; `bandwidth explain BW002`"
         )
     unstable = UNSTABLE_CODES & examination.codes()
     if strict and unstable:
@@ -205,7 +205,7 @@ def _lacks_gpu(record: "Record") -> bool:
 def _kept(record: "Record", keeper: RecordKeeper, options: Output) -> str:
     """Return what became of a measurement that was interrupted: kept is only what stands in a file."""
     if not record.results:
-        return "nothing was measured yet"
+        return "no result yet"
     if keeper.is_saved:
-        return f"what was measured is kept in {keeper.path}"
-    return f"what was measured is {'printed' if options.path is None else f'kept in {options.path}'}"
+        return f"the results so far are in {keeper.path}"
+    return f"the results so far are {'printed' if options.path is None else f'in {options.path}'}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bandwidth.offload.figures import Asked, Figures, Source
     from bandwidth.offload.model import Workload
 
-FIGURES, WORK, LATENCY = "Where the figures come from", "The work", "What a call costs"
+FIGURES, WORK, LATENCY = "Where the figures come from", "The work", "Overheads"
 SIZES = "1MB,10MB,100MB,1GB,10GB"
 PASSES = "1,10,100"
 # What is timed in earnest: from a launch-bound size to one far beyond any cache.
@@ -43,7 +43,7 @@ class SourceOptions:
         typer.Option(
             metavar="SPEC|RATE",
             autocompletion=complete_spec,
-            help="The host's memory: DDR4-2933 x4, EPYC 9755, 90GB/s.",
+            help="Host memory: DDR4-2933 x4, EPYC 9755, 90GB/s.",
             rich_help_panel=FIGURES,
         ),
     ] = None
@@ -52,7 +52,7 @@ class SourceOptions:
         typer.Option(
             metavar="SPEC|RATE",
             autocompletion=complete_spec,
-            help="The device: H200, or its memory, or 900GB/s.",
+            help="GPU or its memory: H200, HBM3 x5, 900GB/s.",
             rich_help_panel=FIGURES,
         ),
     ] = None
@@ -61,28 +61,28 @@ class SourceOptions:
         typer.Option(
             metavar="SPEC|RATE",
             autocompletion=complete_link,
-            help="The link between them: PCIe 4.0 x16, 25GB/s; default: the device's own.",
+            help="Link: PCIe 4.0 x16, 25GB/s; default: the GPU's host link.",
             rich_help_panel=FIGURES,
         ),
     ] = None
     record: Annotated[
         list[Path] | None,
-        typer.Option(metavar="RECORD", help="Take what is not given from saved records.", rich_help_panel=FIGURES),
+        typer.Option(metavar="RECORD", help="Take missing figures from saved records.", rich_help_panel=FIGURES),
     ] = None
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure now what is still missing.", rich_help_panel=FIGURES)
+        bool, typer.Option("--measure", help="Measure missing figures now.", rich_help_panel=FIGURES)
     ] = False
     kernel: Annotated[
         str | None,
         typer.Option(
             metavar="K",
             autocompletion=complete_kernel,
-            help="The kernel that stands for the work; default: read.",
+            help="Kernel that represents the work; default: read.",
             rich_help_panel=FIGURES,
         ),
     ] = None
     budget: Annotated[
-        str, typer.Option(metavar="TIME", help="Time for each target of --measure.", rich_help_panel=FIGURES)
+        str, typer.Option(metavar="TIME", help="Time limit of each target of --measure.", rich_help_panel=FIGURES)
     ] = DEFAULT_BUDGET
 
 
@@ -99,21 +99,28 @@ class WorkOptions:
     ] = None
     result: Annotated[
         str,
-        typer.Option(metavar="SIZE|SHARE%", help="What comes back: 4MB, or 100% of all.", rich_help_panel=WORK),
+        typer.Option(
+            metavar="SIZE|SHARE%",
+            help="Size of the result copied back: 4MB, or 100% of the data.",
+            rich_help_panel=WORK,
+        ),
     ] = "0"
     pageable: Annotated[
         bool,
-        typer.Option("--pageable", help="The host's data is in ordinary memory.", rich_help_panel=WORK),
+        typer.Option("--pageable", help="Copy from pageable host memory; default: pinned.", rich_help_panel=WORK),
     ] = False
     overlap: Annotated[
-        bool, typer.Option("--overlap", help="Transfers run beside the first and last pass.", rich_help_panel=WORK)
+        bool,
+        typer.Option("--overlap", help="Overlap transfers with the first and the last pass.", rich_help_panel=WORK),
     ] = False
     resident: Annotated[
-        bool, typer.Option("--resident", help="The data is on the device already.", rich_help_panel=WORK)
+        bool, typer.Option("--resident", help="The data is already on the GPU.", rich_help_panel=WORK)
     ] = False
-    devices: Annotated[int, typer.Option(metavar="N", help="Devices that share the data.", rich_help_panel=WORK)] = 1
+    devices: Annotated[
+        int, typer.Option(metavar="N", help="Number of GPUs that share the data.", rich_help_panel=WORK)
+    ] = 1
     shared_link: Annotated[
-        bool, typer.Option("--shared-link", help="All devices are behind one link.", rich_help_panel=WORK)
+        bool, typer.Option("--shared-link", help="All GPUs share one link.", rich_help_panel=WORK)
     ] = False
 
 
@@ -122,14 +129,18 @@ class LatencyOptions:
     """What a call costs."""
 
     host_latency: Annotated[
-        str | None, typer.Option(metavar="TIME", help="A pass on the host; default: 1us.", rich_help_panel=LATENCY)
+        str | None,
+        typer.Option(metavar="TIME", help="Overhead of a pass on the host; default: 1us.", rich_help_panel=LATENCY),
     ] = None
     launch_latency: Annotated[
-        str | None, typer.Option(metavar="TIME", help="A pass on the device; default: 5us.", rich_help_panel=LATENCY)
+        str | None,
+        typer.Option(metavar="TIME", help="Overhead of a pass on the GPU; default: 5us.", rich_help_panel=LATENCY),
     ] = None
     link_latency: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="A transfer; default: a record's, else 10us.", rich_help_panel=LATENCY),
+        typer.Option(
+            metavar="TIME", help="Overhead of a transfer; default: from the record, else 10us.", rich_help_panel=LATENCY
+        ),
     ] = None
 
 
@@ -141,18 +152,18 @@ def offload(
     latency: LatencyOptions,
     measured: Annotated[
         bool,
-        typer.Option("--measured", help="Time NumPy here and a GPU's arrays too, and show the model's error."),
+        typer.Option("--measured", help="Also time NumPy and GPU arrays, and show the error of the model."),
     ] = False,
     figure: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw it: .svg, .png or .pdf.", rich_help_panel=PRINTED),
+        typer.Option(metavar="FILE", help="Draw time over size: .svg, .png or .pdf.", rich_help_panel=PRINTED),
     ] = None,
     specs_folder: SpecsOption = None,
     printing: PrintOptions,
 ) -> None:
-    """Is a GPU worth it: from which size, and after how many passes, moving the data pays.
+    """Compute from which size, and after how many passes, a GPU pays.
 
-    Of language models: bandwidth tokens.
+    For language models: bandwidth tokens.
 
     bandwidth offload --host "DDR4-2933 x4" --device "Quadro RTX 5000" --link "PCIe 3.0 x16"
 
@@ -212,8 +223,8 @@ def _check_told_apart(figures: Figures, option: str) -> None:
     """Raise UsageError where there is nothing to compare: both figures are the peak of one memory."""
     if not figures.tell_apart:
         raise UsageError(
-            f"{option}: {figures.shared} read the same memory, whose peak does not tell which is faster",
-            "give what the CPU reaches as --host RATE, or a --record that measured both",
+            f"{option}: {figures.shared} share one memory, and its peak does not show which is faster",
+            "give the rate of the CPU with --host RATE, or a --record that measured both",
         )
 
 
@@ -248,7 +259,7 @@ def check_figure(path: Path | None) -> None:
     from bandwidth.text_files import check_writable
 
     if path.suffix.lower() not in FIGURE_SUFFIXES:
-        raise UsageError(f"--figure {str(path)!a} does not end in .svg, .png or .pdf", "name it so")
+        raise UsageError(f"--figure {str(path)!a} does not end in .svg, .png or .pdf", "use one of these suffixes")
     if not can_draw():
         raise UsageError("--figure needs matplotlib, which is not installed", "pip install 'membandwidth[plot]'")
     check_writable(path)
@@ -258,8 +269,8 @@ def _check_measured(measured: bool, work: Workload) -> None:
     """Raise UsageError for work that the expression does not do."""
     if measured and (work.overlap or work.devices > 1 or work.result_bytes or work.result_share):
         raise UsageError(
-            "--measured times one device without overlap, and its result is one number",
-            "leave out --overlap, --devices and --result",
+            "--measured covers one GPU without overlap and a result of one number",
+            "omit --overlap, --devices and --result",
         )
 
 
@@ -288,9 +299,9 @@ def _work(asked: WorkOptions) -> Workload:
     from bandwidth.offload.model import Workload
 
     if asked.devices < 1:
-        raise UsageError(f"--devices {asked.devices} is not possible", "give 1 or more")
+        raise UsageError(f"--devices {asked.devices} is out of range", "use 1 or more")
     if asked.shared_link and asked.devices == 1:
-        raise UsageError("--shared-link is of several devices", "give --devices N too")
+        raise UsageError("--shared-link needs several GPUs", "add --devices N")
     size, share = _result(asked.result)
     return Workload(size, share, asked.overlap, asked.resident, asked.devices, asked.shared_link)
 
@@ -320,7 +331,7 @@ def _passes(text: str) -> list[int]:
 def _count(text: str) -> int:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_PASSES)) else 0
     if not 1 <= number <= MOST_PASSES:
-        raise BandwidthError(f"{text[:60]!a} is no number of passes", f"give 1 to {MOST_PASSES:,}")
+        raise BandwidthError(f"{text[:60]!a} is not a number of passes", f"use 1 to {MOST_PASSES:,}")
     return number
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from bandwidth.planning.options import MeasureOptions
 
 # The panels of --help that these options stand in.
-PRINTED = "What is printed and kept"
-MACHINE = "What the machine has"
+PRINTED = "Output"
+MACHINE = "Machine"
 
 MEMORY_VARIABLE = "BANDWIDTH_MEMORY"
 _FORMATS = tuple(FORMATS)
@@ -139,14 +139,14 @@ def expanded(path: Path | None) -> Path | None:
         try:
             found.parent.mkdir(exist_ok=True)
         except OSError as error:
-            raise UsageError(f"{found.parent} cannot be made: {error.strerror}", "name a folder that can") from error
+            raise UsageError(f"{found.parent} cannot be created: {error.strerror}", "name a writable folder") from error
     return found
 
 
 def _value_of_letter(found: re.Match[str]) -> str:
     if found[1] not in _LETTERS:
         raise UsageError(
-            f"{found[0]!a} in a file's name is not known",
+            f"unknown {found[0]!a} in a file name",
             "%h host, %j job, %t time, %p process; write %% for a percent",
         )
     return _LETTERS[found[1]]()
@@ -190,7 +190,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help=f"Print as {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.",
+        help=f"Output format: {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.",
         rich_help_panel=PRINTED,
         autocompletion=offering(_FORMATS),
     ),
@@ -202,7 +202,7 @@ OutputOption = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="Write to FILE; %h is the host, %j the job, %t the time, %p the process.",
+        help="Write to FILE; %h host, %j job, %t time, %p process.",
         rich_help_panel=PRINTED,
         callback=expanded,
     ),
@@ -219,7 +219,7 @@ UnitOption = Annotated[
 ]
 QuietOption = Annotated[
     bool,
-    typer.Option("--quiet", "-q", help="The result only: no progress, no notes.", rich_help_panel=PRINTED),
+    typer.Option("--quiet", "-q", help="Print the result only: no progress, no notes.", rich_help_panel=PRINTED),
 ]
 
 
@@ -244,7 +244,7 @@ MemoryOption = Annotated[
     str | None,
     typer.Option(
         metavar="SPEC",
-        help=f"Memory of one socket, such as DDR5-4800 x12; else ${MEMORY_VARIABLE}, else what is found.",
+        help=f"Memory of one socket, such as DDR5-4800 x12; default: ${MEMORY_VARIABLE}, else detected.",
         rich_help_panel=MACHINE,
         autocompletion=complete_memory,
     ),
@@ -253,7 +253,7 @@ SocketsOption = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Sockets that have this memory; default: those found.",
+        help="Sockets with this memory; default: detected.",
         min=1,
         max=4096,
         rich_help_panel=MACHINE,
@@ -264,7 +264,7 @@ FactsOption = Annotated[
     typer.Option(
         "--facts",
         metavar="FILE",
-        help="Facts that `bandwidth system --save FILE` wrote.",
+        help="Machine facts saved by `bandwidth system --save FILE`.",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -298,14 +298,14 @@ def _read_facts(path: Path) -> Facts:
     from bandwidth.machine.facts import Facts
     from bandwidth.text_files import read_text
 
-    hint = "give a file that `bandwidth system --save` wrote"
+    hint = "use a file written by `bandwidth system --save`"
     text = read_text(path, "a machine's facts", hint)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BandwidthError(f"{path} is not whole JSON", hint) from error
+        raise BandwidthError(f"{path} is not complete JSON", hint) from error
     if not isinstance(content, dict) or not isinstance(content.get("machine"), dict):
-        raise BandwidthError(f"{path} holds no facts of a machine", hint)
+        raise BandwidthError(f"{path} contains no machine facts", hint)
     try:
         return Facts.from_json(content["machine"])
     except BandwidthError as error:
@@ -315,5 +315,6 @@ def _read_facts(path: Path) -> Facts:
 # --- the catalog ----------------------------------------------------------------------------------------------------
 
 SpecsOption = Annotated[
-    Path | None, typer.Option("--specs", metavar="DIR", help="Own specs, also by $BANDWIDTH_SPECS; they override.")
+    Path | None,
+    typer.Option("--specs", metavar="DIR", help="Folder of your own specs, which override; also $BANDWIDTH_SPECS."),
 ]

@@ -51,7 +51,7 @@ class Output:
         if name not in FORMATS:
             raise UsageError(f"--format {format_name!a} is not known", f"choose from {', '.join(FORMATS)}")
         if as_json and name not in ("table", "json"):
-            raise UsageError(f"--json and --format {name} do not go together", "give one of the two")
+            raise UsageError(f"--json and --format {name} exclude each other", "use one of the two")
         try:
             known_unit = canonical_rate_unit(unit)
         except BandwidthError as error:
@@ -118,7 +118,11 @@ def kept_elsewhere(text: str, error: BandwidthError, *, is_printed: bool = False
     """
     place = "" if is_printed else _printed(text)
     place = place or _in_a_file(text) or _said(text)
-    hint = f"it is {'on' if place.startswith('standard') else 'in'} {place}" if place else "no other place took it"
+    hint = (
+        f"it is {'on' if place.startswith('standard') else 'in'} {place}"
+        if place
+        else "it could not be written anywhere else"
+    )
     return type(error)(error.message, hint)
 
 
@@ -186,7 +190,7 @@ def print_text(text: str) -> None:
         raise  # a reader that has seen enough is no error; app.run() leaves with 0
     except OSError as error:
         drop_standard_output()
-        raise BandwidthError(f"standard output cannot be written: {error.strerror}", "make room there") from error
+        raise BandwidthError(f"standard output cannot be written: {error.strerror}", "free some space") from error
 
 
 def drop_standard_output() -> None:

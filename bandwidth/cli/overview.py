@@ -28,8 +28,8 @@ def overview(unit: str, width: int) -> str:
         lines.append(f"Theory: {theory.peak.short_working}, from {theory.source}")
     elif ceilings:
         rate = f"{format_rate(ceilings[0].bytes_per_s, unit)} {unit}"
-        lines.append(f"At most {rate}, by {ceiling_words(ceilings[0].kind)[1]}; no memory module is seen")
+        lines.append(f"At most {rate}, by {ceiling_words(ceilings[0].kind)[1]}; the memory modules cannot be read")
     else:
-        lines.append(f"Theory: not known here: {theory.reason}; {theory.hint}")
+        lines.append(f"Theory: unknown: {theory.reason}; {theory.hint}")
     lines.append("Next: bandwidth measure, bandwidth system, bandwidth theory SPEC")
     return wrapped("\n".join(lines), width)

@@ -34,7 +34,7 @@ class FormOptions:
             "--format",
             metavar="FORMAT",
             autocompletion=offering(_forms),
-            help="html, markdown or latex; default: by the end of PATH. Without -o to standard output.",
+            help="html, markdown or latex; default: by the suffix of PATH. Without -o to standard output.",
             rich_help_panel=PRINTED,
         ),
     ] = None
@@ -45,18 +45,18 @@ class FormOptions:
         ),
     ] = None
     siunitx: Annotated[
-        bool, typer.Option("--siunitx", help="LaTeX: numbers in columns of siunitx.", rich_help_panel=PRINTED)
+        bool, typer.Option("--siunitx", help="LaTeX: number columns with siunitx.", rich_help_panel=PRINTED)
     ] = False
     two_columns: Annotated[
         bool,
-        typer.Option("--two-columns", help="LaTeX: two columns of text; tables span both.", rich_help_panel=PRINTED),
+        typer.Option("--two-columns", help="LaTeX: two-column layout; tables span both.", rich_help_panel=PRINTED),
     ] = False
 
 
 @with_groups
 def report(
     records: Annotated[
-        list[Path], typer.Argument(metavar="RECORD...", help="Records that `bandwidth measure --save` wrote.")
+        list[Path], typer.Argument(metavar="RECORD", help="Records saved by `bandwidth measure --save`.")
     ],
     output: Annotated[
         Path | None,
@@ -67,20 +67,22 @@ def report(
     *,
     form: FormOptions,
     anonymise: Annotated[
-        bool, typer.Option("--anonymise", help="Leave out host names, users, serials and paths.")
+        bool, typer.Option("--anonymise", help="Remove host names, users, serial numbers and paths.")
     ] = False,
     overlay: Annotated[
         bool,
-        typer.Option("--overlay", help="Compare the records first: a summary, and figures with a line a machine."),
+        typer.Option("--overlay", help="Compare the records first: a summary, and figures with one line per machine."),
     ] = False,
     flops: Annotated[
         str | None, typer.Option(metavar="FLOP/S", help="Peak arithmetic rate, such as 500GFLOP/s: adds a roofline.")
     ] = None,
-    title: Annotated[str, typer.Option(metavar="TEXT", help="Use this title.")] = "",
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Title of the report.")] = "",
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a report of records: headline and picture, findings, tables, figures, and where the numbers come from.
+    """Write a report of records, in HTML, Markdown or LaTeX.
+
+    It has a headline, figures, findings, tables, and the origin of the numbers.
 
     bandwidth report run.json -o run.html
 
@@ -117,16 +119,16 @@ def _format(name: str | None, output: Path | None) -> str:
     known = ", ".join(FORMS)
     if name is not None:
         if name.lower() not in FORMS:
-            raise UsageError(f"--format {name!a} is not known for a write-up", f"choose from {known}")
+            raise UsageError(f"--format {name!a} is not a format of reports", f"choose from {known}")
         return name.lower()
     if output is None:
-        raise UsageError("a report needs an output", f"give -o PATH, or --format {known} for standard output")
+        raise UsageError("a report needs an output", f"use -o PATH, or --format {known} for standard output")
     for format_name, form in FORMS.items():
         if output.suffix.lower() in form.suffixes:
             return format_name
     *others, last = (form.suffixes[0] for form in FORMS.values())
     ends = f"{', '.join(others)} or {last}"
-    raise UsageError(f"-o {str(output)!a} does not end in {ends}", f"or give --format {known}")
+    raise UsageError(f"-o {str(output)!a} does not end in {ends}", f"or use --format {known}")
 
 
 def _form(format_name: str, *, siunitx: bool, two_columns: bool) -> "Form":
@@ -137,7 +139,7 @@ def _form(format_name: str, *, siunitx: bool, two_columns: bool) -> "Form":
     if not siunitx and not two_columns:
         return FORMS[format_name]
     if format_name != "latex":
-        raise UsageError("--siunitx and --two-columns are for LaTeX", "write to a .tex file, or give --format latex")
+        raise UsageError("--siunitx and --two-columns need LaTeX", "write to a .tex file, or use --format latex")
     return form_of(Look(siunitx, two_columns))
 
 
@@ -150,7 +152,7 @@ def _overlaid(
     from bandwidth.report.figures.drawing import can_draw
 
     if len(records) < 2:
-        raise UsageError("--overlay needs two records", "name another, or leave it out")
+        raise UsageError("--overlay needs at least two records", "name another record, or omit --overlay")
     sources = [f"record-{number}" if is_anonymous else str(path) for number, path in enumerate(paths, start=1)]
     columns = named([Side("", source, record) for source, record in zip(sources, records, strict=True)])
     return opening_sections(side_by_side(columns), unit, figures=can_draw())

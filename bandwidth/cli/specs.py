@@ -25,13 +25,15 @@ def specs(
     action: Annotated[
         str,
         typer.Argument(
-            metavar="|".join(ACTIONS), autocompletion=offering(ACTIONS), help="What to do with the catalog."
+            metavar="|".join(ACTIONS),
+            autocompletion=offering(ACTIONS),
+            help="Action: list, show, search, validate or schema.",
         ),
     ],
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="WORD", autocompletion=_complete_word, help="Words of a device's name; for validate, files."
+            metavar="WORD", autocompletion=_complete_word, help="Words of a device name; for validate, files."
         ),
     ] = None,
     specs_folder: SpecsOption = None,
@@ -41,7 +43,7 @@ def specs(
     unit: UnitOption = DEFAULT_RATE_UNIT,
     quiet: QuietOption = False,
 ) -> None:
-    """The catalog of memories, links and devices.
+    """Search and validate the catalog of memories, links and devices.
 
     bandwidth specs list instinct
 
@@ -53,7 +55,7 @@ def specs(
     use_specs(specs_folder)
     asked = " ".join(words or [])
     if action in ("validate", "schema") and (options.format_name not in ("table", "json") or options.path is not None):
-        raise UsageError(f"specs {action} has one form only", "leave out --format and -o")
+        raise UsageError(f"specs {action} prints one format only", "omit --format and -o")
     if action == "list":
         _list(asked, options)
     elif action == "show":
@@ -65,9 +67,7 @@ def specs(
     elif action == "schema":
         _schema()
     else:
-        raise UsageError(
-            f"{action!a} is nothing that can be done with the catalog", f"choose from {', '.join(ACTIONS)}"
-        )
+        raise UsageError(f"unknown action {action!a}", f"choose from {', '.join(ACTIONS)}")
 
 
 def _list(asked: str, options: Output) -> None:
@@ -99,7 +99,7 @@ def _show(asked: str, options: Output) -> None:
     if device is None:
         near = current_catalog().devices.near_names(asked)
         hint = f"did you mean {' or '.join(near)}?" if near else "see bandwidth specs search"
-        raise BandwidthError(f"no device is named {asked[:60]!a}", hint)
+        raise BandwidthError(f"no device named {asked[:60]!a}", hint)
     emit(entry_document(device, peaks(device.name), options.unit), options)
 
 
@@ -114,7 +114,7 @@ def _search(asked: str, options: Output) -> None:
     if not names:
         near = devices.near_names(asked)
         raise BandwidthError(
-            f"no device has {asked[:60]!a} in its name", f"did you mean {' or '.join(near)}?" if near else ""
+            f"no device name contains {asked[:60]!a}", f"did you mean {' or '.join(near)}?" if near else ""
         )
     emit(names_document(names), options)
 

@@ -18,7 +18,7 @@ def use_specs(folder: Path | None) -> None:
     if reason is None:
         raise UsageError(f"--specs {shown_path(folder)} is not a folder", "name a folder of .toml files")
     if reason:
-        raise UsageError(f"--specs {shown_path(folder)} cannot be read: {reason}", "name a folder that can be")
+        raise UsageError(f"--specs {shown_path(folder)} cannot be read: {reason}", "name a readable folder")
     use_catalog(Catalog([folder]))
 
 
@@ -26,4 +26,4 @@ def tell_broken() -> None:
     """Name, on standard error, each of the user's files and entries that was passed over because it is broken."""
     from bandwidth.catalog import current_catalog
 
-    say(*(one_line(f"bandwidth: passed over: {line}") for line in current_catalog().folders.broken))
+    say(*(one_line(f"bandwidth: skipped: {line}") for line in current_catalog().folders.broken))

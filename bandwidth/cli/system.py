@@ -25,7 +25,7 @@ def system(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the facts to FILE: saved once as root, they serve everyone by --facts.",
+            help="Save the facts to FILE. Run once as root; others then use --facts FILE.",
             callback=expanded,
         ),
     ] = None,
@@ -33,20 +33,20 @@ def system(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Another machine: the text of its dmidecode, or the table of dmidecode --dump-bin; - for a pipe.",
+            help="Show another machine, from the output of dmidecode or the file of dmidecode --dump-bin; - is a pipe.",
         ),
     ] = None,
     cpuinfo: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The other machine's /proc/cpuinfo, or the text of its lscpu."),
+        typer.Option(metavar="FILE", help="The other machine's /proc/cpuinfo, or the output of its lscpu."),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every fact with its source, and the ceilings of writes.")
+        bool, typer.Option("--all", help="Show every fact with its source, and the ceilings of writes.")
     ] = False,
     machine: MachineOptions,
     printing: PrintOptions,
 ) -> None:
-    """Show this machine's memory and what it should reach, its ceilings and its GPUs.
+    """Show the memory, the peak, the ceilings and the GPUs of this machine.
 
     bandwidth system
 
@@ -87,7 +87,7 @@ def _save_facts(path: Path, facts: dict[str, Any], options: Output) -> None:
 
     write_atomically(path, json.dumps(facts, indent=1, allow_nan=False) + "\n")
     if not options.quiet:
-        say(f"bandwidth: the facts are saved in {path}; give them by --facts {path}")
+        say(f"bandwidth: facts saved in {path}; use them with --facts {path}")
 
 
 def _this_machine(asked: "MeasureOptions") -> "tuple[Facts, Topology]":
@@ -112,14 +112,14 @@ def _other_machine(dmi: Path | None, cpuinfo: Path | None, asked: "MeasureOption
     from bandwidth.machine.dmi.file import HINT, STANDARD_INPUT, read_content
 
     if dmi is None:
-        raise UsageError("--cpuinfo goes with --dmi", "give --dmi FILE with the text of that machine's dmidecode")
+        raise UsageError("--cpuinfo needs --dmi", "add --dmi FILE with the output of that machine's dmidecode")
     if asked.saved_facts is not None:
-        raise UsageError("--facts and --dmi each describe a machine", "give one of the two")
+        raise UsageError("--facts and --dmi both describe a machine", "use one of the two")
     if str(dmi) == STANDARD_INPUT == str(cpuinfo):
-        raise UsageError("--dmi and --cpuinfo cannot both be standard input", "give one of them as a file")
+        raise UsageError("--dmi and --cpuinfo cannot both be standard input", "name a file for one of them")
     name = "standard input" if str(dmi) == STANDARD_INPUT else str(dmi)
-    content = read_content(dmi, "the text of dmidecode", HINT)
-    kernel = None if cpuinfo is None else read_content(cpuinfo, "the text of /proc/cpuinfo", CPUINFO_HINT)
+    content = read_content(dmi, "the output of dmidecode", HINT)
+    kernel = None if cpuinfo is None else read_content(cpuinfo, "the contents of /proc/cpuinfo", CPUINFO_HINT)
     facts = facts_of_content(content, name, kernel, str(cpuinfo), asked.sockets)
     return facts, facts.integer("sockets") or 1
 
@@ -128,7 +128,7 @@ def _with_its_hint(theory: "HostTheory", facts: "Facts") -> "HostTheory":
     """Return the theory with a hint that helps with another machine: nothing can be read there as root from here."""
     if theory.peak is not None:
         return theory
-    name = "" if "cpu_model" in facts else "give its /proc/cpuinfo too (--cpuinfo FILE), or "
-    name = name if "sockets" in facts or "cpu_model" not in facts else "give its number of sockets (--sockets N), or "
-    at_hand = theory.hint if "--facts" not in theory.hint else 'give --memory "DDR5-4800 x12"'
+    name = "" if "cpu_model" in facts else "add its /proc/cpuinfo (--cpuinfo FILE), or "
+    name = name if "sockets" in facts or "cpu_model" not in facts else "add its number of sockets (--sockets N), or "
+    at_hand = theory.hint if "--facts" not in theory.hint else 'use --memory "DDR5-4800 x12"'
     return replace(theory, hint=f"{name}{at_hand.replace(' or BANDWIDTH_MEMORY', '')}")

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from bandwidth.report.theory import TheoryRow, TheoryView
     from bandwidth.theory import Counts, Peak
 
-FORMULA = "The formula by itself"
-VIEW = "What to show"
+FORMULA = "Formula without a SPEC"
+VIEW = "Output"
 # A list of a site repeats its machines; and so many lines of what cannot be read are kept until the rows are printed.
 MOST_REMEMBERED, MOST_WAITING = 4096, 1000
 BYTE_ORDER_MARK = "\ufeff"
@@ -37,7 +37,7 @@ class FormulaOptions:
         str | None, typer.Option(metavar="F", help="Clock, such as 1466.67MHz.", rich_help_panel=FORMULA)
     ] = None
     transfers: Annotated[
-        int | None, typer.Option(metavar="N", help="Transfers a clock cycle: 2 for DDR.", rich_help_panel=FORMULA)
+        int | None, typer.Option(metavar="N", help="Transfers per clock cycle: 2 for DDR.", rich_help_panel=FORMULA)
     ] = None
     rate: Annotated[
         str | None, typer.Option(metavar="R", help="Data rate, such as 2933MT/s or 14Gbps.", rich_help_panel=FORMULA)
@@ -53,11 +53,11 @@ class FormulaOptions:
 class CountOptions:
     """What the options count beside a SPEC."""
 
-    width: Annotated[int | None, typer.Option(metavar="BITS", help="Data bits of one channel.")] = None
-    channels: Annotated[
-        int | None, typer.Option(metavar="N", help="Channels, stacks or lanes: what xN in a SPEC counts.")
-    ] = None
-    sockets: Annotated[int | None, typer.Option(metavar="N", help="Sockets that each have this memory.")] = None
+    width: Annotated[int | None, typer.Option(metavar="BITS", help="Data width of one channel, in bits.")] = None
+    channels: Annotated[int | None, typer.Option(metavar="N", help="Channels, stacks or lanes: the xN of a SPEC.")] = (
+        None
+    )
+    sockets: Annotated[int | None, typer.Option(metavar="N", help="Sockets, each with this memory.")] = None
 
 
 @dataclass(frozen=True)
@@ -68,26 +68,26 @@ class ViewOptions:
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Add the time to move SIZE once, and how often a second. Of language models: bandwidth tokens.",
+            help="Add the time to move SIZE once, and the moves per second. For language models: bandwidth tokens.",
             rich_help_panel=VIEW,
         ),
     ] = None
     explain: Annotated[
-        bool, typer.Option("--explain", help="Write the working out, with sources and notes.", rich_help_panel=VIEW)
+        bool, typer.Option("--explain", help="Show the calculation, sources and notes.", rich_help_panel=VIEW)
     ] = False
     reference: Annotated[
         str | None,
         typer.Option(
             metavar="SPEC",
             autocompletion=complete_spec,
-            help="Add each peak's ratio to this one.",
+            help="Add the ratio of each peak to this SPEC.",
             rich_help_panel=VIEW,
         ),
     ] = None
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Print what can be read although some SPECs cannot.")
-    ] = False
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse a name that stands for several products.")] = False
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Print the valid SPECs when some are invalid.")] = (
+        False
+    )
+    strict: Annotated[bool, typer.Option("--strict", help="Reject a name that fits several products.")] = False
 
 
 @with_groups
@@ -97,7 +97,7 @@ def theory(
         typer.Argument(
             metavar="SPEC",
             autocompletion=complete_spec,
-            help="DDR4-2933 x4, PCIe 4.0 x16, a device's name ... or - to read lines.",
+            help="DDR4-2933 x4, PCIe 4.0 x16, a device name ...; - reads one SPEC per line.",
         ),
     ] = None,
     *,
@@ -107,7 +107,9 @@ def theory(
     specs_folder: SpecsOption = None,
     printing: PrintOptions,
 ) -> None:
-    """The peak bandwidth of a memory or a link: rate x width x units.
+    """Compute the peak bandwidth of a memory, a link or a device.
+
+    Peak = rate x width x units.
 
     bandwidth theory DDR4-2933 --channels 4
 
@@ -122,9 +124,9 @@ def theory(
     use_specs(specs_folder)
     counts = Counts(counted.channels, counted.width, counted.sockets)
     if formula.is_given and specs:
-        raise UsageError("a SPEC and the plain formula do not go together", "give a SPEC, or --clock or --rate")
+        raise UsageError("a SPEC and the plain formula exclude each other", "use a SPEC, or --clock or --rate")
     if not formula.is_given and not specs:
-        raise UsageError("nothing to compute", "name a SPEC such as DDR4-2933, or give --clock or --rate; see --help")
+        raise UsageError("nothing to compute", "name a SPEC such as DDR4-2933, or use --clock or --rate; see --help")
     move = shown.move
     move_bytes = None if move is None else option_value("--move", move, parse_moved_bytes)
     reference = None if shown.reference is None else _one_peak(shown.reference)
@@ -239,13 +241,13 @@ def _read(specs: list[str], counts: Counts, unread: _Unread) -> Iterator[Peak]:
         except BandwidthError as error:
             unread.add(place, spec, error)
     if is_empty:
-        raise BandwidthError("standard input held no SPEC", "write one a line, such as DDR4-2933 x4")
+        raise BandwidthError("standard input contains no SPEC", "write one per line, such as DDR4-2933 x4")
 
 
 def _queries(specs: list[str]) -> Iterator[tuple[str, str]]:
     """Yield each SPEC with the place to name in an error; `-` stands for the lines of standard input, once."""
     if specs.count("-") > 1:
-        raise UsageError("standard input is named twice", "give - once")
+        raise UsageError("standard input is named twice", "use - once")
     return chain.from_iterable(_lines() if spec == "-" else [("", spec)] for spec in specs)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bandwidth.tokens.model import Decoding, LanguageModel
     from bandwidth.tokens.places import AskedHost, Surroundings
 
-RUN, WHERE = "How it is run", "Where it lies"
+RUN, WHERE = "Decoding", "Placement"
 DEFAULT_CONTEXT = "4k"
 SPLITS = ("layers", "tensor")
 
@@ -36,25 +36,27 @@ class RunOptions:
     """How the model is run."""
 
     context: Annotated[
-        str, typer.Option(metavar="N", help="Tokens before the one that is written.", rich_help_panel=RUN)
+        str, typer.Option(metavar="N", help="Length of the context, in tokens.", rich_help_panel=RUN)
     ] = DEFAULT_CONTEXT
     kv: Annotated[
-        str, typer.Option(metavar="TYPE", help="Type of the cache: f16, q8, q4, fp8.", rich_help_panel=RUN)
+        str, typer.Option(metavar="TYPE", help="Type of the KV cache: f16, q8, q4, fp8.", rich_help_panel=RUN)
     ] = "f16"
-    batch: Annotated[int, typer.Option(metavar="N", help="Sequences at once.", rich_help_panel=RUN)] = 1
+    batch: Annotated[int, typer.Option(metavar="N", help="Sequences decoded at once.", rich_help_panel=RUN)] = 1
     active: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Weights that a token reads, for 30B:Q4_K_M: 3B.", rich_help_panel=RUN),
+        typer.Option(
+            metavar="N", help="Active weights of a mixture of experts: 3B for 30B:Q4_K_M.", rich_help_panel=RUN
+        ),
     ] = None
     layers: Annotated[
-        int | None, typer.Option(metavar="N", help="Layers, where no file says them.", rich_help_panel=RUN)
+        int | None, typer.Option(metavar="N", help="Number of layers, where no file states it.", rich_help_panel=RUN)
     ] = None
     threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Threads that decode on a processor.", rich_help_panel=RUN)
+        int | None, typer.Option(metavar="N", help="Threads that decode on a CPU.", rich_help_panel=RUN)
     ] = None
-    sockets: Annotated[int | None, typer.Option(metavar="N", help="Sockets that they are on.", rich_help_panel=RUN)] = (
-        None
-    )
+    sockets: Annotated[
+        int | None, typer.Option(metavar="N", help="Sockets that these threads run on.", rich_help_panel=RUN)
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,17 @@ class WhereOptions:
         typer.Option(
             metavar="WAY",
             autocompletion=offering(SPLITS),
-            help="How several GPUs share it: layers or tensor.",
+            help="How several GPUs share the model: layers or tensor.",
             rich_help_panel=WHERE,
         ),
     ] = "layers"
     gpu_layers: Annotated[
         str | None,
-        typer.Option(metavar="N/ALL", help="Layers on the GPU, the others on --host: 20/80.", rich_help_panel=WHERE),
+        typer.Option(metavar="N/ALL", help="Layers on the GPU, the rest on --host: 20/80.", rich_help_panel=WHERE),
     ] = None
     host: Annotated[
         str | None,
-        typer.Option(metavar="PLACE", help="Where the other layers lie: DDR5-6000 x2.", rich_help_panel=WHERE),
+        typer.Option(metavar="PLACE", help="Memory of the other layers: DDR5-6000 x2.", rich_help_panel=WHERE),
     ] = None
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure this machine's memory for `here`.", rich_help_panel=WHERE)
@@ -102,13 +104,15 @@ def tokens(
     where: WhereOptions,
     figure: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw it over the context: .svg, .png or .pdf.", rich_help_panel=PRINTED),
+        typer.Option(
+            metavar="FILE", help="Draw tokens/s over the context: .svg, .png or .pdf.", rich_help_panel=PRINTED
+        ),
     ] = None,
     specs_folder: SpecsOption = None,
     *,
     printing: PrintOptions,
 ) -> None:
-    """Tokens a second that a memory can feed a language model with: at most, and expected.
+    """Estimate tokens per second of a language model from the bandwidth.
 
     bandwidth tokens 70B:Q4_K_M "M4 Max (40-core GPU)" "2 x RTX 3090" --context 8k
 
@@ -141,7 +145,9 @@ def _split(text: str) -> Split:
 
 def _shared(where: WhereOptions) -> GpuLayers | None:
     if (where.gpu_layers is None) != (where.host is None):
-        raise UsageError("--gpu-layers and --host go together", "give both: --gpu-layers 20/80 --host 'DDR5-5600 x2'")
+        raise UsageError(
+            "--gpu-layers and --host need each other", "use both: --gpu-layers 20/80 --host 'DDR5-5600 x2'"
+        )
     return None if where.gpu_layers is None else option_value("--gpu-layers", where.gpu_layers, _gpu_layers)
 
 
@@ -157,7 +163,7 @@ def _model(text: str, active: str | None, layers: int | None) -> LanguageModel:
         known = Known(read_language_models(specs_folder()), read_quantisations(specs_folder()))
         return named_model(text, known, active=active, layers=layers)
     if active is not None or layers is not None:
-        raise UsageError(f"{path.name} says its layers and experts itself", "leave out --active and --layers")
+        raise UsageError(f"{path.name} states its layers and experts", "omit --active and --layers")
     return read_model(path)
 
 
@@ -222,7 +228,7 @@ def _answer(
     found = [place for text in texts for place in find_places(text, asked, split, around)]
     other = None if host is None else find_places(host, asked, split, around)[0]
     if other is not None and other.is_device:
-        raise UsageError(f"--host {host!a} is a GPU", "give the host's memory, such as DDR5-5600 x2")
+        raise UsageError(f"--host {host!a} is a GPU", "name the host's memory, such as DDR5-5600 x2")
     if shared is not None and not any(place.is_device for place in found):
         raise UsageError("--gpu-layers needs a GPU among the places", "name one, such as RTX 4090")
     folder = specs_folder()
@@ -245,7 +251,7 @@ def _context(text: str) -> int:
 
     match = re.fullmatch(r"([0-9]{1,9})([kKmM]?)", text.strip(), re.ASCII)
     if match is None or not int(match[1]):
-        raise BandwidthError(f"{text[:40]!a} is no number of tokens", "write it as 8192 or 8k")
+        raise BandwidthError(f"{text[:40]!a} is not a number of tokens", "write it as 8192 or 8k")
     return int(match[1]) * {"": 1, "k": 1024, "m": 1024**2}[match[2].lower()]
 
 
@@ -254,7 +260,7 @@ def _gpu_layers(text: str) -> GpuLayers:
 
     part, _, whole = text.partition("/")
     if not (part.strip().isdecimal() and whole.strip().isdecimal() and len(text) < 20):
-        raise BandwidthError(f"{text[:40]!a} is no share of the layers", "write it as 20/80")
+        raise BandwidthError(f"{text[:40]!a} is not a share of the layers", "write it as 20/80")
     return GpuLayers(int(part), int(whole))
 
 
@@ -264,6 +270,6 @@ def _draw(found: TokensAnswer, path: Path) -> None:
     from bandwidth.report.write_up.files import write_whole
 
     if all(row.rate is None for row in found.rows):
-        raise BandwidthError("nothing to draw: the model fits in no place", "name a place that holds it")
+        raise BandwidthError("nothing to draw: the model does not fit any place", "name a place with more memory")
     figure = tokens_figure(found)
     write_whole({path: draw(figure, path.suffix.lower()[1:])})

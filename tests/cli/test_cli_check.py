@@ -29,23 +29,23 @@ from bandwidth.results.files import load, save
 GB = 10**9
 SIZE = 256 * 1024**2
 OK = (
-    "ok: today.json: 2 results at 95 % of sound.json or above; "
+    "ok: today.json: 2 results at or above 95 % of sound.json; "
     "the slowest copy, 2 threads, NumPy at 98.0 % (39.20 against 40.00 GB/s)\n"
 )
 FAILED = (
-    "FAILED: today.json: 1 below of 2 results, at least 95 % of sound.json; "
+    "FAILED: today.json: 1 below of 2 results, limit 95 % of sound.json; "
     "copy, 2 threads, NumPy at 50.0 % (20.00 against 40.00 GB/s); differs: modules 4 (baseline 8)\n"
 )
 NOISE = (
-    "ok: today.json: 1 of 2 results at 95 % of sound.json or above; "
+    "ok: today.json: 1 of 2 results at or above 95 % of sound.json; "
     "within noise copy, 2 threads, NumPy at 94.0 % (37.60 against 40.00 GB/s)\n"
 )
 UNDECIDED = (
-    "undecided: today.json: 1 of 2 results cannot be judged, at least 95 % of sound.json is asked; "
-    "copy, 2 threads, NumPy at 50.0 % (20.00 against 40.00 GB/s: its 95 % interval reaches 105.0 % from the median, "
-    "further than 5.0 %); measure again when nothing else runs\n"
+    "undecided: today.json: 1 of 2 results cannot be judged, the limit is 95 % of sound.json; "
+    "copy, 2 threads, NumPy at 50.0 % (20.00 against 40.00 GB/s: its 95 % interval extends 105.0 % from the median, "
+    "more than 5.0 %); measure again on an idle machine\n"
 )
-MISSING = "FAILED: today.json: 1 missing of 2 results, at least 95 % of sound.json; read, 2 threads, NumPy missing\n"
+MISSING = "FAILED: today.json: 1 missing of 2 results, limit 95 % of sound.json; read, 2 threads, NumPy missing\n"
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +149,7 @@ def test_half_the_rate_within_noise_is_undecided_and_not_ok(run, keep, sound):
     keep("today.json", copy=(10.0, 20.0, 20.0, 20.0, 20.0, 41.0), read=(30.0,) * 6)
     assert run(*TODAY) == Ran(4, UNDECIDED, "")
     assert undecided(run(*TODAY, "--json")) == {
-        "copy": "its 95 % interval reaches 105.0 % from the median, further than 5.0 %"
+        "copy": "its 95 % interval extends 105.0 % from the median, more than 5.0 %"
     }
     assert run(*TODAY, "--format", "csv").out.count(",undecided,") == 1
 
@@ -162,7 +162,7 @@ def test_too_few_blocks_are_undecided(run, keep, sound):
 def test_a_baseline_that_is_too_noisy_judges_nothing(run, keep):
     keep("sound.json", copy=(20.0, 40.0, 40.0, 40.0, 40.0, 60.0))
     keep("today.json", copy=(40.0,) * 6)
-    reason = "in the baseline: its 95 % interval reaches 50.0 % from the median, further than 5.0 %"
+    reason = "in the baseline: its 95 % interval extends 50.0 % from the median, more than 5.0 %"
     assert undecided(run(*TODAY, "--json")) == {"copy": reason}
 
 
@@ -227,7 +227,8 @@ def test_another_machine_is_refused_unless_any_is_taken(run, keep, sound):
     ran = run(*TODAY)
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert (
-        "another machine: 'B\\n<script>' is not the baseline's 'A'; give its own baseline, or --any-machine" in ran.err
+        "the baseline is from another machine: 'B\\n<script>' is not the baseline's 'A'; "
+        "use a baseline of this machine, or --any-machine" in ran.err
     )
     ran = run(*TODAY, "--any-machine")
     assert ran.code == 0
@@ -363,7 +364,7 @@ def test_what_fails_is_measured_again_and_that_alone(run, host):
     ran = run(*MEASURE, "--save", "now.json")
     assert ran.code == 0
     assert [len(ids) for ids in blocks] == [4, 1]
-    assert load("now.json").notes == ("Measured a second time for the check: copy.",)
+    assert load("now.json").notes == ("Measured again for the check: copy.",)
 
 
 def test_a_slow_machine_fails_after_the_second_try(run, host):
@@ -392,7 +393,7 @@ def test_a_busy_host_is_undecided_however_slow_it_is(run, host):
     host(speed=lambda case: 0.5, others=0.48)
     ran = run(*MEASURE, "--json", "--save", "now.json")
     reasons = undecided(ran)
-    assert set(reasons.values()) == {"the machine was busy: others took 48.0 % of the CPUs' time"}
+    assert set(reasons.values()) == {"the machine was busy: other processes took 48.0 % of the CPU time"}
     assert len(reasons) == 2
     assert {"BW004", "BW046"} <= examine(load("now.json")).codes()
     ran = run(*MEASURE)
@@ -429,7 +430,7 @@ def test_what_the_budget_does_not_reach_was_not_measured_and_fails_nothing(run, 
     verdicts, reasons = judged(ran)
     unreached = [case_id for case_id, verdict in verdicts.items() if verdict == "undecided"]
     assert unreached
-    assert all("did not reach it" in reasons[case_id] for case_id in unreached)
+    assert all("was used up" in reasons[case_id] for case_id in unreached)
     assert "missing" not in verdicts.values()
 
 
@@ -456,7 +457,7 @@ def test_a_baseline_of_a_busy_host_judges_nothing(run, host):
     measure("host", "--kernel", "copy", "--engine", "numpy")
     host()
     reasons = undecided(run(*MEASURE, "--json"))
-    assert reasons == {"copy": "in the baseline: the machine was busy: others took 48.0 % of the CPUs' time"}
+    assert reasons == {"copy": "in the baseline: the machine was busy: other processes took 48.0 % of the CPU time"}
 
 
 def test_another_measurement_is_waited_for_and_its_end_is_seen(run, host):
@@ -476,7 +477,7 @@ def test_another_measurement_is_waited_for_and_its_end_is_seen(run, host):
     ran = run(*MEASURE)
     holder.join()
     assert ran.code == 0
-    assert ran.err == "bandwidth: another measurement runs on this machine: waiting up to 60 s for its end\n"
+    assert ran.err == "bandwidth: another measurement is running on this machine: waiting up to 60 s for it\n"
 
 
 def test_a_lock_that_is_held_too_long_leaves_it_undecided(run, host, monkeypatch):
@@ -486,10 +487,10 @@ def test_a_lock_that_is_held_too_long_leaves_it_undecided(run, host, monkeypatch
     with machine_lock():
         ran = run(*MEASURE, "--quiet")
         assert (ran.code, ran.err, ran.out.count("\n")) == (4, "", 1)
-        assert ran.out.startswith("undecided: this machine: nothing was measured: another measurement runs")
+        assert ran.out.startswith("undecided: this machine: nothing was measured: another measurement is running")
         data = json.loads(run(*MEASURE, "--quiet", "--json").out)
     assert (data["verdict"], data["passed"], data["compared"], data["results"]) == ("undecided", False, 0, [])
-    assert "another measurement runs on this machine for more than 0.2 s" in data["reason"]
+    assert "another measurement is running on this machine, after 0.2 s of waiting" in data["reason"]
 
 
 def test_an_interrupted_measurement_checks_nothing(run, host):
@@ -511,8 +512,8 @@ def test_what_this_machine_cannot_run_is_missing_with_the_reason(run, host, monk
     assert ran.code == 1
     assert verdicts["host/copy/numpy/1"] == "ok"
     assert reasons["host/copy/native/1/ordinary"] == "the engine native cannot be used: LLVM is gone"
-    assert reasons["host/copy/numpy/24"] == "it has 24 threads, 8 CPUs may be used here"
-    assert reasons["host/copy/numpy/8/performance"] == "no 'performance' cores are told apart here"
+    assert reasons["host/copy/numpy/24"] == "it needs 24 threads, and this process may use 8 CPUs"
+    assert reasons["host/copy/numpy/8/performance"] == "this machine reports no 'performance' cores"
     assert "missing (" in run(*MEASURE).out
     assert run(*MEASURE, "--allow-missing").code == 0
 
@@ -520,8 +521,8 @@ def test_what_this_machine_cannot_run_is_missing_with_the_reason(run, host, monk
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("--threads", "3"), "none of the record's threads can be had here"),
-        (("--cpus", "2,3"), "none of the record's CPUs can be had here"),
+        (("--threads", "3"), "none of the record's threads are available on this machine"),
+        (("--cpus", "2,3"), "none of the record's CPUs are available on this machine"),
     ],
 )
 def test_where_nothing_can_be_measured_nothing_is_judged(run, host, arguments, part):
@@ -573,7 +574,7 @@ def test_a_gpu_that_is_gone_is_missing_or_no_hardware(run, gpus):
     gpus(1)
     ran = run("--measure", "device", "--baseline", "sound.json", "--json")
     assert ran.code == 1
-    assert judged(ran)[1] == {"device:1/memset/cuda/1": "device 1 is not there"}
+    assert judged(ran)[1] == {"device:1/memset/cuda/1": "device 1 does not exist"}
     gpus(2)
     measure("device", "--device", "1", "--kernel", "memset", *TINY)
     gpus(1)
@@ -587,11 +588,11 @@ def test_a_gpu_that_is_gone_is_missing_or_no_hardware(run, gpus):
 @pytest.mark.parametrize(
     ("code", "arguments", "parts"),
     [
-        (2, (), ("one record is checked", "--measure host")),
-        (2, ("--baseline", "sound.json"), ("one record is checked", "--measure host")),
-        (2, (*TODAY, "--measure", "host"), ("one record is checked",)),
-        (2, (*TODAY, "--save", "x.json"), ("--save keeps what --measure measured",)),
-        (2, ("sound.json", "--baseline", "./sound.json"), ("its own baseline",)),
+        (2, (), ("check needs one record", "--measure host")),
+        (2, ("--baseline", "sound.json"), ("check needs one record", "--measure host")),
+        (2, (*TODAY, "--measure", "host"), ("check needs one record",)),
+        (2, (*TODAY, "--save", "x.json"), ("--save needs --measure",)),
+        (2, ("sound.json", "--baseline", "./sound.json"), ("are the same file",)),
         (2, (*TODAY, "--min", "0%"), ("--min: '0%' is not a share",)),
         (2, (*TODAY, "--min", "120%"), ("--min: '120%' is not a share",)),
         (2, (*TODAY, "--min", "95"), ("--min: '95' is not a share", "95% or 0.95")),
@@ -600,7 +601,7 @@ def test_a_gpu_that_is_gone_is_missing_or_no_hardware(run, gpus):
         (2, ("--measure", "disk", "--baseline", "sound.json"), ("no result of 'disk'",)),
         (1, ("none.json", "--baseline", "sound.json"), ("none.json does not exist",)),
         (1, ("today.json", "--baseline", "none.json"), ("none.json does not exist",)),
-        (1, ("today.json", "--baseline", "empty.json"), ("empty.json holds no result",)),
+        (1, ("today.json", "--baseline", "empty.json"), ("empty.json contains no result",)),
         (1, ("today.json", "--baseline", "newer.json"), ("newer.json has schema 7",)),
         (1, ("other.json", "--baseline", "sound.json"), ("no result in common", "same options")),
     ],

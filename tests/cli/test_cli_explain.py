@@ -31,14 +31,14 @@ def test_explain_prints_one_wrapped(run):
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("BW001: The data may fit in a cache\n\nA cache is several times faster")
     assert "at least 256 MiB" in ran.out
-    assert "What to try: leave out --size" in ran.out
+    assert "What to try: omit --size" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
     assert run("explain", "bw001") == ran
 
 
 @pytest.mark.parametrize("words", [["first", "touch"], ["First touch"]])
 def test_a_topic_of_several_words_and_its_other_names(run, words):
-    assert run("explain", *words).out.startswith("first touch: Who touches a page first owns it\n")
+    assert run("explain", *words).out.startswith("first touch: First touch places a page\n")
 
 
 @pytest.mark.parametrize("entry", explanations(), ids=lambda entry: entry.key)
@@ -82,7 +82,7 @@ def test_examples_stay_as_they_are_in_every_format(run, format_name, start, line
 def test_items_of_a_list_stay_apart(run):
     out = run("explain", "exit", "codes").out
     assert "\n- 0: done.\n- 1: a SPEC" in out
-    assert "\n- 130: interrupted; what was measured is kept.\n" in out
+    assert "\n- 130: interrupted; the results so far are kept.\n" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -94,6 +94,6 @@ def test_topics_that_messages_name_are_there(run):
 
 
 def test_a_slip_gets_a_suggestion(run):
-    assert failed(run("explain", "bw0001x"), 1, "nothing is explained under 'bw0001x'; did you mean BW001?")
-    line = "nothing is explained under 'quantum chromodynamics'; `bandwidth explain` lists codes and topics"
+    assert failed(run("explain", "bw0001x"), 1, "no explanation of 'bw0001x'; did you mean BW001?")
+    line = "no explanation of 'quantum chromodynamics'; `bandwidth explain` lists codes and topics"
     assert failed(run("explain", "quantum", "chromodynamics"), 1, line)

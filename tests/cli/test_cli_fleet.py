@@ -45,7 +45,7 @@ def test_the_odd_machine_is_named_with_what_differs_and_the_exit_code_is_one(run
     assert "n00005  host" in found.out
     text = " ".join(found.out.split())
     assert "Differs: memory 352 GiB (group 384 GiB), modules 11 (group 12)." in text
-    assert "Not read: runs/half.json: is not whole JSON" in text
+    assert "Not read: runs/half.json: is not complete JSON" in text
     assert max(map(len, found.out.splitlines())) <= 80
 
 
@@ -62,7 +62,7 @@ def test_where_nothing_can_be_judged_it_leaves_with_4(run, runs, left):
         path.unlink()
     found = run("runs")
     assert (found.code, found.err) == (4, "")
-    assert "3 are needed to tell the odd one" in " ".join(found.out.split())
+    assert "3 are needed to find an outlier" in " ".join(found.out.split())
     data = json.loads(run("runs", "--json").out)
     assert len(data["not_judged"]) == left
     assert {one["file"] for one in data["not_judged"]} == {f"runs/{path.name}" for path in runs.iterdir()}
@@ -134,15 +134,15 @@ def test_names_come_from_standard_input(run, runs, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["empty"], 1, "there is no record that could be read"),
+        (["empty"], 1, "no readable record"),
         (["nowhere.json"], 1, "nowhere.json: does not exist"),
-        ([], 2, "there is nothing to judge; give records or folders, or `bandwidth fleet measure`"),
-        (["-"], 1, "there is no record that could be read"),
+        ([], 2, "nothing to judge; name records or folders, or use `bandwidth fleet measure`"),
+        (["-"], 1, "no readable record"),
         (["runs", "--min", "2"], 2, "--min: '2' is not a share"),
-        (["runs", "--local", "2"], 2, "these options are for `bandwidth fleet measure`"),
-        (["measure"], 2, "give --scheduler ADDRESS, --scheduler-file FILE or --local N"),
-        (["measure", "--local", "2", "--scheduler", "tcp://x:1"], 2, "fleet measure runs on one cluster"),
-        (["measure", "--local", "2", "--", "host", "--json"], 2, "'--json' is not for the hosts of a fleet"),
+        (["runs", "--local", "2"], 2, "these options need `bandwidth fleet measure`"),
+        (["measure"], 2, "use --scheduler ADDRESS, --scheduler-file FILE or --local N"),
+        (["measure", "--local", "2", "--scheduler", "tcp://x:1"], 2, "fleet measure needs one cluster"),
+        (["measure", "--local", "2", "--", "host", "--json"], 2, "'--json' cannot be used with fleet measure"),
         (["measure", "--scheduler-file", "nowhere"], 1, "nowhere does not exist"),
     ],
 )
@@ -201,7 +201,7 @@ def test_ctrl_c_keeps_and_judges_what_came(run, gathered, runs):
     gathered(*[Gathered(f"h{i}", runs / f"n0000{i}.json") for i in range(4)], interrupt=True)
     found = run("measure", "--local", "5", "-q", "--json")
     assert found.code == 130
-    assert found.err == "bandwidth: interrupted; the records that came are kept and judged\n"
+    assert found.err == "bandwidth: interrupted; the records received are kept and judged\n"
     assert json.loads(found.out)["not_measured"] == [{"host": "late", "reason": "interrupted"}]
 
 

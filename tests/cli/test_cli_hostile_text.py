@@ -43,7 +43,7 @@ def spoilt(place, evil=EVIL):
 def check_text(format_name, capsys):
     out, err = capsys.readouterr()
     assert CONTROL.findall(out + err) == []
-    assert "defect" not in err
+    assert "internal error" not in err
     if format_name == "markdown":
         assert LIVE.findall(out) == []
 

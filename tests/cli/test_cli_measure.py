@@ -64,7 +64,7 @@ def refused(capsys, code, *arguments):
     assert err.startswith("bandwidth: ")
     assert err.count("\n") == 1
     assert "Traceback" not in err
-    assert "defect" not in err
+    assert "internal error" not in err
     return err
 
 
@@ -75,53 +75,57 @@ def refused(capsys, code, *arguments):
     ("code", "arguments", "parts"),
     [
         (2, ("--kernel", "triadd"), ("--kernel 'triadd' is not known", "copy")),
-        (2, ("--kernel", "copy,,read"), ("empty part",)),
-        (2, ("--kernel", ""), ("empty part",)),
-        (2, ("--kernel", "triad", "--engine", "numpy"), ("--kernel 'triad' is of the engine native", "copy")),
+        (2, ("--kernel", "copy,,read"), ("empty value",)),
+        (2, ("--kernel", ""), ("empty value",)),
+        (2, ("--kernel", "triad", "--engine", "numpy"), ("--kernel 'triad' needs the engine native", "copy")),
         (2, ("--engine", "fortran"), ("--engine 'fortran' is not known", "numpy")),
         (2, ("--stores", "warm"), ("--stores 'warm' is not known", "streaming, ordinary")),
-        (2, ("--stores", "streaming", "--engine", "numpy"), ("--stores is of the engine native",)),
+        (2, ("--stores", "streaming", "--engine", "numpy"), ("--stores needs the engine native",)),
         (2, ("--sweep", "sizes"), ("--sweep 'sizes' is not known", "choose from size, threads")),
         (2, ("--sweep", ""), ("--sweep '' is not known",)),
-        (2, ("--range", "4KiB-64MiB"), ("--range is of a sweep", "--sweep size")),
-        (2, ("--sweep", "size", "--range", "2MiB-1MiB"), ("--range 2 MiB-1 MiB is upside down", "smaller end first")),
-        (2, ("--sweep", "size", "--range", "4MiB"), ("--range '4MiB' has one end", "write both")),
+        (2, ("--range", "4KiB-64MiB"), ("--range needs a sweep", "--sweep size")),
+        (2, ("--sweep", "size", "--range", "2MiB-1MiB"), ("--range 2 MiB-1 MiB is reversed", "smaller end first")),
+        (2, ("--sweep", "size", "--range", "4MiB"), ("--range '4MiB' is not a range", "write both")),
         (2, ("--sweep", "size", "--range", "a-b"), ("--range: 'a' is not a size",)),
-        (2, ("--sweep", "size", "--range", "5KiB-5KiB"), ("--range 5 KiB-5 KiB holds no point", "4 KiB at least")),
-        (2, ("--sweep", "size", "--range", "4KiB-9000PiB"), ("--range up to 9000 PiB needs", "give a smaller end")),
-        (2, ("--sweep", "size", "--size", "9000PiB"), ("--size 9000 PiB needs", "give at most")),
-        (2, ("--sweep", "threads", "--range", "1-99999"), ("--range 99999", "may be used here")),
-        (2, ("--sweep", "threads", "--threads", "1"), ("--threads has no meaning in a sweep over threads", "--range")),
-        (2, ("--sweep", "size", "--threads", "99999"), ("--threads 99999", "may be used here")),
+        (2, ("--sweep", "size", "--range", "5KiB-5KiB"), ("--range 5 KiB-5 KiB contains no point", "at least 4 KiB")),
+        (
+            2,
+            ("--sweep", "size", "--range", "4KiB-9000PiB"),
+            ("--range up to 9000 PiB needs", "use a smaller upper end"),
+        ),
+        (2, ("--sweep", "size", "--size", "9000PiB"), ("--size 9000 PiB needs", "use at most")),
+        (2, ("--sweep", "threads", "--range", "1-99999"), ("--range 99999", "this process may use")),
+        (2, ("--sweep", "threads", "--threads", "1"), ("--threads does not apply to a sweep over threads", "--range")),
+        (2, ("--sweep", "size", "--threads", "99999"), ("--threads 99999", "this process may use")),
         (2, ("--mix", "9:1"), ("--mix '9:1' is not known", "1:0, 3:1, 2:1, 1:1")),
-        (2, ("--mix", "2:1,,1:1"), ("empty part",)),
+        (2, ("--mix", "2:1,,1:1"), ("empty value",)),
         (2, ("--mix", "all", "--engine", "numpy"), ("--mix needs the native engine", "pip install")),
-        (2, ("--mix", "all", "--kernel", "copy"), ("--kernel has no meaning with",)),
+        (2, ("--mix", "all", "--kernel", "copy"), ("--kernel does not apply to",)),
         (2, ("--latency", "--engine", "numpy"), ("--latency needs the native engine", "pip install")),
         (2, ("--core-to-core", "--engine", "numpy"), ("--core-to-core needs the native engine", "pip install")),
-        (2, ("--core-to-core", "--kernel", "copy"), ("--kernel has no meaning with",)),
-        (2, ("device", "--core-to-core"), ("--core-to-core has no meaning for device; it is of host",)),
-        (2, ("--latency", "--size", "9000PiB"), ("--size 9000 PiB needs", "may be used")),
+        (2, ("--core-to-core", "--kernel", "copy"), ("--kernel does not apply to",)),
+        (2, ("device", "--core-to-core"), ("--core-to-core does not apply to device; it applies to host",)),
+        (2, ("--latency", "--size", "9000PiB"), ("--size 9000 PiB needs", "are available")),
         (2, ("--format", "xml"), ("--format 'xml' is not known", "csv")),
-        (2, ("--json", "--format", "csv"), ("do not go together",)),
+        (2, ("--json", "--format", "csv"), ("exclude each other",)),
         (2, ("--unit", "furlongs"), ("--unit 'furlongs'",)),
         (2, ("disk",), ("unknown target 'disk'", "host")),
-        (2, ("--threads", "0"), ("--threads 0", "give 1 to")),
+        (2, ("--threads", "0"), ("--threads 0", "use 1 to")),
         (2, ("--threads", "-1"), ("--threads '-1'",)),
-        (2, ("--threads", "1,many"), ("--threads 'many' is not a number of threads", "1,4,all")),
-        (2, ("--threads", "²"), ("not a number of threads",)),
-        (2, ("--threads", "9" * 500), ("not a number of threads",)),
-        (2, ("--threads", "99999"), ("--threads 99999", "may be used here")),
-        (2, ("--size", "0"), ("--size: '0'", "positive")),
+        (2, ("--threads", "1,many"), ("--threads 'many' is not a thread count", "1,4,all")),
+        (2, ("--threads", "²"), ("not a thread count",)),
+        (2, ("--threads", "9" * 500), ("not a thread count",)),
+        (2, ("--threads", "99999"), ("--threads 99999", "this process may use")),
+        (2, ("--size", "0"), ("--size: '0'", "above zero")),
         (2, ("--size", "-4MiB"), ("--size", "not a size")),
         (2, ("--size", "some"), ("--size: 'some' is not a size",)),
         (2, ("--size", "1e99PiB"), ("--size",)),
-        (2, ("--size", "9000PiB"), ("--size 9000 PiB needs", "may be used", "give at most")),
+        (2, ("--size", "9000PiB"), ("--size 9000 PiB needs", "are available", "use at most")),
         (2, ("--size", "0.3B"), ("--size", "whole")),
         (2, ("--budget", "0s"), ("--budget: '0s' is zero",)),
         (2, ("--budget", "soon"), ("--budget: 'soon' is not a duration", "15s")),
         (2, ("--budget", "-1s"), ("--budget",)),
-        (2, ("--cpus", "60000"), ("--cpus: CPU 60000 may not be used here", "choose from")),
+        (2, ("--cpus", "60000"), ("--cpus: this process may not use CPU 60000", "choose from")),
         (2, ("--cpus", "first"), ("--cpus: 'first' is not a list of CPUs", "0-3,8")),
         (2, ("--cpus", ""), ("--cpus",)),
         (2, ("--cpus", "0-99999999999999999999"), ("--cpus", "is above")),
@@ -141,7 +145,7 @@ def test_bad_input_is_one_line_with_its_exit_code(capsys, code, arguments, parts
 
 def test_more_threads_than_the_cpus_given_are_refused(capsys):
     cpu = str(min(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else "0"
-    assert "1 CPU may be used here" in refused(capsys, 2, "--cpus", cpu, "--threads", "2")
+    assert "this process may use 1 CPU;" in refused(capsys, 2, "--cpus", cpu, "--threads", "2")
 
 
 def test_a_line_between_cores_needs_two_cpus(capsys):
@@ -163,14 +167,14 @@ def test_facts_that_cannot_be_used_are_refused(capsys, tmp_path):
     other["machine"] |= {"cpu_model": "Another Processor"}
     other["machine"]["sources"]["cpu_model"] = {"source": "/proc/cpuinfo", "confidence": "read"}
     for name, text, part in (
-        ("truncated", good[: len(good) // 2], "is not whole JSON"),
-        ("foreign", '{"benchmarks": []}', "holds no facts of a machine"),
-        ("list", "[]", "holds no facts of a machine"),
-        ("empty", "", "is not whole JSON"),
-        ("no sources", '{"machine": {"hostname": "a"}}', "no `sources`"),
-        ("infinite", '{"machine": {"a": Infinity, "sources": {}}}', "no usable value"),
-        ("nested", "[" * 100_000, "is not whole JSON"),
-        ("other", json.dumps(other), "of another machine"),
+        ("truncated", good[: len(good) // 2], "is not complete JSON"),
+        ("foreign", '{"benchmarks": []}', "contains no machine facts"),
+        ("list", "[]", "contains no machine facts"),
+        ("empty", "", "is not complete JSON"),
+        ("no sources", '{"machine": {"hostname": "a"}}', "`sources` is missing"),
+        ("infinite", '{"machine": {"a": Infinity, "sources": {}}}', "has an invalid value"),
+        ("nested", "[" * 100_000, "is not complete JSON"),
+        ("other", json.dumps(other), "are from another machine"),
     ):
         path = tmp_path / f"{name}.json"
         path.write_text(text)
@@ -232,7 +236,7 @@ def test_help_is_in_panels_with_what_to_run_first(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert run(["measure", "--help"]) == 0
     out = capsys.readouterr().out
-    order = ["Arguments", "Options", "Instead of the table", "What the machine has", "What is printed and kept"]
+    order = ["Arguments", "Options", "Instead of the table", "Machine", "Output"]
     places = [out.index(f" {panel} ") for panel in order]
     assert places == sorted(places)
 
@@ -251,7 +255,7 @@ def test_without_llvmlite_numpy_is_measured_and_a_line_says_what_is_missing(caps
     assert "llvmlite is not installed: pip install 'membandwidth[native]'." in " ".join(out.split())
     assert err == ""
     line = refused(capsys, 2, "--engine", "native")
-    assert "--engine native cannot be used here: llvmlite is not installed" in line
+    assert "--engine native is not available: llvmlite is not installed" in line
 
 
 @pytest.fixture
@@ -261,9 +265,9 @@ def one_node(monkeypatch):
 
 
 def test_one_node_is_a_line_and_no_table(capsys, one_node, tmp_path):
-    line = "This machine has one NUMA node: no memory is remote."
+    line = "This machine has one NUMA node, so it has no remote memory."
     assert run(["measure", "--numa", "--plan"]) == 0
-    assert capsys.readouterr() == (f"Nothing would be measured.\n\n{line}\n", "")
+    assert capsys.readouterr() == (f"Nothing to measure.\n\n{line}\n", "")
     path = tmp_path / "run.json"
     assert run(["measure", "--numa", "--save", str(path)]) == 0
     out, err = capsys.readouterr()
@@ -369,7 +373,7 @@ def test_a_rate_above_theory_is_marked_and_leaves_with_1(capsys, script, tmp_pat
     out, err = capsys.readouterr()
     assert "BW002" in out
     assert "INVALID" in out
-    assert err.startswith("bandwidth: above the theory, so INVALID: copy, one core")
+    assert err.startswith("bandwidth: INVALID, above the theory: copy, one core")
     assert err.endswith("; see BW002 above; `bandwidth explain BW002`\n")
     assert load("run.json").results  # it is kept all the same
 
@@ -490,7 +494,7 @@ def test_a_tiny_real_run(own_machine):
         (("--sweep", "size", "--range", "4KiB-64KiB", "--threads", "1"), "By size: read, native, 1 thread"),
         (("--latency", "--size", "64KiB", "--threads", "1"), "Latency by size: native, 1 thread"),
         (("--mix", "2:1,1:1", "--size", "1MiB", "--threads", "1"), "Reads to writes, 1 thread"),
-        (("--zeros", "--size", "1MiB", "--threads", "1"), "Zeros beside other data"),
+        (("--zeros", "--size", "1MiB", "--threads", "1"), "Zeros and other data"),
     ],
 )
 def test_a_tiny_real_study(own_machine, study, part):
@@ -518,7 +522,7 @@ def test_json_on_standard_output_is_a_record(own_machine):
 def test_two_measurements_at_once_spoil_each_other(capsys):
     with machine_lock():
         line = refused(capsys, 1, *TINY)
-        assert "another measurement runs on this machine" in line
+        assert "another measurement is running on this machine" in line
         done = bandwidth("measure", *TINY)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     with machine_lock():
@@ -548,7 +552,7 @@ def test_ctrl_c_keeps_what_was_measured(measuring):
     assert time.monotonic() - started < 5
     assert process.returncode == 130
     assert "Quality: " in out
-    assert err == f"bandwidth: interrupted; what was measured is kept in {path}\n"
+    assert err == f"bandwidth: interrupted; the results so far are in {path}\n"
     assert "\x1b" not in out + err
     record = load(path)
     assert record.results

@@ -53,7 +53,7 @@ def refused(capsys, code, *arguments):
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("bandwidth: ")
     assert "Traceback" not in err
-    assert "defect" not in err
+    assert "internal error" not in err
     return err.removeprefix("bandwidth: ").strip()
 
 
@@ -126,7 +126,7 @@ def test_sweeps_and_latency(capsys, tmp_path, machine):
     _, out, _ = measured(capsys, tmp_path, "device", *sweep)
     assert "By size: read, cuda, device 0" in out
     assert "Latency by size: cuda, device 0" in out
-    assert "Cycles are of the GPU's clock in the same run" in out
+    assert "Cycles of the GPU's clock in the same run" in out
     assert "Huge pages" not in out
 
 
@@ -142,9 +142,7 @@ def test_a_planted_fault_takes_the_number_away(capsys, tmp_path, machine):
     module.fault = last_bytes_left_out
     _, out, err = measured(capsys, tmp_path, "device", "--kernel", "copy,triad", *SMALL, code=1)
     assert "INVALID" in out
-    assert "BW006: copy, device 0: verification failed: 2 of 6,144 words are not what was to be there" in " ".join(
-        out.split()
-    )
+    assert "BW006: copy, device 0: verification failed: 2 of 6,144 words have a wrong value" in " ".join(out.split())
     assert "verification failed: copy, device 0" in err
 
 
@@ -196,8 +194,8 @@ def test_with_all_a_gpu_that_was_asked_for_and_cannot_be_opened_leaves_with_3_an
     arguments = ("--device=0", "--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *SMALL)
     record, out, err = measured(capsys, tmp_path, *arguments, code=3)
     assert [result.case.id for result in record.results] == ["host/copy/numpy/1"]
-    assert "The GPU is not measured: device 0 is taken by another process (exclusive mode)" in " ".join(out.split())
-    assert err.startswith("bandwidth: the GPU that was asked for could not be measured")
+    assert "The GPU is not measured: device 0 is in use by another process (exclusive mode)" in " ".join(out.split())
+    assert err.startswith("bandwidth: the requested GPU could not be measured")
     for error in ({"getDeviceCount": CUDARuntimeError(100)}, {"deviceGetPCIBusId": CUDARuntimeError(46)}):
         machine(raises=error)
         refused(capsys, 3, "--device=0")
@@ -216,16 +214,22 @@ def test_a_study_that_no_gpu_has_is_no_gpu_that_could_not_be_measured(capsys, tm
 ERRORS = [
     (
         {"raises": {"getDeviceCount": CUDARuntimeError(35)}, "versions": (0, 12_090)},
-        "no NVIDIA driver is here; install",
+        "no NVIDIA driver is installed; install",
     ),
     (
         {"raises": {"getDeviceCount": CUDARuntimeError(35)}, "versions": (12_080, 13_000)},
-        "the NVIDIA driver knows CUDA 12.8 and CuPy needs 13.0; update the driver, or take the extra cuda12",
+        "the NVIDIA driver supports CUDA 12.8, CuPy needs 13.0; update the driver, or install the extra cuda12",
     ),
-    ({"raises": {"getDeviceCount": CUDARuntimeError(100)}}, "the driver is there and shows no GPU; see CUDA_VISIBLE"),
-    ({"raises": {"getDeviceCount": CUDARuntimeError(802)}}, "the GPU is not ready: its fabric is not up"),
-    ({"raises": {"getDeviceCount": CUDARuntimeError(803)}}, "the GPU has a driver whose parts are of different"),
-    ({"raises": {"memGetInfo": CUDARuntimeError(46)}}, "device 0 is taken by another process (exclusive mode)"),
+    (
+        {"raises": {"getDeviceCount": CUDARuntimeError(100)}},
+        "the driver is loaded and reports no GPU; check CUDA_VISIBLE",
+    ),
+    (
+        {"raises": {"getDeviceCount": CUDARuntimeError(802)}},
+        "the GPU is not ready: the NVLink fabric is not initialised",
+    ),
+    ({"raises": {"getDeviceCount": CUDARuntimeError(803)}}, "the GPU has a driver with parts of different"),
+    ({"raises": {"memGetInfo": CUDARuntimeError(46)}}, "device 0 is in use by another process (exclusive mode)"),
 ]
 
 
@@ -248,25 +252,25 @@ def test_plain_measure_goes_on_with_the_host_and_one_line(capsys, tmp_path, mach
 
 def test_a_device_that_does_not_exist(capsys, machine):
     machine(2)
-    assert refused(capsys, 3, "device", "--device", "2") == "device 2 does not exist; there are 0 to 1"
-    assert refused(capsys, 2, "device", "--device", "one").startswith("--device 'one' is not a number of a GPU")
-    assert refused(capsys, 2, "host", "--device", "0").startswith("--device has no meaning for host")
+    assert refused(capsys, 3, "device", "--device", "2") == "device 2 does not exist; devices 0 to 1 exist"
+    assert refused(capsys, 2, "device", "--device", "one").startswith("--device 'one' is not the number of a GPU")
+    assert refused(capsys, 2, "host", "--device", "0").startswith("--device does not apply to host")
 
 
 def test_a_size_above_the_free_memory(capsys, machine):
     machine(free_bytes=1024 * MIB)
-    assert refused(capsys, 2, "device", "--size", "4GiB").startswith("--size 4 GiB: device 0 has 1 GiB of its memory")
+    assert refused(capsys, 2, "device", "--size", "4GiB").startswith("--size 4 GiB: device 0 has 1 GiB of free memory")
 
 
 def test_a_full_device(capsys, machine):
     machine(free_bytes=300 * MIB)
-    assert refused(capsys, 1, "device").startswith("device 0 has only 300 MiB of its memory free; end what uses it")
+    assert refused(capsys, 1, "device").startswith("device 0 has only 300 MiB of free memory; stop what uses it")
 
 
 def test_memory_that_is_refused_all_the_same(capsys, machine):
     machine(raises={"Memory": OutOfMemoryError()})
     assert run(["measure", "device", *SMALL]) == 1
-    assert "nothing could be measured; device 0 has not enough memory" in capsys.readouterr().err
+    assert "nothing could be measured; device 0 has too little memory" in capsys.readouterr().err
 
 
 def test_without_the_compiler_of_kernels_copies_are_measured_all_the_same(capsys, tmp_path, machine):

@@ -120,7 +120,7 @@ def test_a_signal_ends_early_and_keeps_the_table(start, name):
     process.send_signal(getattr(signal, name))
     code, out, err = ended(process)
     assert (code, out) == (130, "")
-    assert err == "bandwidth: interrupted; what was measured is kept in run.json\n"
+    assert err == "bandwidth: interrupted; the results so far are in run.json\n"
     assert "Quality: " in Path("run.txt").read_text()
     assert load("run.json").results
 

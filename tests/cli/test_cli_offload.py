@@ -22,22 +22,22 @@ from bandwidth.results.files import save
 GIVEN = ["--host", "90GB/s", "--device", "900GB/s", "--link", "12GB/s"]
 TUTORIAL = ["--host", "DDR4-2933 x4", "--device", "Quadro RTX 5000", "--link", "PCIe 3.0 x16"]
 IMAGES = """\
-The GPU pays from 8 passes over 47.04 MB on, the move across the link included.
-  With many passes it is at most 4.56 times as fast.
+The GPU pays from 8 passes over 47.04 MB on, transfer included. With many passes
+  it is at most 4.56 times as fast.
 
-bandwidth          GB/s  is      namely
+bandwidth          GB/s  source  detail
 ---------------  ------  ------  ------------------------
 host's memory     93.87  theory  DDR4-2933 x4
 link              15.75  theory  PCIe 3.0 x16, coded rate
 device's memory  448.00  theory  Quadro RTX 5000
 
-latency             us  is       namely
-------------------  --  -------  ---------------------------------------------
+latency             us  source   detail
+------------------  --  -------  ----------------------------------------------
 call on the host     1  default  a NumPy call on one element: 0.7 us on a Xeon
-call on the device   5  default  2 to 3 us queued, 7 to 10 waited for (CSCS's
-                                 references in ReFrame, P100 to A100)
-transfer            10  default  5 to 7 us to submit a copy (Wu and others,
-                                 arXiv 2602.21548), and to wait for it
+call on the device   5  default  2 to 3 us queued, 7 to 10 with synchronisation
+                                 (CSCS's ReFrame references, P100 to A100)
+transfer            10  default  5 to 7 us to submit a copy (Wu et al., arXiv
+                                 2602.21548), plus the wait for it
 
 data      GPU is faster from  limit for many passes
 --------  ------------------  ---------------------
@@ -75,13 +75,13 @@ o host, # device, * both, 100 passes; X equal, at 526.6 kB
            8.23 kB                                               33.7 MB
 
 Assumptions:
-  The work only moves data: arithmetic is never the limit, on host or device.
+  The work is memory bound: arithmetic is never the limit, on host or device.
   Each pass reads all of the data once; the first touch of memory (page faults,
     allocation) is not counted.
   The input crosses the link once, from pinned memory; the result is negligible.
-  Nothing overlaps: transfers and passes follow one another.
-  Data that fits the host's cache is read faster than stands here: no sweep over
-    size is in a record.
+  No overlap: transfers and passes run one after the other.
+  Data that fits in the host's cache is read faster than shown: no record has a
+    sweep over size.
 """
 
 
@@ -174,30 +174,28 @@ def test_the_options_of_the_work_reach_the_model(run):
 
 
 SHARED = """\
-Nothing is moved: CPU and GPU of M4 Max (40-core GPU) read the same memory. From
-  when on the GPU pays depends on what each reaches of it, and no figure of that
-  is known. Measure both and give the --record, or two rates: --host RATE
+CPU and GPU of M4 Max (40-core GPU) share one memory: nothing is transferred.
+  When the GPU pays depends on the rate that each of them reaches, which is
+  unknown. Measure both and use --record, or give two rates: --host RATE
   --device RATE --resident.
 
-bandwidth         GB/s  is      namely
---------------  ------  ------  --------------------
-memory of both  546.13  theory  M4 Max (40-core GPU)
+bandwidth        GB/s  source  detail
+-------------  ------  ------  --------------------
+shared memory  546.13  theory  M4 Max (40-core GPU)
 
-latency             us  is       namely
-------------------  --  -------  ---------------------------------------------
+latency             us  source   detail
+------------------  --  -------  ----------------------------------------------
 call on the host     1  default  a NumPy call on one element: 0.7 us on a Xeon
-call on the device   5  default  2 to 3 us queued, 7 to 10 waited for (CSCS's
-                                 references in ReFrame, P100 to A100)
+call on the device   5  default  2 to 3 us queued, 7 to 10 with synchronisation
+                                 (CSCS's ReFrame references, P100 to A100)
 
 Assumptions:
-  The work only moves data: arithmetic is never the limit, on host or device.
+  The work is memory bound: arithmetic is never the limit, on host or device.
   Each pass reads all of the data once; the first touch of memory (page faults,
     allocation) is not counted.
-  Nothing is moved: both read the data where it is, and the result is there for
-    both.
-  Data that fits the host's cache is read faster than stands here: no sweep over
-    size is in a record.
-
+  Nothing is transferred: host and GPU access the same data and the same result.
+  Data that fits in the host's cache is read faster than shown: no record has a
+    sweep over size.
 """
 MAC = ("--device", "M4 Max (40-core GPU)")
 
@@ -214,8 +212,8 @@ def test_memory_that_both_share_is_said_and_no_link_asked_for(run):
 def test_what_the_processor_reaches_decides_from_which_size_on_a_gpu_in_its_memory_pays(run):
     found = run(*MAC, "--host", "220GB/s")
     assert " ".join(found.out.split()).startswith(
-        "Nothing is moved: CPU and GPU of M4 Max (40-core GPU) read the same memory. The GPU pays from 1.47 MB on,"
-        " however many passes, and is at most 2.48 times as fast. bandwidth GB/s"
+        "CPU and GPU of M4 Max (40-core GPU) share one memory: nothing is transferred. The GPU pays from 1.47 MB on,"
+        " for any number of passes, and is at most 2.48 times as fast. bandwidth GB/s"
     )
     assert not any(line.startswith(("link", "transfer")) for line in found.out.splitlines())
     never = run(*MAC, "--host", "600GB/s").out
@@ -238,7 +236,7 @@ def test_nothing_is_drawn_of_a_peak_that_both_share(run, tmp_path):
     pytest.importorskip("matplotlib")
     found = run(*MAC, "--figure", tmp_path / "offload.svg")
     assert (found.code, found.out, [*tmp_path.iterdir()]) == (2, "", [])
-    assert "whose peak does not tell which is faster; give what the CPU reaches as --host RATE" in found.err
+    assert "its peak does not show which is faster; give the rate of the CPU with --host RATE" in found.err
 
 
 @pytest.mark.parametrize("device", ["GB200", "GH200 144GB HBM3e"])
@@ -251,7 +249,7 @@ def test_the_link_of_a_superchip_is_known(run, device):
 def test_a_link_that_outruns_the_hosts_memory_moves_at_its_rate_and_says_so(run):
     found = run("--host", "DDR5-5600 x2", "--device", "GB200", "--size", "47MB")
     assert found.out.startswith("The GPU pays from 2 passes over 47 MB on")
-    assert "limits the way there: data moves at the memory's rate" in " ".join(found.out.split())
+    assert "limits the transfer: data moves at the memory's rate" in " ".join(found.out.split())
 
 
 @pytest.fixture
@@ -324,7 +322,7 @@ def test_measured_times_stand_beside_the_models_with_its_error(run, monkeypatch)
     assert found.code == 0
     assert "Measured, data.sum() from end to end" in found.out
     assert "model off by" in found.out
-    assert "The model is at most" in found.out
+    assert "The model deviates from the measurement by at most" in found.out
     rows = json.loads(run(*arguments, "--json").out)["rows"]
     for row in rows:
         assert row["host_error"] == pytest.approx(row["host_s"] / row["measured_host_s"] - 1)
@@ -351,12 +349,12 @@ def test_measured_in_one_memory_is_timed_without_a_move(run, monkeypatch, make_c
     monkeypatch.setattr(answer, "measured_now", lambda *_, **__: Source(answer.THIS_MACHINE, record, "measured"))
     found = run("--measured", "--size", "1MB", "--passes", "2")
     assert found.code == 0
-    assert found.out.startswith("Nothing is moved: Orin and its processor read the same memory.")
+    assert found.out.startswith("Orin and its processor share one memory: nothing is transferred.")
     assert "Measured, data.sum() from end to end" in found.out
     assert seen == [{"host_memory": "pinned", "resident": True}]
     refused = run("--measured", "--host", "DDR5-5600 x2", "--device", "Ryzen 7 7840U")
     assert refused.code == 2
-    assert "--measured: Ryzen 7 7840U and graphics in it read the same memory" in refused.err
+    assert "--measured: Ryzen 7 7840U and its graphics share one memory" in refused.err
 
 
 def test_measured_without_a_gpu_ends_with_three_before_anything_is_measured(run, monkeypatch):
@@ -380,30 +378,34 @@ def test_a_figure_is_written(run, tmp_path, suffix):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "the bandwidth of the host's memory is missing; give --host"),
-        (["--host", "H200"], 2, "the bandwidth of the device's memory is missing; give --device"),
-        (["--host", "90GB/s", "--device", "900GB/s"], 2, "the bandwidth of the link (pinned) is missing; give --link"),
-        (["--host", "90GB/s", "--device", "HBM3 6.4Gbps x5"], 2, "none is known of 'HBM3 6.4Gbps x5'; give --link"),
-        (["--host", "nonsense", "--device", "H200"], 1, "--host: 'nonsense' is no memory"),
+        ([], 2, "the bandwidth of the host's memory is missing; use --host"),
+        (["--host", "H200"], 2, "the bandwidth of the device's memory is missing; use --device"),
+        (["--host", "90GB/s", "--device", "900GB/s"], 2, "the bandwidth of the link (pinned) is missing; use --link"),
+        (
+            ["--host", "90GB/s", "--device", "HBM3 6.4Gbps x5"],
+            2,
+            "the host link of 'HBM3 6.4Gbps x5' is unknown; use --link",
+        ),
+        (["--host", "nonsense", "--device", "H200"], 1, "--host: 'nonsense' is not a known memory, link or device"),
         (["--record", "nowhere.json"], 1, "nowhere.json does not exist"),
-        ([*GIVEN, "--size", "0"], 2, "--size: '0' is not a whole, positive number of bytes"),
+        ([*GIVEN, "--size", "0"], 2, "--size: '0' is not a whole number of bytes above zero"),
         ([*GIVEN, "--size", "-5MB"], 2, "--size: '-5MB' is not a size"),
-        ([*GIVEN, "--size", "1MB,,2MB"], 2, "--size '1MB,,2MB' has an empty part"),
-        ([*GIVEN, "--passes", "0"], 2, "--passes: '0' is no number of passes"),
-        ([*GIVEN, "--passes", "-1"], 2, "--passes: '-1' is no number of passes"),
-        ([*GIVEN, "--passes", "1.5"], 2, "--passes: '1.5' is no number of passes"),
-        ([*GIVEN, "--passes", "9" * 50], 2, "is no number of passes"),
+        ([*GIVEN, "--size", "1MB,,2MB"], 2, "--size '1MB,,2MB' has an empty value"),
+        ([*GIVEN, "--passes", "0"], 2, "--passes: '0' is not a number of passes"),
+        ([*GIVEN, "--passes", "-1"], 2, "--passes: '-1' is not a number of passes"),
+        ([*GIVEN, "--passes", "1.5"], 2, "--passes: '1.5' is not a number of passes"),
+        ([*GIVEN, "--passes", "9" * 50], 2, "is not a number of passes"),
         ([*GIVEN, "--result", "-1"], 2, "--result: '-1' is not a size"),
         ([*GIVEN, "--result", "all%"], 2, "--result: 'all%' is not a percentage"),
-        ([*GIVEN, "--devices", "0"], 2, "--devices 0 is not possible"),
-        ([*GIVEN, "--shared-link"], 2, "--shared-link is of several devices"),
+        ([*GIVEN, "--devices", "0"], 2, "--devices 0 is out of range"),
+        ([*GIVEN, "--shared-link"], 2, "--shared-link needs several GPUs"),
         ([*GIVEN, "--link-latency", "soon"], 2, "--link-latency: 'soon' is not a duration"),
-        ([*GIVEN, "--measured", "--overlap"], 2, "--measured times one device without overlap"),
+        ([*GIVEN, "--measured", "--overlap"], 2, "--measured covers one GPU without overlap"),
         ([*MAC, "--devices", "2"], 2, "--devices 2: CPU and GPU of M4 Max (40-core GPU) share one memory"),
         (
             ["--device", "Radeon 780M"],
             2,
-            "--device 'Radeon 780M' shares the memory of its processor, which is not known",
+            "--device 'Radeon 780M' uses the memory of its processor, which is unknown",
         ),
         ([*GIVEN, "--figure", "x.gif"], 2, "--figure 'x.gif' does not end in .svg"),
         ([*GIVEN, "--format", "yaml"], 2, "--format 'yaml' is not known"),

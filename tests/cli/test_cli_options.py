@@ -74,7 +74,7 @@ def test_a_value_that_does_not_fit_names_its_option():
     assert options.option_list("--size", " 1, 2,1 ") == ["1", "2"]
     with pytest.raises(UsageError, match="--size: 'much' is not a size; write it as"):
         options.option_value("--size", "much", parse_size_bytes)
-    with pytest.raises(UsageError, match="--size '1,,2' has an empty part; separate"):
+    with pytest.raises(UsageError, match="--size '1,,2' has an empty value; separate"):
         options.option_list("--size", "1,,2")
 
 
@@ -106,7 +106,9 @@ def test_time_process_and_a_percent_sign():
 
 @pytest.mark.parametrize("name", ["%x.json", "50%.json", "a%"])
 def test_another_letter_is_refused_with_those_there_are(name):
-    with pytest.raises(UsageError, match=r"is not known; %h host, %j job, %t time, %p process; write %% for a percent"):
+    with pytest.raises(
+        UsageError, match=r"in a file name; %h host, %j job, %t time, %p process; write %% for a percent"
+    ):
         expanded(Path(name))
 
 
@@ -129,4 +131,4 @@ def test_every_file_that_is_kept_takes_a_pattern(tmp_path, capsys):
     assert (tmp_path / "facts-n017.json").exists()
     record = tmp_path / "facts-n017.json"
     assert run(["check", str(record), "--baseline", "b.json", "--save", str(tmp_path / "%x.json")]) == 2
-    assert "'%x' in a file's name is not known" in capsys.readouterr().err
+    assert "unknown '%x' in a file name" in capsys.readouterr().err

@@ -48,7 +48,7 @@ def refused(capsys, code, *arguments):
     assert out == ""
     assert err.startswith("bandwidth: ")
     assert err.count("\n") == 1
-    assert "defect" not in err
+    assert "internal error" not in err
     return err
 
 
@@ -73,7 +73,7 @@ def test_without_matplotlib_the_write_up_has_no_figures_and_says_so(capsys, tmp_
     assert report(RECORD, "-o", tmp_path / "out.md") == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "bandwidth: figures are left out: matplotlib is not installed; pip install 'membandwidth[plot]'\n"
+    assert err == "bandwidth: figures are omitted: matplotlib is not installed; pip install 'membandwidth[plot]'\n"
     assert "![" not in (tmp_path / "out.md").read_text("utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["out.md"]
 
@@ -123,12 +123,12 @@ def test_latex_has_columns_of_siunitx_and_two_columns_on_request(capsys, undrawn
     ("arguments", "told"),
     [
         ((), "a report needs an output"),
-        (("-o", "x.html", "--overlay"), "--overlay needs two records"),
-        (("-o", "x.html", "--siunitx"), "--siunitx and --two-columns are for LaTeX"),
-        (("--format", "markdown", "--two-columns"), "--siunitx and --two-columns are for LaTeX"),
+        (("-o", "x.html", "--overlay"), "--overlay needs at least two records"),
+        (("-o", "x.html", "--siunitx"), "--siunitx and --two-columns need LaTeX"),
+        (("--format", "markdown", "--two-columns"), "--siunitx and --two-columns need LaTeX"),
         (("-o", "x.txt"), "does not end in .html, .md or .tex"),
-        (("--format", "csv"), "not known for a write-up"),
-        (("-o", "x.html", "--flops", "many"), "--flops: 'many' is not a peak of arithmetic"),
+        (("--format", "csv"), "is not a format of reports"),
+        (("-o", "x.html", "--flops", "many"), "--flops: 'many' is not an arithmetic peak"),
         (("-o", "x.html", "--unit", "furlongs"), "--unit 'furlongs'"),
         (("-o", "missing/x.html"), "is not a folder"),
     ],
@@ -157,7 +157,7 @@ def test_what_is_no_record_is_refused_before_anything_is_written(content, capsys
 @pytest.mark.parametrize("form", [("-o", "out.html"), ("--format", "markdown")])
 def test_a_record_without_results_is_refused_as_compare_does(form, empty, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = "empty.json holds no result; measure again, or leave it out\n"
+    told = "empty.json contains no result; measure again, or omit it\n"
     assert refused(capsys, 1, empty(), *form).endswith(told)
     assert refused(capsys, 1, RECORD, empty(), *form).endswith(told)
     assert app.run(["compare", str(RECORD), "empty.json"]) == 1
@@ -166,12 +166,12 @@ def test_a_record_without_results_is_refused_as_compare_does(form, empty, capsys
 
 
 def test_what_kept_a_record_from_a_result_is_named(empty, capsys, tmp_path):
-    reason = "the budget of 1 s did not reach it; give a longer --budget"
+    reason = "the budget of 1 s was used up; use a longer --budget"
     not_run = [NotRun("host/read/native/2", reason), NotRun("host/copy/native/2", reason)]
     err = refused(capsys, 1, empty(*not_run), "-o", tmp_path / "out.html")
-    assert f"empty.json holds no result: none of its 2 cases was run: {reason}; measure again" in err
+    assert f"empty.json contains no result: none of its 2 cases ran: {reason}; measure again" in err
     err = refused(capsys, 1, empty(NotRun("host/read/native/2", "no\nroom\x1b[31m" + "x" * 10_000)), "--format", "html")
-    assert "its case was not run: no room?[31mxxx" in err
+    assert "its case did not run: no room?[31mxxx" in err
     assert len(err) < 500
 
 

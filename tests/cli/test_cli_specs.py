@@ -115,12 +115,12 @@ def test_schema_describes_each_kind_of_tables(capsys):
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
-        (["burn"], 2, "'burn' is nothing that can be done with the catalog; choose from list, show"),
+        (["burn"], 2, "unknown action 'burn'; choose from list, show"),
         (["show"], 2, "specs show needs a name"),
         (["search"], 2, "specs search needs a word"),
-        (["show", "no such thing 1"], 1, "no device is named 'no such thing 1'"),
-        (["show", "GeForec RTX 4090"], 1, "no device is named 'GeForec RTX 4090'; did you mean GeForce RTX 4090 or"),
-        (["search", "nosuchthing"], 1, "no device has 'nosuchthing' in its name"),
+        (["show", "no such thing 1"], 1, "no device named 'no such thing 1'"),
+        (["show", "GeForec RTX 4090"], 1, "no device named 'GeForec RTX 4090'; did you mean GeForce RTX 4090 or"),
+        (["search", "nosuchthing"], 1, "no device name contains 'nosuchthing'"),
         (["list", "--specs", "/no/such/folder"], 2, "--specs /no/such/folder is not a folder"),
         ([], 2, "Missing argument"),
     ],

@@ -27,7 +27,7 @@ def refused(capsys, code, *arguments):
     assert out == ""
     assert err.startswith("bandwidth: ")
     assert err.count("\n") == 1
-    assert "defect" not in err
+    assert "internal error" not in err
     return err
 
 
@@ -80,7 +80,7 @@ def test_saved_facts_are_told_saved_whole_and_serve(capsys, tmp_path):
     assert run(["system", "--save", str(path)]) == 0
     out, err = capsys.readouterr()
     assert "\nMemory bandwidth: " in out
-    assert " ".join(err.split()) == f"bandwidth: the facts are saved in {path}; give them by --facts {path}"
+    assert " ".join(err.split()) == f"bandwidth: facts saved in {path}; use them with --facts {path}"
     assert Facts.from_json(json.loads(path.read_text("utf-8"))["machine"])
     assert [entry.name for entry in tmp_path.iterdir()] == ["facts.json"]
     assert run(["system", "--facts", str(path)]) == 0
@@ -143,7 +143,7 @@ def test_places_that_cannot_be_written_are_refused(capsys, tmp_path):
 
 def test_facts_that_cannot_be_used_are_refused(capsys, tmp_path):
     (tmp_path / "foreign.json").write_text('{"machine": 1}')
-    assert "holds no facts" in refused(capsys, 1, "--facts", str(tmp_path / "foreign.json"))
+    assert "contains no machine facts" in refused(capsys, 1, "--facts", str(tmp_path / "foreign.json"))
     assert "does not exist" in refused(capsys, 1, "--facts", str(tmp_path / "none.json"))
 
 
@@ -231,7 +231,7 @@ def test_the_number_of_sockets_may_be_given_for_another_machine(capsys, tmp_path
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Intel(R) Xeon(R) CPU E5-2690 v4 @ 2.60GHz\n")
     files = ("--dmi", tmp_path / "dmi", "--cpuinfo", tmp_path / "cpuinfo")
     (finding,) = asked(capsys, *files)["findings"]
-    assert finding["hint"].startswith("give its number of sockets (--sockets N), or ")
+    assert finding["hint"].startswith("add its number of sockets (--sockets N), or ")
     content = asked(capsys, *files, "--sockets", "2")
     assert content["theory"]["spec"] == "DDR4-2400 x8"
     assert content["machine"]["sources"]["sockets"] == {"source": "--sockets", "confidence": "given"}
@@ -242,7 +242,7 @@ def test_what_is_not_known_of_another_machine_has_a_hint_that_helps(capsys, tmp_
     path.write_bytes(DESKTOP.read_bytes()[:1500])
     content = asked(capsys, "--dmi", path)
     assert content["theory"]["peak_bytes_per_s"] is None
-    assert content["theory"]["reason"].endswith("give the whole of it")
+    assert content["theory"]["reason"].endswith("use the complete output")
     (finding,) = content["findings"]
     assert finding["code"] == "BW010"
     assert "--facts" not in finding["hint"]

@@ -125,7 +125,7 @@ def test_a_unit_that_may_be_bits_or_bytes_is_refused(run):
     ran = run("theory", "DDR4-2933 x4", "--unit", "gb/s")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "bandwidth: --unit 'gb/s' may be bytes or bits per second; write GB/s for bytes or Gb/s for bits\n"
+        "bandwidth: --unit 'gb/s' can mean bytes or bits per second; write GB/s for bytes or Gb/s for bits\n"
     )
 
 
@@ -215,7 +215,7 @@ def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line(run, type_in):
     type_in(b"\xef\xbb\xbfDDR4-2933 x4\r\n")
     assert "93.87" in run("theory", "-").out
     type_in(b"DDR4-2933 x4\n\xef\xbb\xbfDDR4-2933 x4\n")
-    assert run("theory", "-").err.startswith("bandwidth: line 2: '\\ufeffDDR4-2933 x4' has characters outside")
+    assert run("theory", "-").err.startswith("bandwidth: line 2: '\\ufeffDDR4-2933 x4' contains characters outside")
 
 
 def test_lines_of_standard_input_are_read(run, type_in):
@@ -228,8 +228,8 @@ def test_a_bad_line_is_named_by_its_number_and_fails_the_call(run, type_in):
     ran = run("theory", "-")
     assert (ran.code, ran.out) == (1, "")
     first, second = ran.err.splitlines()
-    assert first.startswith("bandwidth: line 3: 'DDR9-1' is no memory, link or device that is known here; ")
-    assert second.startswith("bandwidth: line 5: DDR4 does not come at 0 MT/s; ")
+    assert first.startswith("bandwidth: line 3: 'DDR9-1' is not a known memory, link or device; ")
+    assert second.startswith("bandwidth: line 5: DDR4 does not exist at 0 MT/s; ")
 
 
 def test_keep_going_prints_the_others(run, type_in):
@@ -249,17 +249,17 @@ def test_bytes_that_are_no_text_are_refused_with_their_line(run, type_in):
     type_in(b"DDR4-2933\n\xff\xfe\n")
     ran = run("theory", "-")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("bandwidth: line 2: '\\ufffd\\ufffd' has characters outside of ASCII; ")
+    assert ran.err.startswith("bandwidth: line 2: '\\ufffd\\ufffd' contains characters outside ASCII; ")
 
 
 def test_an_empty_standard_input_is_said(run, type_in):
     type_in("\n# nothing\n")
-    assert failed(run("theory", "-"), 1, "standard input held no SPEC; write one a line, such as DDR4-2933 x4")
+    assert failed(run("theory", "-"), 1, "standard input contains no SPEC; write one per line, such as DDR4-2933 x4")
 
 
 def test_standard_input_is_read_once(run, type_in):
     type_in("DDR4-2933\n")
-    assert failed(run("theory", "-", "-"), 2, "standard input is named twice; give - once")
+    assert failed(run("theory", "-", "-"), 2, "standard input is named twice; use - once")
 
 
 def test_a_real_pipe_is_read():
@@ -273,18 +273,18 @@ def test_a_real_pipe_is_read():
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["DDR4-2933 x0"], 1, "'DDR4-2933 x0': 0 units is not possible; give 1 to 65,536"),
+        (["DDR4-2933 x0"], 1, "'DDR4-2933 x0': 0 units is out of range; use 1 to 65,536"),
         (
             ["DDR4-2933 x4", "--channels", "4"],
             2,
-            "'DDR4-2933 x4' states the number of units, and so does --channels; give one of the two",
+            "'DDR4-2933 x4' and --channels both state the number of units; use one of the two",
         ),
-        (["DDR4-2933", "--channels", "-1"], 2, "--channels -1 is not possible; give 1 to 65,536"),
-        ([], 2, "nothing to compute; name a SPEC such as DDR4-2933, or give --clock or --rate; see --help"),
+        (["DDR4-2933", "--channels", "-1"], 2, "--channels -1 is out of range; use 1 to 65,536"),
+        ([], 2, "nothing to compute; name a SPEC such as DDR4-2933, or use --clock or --rate; see --help"),
         (
             ["DDR4-2933", "--rate", "1Gbps"],
             2,
-            "a SPEC and the plain formula do not go together; give a SPEC, or --clock or --rate",
+            "a SPEC and the plain formula exclude each other; use a SPEC, or --clock or --rate",
         ),
         (
             ["--clock", "1466.67", "--transfers", "2", "--width", "64"],
@@ -309,7 +309,7 @@ def test_a_real_pipe_is_read():
         (
             ["DDR4-2933", "--json", "--format", "csv"],
             2,
-            "--json and --format csv do not go together; give one of the two",
+            "--json and --format csv exclude each other; use one of the two",
         ),
         (
             ["DDR4-2933", "--unit", "furlongs"],
@@ -352,8 +352,8 @@ def test_all_bad_specs_are_named_before_the_call_fails(run):
     ran = run("theory", "DDR4-1", "DDR4-2933", "DDR4-2")
     assert (ran.code, ran.out) == (1, "")
     assert [line.split(";")[0] for line in ran.err.splitlines()] == [
-        "bandwidth: DDR4 does not come at 1 MT/s",
-        "bandwidth: DDR4 does not come at 2 MT/s",
+        "bandwidth: DDR4 does not exist at 1 MT/s",
+        "bandwidth: DDR4 does not exist at 2 MT/s",
     ]
 
 
@@ -370,7 +370,7 @@ def test_a_defect_is_one_line_too(run, monkeypatch):
         raise ZeroDivisionError("oh\nno")
 
     monkeypatch.setattr("bandwidth.theory.peaks", broken)
-    line = "a defect of bandwidth: ZeroDivisionError: oh no; run again with --debug and report it"
+    line = "internal error: ZeroDivisionError: oh no; run again with --debug and report it"
     assert failed(run("theory", "DDR4-2933"), 1, line)
     assert "Traceback" in run("theory", "DDR4-2933", "--debug").err
 
@@ -389,7 +389,7 @@ def test_a_file_takes_the_place_of_standard_output(run, tmp_path):
 def test_a_folder_or_a_place_that_is_not_there_is_a_usage_error(run, tmp_path):
     assert failed(run("theory", "DDR4-2933", "-o", str(tmp_path)), 2, f"{tmp_path} is a folder; name a file in it")
     lost = tmp_path / "lost"
-    line = f"{lost} is not a folder; make it first, or name another"
+    line = f"{lost} is not a folder; create it, or name another folder"
     assert failed(run("theory", "DDR4-2933", "-o", str(lost / "peaks.txt")), 2, line)
 
 
@@ -400,7 +400,7 @@ def test_a_folder_that_cannot_be_written_to_is_a_usage_error(run, tmp_path):
         ran = run("theory", "DDR4-2933", "-o", str(tmp_path / "peaks.txt"))
     finally:
         tmp_path.chmod(stat.S_IRWXU)
-    assert failed(ran, 2, f"{tmp_path} cannot be written to; name a folder that can")
+    assert failed(ran, 2, f"{tmp_path} cannot be written to; name a writable folder")
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")  # noqa: PTH112 - beside the others
@@ -434,7 +434,7 @@ def test_a_full_disk_is_said_and_no_defect():
     with open("/dev/full", "w") as full:  # noqa: PTH123 - the same
         done = spawn("theory", "DDR4-2933", stdout=full)
     assert done.returncode == 1
-    assert done.stderr == "bandwidth: standard output cannot be written: No space left on device; make room there\n"
+    assert done.stderr == "bandwidth: standard output cannot be written: No space left on device; free some space\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")

@@ -11,8 +11,8 @@ from model_headers import MODELS
 from bandwidth.cli import app
 
 SCREEN = """\
-Llama 3.3 70B, Q4_K_M: about 43.16 GB, context of 8,192 (2.68 GB of cache);
-  about 45.85 GB read for each token.
+Llama 3.3 70B, Q4_K_M: about 43.16 GB, context of 8,192 (KV cache 2.68 GB);
+  about 45.85 GB read per token.
 
                         GB/s  fits           tokens/s at most     expected
 --------------------  ------  -------------  ----------------  -----------
@@ -20,10 +20,10 @@ Llama 3.3 70B, Q4_K_M: about 43.16 GB, context of 8,192 (2.68 GB of cache);
 DDR5-6000 x2           96.00  -                           2.1   1.1 to 1.9
 Quadro RTX 5000       448.00  NO, of 16 GB                  -            -
 
-2 x GeForce RTX 3090: layers on several GPUs take turns, so a token takes as
-  long as on one that holds them all; tensor parallelism (--split tensor) reads
-  them at once.
-Quadro RTX 5000: 45.85 GB do not fit in 16 GB; 27 of 80 layers do (--gpu-layers
+2 x GeForce RTX 3090: with the layers split over several GPUs, the GPUs take
+  turns, so a token takes as long as on one GPU with all layers; tensor
+  parallelism (--split tensor) uses all GPUs at once.
+Quadro RTX 5000: 45.85 GB do not fit in 16 GB; 27 of 80 layers fit (--gpu-layers
   27/80 --host SPEC).
 """
 
@@ -93,38 +93,42 @@ def test_a_figure_over_the_context(run, tmp_path):
     assert "tokens/s at most" in (tmp_path / "t.svg").read_text()
     ran = run("70B:F16", "RTX 3090", "--figure", tmp_path / "none.svg")
     assert (ran.code, ran.err) == (
-        1, "bandwidth: nothing to draw: the model fits in no place; name a place that holds it\n"
+        1, "bandwidth: nothing to draw: the model does not fit any place; name a place with more memory\n"
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (("nope", "H200"), 1, "'nope' is no model that is known here; give a .gguf"),
-        (("70B:Q4_KM", "H200"), 1, "'70B:Q4_KM': 'Q4_KM' is no quantisation; did you mean Q4_K_M?"),
+        (("nope", "H200"), 1, "'nope' is not a known model; use a .gguf"),
+        (("70B:Q4_KM", "H200"), 1, "'70B:Q4_KM': 'Q4_KM' is not a quantisation; did you mean Q4_K_M?"),
         (
             ("70B:Q4_K_M", "GeForec RTX 4090"),
             1,
-            "'GeForec RTX 4090' is no memory, link or device that is known here; did you mean Ge",
+            "'GeForec RTX 4090' is not a known memory, link or device; did you mean Ge",
         ),
-        (("model.bin", "H200"), 1, "model.bin is a pickle, which is never opened; give a .gguf file"),
-        (("https://example.org/m.gguf", "H200"), 1, "https:/example.org/m.gguf is an address: nothing is fetched"),
+        (("model.bin", "H200"), 1, "model.bin is a pickle file, which is never opened; use a .gguf file"),
+        (("https://example.org/m.gguf", "H200"), 1, "https:/example.org/m.gguf is a URL, and nothing is downloaded"),
         (("gone.gguf", "H200"), 1, "gone.gguf does not exist; check the name"),
-        (("tests", "H200"), 1, "tests is a folder; give a .gguf file"),
-        (("70B:Q4_K_M", "PCIe 4.0 x16"), 2, "'PCIe 4.0 x16' is a link and no memory"),
-        (("70B:Q4_K_M", "0 x RTX 3090"), 2, "'0 x RTX 3090': 0 devices are not possible"),
-        (("70B:Q4_K_M", "2 x EPYC 9755"), 2, "'2 x EPYC 9755': only GPUs share a model here"),
+        (("tests", "H200"), 1, "tests is a folder; use a .gguf file"),
+        (("70B:Q4_K_M", "PCIe 4.0 x16"), 2, "'PCIe 4.0 x16' is a link, not a memory"),
+        (("70B:Q4_K_M", "0 x RTX 3090"), 2, "'0 x RTX 3090': 0 is not a valid number of devices"),
+        (("70B:Q4_K_M", "2 x EPYC 9755"), 2, "'2 x EPYC 9755': only GPUs can share a model"),
         (("70B:Q4_K_M", "gone.json"), 1, "gone.json does not exist"),
-        (("70B:Q4_K_M", "H200", "--context", "0"), 2, "--context: '0' is no number of tokens; write it as 8192 or 8k"),
-        (("70B:Q4_K_M", "H200", "--batch", "0"), 2, "--batch 0 is not possible; give 1 to 65,536"),
+        (
+            ("70B:Q4_K_M", "H200", "--context", "0"),
+            2,
+            "--context: '0' is not a number of tokens; write it as 8192 or 8k",
+        ),
+        (("70B:Q4_K_M", "H200", "--batch", "0"), 2, "--batch 0 is out of range; use 1 to 65,536"),
         (("70B:Q4_K_M", "H200", "--kv", "q9"), 2, "--kv 'q9' is not known; choose from f32, f16"),
         (("70B:Q4_K_M", "H200", "--split", "x"), 2, "--split 'x' is not known; choose from layers, tensor"),
-        (("70B:Q4_K_M", "H200", "--threads", "0"), 2, "--threads 0 is not possible"),
-        (("70B:Q4_K_M", "H200", "--gpu-layers", "20/80"), 2, "--gpu-layers and --host go together"),
+        (("70B:Q4_K_M", "H200", "--threads", "0"), 2, "--threads 0 is out of range"),
+        (("70B:Q4_K_M", "H200", "--gpu-layers", "20/80"), 2, "--gpu-layers and --host need each other"),
         (
             ("70B:Q4_K_M", "H200", "--gpu-layers", "90/80", "--host", "90GB/s"),
             2,
-            "--gpu-layers: 90 of 80 layers are",
+            "--gpu-layers: 90 of 80 layers is not a valid split",
         ),
         (("70B:Q4_K_M", "90GB/s", "--gpu-layers", "9/80", "--host", "90GB/s"), 2, "--gpu-layers needs a GPU"),
         (("70B:Q4_K_M", "H200", "--gpu-layers", "9/80", "--host", "H200"), 2, "--host 'H200' is a GPU"),
