@@ -268,8 +268,8 @@ def outliers(record: Record) -> Iterator[Raised]:
 def not_pinned(record: Record) -> Iterator[Raised]:
     """
     Each thread should stay on the CPU next to its data. On Linux and Windows every worker is pinned to one CPU; macOS
-    gives no such promise to a program, and some containers and job objects forbid it. Threads that move lose their caches
-    and may end up on another NUMA node than their memory, so expect more spread and lower figures on large machines.
+    has no call for it, and some containers and job objects forbid it. Threads that move lose their cached data and may
+    run on another NUMA node than their memory, so expect more spread and lower rates on large machines.
     """
     if any(not result.pinned for result in record.results):
         text = f"threads were not pinned to CPUs ({record.machine.get('operating_system', 'this system')})"

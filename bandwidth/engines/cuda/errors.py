@@ -213,7 +213,7 @@ def _of_import(error: ImportError) -> BandwidthError:
     if of_rocm is not None:
         return HardwareError(f"ROCm's libraries are not found ({of_rocm[0]})", _ROCM)
     hint = "keep one cupy package (see `pip list`): that for the driver's CUDA version"
-    return HardwareError(f"CuPy is installed and cannot be imported: {_first_line(error)}", hint)
+    return HardwareError(f"CuPy is installed but cannot be imported: {_first_line(error)}", hint)
 
 
 def _of_status(status: int, text: str, device: int | None, versions: tuple[int, int]) -> BandwidthError:

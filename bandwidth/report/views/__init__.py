@@ -38,7 +38,7 @@ class View:
 
 
 SUMMARY = "Summary"
-_RATES, _BY_SIZE = "Rates beside theory", "By size"
+_RATES, _BY_SIZE = "Rates and theory", "By size"
 # In the order of the terminal; a part of a write-up stands where its first view stands.
 VIEWS = (
     View(SUMMARY, rates.host_heading),

@@ -139,7 +139,7 @@ LACKING_OF_ROCM = (
         ),
         (
             ImportError("\n====\nCuPy is not correctly installed.\n  more"),
-            "CuPy is installed and cannot be imported: CuPy is not correctly installed.; keep one cupy package (see "
+            "CuPy is installed but cannot be imported: CuPy is not correctly installed.; keep one cupy package (see "
             "`pip list`): that for the driver's CUDA version",
         ),
         (

@@ -177,7 +177,7 @@ def test_amds_free_memory_counts_where_it_would_spill_into_the_hosts(monkeypatch
         ),
         (Error(-2), "device 3 is not available; check which process uses it"),
         (ModuleNotFoundError("x", name="pyopencl"), "pyopencl, which drives OpenCL, is not installed; pip install"),
-        (ImportError("libOpenCL.so.1: no such file"), "pyopencl is installed and cannot be imported: libOpenCL.so.1"),
+        (ImportError("libOpenCL.so.1: no such file"), "pyopencl is installed but cannot be imported: libOpenCL.so.1"),
     ],
 )
 def test_each_error_is_one_line(error, line):

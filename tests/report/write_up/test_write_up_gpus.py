@@ -102,5 +102,5 @@ def test_a_host_beside_gpus_is_named_and_has_its_own_table(record, make_result, 
 def test_without_a_place_for_figures_no_part_is_empty(write_up, format_name):
     text = text_alone(write_up, FORMS[format_name])
     assert "By size" in text
-    assert "Rates beside theory" not in text
+    assert "Rates and theory" not in text
     assert "All samples" not in text
