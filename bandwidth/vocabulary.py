@@ -37,7 +37,8 @@ BY_HOST_CLOCK = "by_host_clock"
 # The smallest page, the line of x86 and most of Arm, which a load that misses brings, and bytes per second in a GB/s.
 PAGE_BYTES = 4096
 LINE_BYTES = 64
-GIGA = 1e9
+GIGA = 10**9
+NS_PER_S = 10**9
 # How sure a ceiling is: the maker's document, others' measurement, and what is shown but never concluded from.
 Confidence = Literal["high", "medium", "low"]
 HIGH: Confidence = "high"

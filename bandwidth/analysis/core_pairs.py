@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from bandwidth.results.model import ADDRESS_BYTES, Case, Record, Result
-from bandwidth.results.summary import NS_PER_S, once_each, summarise
+from bandwidth.results.summary import once_each, summarise
 from bandwidth.statistics import CLUSTERS_RATIO, clusters, median, two_groups
-from bandwidth.vocabulary import SHARED
+from bandwidth.vocabulary import NS_PER_S, SHARED
 
 # Two groups of a single CPU each are a pair that is slow, and no groups.
 FEWEST_IN_GROUPS = 2

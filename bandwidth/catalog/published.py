@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Protocol
 
 from bandwidth.catalog.entries import Named
 from bandwidth.catalog.plain_entries import Constraint
+from bandwidth.vocabulary import GIGA
 
 
 class Range(Named, Protocol):
@@ -106,7 +107,6 @@ def host_bands(
     return tuple(sorted(found, key=lambda band: band.is_general))
 
 
-BYTES_PER_GB = 1e9
 # A link's generation is told by its coded rate: within this share it is the same.
 SAME_RATE = 0.01
 
@@ -135,7 +135,7 @@ class PublishedFigure:
     @property
     def bytes_per_s(self) -> tuple[float, float] | None:
         """Both ends as rates, None where only a share was published."""
-        factor = BYTES_PER_GB if self.unit == "GB/s" else (self.peak_gb_s or 0) * BYTES_PER_GB
+        factor = GIGA if self.unit == "GB/s" else (self.peak_gb_s or 0) * GIGA
         return (self.low * factor, self.high * factor) if factor else None
 
     @property
@@ -181,9 +181,7 @@ def nearest_figures(
 def _is_same_link(figure: PublishedFigure, theory_bytes_per_s: float | None) -> bool:
     if figure.target != "pcie" or figure.peak_gb_s is None:
         return True
-    return theory_bytes_per_s is not None and (
-        abs(theory_bytes_per_s / BYTES_PER_GB / figure.peak_gb_s - 1) <= SAME_RATE
-    )
+    return theory_bytes_per_s is not None and (abs(theory_bytes_per_s / GIGA / figure.peak_gb_s - 1) <= SAME_RATE)
 
 
 def _kin(figure: PublishedFigure, names: set[str], family: str) -> Kin | None:

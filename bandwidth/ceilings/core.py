@@ -5,9 +5,8 @@ from __future__ import annotations
 from bandwidth.catalog.limits import Microarchitecture
 from bandwidth.ceilings.bounds import Host, Seen, SeenLatency, gb_s, lower
 from bandwidth.results import Case, Ceiling
-from bandwidth.vocabulary import LOW, MEDIUM, Confidence
+from bandwidth.vocabulary import LOW, MEDIUM, NS_PER_S, Confidence
 
-_NS_PER_S = 1e9
 BY_CHAINS = "chains of loads in this run (--chains), without the prefetchers that help sequential reads"
 
 
@@ -56,4 +55,4 @@ def _part(
     text = f"{lines:.4g} lines{how} x {design.line_bytes} B / {ns:.4g} ns ({which}) x {cores}"
     is_sure = is_of_table and latency is not None and latency.is_pure
     confidence = known.confidence if known is not None and is_sure else LOW
-    return lines * design.line_bytes * count / ns * _NS_PER_S, text, source, confidence
+    return lines * design.line_bytes * count / ns * NS_PER_S, text, source, confidence

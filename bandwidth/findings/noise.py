@@ -21,7 +21,7 @@ from bandwidth.findings.evidence import (
 from bandwidth.findings.rules import ALL, UNTOLD, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.results.model import ADDRESS_BYTES
-from bandwidth.results.summary import NS_PER_S, rates_bytes_per_s
+from bandwidth.results.summary import rates_bytes_per_s
 from bandwidth.statistics import (
     BETWEEN_GROUPS,
     CLUSTERS_RATIO,
@@ -35,7 +35,7 @@ from bandwidth.statistics import (
     two_groups,
 )
 from bandwidth.units import format_percent, format_rate
-from bandwidth.vocabulary import SWEEP_POINT
+from bandwidth.vocabulary import NS_PER_S, SWEEP_POINT
 
 # A witness tells why a block was slow where it differs between the two groups in this share of all pairs of blocks, one
 # of either group, and by enough to matter.

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bandwidth.machine.facts import Json
-from bandwidth.machine.reader import Reader, read_integer, read_line
+from bandwidth.machine.reader import CPU_FOLDER, Reader, read_integer, read_line
 from bandwidth.machine.system_memory import version_1_folders, version_2_folders
+from bandwidth.vocabulary import NS_PER_S
 
 # /proc/stat counts in hundredths of a second on every architecture of today (USER_HZ).
 TICKS_PER_S = 100
 
-_CPU_FOLDER = "/sys/devices/system/cpu"
 _POWER_FOLDER = "/sys/class/power_supply"
 # Reading a clock may cost 20 ms a CPU on kernels before 5.17; a few of them show the range.
 _MOST_CLOCKS = 16
@@ -84,7 +84,7 @@ def pressure(reader: Reader, resource: str) -> dict[str, Json | None]:
 
 
 def _clocks(reader: Reader) -> dict[str, Json | None]:
-    folder = f"{_CPU_FOLDER}/cpufreq"
+    folder = f"{CPU_FOLDER}/cpufreq"
     policies = [f"{folder}/{name}" for name in reader.names(folder) if name.startswith("policy")]
     khz = [read_integer(reader, f"{policy}/scaling_cur_freq") for policy in _spread(policies)]
     mhz = [clock / 1000 for clock in khz if clock]
@@ -108,9 +108,9 @@ def _spread(items: Sequence[str]) -> Sequence[str]:
 
 def _throttle_count(reader: Reader) -> int | None:
     """Return how often a package, else a core, was throttled, summed over the CPUs that count it."""
-    cpus = [name for name in reader.names(_CPU_FOLDER) if re.fullmatch(r"cpu[0-9]+", name, re.ASCII)]
+    cpus = [name for name in reader.names(CPU_FOLDER) if re.fullmatch(r"cpu[0-9]+", name, re.ASCII)]
     for counter in ("package_throttle_count", "core_throttle_count"):
-        paths = [f"{_CPU_FOLDER}/{cpu}/thermal_throttle/{counter}" for cpu in cpus]
+        paths = [f"{CPU_FOLDER}/{cpu}/thermal_throttle/{counter}" for cpu in cpus]
         counts = [count for count in (read_integer(reader, path) for path in paths) if count is not None]
         if counts:
             return sum(counts)
@@ -156,7 +156,6 @@ def _on_battery(reader: Reader) -> bool | None:
 
 # Of more threads than this so many are asked, evenly spread: each costs some microseconds.
 MOST_THREADS = 64
-_NS_PER_S = 1e9
 _US_PER_S = 1e6
 
 
@@ -224,7 +223,7 @@ def _waits_s(reader: Reader, threads: Iterable[int]) -> tuple[float | None, floa
     if not known:
         return None, None
     ran, waited = (sum(int(words[place]) for words in known) for place in (0, 1))
-    return ran / _NS_PER_S, waited / _NS_PER_S
+    return ran / NS_PER_S, waited / NS_PER_S
 
 
 def _switches() -> int | None:

@@ -13,7 +13,7 @@ import re
 
 from bandwidth.machine.facts import DERIVED, Fact, known
 from bandwidth.machine.processor import NO_CONTAINER, container_facts
-from bandwidth.machine.reader import Reader, read_line
+from bandwidth.machine.reader import DMI_FOLDER, Reader, read_line
 from bandwidth.machine.smbios import stated
 
 # This application's id: any random number does, as long as it stays the same.
@@ -77,7 +77,6 @@ def _hash(number: bytes) -> str:
 
 # --- who made it ----------------------------------------------------------------------------------------------------
 
-_DMI_FOLDER = "/sys/class/dmi/id"
 # The fact, and the kernel's name of the field.
 _FIELDS = (
     ("system_vendor", "sys_vendor"),
@@ -91,5 +90,5 @@ def firmware_facts(reader: Reader) -> dict[str, Fact]:
     """Return `system_vendor`, `product_name`, `board_vendor` and `board_name`, those that somebody filled in."""
     facts: dict[str, Fact] = {}
     for name, file in _FIELDS:
-        facts |= known(name, stated(read_line(reader, f"{_DMI_FOLDER}/{file}")), f"{_DMI_FOLDER}/{file}")
+        facts |= known(name, stated(read_line(reader, f"{DMI_FOLDER}/{file}")), f"{DMI_FOLDER}/{file}")
     return facts

@@ -16,10 +16,9 @@ from bandwidth.machine.dmi.binary import dmi_of_table
 from bandwidth.machine.facts import ASSUMED, DERIVED, READ, Fact, Json, known
 from bandwidth.machine.modules.table import SMBIOS_TABLE
 from bandwidth.machine.processor import NO_VIRTUALIZATION, virtualization_facts
-from bandwidth.machine.reader import Reader
+from bandwidth.machine.reader import NODE_FOLDER, Reader
 from bandwidth.units import KIBI
 
-_NODE_FOLDER = "/sys/devices/system/node"
 _STATUS = "/proc/self/status"
 _MOST_DISTANCE = 255  # one byte in ACPI's SLIT; 10 is a node's own memory
 
@@ -42,8 +41,8 @@ class NumaNode:
 
 def read_numa_nodes(reader: Reader) -> tuple[NumaNode, ...]:
     """Return the nodes in the order of their numbers; none where the system describes none."""
-    names = [name for name in reader.names(_NODE_FOLDER) if re.fullmatch(r"node[0-9]{1,6}", name, re.ASCII)]
-    with_memory = numbers_of(reader.text(f"{_NODE_FOLDER}/has_memory"))
+    names = [name for name in reader.names(NODE_FOLDER) if re.fullmatch(r"node[0-9]{1,6}", name, re.ASCII)]
+    with_memory = numbers_of(reader.text(f"{NODE_FOLDER}/has_memory"))
     nodes = [_node(reader, number, with_memory) for number in sorted(int(name[4:]) for name in names)]
     # A file that counts other nodes than there are cannot be matched with them.
     return tuple(node if len(node.distances) == len(nodes) else replace(node, distances=()) for node in nodes)
@@ -67,15 +66,15 @@ def numa_facts(nodes: Sequence[NumaNode], allowed: Iterable[int]) -> dict[str, F
     `numa_processor_only_nodes` list numbers, as does `memory_nodes_allowed` where it is fewer than have memory.
     """
     sizes: dict[str, Json] = {str(node.number): node.memory_bytes for node in nodes if node.memory_bytes is not None}
-    lists = f"{_NODE_FOLDER}/node*/cpulist, meminfo"
+    lists = f"{NODE_FOLDER}/node*/cpulist, meminfo"
     facts = {
-        **known("numa_node_memory_bytes", sizes or None, f"{_NODE_FOLDER}/node*/meminfo"),
+        **known("numa_node_memory_bytes", sizes or None, f"{NODE_FOLDER}/node*/meminfo"),
         **known("numa_memory_only_nodes", _numbers(memory_only(nodes)), lists, DERIVED),
         **known("numa_processor_only_nodes", _numbers(processor_only(nodes)), lists, DERIVED),
     }
     if len(nodes) > 1:
         distances: dict[str, Json] = {str(node.number): list(node.distances) for node in nodes if node.distances}
-        facts |= known("numa_distances", distances or None, f"{_NODE_FOLDER}/node*/distance")
+        facts |= known("numa_distances", distances or None, f"{NODE_FOLDER}/node*/distance")
     permitted = set(allowed)
     if permitted < {node.number for node in nodes if node.has_memory}:
         facts |= known("memory_nodes_allowed", _numbers(permitted), f"{_STATUS} Mems_allowed_list")
@@ -93,7 +92,7 @@ def processor_only(nodes: Sequence[NumaNode]) -> tuple[int, ...]:
 
 
 def _node(reader: Reader, number: int, with_memory: Sequence[int]) -> NumaNode:
-    folder = f"{_NODE_FOLDER}/node{number}"
+    folder = f"{NODE_FOLDER}/node{number}"
     found = re.search(r"MemTotal:\s+([0-9]{1,18}) kB", reader.text(f"{folder}/meminfo") or "", re.ASCII)
     if found is not None:
         size: int | None = int(found[1]) * KIBI
@@ -141,7 +140,7 @@ def sockets_of(
     packages: Mapping[int, int],
     nodes: Sequence[NumaNode],
     source: str = _PACKAGES,
-    nodes_source: str = _NODE_FOLDER,
+    nodes_source: str = NODE_FOLDER,
 ) -> Sockets:
     """Return the sockets of a machine: `packages` are the kernel's, by CPU, and `nodes` what it says of memory.
 

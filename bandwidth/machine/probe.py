@@ -18,7 +18,7 @@ from bandwidth.machine.processor import (
     smt_facts,
     virtualization_facts,
 )
-from bandwidth.machine.reader import Reader, SystemReader
+from bandwidth.machine.reader import CPU_FOLDER, Reader, SystemReader
 from bandwidth.machine.system_memory import (
     cpu_quota_facts,
     hmat_facts,
@@ -28,8 +28,6 @@ from bandwidth.machine.system_memory import (
 )
 from bandwidth.machine.topology import Topology, read_topology
 from bandwidth.machine.windows import TABLE_SOURCE
-
-_CPU_FOLDER = "/sys/devices/system/cpu"
 
 
 def collect(reader: Reader | None = None, nvml: Nvml | None = None) -> Facts:
@@ -123,13 +121,13 @@ def _reserved_cpus(reader: Reader) -> dict[str, Fact]:
     """Return the CPUs that the kernel was told to keep free: from other processes, from its timer's tick."""
     facts: dict[str, Fact] = {}
     for name, file in (("cpus_isolated", "isolated"), ("cpus_nohz_full", "nohz_full")):
-        path = f"{_CPU_FOLDER}/{file}"
+        path = f"{CPU_FOLDER}/{file}"
         facts |= known(name, format_cpu_list(numbers_of(reader.text(path))) or None, path)
     return facts
 
 
 def _layout_source(reader: Reader) -> tuple[str, str]:
-    if reader.system == "Linux" and reader.names(_CPU_FOLDER):
+    if reader.system == "Linux" and reader.names(CPU_FOLDER):
         return "/sys/devices/system", READ
     if reader.processor_table():
         return TABLE_SOURCE, READ

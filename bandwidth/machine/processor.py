@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from bandwidth.cpu_list import numbers_of
 from bandwidth.machine.cpuinfo import CPUINFO, facts_of_cpuinfo, flags_of_cpuinfo
 from bandwidth.machine.facts import ASSUMED, DERIVED, Fact, known
-from bandwidth.machine.reader import Reader, read_integer, read_line, whole_number
+from bandwidth.machine.reader import CPU_FOLDER, DMI_FOLDER, Reader, read_integer, read_line, whole_number
 from bandwidth.machine.windows import TABLE_SOURCE
 
 NO_VIRTUALIZATION = "none"
 NO_CONTAINER = "none"
 
-_CPU_FOLDER = "/sys/devices/system/cpu"
-_DMI_FOLDER = "/sys/class/dmi/id"
 
 # What a hypervisor's firmware calls the machine (sys_vendor and product_name), in systemd's src/basic/virt.c too.
 _VIRTUAL_PRODUCTS = (
@@ -144,15 +142,15 @@ def container_facts(reader: Reader) -> dict[str, Fact]:
 def boost_facts(reader: Reader) -> dict[str, Fact]:
     """Return `boost`: whether the clock may rise above the processor's base clock (turbo); nothing if not told."""
     for path, on in (("cpufreq/boost", 1), ("intel_pstate/no_turbo", 0)):
-        setting = read_integer(reader, f"{_CPU_FOLDER}/{path}")
+        setting = read_integer(reader, f"{CPU_FOLDER}/{path}")
         if setting in (0, 1):
-            return known("boost", setting == on, f"{_CPU_FOLDER}/{path}")
+            return known("boost", setting == on, f"{CPU_FOLDER}/{path}")
     return {}
 
 
 def smt_facts(reader: Reader) -> dict[str, Fact]:
     """Return `smt_control`: on, off, forceoff, notsupported, or a number of threads on POWER."""
-    path = f"{_CPU_FOLDER}/smt/control"
+    path = f"{CPU_FOLDER}/smt/control"
     setting = read_line(reader, path)
     told = setting is not None and (setting in _SMT_SETTINGS or re.fullmatch(r"[0-9]{1,2}", setting, re.ASCII))
     return known("smt_control", setting if told else None, path)
@@ -206,9 +204,9 @@ def _hypervisor_by_file(reader: Reader) -> tuple[tuple[str, str], ...]:
 
 
 def _hypervisor_by_product(reader: Reader, *, may_be_cloud: bool) -> tuple[tuple[str, str], ...]:
-    names = [read_line(reader, f"{_DMI_FOLDER}/{name}") or "" for name in ("sys_vendor", "product_name")]
+    names = [read_line(reader, f"{DMI_FOLDER}/{name}") or "" for name in ("sys_vendor", "product_name")]
     named = hypervisor_of(*names, may_be_cloud=may_be_cloud)
-    return ((f"{_DMI_FOLDER}/product_name", named),) if named else ()
+    return ((f"{DMI_FOLDER}/product_name", named),) if named else ()
 
 
 def _hypervisor_by_device_tree(reader: Reader) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bandwidth.machine.facts import DERIVED, Fact, Facts, Json, known
-from bandwidth.machine.reader import Reader, read_integer, whole_number
+from bandwidth.machine.reader import NODE_FOLDER, Reader, read_integer, whole_number
 from bandwidth.units import KIBI
 
 _MEMINFO = "/proc/meminfo"
@@ -192,7 +192,6 @@ def page_facts(reader: Reader) -> dict[str, Fact]:
 
 # --- the firmware's figures -----------------------------------------------------------------------------------------
 
-_NODE_FOLDER = "/sys/devices/system/node"
 _INITIATORS = "access0/initiators"  # as the best placed processor or other initiator sees the node
 _MOST_MB_S = 1_000_000_000  # the table's entry times its base unit may be anything; a petabyte a second is noise
 
@@ -212,11 +211,11 @@ def hmat_facts(reader: Reader) -> dict[str, Fact]:
 
 def _direction(reader: Reader, name: str) -> dict[str, Fact]:
     nodes = sorted(
-        int(node[4:]) for node in reader.names(_NODE_FOLDER) if re.fullmatch(r"node[0-9]{1,6}", node, re.ASCII)
+        int(node[4:]) for node in reader.names(NODE_FOLDER) if re.fullmatch(r"node[0-9]{1,6}", node, re.ASCII)
     )
-    read = {str(node): read_integer(reader, f"{_NODE_FOLDER}/node{node}/{_INITIATORS}/{name}") for node in nodes}
+    read = {str(node): read_integer(reader, f"{NODE_FOLDER}/node{node}/{_INITIATORS}/{name}") for node in nodes}
     figures: dict[str, Json] = {node: mb_s for node, mb_s in read.items() if mb_s and 0 < mb_s <= _MOST_MB_S}
-    return known(f"numa_node_{name}_mb_s", figures or None, f"{_NODE_FOLDER}/node*/{_INITIATORS}/{name} (firmware's)")
+    return known(f"numa_node_{name}_mb_s", figures or None, f"{NODE_FOLDER}/node*/{_INITIATORS}/{name} (firmware's)")
 
 
 # --- the C library's copies -----------------------------------------------------------------------------------------

@@ -17,10 +17,9 @@ from bandwidth.machine.numa import (
     sockets_of,
 )
 from bandwidth.machine.processor import count_kinds, kind_rank, read_core_kinds
-from bandwidth.machine.reader import Reader, read_integer, whole_number
+from bandwidth.machine.reader import CPU_FOLDER, Reader, read_integer, whole_number
 from bandwidth.units import KIBI
 
-_CPU_FOLDER = "/sys/devices/system/cpu"
 _CACHE_SIZE = re.compile(r"([0-9]{1,15})([KMG]?)", re.ASCII)
 _CACHE_UNITS = {"": 1, "K": KIBI, "M": KIBI**2, "G": KIBI**3}
 
@@ -171,8 +170,8 @@ def read_topology(reader: Reader) -> Topology:
 
 def _online_cpus(reader: Reader) -> tuple[int, ...]:
     """Return the CPUs that sysfs describes; none without sysfs (gVisor) or where it has no topology at all."""
-    folders = {int(name[3:]) for name in reader.names(_CPU_FOLDER) if re.fullmatch(r"cpu[0-9]{1,6}", name, re.ASCII)}
-    listed = numbers_of(reader.text(f"{_CPU_FOLDER}/online")) or tuple(sorted(folders))
+    folders = {int(name[3:]) for name in reader.names(CPU_FOLDER) if re.fullmatch(r"cpu[0-9]{1,6}", name, re.ASCII)}
+    listed = numbers_of(reader.text(f"{CPU_FOLDER}/online")) or tuple(sorted(folders))
     return tuple(cpu for cpu in listed if cpu in folders)
 
 
@@ -183,7 +182,7 @@ def _from_sysfs(reader: Reader, online: tuple[int, ...]) -> Topology:
     sockets = sockets_of(reader, packages, nodes)
     allowed = _allowed(reader, online)
     cores = _with_kinds(_cores(reader, online, packages, sockets.of_cpu, node_of), read_core_kinds(reader, online))
-    present = numbers_of(reader.text(f"{_CPU_FOLDER}/present"))
+    present = numbers_of(reader.text(f"{CPU_FOLDER}/present"))
     return Topology(
         cores=restricted(cores, set(allowed)),
         caches=_sysfs_caches(reader, online),
@@ -211,7 +210,7 @@ def _allowed(reader: Reader, online: tuple[int, ...]) -> tuple[int, ...]:
 
 def _package(reader: Reader, cpu: int) -> int:
     # Older Arm kernels say -1 where the firmware does not tell.
-    return max(read_integer(reader, f"{_CPU_FOLDER}/cpu{cpu}/topology/physical_package_id") or 0, 0)
+    return max(read_integer(reader, f"{CPU_FOLDER}/cpu{cpu}/topology/physical_package_id") or 0, 0)
 
 
 def _cores(
@@ -251,7 +250,7 @@ def _cores_by_kind(cores: Iterable[Core]) -> tuple[tuple[str, int], ...]:
 
 def _siblings(reader: Reader, cpu: int) -> set[int]:
     """Return the CPUs of the same core, this one among them; empty where the kernel does not list them."""
-    folder = f"{_CPU_FOLDER}/cpu{cpu}/topology"
+    folder = f"{CPU_FOLDER}/cpu{cpu}/topology"
     for name in ("core_cpus_list", "thread_siblings_list"):  # the first since Linux 5.2
         siblings = set(numbers_of(reader.text(f"{folder}/{name}")))
         if cpu in siblings:
@@ -261,7 +260,7 @@ def _siblings(reader: Reader, cpu: int) -> set[int]:
 
 def _core_key(reader: Reader, cpu: int, package: int) -> tuple[object, ...]:
     """Return what tells cores apart where siblings are not listed: core_id counts anew in each package."""
-    folder = f"{_CPU_FOLDER}/cpu{cpu}/topology"
+    folder = f"{CPU_FOLDER}/cpu{cpu}/topology"
     listed = any(reader.text(f"{folder}/{name}") for name in ("core_cpus_list", "thread_siblings_list"))
     core = None if listed else read_integer(reader, f"{folder}/core_id")
     return ("alone", cpu) if core is None or core < 0 else ("core_id", package, core)
@@ -280,7 +279,7 @@ def _sysfs_caches(reader: Reader, online: tuple[int, ...]) -> tuple[Cache, ...]:
     caches: dict[Cache, None] = {}
     covered: dict[str, set[int]] = {}
     for cpu in online:
-        folder = f"{_CPU_FOLDER}/cpu{cpu}/cache"
+        folder = f"{CPU_FOLDER}/cpu{cpu}/cache"
         for name in reader.names(folder):
             if not name.startswith("index") or cpu in covered.get(name, ()):
                 continue

@@ -14,7 +14,7 @@ from bandwidth.errors import BandwidthError, InterruptError, UsageError
 from bandwidth.offload.figures import Asked, Figures, Source
 from bandwidth.offload.model import Model, Workload
 from bandwidth.offload.records import READING_KERNELS, result_words
-from bandwidth.vocabulary import DEVICE, HOST, PCIE, PINNED
+from bandwidth.vocabulary import DEVICE, GIGA, HOST, PCIE, PINNED
 
 if TYPE_CHECKING:
     from bandwidth.engines.interface import OffloadMaker
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 POINTS = 25
 # Lines begin and end this factor beyond the sizes and crossings; a single one that crosses, so far around that.
 _MARGIN, _AROUND = 4, 64
-BYTES_PER_GB = 10**9
 # What is measured now has so long for each target.
 BUDGET_S = 5.0
 THIS_MACHINE = "this machine, now"
@@ -211,7 +210,7 @@ def _remarks(figures: Figures, model: Model, rows: Sequence[Estimate], by_passes
     work = model.work
     yield from figures.notes
     if not all(row.fits for row in rows) and figures.capacity_bytes is not None:
-        held = f"{figures.capacity_bytes * work.devices / BYTES_PER_GB:,.4g} GB"
+        held = f"{figures.capacity_bytes * work.devices / GIGA:,.4g} GB"
         where = f"{held} of shared memory" if figures.shared else f"device's {held} of memory"
         again = "" if figures.shared else ": in pieces, the data would cross the link again in every pass"
         yield f"Rows marked * do not fit in the {where}{again}."

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from bandwidth.results.model import ADDRESS_BYTES, Case, Result
 from bandwidth.statistics import Interval, groups_differ, median, median_interval
+from bandwidth.vocabulary import NS_PER_S
 
 Owner = TypeVar("Owner")
 Value = TypeVar("Value")
@@ -31,9 +32,6 @@ def once_each(work: Callable[[Owner], Value]) -> Callable[[Owner], Value]:
         return done[key][1]
 
     return found
-
-
-NS_PER_S = 1e9
 
 
 @dataclass(frozen=True)

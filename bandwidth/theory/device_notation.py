@@ -11,8 +11,8 @@ from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
 from bandwidth.theory.formula import Peak
 from bandwidth.theory.parts import Counts
 from bandwidth.units import format_rate, parse_size_bytes
+from bandwidth.vocabulary import GIGA
 
-BYTES_PER_GB = 10**9
 # What a maker prints is rounded; within this share of the formula's figure it is the same figure.
 SAME_FIGURE = 0.01
 VENDOR_IS_CEILING = "; the maker's figure is the ceiling"
@@ -108,7 +108,7 @@ def _shown_name(device: Device, counts: Counts) -> str:
 
 def _with_vendor(device: Device, peak: Peak, sockets: int) -> Peak:
     """Return the peak with the maker's figure, the capacity and what is to be said of both."""
-    vendor = None if device.vendor_gb_s is None else device.vendor_gb_s * BYTES_PER_GB * sockets
+    vendor = None if device.vendor_gb_s is None else device.vendor_gb_s * GIGA * sockets
     return replace(
         peak,
         vendor_bytes_per_s=vendor,

@@ -18,7 +18,7 @@ from bandwidth.results import Record, Result, summarise
 from bandwidth.theory import Peak, peaks
 from bandwidth.tokens.decode import Host, Place, Split
 from bandwidth.units import ends_as_rate, parse_rate_bytes_per_s
-from bandwidth.vocabulary import DEVICE, HOST, Target
+from bandwidth.vocabulary import DEVICE, GIGA, HOST, Target
 
 HERE = "here"
 MOST_DEVICES = 1024
@@ -27,7 +27,6 @@ _SEVERAL = re.compile(r"(?P<count>[0-9]{1,4})\s*[x*]\s*(?P<name>\S.*)", re.IGNOR
 # A slice of a GPU that several guests share, by its gigabytes: `NVIDIA L4-12Q`. Its time on the GPU is its share of it.
 _SLICE = re.compile(r"(?P<name>.+)-(?P<gb>[0-9]{1,3})[QCB]", re.ASCII)
 _UNIFIED = ("soc", "console")
-BYTES_PER_GB = 10**9
 # Where no band of a processor says what its reads reach: the general one of specs/normal.toml has both ends.
 READ = "read"
 
@@ -127,11 +126,11 @@ def _one(text: str, asked: AskedHost, around: Surroundings) -> Place:
 def _slice(whole: Place, size_gb: int, text: str) -> Place:
     if not whole.is_device or whole.capacity_bytes is None:
         raise BandwidthError(f"{text[:60]!a} is not a known slice of a GPU", EXAMPLES)
-    part = min(1.0, size_gb * BYTES_PER_GB / whole.capacity_bytes)
+    part = min(1.0, size_gb * GIGA / whole.capacity_bytes)
     return replace(
         whole,
         name=text,
-        capacity_bytes=size_gb * BYTES_PER_GB,
+        capacity_bytes=size_gb * GIGA,
         part=part,
         notes=(f"a slice of {whole.name}: it gets between {part:.0%} and 100% of the GPU's time",),
     )

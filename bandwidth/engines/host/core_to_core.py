@@ -16,13 +16,13 @@ from bandwidth.engines.host.native_code.kernel_arguments import KernelArguments,
 from bandwidth.engines.host.native_code.processor import HOPS
 from bandwidth.engines.host.ring import Ring
 from bandwidth.engines.host.runners import FunctionOf
-from bandwidth.engines.host.workers import NS_PER_S, Team
+from bandwidth.engines.host.workers import Team
 from bandwidth.engines.interface import Block
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES
 from bandwidth.results import Case
 from bandwidth.results.model import ADDRESS_BYTES
-from bandwidth.vocabulary import LINE_BYTES, PAGE_BYTES
+from bandwidth.vocabulary import LINE_BYTES, NS_PER_S, PAGE_BYTES
 
 # A block goes over so many lines, as the home of each in the caches may be near the pair or far from it.
 LINES_PER_BLOCK = 8

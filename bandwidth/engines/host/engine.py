@@ -28,13 +28,13 @@ from bandwidth.engines.host.layout import (
 from bandwidth.engines.host.native_code.shapes import PLAIN
 from bandwidth.engines.host.runners import Chosen, FunctionOf, Runner, ThreadWork
 from bandwidth.engines.host.witnesses import Witnesses, observed
-from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.engines.host.workers import Stamp, Team
 from bandwidth.engines.interface import Block, Counters
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import CACHE_MULTIPLE, XOR, Kernel, kernel_of, stores_of
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
-from bandwidth.vocabulary import HUGE_PAGES, LATENCY, SMALL_PAGES
+from bandwidth.vocabulary import HUGE_PAGES, LATENCY, NS_PER_S, SMALL_PAGES
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.latency import LatencyBench

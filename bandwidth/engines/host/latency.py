@@ -28,13 +28,13 @@ from bandwidth.engines.host.native_code.kernel_arguments import (
 from bandwidth.engines.host.native_code.processor import CHASE, CLOCK, PACED_MIX, PACED_READ, chases_name
 from bandwidth.engines.host.runners import clock_hz
 from bandwidth.engines.host.sharing import cycle_key
-from bandwidth.engines.host.workers import NS_PER_S, Team
+from bandwidth.engines.host.workers import Team
 from bandwidth.engines.interface import TOO_LONG, Block
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import ELEMENT_BYTES, TAKEN_BITS
 from bandwidth.machine.topology import Topology
 from bandwidth.results import Case
-from bandwidth.vocabulary import LINE_BYTES
+from bandwidth.vocabulary import LINE_BYTES, NS_PER_S
 
 LINE_WORDS = LINE_BYTES // ELEMENT_BYTES
 # How long the other threads are let run to see what they can read at most.

@@ -25,11 +25,11 @@ from bandwidth.engines.host.native_code.shapes import (
     default_shape,
     function_name,
 )
-from bandwidth.engines.host.workers import NS_PER_S, Stamp, Team
+from bandwidth.engines.host.workers import Stamp, Team
 from bandwidth.errors import BandwidthError
 from bandwidth.kernels import KERNELS, Kernel, kernel_of, stores_of
 from bandwidth.results import Case
-from bandwidth.vocabulary import STREAMING
+from bandwidth.vocabulary import NS_PER_S, STREAMING
 
 if TYPE_CHECKING:
     from bandwidth.engines.host.native_code.compiled import Library

@@ -17,7 +17,6 @@ from bandwidth.errors import BandwidthError
 # gets the interpreter's lock, which takes milliseconds on many cores.
 LEAD_S = 0.001
 LEAD_S_PER_WORKER = 0.0001
-NS_PER_S = 1_000_000_000
 THREAD_NAME = "bandwidth-cpu-"
 
 

@@ -13,8 +13,8 @@ from bandwidth.engines.devices.surface import Peers, Timing, Work
 from bandwidth.engines.opencl.device import ClDevice, Line
 from bandwidth.engines.opencl.discovery import raw_devices
 from bandwidth.engines.opencl.errors import no_such_device
+from bandwidth.vocabulary import NS_PER_S
 
-NS_PER_S = 10**9
 # More calls than this are not held back: a runtime's queue has an end, and behind a closed gate it would never empty.
 MOST_GATED_CALLS = 256
 # Times of the device further from the host's than this, in a block so long that the host's way there counts for little,

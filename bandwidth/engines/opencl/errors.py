@@ -106,7 +106,9 @@ def first_line(text: str) -> str:
 def _of_import(error: ImportError) -> BandwidthError:
     if isinstance(error, ModuleNotFoundError) and error.name == "pyopencl":
         return HardwareError("pyopencl, which drives OpenCL, is not installed", EXTRA)
-    return HardwareError(f"pyopencl is installed but cannot be imported: {first_line(str(error))}", f"reinstall it: {EXTRA}")
+    return HardwareError(
+        f"pyopencl is installed but cannot be imported: {first_line(str(error))}", f"reinstall it: {EXTRA}"
+    )
 
 
 def _of_compiler(text: str) -> BandwidthError:

@@ -25,11 +25,10 @@ from bandwidth.report.labels import (
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Case, Record, Result, summarise
 from bandwidth.units import format_rate
-from bandwidth.vocabulary import HOST, LINE_BYTES, STREAMING
+from bandwidth.vocabulary import HOST, LINE_BYTES, NS_PER_S, STREAMING
 
 # Of hybrid processors, the faster cores come first.
 _CORES = ("performance", "efficiency")
-NS_PER_S = 1e9
 # The last line of Intel MLC's table: two reads, and one write that goes past the caches.
 _LAST_MIX = ("triad", STREAMING)
 
