@@ -27,6 +27,8 @@ from bandwidth.theory.words import as_product_name, first_unknown, is_figure
 from bandwidth.units import format_decimal
 
 MAX_SPEC_LENGTH = 200
+# The thousands of devices have some 800 notations among them: to list or check them all, each is read once.
+MOST_NOTATIONS = 1024
 _LETTERS = re.compile(r"[a-z]{3,}", re.ASCII)
 LONGEST_SLIP = 3  # letters
 
@@ -52,8 +54,12 @@ def peaks(spec: str, counts: Counts | None = None, catalog: Catalog | None = Non
 
 def notation_peak(spec: str, counts: Counts, catalog: Catalog | None = None) -> Peak:
     """Return the peak of a memory's or a link's notation, never a device's. Raises as `peak` does."""
-    text = _checked_text(spec)
-    found = _notation_peaks(text, counts, catalog or current_catalog())
+    return _notation_peak(_checked_text(spec), counts, catalog or current_catalog())
+
+
+@lru_cache(maxsize=MOST_NOTATIONS)
+def _notation_peak(text: str, counts: Counts, catalog: Catalog) -> Peak:
+    found = _notation_peaks(text, counts, catalog)
     if not found:
         raise BandwidthError(f"{text!r} is not a memory or link", EXAMPLES)
     return found[0]

@@ -170,13 +170,18 @@ def test_a_doubtful_figure_is_marked_and_the_mark_is_explained():
     assert text.endswith("?: not every figure was found in a source\n")
 
 
+@pytest.fixture(scope="module")
+def every_peak():
+    """Every peak of every device."""
+    return of_devices(*(device.name for device in current_catalog().devices.all()))
+
+
 @pytest.mark.parametrize("reference", [None, peak("GeForce GTX 285")])
 @pytest.mark.parametrize("move", [None, 70 * GIGABYTE])
-def test_no_table_of_any_device_is_wider_than_a_terminal(reference, move):
+def test_no_table_of_any_device_is_wider_than_a_terminal(every_peak, reference, move):
     rows = [
         TheoryRow(each, move and each.seconds_to_move(move), reference and each.ratio_to(reference))
-        for device in current_catalog().devices.all()
-        for each in peaks(device.name)
+        for each in every_peak
     ]
     view = TheoryView(reference=reference, move_bytes=move, move_text="70GB" if move else "")
     assert max(map(len, render(theory_document(rows, view), "table").splitlines())) <= 80

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bandwidth.catalog import Catalog
 from bandwidth.catalog.model import Device
 from bandwidth.errors import AmbiguousName, BandwidthError, UsageError
 from bandwidth.theory import Counts, peaks
@@ -212,3 +213,22 @@ def test_a_processor_named_with_its_graphics_is_the_processor(printed):
 def test_a_slice_of_a_gpu_has_no_peak_of_its_own(slice_):
     with pytest.raises(BandwidthError, match="is a slice of a GPU; the slices share the memory"):
         peaks(slice_)
+
+
+FAMILY = """
+unit = "channel"
+rate_unit = "MT/s"
+lowest_mt_s = 1
+highest_mt_s = 20000
+source = "a test"
+"""
+
+
+def test_a_notation_is_read_once_by_each_catalog(user_specs):
+    found = []
+    for width_bits in (64, 32):
+        (user_specs / "memory.toml").write_text(f"[TOYRAM]\nwidth_bits = {width_bits}{FAMILY}", "utf-8")
+        catalog = Catalog()
+        found.append(notation_peak("TOYRAM-1000", Counts(), catalog))
+        assert notation_peak("TOYRAM-1000", Counts(), catalog) is found[-1]
+    assert [peak.bytes_per_s for peak in found] == [8e9, 4e9]
