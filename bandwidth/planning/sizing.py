@@ -104,6 +104,9 @@ def _shrunk(
     build: Callable[[Sizings], list[Case]], sizings: Sizings, room: int, topology: Topology
 ) -> dict[Cpus, Sizing] | None:
     """Return the sizes made smaller, all by one factor, until their cases fit; None where they never do."""
+    least = {cpus: replace(sizing, wanted_bytes=1) for cpus, sizing in sizings.items()}
+    if memory_needed(build(least), topology) > room:  # no step on the way to it is below it
+        return None
     found = dict(sizings)
     for _ in range(MOST_SHRINKING_STEPS):
         needed = memory_needed(build(found), topology)

@@ -11,6 +11,7 @@ from bandwidth.engines.host.layout import ELEMENT_BYTES, WINDOWS, Layout
 from bandwidth.engines.host.sharing import cycle_key, layout_key
 from bandwidth.errors import BandwidthError, UsageError
 from bandwidth.machine.facts import Facts
+from bandwidth.planning import sizing
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
 from bandwidth.planning.sizing import MEMORY_SHARE, dram_rule_bytes, memory_needed, sizings_of
@@ -140,9 +141,12 @@ def test_size_that_was_asked_for_is_never_made_smaller():
         plan(small_topology(2), facts_with_memory(4 * GIB), size_bytes=most * MIB, **options)  # and that fits
 
 
-def test_range_above_memory_is_refused_and_not_made_smaller():
+def test_range_above_memory_is_refused_at_once_and_not_made_smaller(monkeypatch):
+    needed, planned = sizing.memory_needed, []
+    monkeypatch.setattr(sizing, "memory_needed", lambda *given: planned.append(given) or needed(*given))
     with pytest.raises(UsageError, match=r"--range up to 8 GiB needs 8 GiB of memory in total, 4 GiB are available"):
         plan(small_topology(2), facts_with_memory(4 * GIB), sweep="size", sweep_range=(MIB, 8 * GIB))
+    assert len(planned) == 2  # as it is, and with the least sizes there are
 
 
 def test_no_room_at_all_is_an_error_for_every_study():
