@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
 from bandwidth.catalog import Catalog, current_catalog, use_catalog
+from bandwidth.own_process import without_collector
 from bandwidth.results import Case, Conditions, Record, Result, Samples
 
 pytest_plugins = ["host_cases"]  # builders of host cases and engines, for the engines and the plans
@@ -22,6 +24,15 @@ KNOWN_MEMORY = {
     "short_working": "2933.33 MT/s x 8 B x 4 = 93.87 GB/s",
 }
 IDLE = {"load_average_1min": 0.1, "cpu_pressure_percent": 0.5, "steal_ticks": 10, "total_ticks": 100_000}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage, and never look through what was collected: it lives until the end."""
+    with without_collector():
+        found = yield
+    gc.freeze()
+    return found
 
 
 def build_case(**overrides: Any) -> Case:

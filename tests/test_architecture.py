@@ -6,6 +6,7 @@ Each test looks at every module and names all that break its rule.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import bandwidth
@@ -72,7 +73,9 @@ def imported(tree, path):
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-TREES = {path: ast.parse(path.read_text("utf-8")) for path in MODULES}
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text("utf-8"))
 
 
 def wrong_imports(tree, path):
@@ -111,20 +114,21 @@ def test_a_room_imports_only_from_itself_and_the_rooms_before_it():
     assert {"units.py", "cli/app.py", "theory/formula.py", "__init__.py"} <= {name_of(path) for path in MODULES}
     homeless = [name_of(path) for path in ROOMED if room_of(path) not in FLOOR]
     assert homeless == [], "a new room: give it a place in ORDER"
-    wrong = {name_of(path): wrong_imports(TREES[path], path) for path in ROOMED}
+    wrong = {name_of(path): wrong_imports(tree_of(path), path) for path in ROOMED}
     assert {name: rooms for name, rooms in wrong.items() if rooms} == {}
 
 
 def test_the_doors_of_the_package_import_no_room_when_they_are_opened():
     allowed = {f"bandwidth.{name}" for name in ("errors", "errors.BandwidthError", "version", "version.__version__")}
-    assert {name: opened_with(TREES[PACKAGE / name], PACKAGE / name) - allowed for name in EXEMPT} == {
+    assert {name: opened_with(tree_of(PACKAGE / name), PACKAGE / name) - allowed for name in EXEMPT} == {
         name: set() for name in EXEMPT
     }
 
 
 def test_a_library_that_may_lack_is_imported_in_its_place_alone():
     places = {**ONE_PLACE, **dict.fromkeys(("numpy", "numba"), f"{name_of(NUMPY_ROOM)}/")}
-    users = {library: [path for path in MODULES if library in libraries(TREES[path], path)] for library in places}
+    used = {path: libraries(tree_of(path), path) for path in MODULES}
+    users = {library: [path for path in MODULES if library in used[path]] for library in places}
     assert [library for library in places if library != "numba" and not users[library]] == [], "the place has moved"
     misplaced = {
         library: [name_of(path) for path in users[library] if not is_in(places[library], path)] for library in users
@@ -134,8 +138,8 @@ def test_a_library_that_may_lack_is_imported_in_its_place_alone():
 
 def test_every_module_says_what_it_is_and_no_function_is_longer_than_a_screen():
     told = [path for path in MODULES if not path.name.startswith("_") or path.name in EXEMPT]
-    assert [name_of(path) for path in told if not ast.get_docstring(TREES[path])] == []
-    long = {name_of(path): long_functions(TREES[path]) for path in MODULES}
+    assert [name_of(path) for path in told if not ast.get_docstring(tree_of(path))] == []
+    long = {name_of(path): long_functions(tree_of(path)) for path in MODULES}
     assert {name: found for name, found in long.items() if found} == {}
 
 
