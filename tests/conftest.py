@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import gc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
 
 from bandwidth.catalog import Catalog, current_catalog, use_catalog
 from bandwidth.own_process import without_collector
+from bandwidth.report.figures import drawing as figures_drawing
 from bandwidth.results import Case, Conditions, Record, Result, Samples
 
 pytest_plugins = ["host_cases"]  # builders of host cases and engines, for the engines and the plans
@@ -125,4 +127,20 @@ def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Keep what won in a folder of this session: the user's own is never read and never written to."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def drawings() -> Callable[..., bytes]:
+    return functools.cache(figures_drawing.draw)
+
+
+@pytest.fixture(scope="module")
+def drawn_once(drawings: Callable[..., bytes]) -> Iterator[None]:
+    """Draw a figure for the first write-up that has it, and give the others the same drawing.
+
+    That it would be the same is held by tests/report/figures/test_figures.py.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures_drawing, "draw", drawings)
         yield

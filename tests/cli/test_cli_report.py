@@ -16,6 +16,7 @@ from bandwidth.results import NotRun
 from bandwidth.results.files import save
 
 RECORD = Path(__file__).parents[1] / "data" / "report" / "record.json"
+pytestmark = pytest.mark.usefixtures("drawn_once")
 draws = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="the extra `plot` is not installed")
 
 

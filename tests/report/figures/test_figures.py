@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -86,9 +87,15 @@ def test_matplotlib_is_not_imported_until_something_is_drawn():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.fixture(scope="module")
+def drawn(figures):
+    """Return what draws a figure by its name for the first test that looks at it."""
+    return cache(lambda name: figures_drawing.draw(figures[name], "svg"))
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_drawing_whole(name, figures, matplotlib):
-    path, svg = DATA / f"{name}.svg", figures_drawing.draw(figures[name], "svg")
+def test_a_drawing_whole(name, drawn, matplotlib):
+    path, svg = DATA / f"{name}.svg", drawn(name)
     if os.environ.get("BANDWIDTH_WRITE_GOLDEN"):
         path.write_bytes(svg)
         DRAWN_BY.write_text(f"{matplotlib.__version__}\n", "utf-8")
@@ -99,8 +106,8 @@ def test_a_drawing_whole(name, figures, matplotlib):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_drawing_is_well_formed_with_text_as_text_and_no_date(name, figures, matplotlib):
-    text = figures_drawing.draw(figures[name], "svg").decode()
+def test_a_drawing_is_well_formed_with_text_as_text_and_no_date(name, drawn, matplotlib):
+    text = drawn(name).decode()
     ElementTree.fromstring(text)  # noqa: S314 - our own
     assert not re.search(r"\d{4}-\d{2}-\d{2}T", text), "a date"
     assert "<text" in text
@@ -115,8 +122,8 @@ def test_a_drawing_is_the_same_each_time(file_format, start, figures, matplotlib
     assert b"CreationDate" not in drawn
 
 
-def test_the_users_own_settings_change_nothing(figures, matplotlib):
-    before = figures_drawing.draw(figures["rates"], "svg")
+def test_the_users_own_settings_change_nothing(figures, drawn, matplotlib):
+    before = drawn("rates")
     with matplotlib.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "font.size": 20}):
         assert figures_drawing.draw(figures["rates"], "svg") == before
 

@@ -15,6 +15,7 @@ from bandwidth.report.write_up.files import FORMS, text_alone, write_figures, wr
 from bandwidth.results.files import load
 
 DATA = Path(__file__).parents[2] / "data" / "report"
+pytestmark = pytest.mark.usefixtures("drawn_once")
 draws = pytest.mark.skipif(not can_draw(), reason="the extra `plot` is not installed")
 
 

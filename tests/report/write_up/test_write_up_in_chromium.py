@@ -35,7 +35,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory, make_record, make_case, make_result):
+def pages(drawn_once, tmp_path_factory, make_record, make_case, make_result):
     """Write a page of each kind; return their paths."""
     host, gpus = load(RECORD), two_h200s(make_record, make_case, make_result)
     sides = side_by_side(named([Side("", "a.json", host), Side("", "b.json", host), Side("", "gpus.json", gpus)]))
