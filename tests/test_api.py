@@ -7,6 +7,8 @@ import pytest
 
 import bandwidth
 
+pytestmark = pytest.mark.usefixtures("compiled_for_all")
+
 
 def test_every_public_name_is_there():
     for name in bandwidth.__all__:

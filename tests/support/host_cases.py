@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from measuring_support import MIB, small_topology
@@ -17,6 +17,11 @@ from bandwidth.planning.cases import Bench
 from bandwidth.planning.selection import CpuSet, cpus_for
 from bandwidth.planning.sizing import Sizing
 from bandwidth.results import Case
+
+if TYPE_CHECKING:
+    from bandwidth.engines.host.native_code.compiled import Library
+    from bandwidth.engines.host.native_code.processor import LlvmProcessor
+    from bandwidth.engines.host.native_code.shapes import Row
 
 # So small beside it that the lead-in of a block goes over all of the arrays.
 RULE_BYTES = 256 * MIB
@@ -69,8 +74,47 @@ def latency_case() -> Callable[..., Case]:
     return build_latency_case
 
 
+@pytest.fixture(scope="session")
+def compiler() -> type[Library]:
+    """Return what compiles a library of functions."""
+    from bandwidth.engines.host.native_code.compiled import Library
+
+    return Library
+
+
+@pytest.fixture(scope="session")
+def libraries_made(compiler: type[Library]) -> Callable[..., Library]:
+    """Return what compiles a library for the first who needs it, and gives it to the others."""
+    made: dict[Any, Library] = {}
+
+    def library(rows: Iterable[Row], processor: LlvmProcessor, chains: Iterable[int] = ()) -> Library:
+        key = (tuple(rows), processor, tuple(chains))
+        if key not in made:
+            made[key] = compiler(*key)
+        return made[key]
+
+    return library
+
+
+def _compile_by(monkeypatch: pytest.MonkeyPatch, library: Callable[..., Library]) -> None:
+    for module in ("native_code.compiled", "latency"):
+        monkeypatch.setattr(f"bandwidth.engines.host.{module}.Library", library)
+
+
 @pytest.fixture
-def host_engine() -> Iterator[Callable[..., HostEngine]]:
+def compiled_for_all(libraries_made: Callable[..., Library], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let engines that need the same code share it: to compile takes longer than most of their tests."""
+    _compile_by(monkeypatch, libraries_made)
+
+
+@pytest.fixture
+def compiled_anew(compiled_for_all: None, compiler: type[Library], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each engine compile for itself: in tests of compiling, or where other constants go into the code."""
+    _compile_by(monkeypatch, compiler)
+
+
+@pytest.fixture
+def host_engine(compiled_for_all: None) -> Iterator[Callable[..., HostEngine]]:
     """Return engines, prepared for the cases given; `operations` and `function_of` are the seams for NumPy and code.
 
     Shapes are the defaults unless `shapes` says otherwise.

@@ -88,7 +88,7 @@ def test_cycle_begins_at_a_line_and_its_order_is_random():
 
 
 @pytest.fixture
-def bench():
+def bench(compiled_for_all):
     made = []
 
     def make(*cases, topology=None):
@@ -349,6 +349,7 @@ def test_load_that_only_reads_where_it_is_to_write_is_caught(bench, latency_case
 
 
 @needs_two_cpus
+@pytest.mark.usefixtures("compiled_anew")
 def test_load_that_never_comes_is_no_block(bench, latency_case, monkeypatch):
     from bandwidth.engines.host.native_code import flow
 

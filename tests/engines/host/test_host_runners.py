@@ -46,24 +46,9 @@ class Fault:
         return lambda arguments: self._change(honest, arguments) if self.is_on and name != CLOCK else honest(arguments)
 
 
-@pytest.fixture(scope="module")
-def libraries():
-    """Return what compiles a kernel for the first test that needs it, and keeps it for the others."""
-    made, compiled = {}, runners.compiled
-
-    def keep(cases, shapes, limit_s):
-        key = tuple((case.path, *case.variant.items()) for case in cases)
-        library = made.get(key) or made.setdefault(key, compiled(cases, shapes, limit_s))
-        assert set(shapes.rows(cases, library.processor, limit_s)) <= set(library.rows)
-        return library
-
-    return keep
-
-
 @pytest.fixture
-def lie(host_case, host_engine, libraries, monkeypatch):
+def lie(host_case, host_engine):
     """Return what both checks say after an honest block and two whose functions lie."""
-    monkeypatch.setattr(runners, "compiled", libraries)
 
     def check(kernel, change, *, calls=3, blocks=2, **options):
         case = host_case(kernel, **options)
@@ -274,7 +259,7 @@ def test_no_thread_starts_before_the_last_has_come(host_case, host_engine):
 
 
 @pytest.fixture
-def short_wait(monkeypatch):
+def short_wait(compiled_anew, monkeypatch):
     """Make code that gives up soon; the constant is read while it is written."""
     monkeypatch.setattr(flow, "LONGEST_WAIT_NS", 50_000_000)
 
@@ -406,6 +391,7 @@ def test_python_goes_on_while_a_block_runs(host_case, host_engine):
 # --- compiling, the clock, and what a arguments is
 
 
+@pytest.mark.usefixtures("compiled_anew")
 def test_code_is_compiled_while_preparing_and_never_in_a_block(host_case, latency_case, host_engine, monkeypatch):
     made = []
     init = Library.__init__

@@ -55,7 +55,7 @@ def on_windows(monkeypatch):
 
 
 @pytest.fixture
-def compiling(on_windows, monkeypatch):
+def compiling(on_windows, compiled_anew, monkeypatch):
     """Let them compile for Windows too, and run it."""
     way = bridge()
 
