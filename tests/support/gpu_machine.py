@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import cupy_stand_in
 from cupy_stand_in import Operation, StandIn
 
+from bandwidth.engines.devices.engine import DeviceEngine
 from bandwidth.engines.interface import EngineEntry
 from bandwidth.engines.registry import ENGINES
 from bandwidth.machine.facts import Fact, Facts
@@ -115,7 +117,7 @@ class Driver:
 def seconds_of(operation: Operation) -> float:
     """What an operation takes on the card: its bytes at the rates above, and some microseconds."""
     name, given = operation.name, operation.arguments
-    if name == "memcpyAsync":
+    if name in ("memcpyAsync", "memcpy"):
         of_link = given[3] != cupy_stand_in.Runtime.memcpyDeviceToDevice
         return 8e-6 + given[2] / LINK if of_link else 2e-6 + 2 * given[2] / MEMORY
     if name == "memcpyPeerAsync":
@@ -129,8 +131,12 @@ def seconds_of(operation: Operation) -> float:
 
 
 def stand_in(monkeypatch: Any, count: int = 1, l2_bytes: int = 16 * KIB, **seams: Any) -> StandIn:
-    """Put the stand-in behind the whole tool: `measure` finds it as the machine's GPUs, with a tiny L2."""
+    """Put the stand-in behind the whole tool: `measure` finds it as the machine's GPUs, with a tiny L2.
+
+    The engine's clock is the stand-in's too: what the host waits for takes as long as is said here.
+    """
     module = StandIn(devices=count, cost=seconds_of, **seams)
+    monkeypatch.setattr("bandwidth.engines.devices.engine.DeviceEngine", partial(DeviceEngine, clock=module.clock))
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 38, l2_bytes)
     monkeypatch.setitem(cupy_stand_in.ATTRIBUTES, 36, CLOCK_KHZ)
     monkeypatch.setitem(ENGINES, "cuda", _installed())

@@ -16,11 +16,12 @@ from bandwidth.results.files import load
 def machine(tmp_path_factory, monkeypatch):
     pocl()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("lock")))
+    monkeypatch.setattr("bandwidth.engines.devices.engine.WARM_UP_S", 0.0)
 
 
 def test_the_memory_of_two_devices(machine, capsys, tmp_path):
     path = tmp_path / "record.json"
-    kernels = ("--kernel", "triad,read", "--size", "6MiB", "--budget", "4s")
+    kernels = ("--kernel", "triad,read", "--size", "3MiB", "--budget", "3s")
     asked = ("measure", "device", "--engine", "opencl", "--device", "all", "--all", *kernels)
     assert run([*asked, "--save", str(path)]) == 0
     out = capsys.readouterr().out

@@ -46,7 +46,9 @@ TOGETHER = [device_case("triad", target="device:0,1"), link_case("bidirectional"
 
 
 @pytest.fixture
-def engine_of(cl):
+def engine_of(cl, monkeypatch):
+    """Return engines on PoCL that do not warm it up first: tests/engines/cuda holds that they do."""
+    monkeypatch.setattr("bandwidth.engines.devices.engine.WARM_UP_S", 0.0)
     made = []
 
     def make(*cases):
