@@ -18,14 +18,18 @@ from tests.support.pages import arguments, blocks, console_examples, shell_comma
 
 README = pages.README.read_text("utf-8")
 CAPTURED = Path(__file__).parent / "machine" / "captured"
-# What a measurement is given so that it takes a moment; the pages' own value is taken out first.
-SMALL = {"--size": "2MiB", "--budget": "500ms"}
 
 
 def made_small(words):
+    """Return the words of a measurement so that it takes a moment; the pages' own value is taken out first."""
     if words[0] != "measure" or "--plan" in words:
         return words
-    for option, value in SMALL.items() if "--core-to-core" not in words else [("--budget", SMALL["--budget"])]:
+    small = {"--budget": "200ms"}
+    if "--core-to-core" not in words:  # which has no size
+        small["--size"] = "2MiB"
+    if "--range" in words:
+        small["--range"] = "4KiB-1MiB"
+    for option, value in small.items():
         if option in words:
             del words[words.index(option) : words.index(option) + 2]
         words += [option, value]
@@ -52,7 +56,7 @@ def test_console_example_prints_what_stands_there(command, expected, monkeypatch
     assert capsys.readouterr().out == expected
 
 
-def test_shell_examples_run(tmp_path, monkeypatch, capsys):
+def test_shell_examples_run(compiled_for_all, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     commands = shell_commands()

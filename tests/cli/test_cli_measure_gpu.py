@@ -18,8 +18,9 @@ from bandwidth.engines.registry import ENGINES
 from bandwidth.results.files import load
 
 SMALL = ("--size", "96KiB", "--budget", "3s")
-# For a few cases of the host alone.
-QUICK = ("--size", "96KiB", "--budget", "1s")
+# Where any case of the host is enough: the first has a sample whatever the budget.
+QUICK = ("--size", "96KiB", "--budget", "300ms")
+pytestmark = pytest.mark.usefixtures("compiled_for_all")
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +167,7 @@ def test_a_gpu_that_fails_later_costs_nothing_of_the_host(capsys, tmp_path, mach
 
     ENGINE_ERROR = HardwareError("device 0 was lost", "see the log")  # noqa: N806
     monkeypatch.setattr("bandwidth.engines.cuda.driver.CudaDriver", fails)
-    arguments = ("--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *SMALL)
+    arguments = ("--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *QUICK)
     record, _, _ = measured(capsys, tmp_path, *arguments)
     assert [result.case.id for result in record.results] == ["host/copy/numpy/1"]
     assert {skipped.reason for skipped in record.not_run} == {"device 0 was lost; see the log"}
@@ -191,7 +192,7 @@ def test_with_all_no_gpu_is_opened_before_the_host_is_measured(capsys, tmp_path,
 
 def test_with_all_a_gpu_that_was_asked_for_and_cannot_be_opened_leaves_with_3_and_the_host(capsys, tmp_path, machine):
     machine(raises={"memGetInfo": CUDARuntimeError(46)})
-    arguments = ("--device=0", "--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *SMALL)
+    arguments = ("--device=0", "--kernel", "copy", "--engine", "numpy,cuda", "--threads", "1", *QUICK)
     record, out, err = measured(capsys, tmp_path, *arguments, code=3)
     assert [result.case.id for result in record.results] == ["host/copy/numpy/1"]
     assert "The GPU is not measured: device 0 is in use by another process (exclusive mode)" in " ".join(out.split())
@@ -203,7 +204,7 @@ def test_with_all_a_gpu_that_was_asked_for_and_cannot_be_opened_leaves_with_3_an
 
 def test_a_study_that_no_gpu_has_is_no_gpu_that_could_not_be_measured(capsys, tmp_path, machine):
     machine()
-    arguments = ("--zeros", "--engine", "numpy", "--threads", "1", "--device=0", "--size", "1MiB", "--budget", "2s")
+    arguments = ("--zeros", "--engine", "numpy", "--threads", "1", "--device=0", *QUICK)
     record, _, _ = measured(capsys, tmp_path, *arguments)
     assert {result.case.target for result in record.results} == {"host"}
 

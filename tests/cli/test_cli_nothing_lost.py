@@ -26,10 +26,11 @@ from bandwidth.results.files import load, parse, record_text, save
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals are other things there")
 CASE = ("measure", "host", "--size", "4MiB", "--kernel", "copy", "--threads", "1", "--engine", "numpy", "--budget")
-TINY, LONG = (*CASE, "300ms"), (*CASE, "30s")
-# A limit on the size of files, and Ctrl-C as a terminal has it: a shell in the background ignores it.
+TINY, LONG = (*CASE, "100ms"), (*CASE, "30s")
+# A limit on the size of files, and Ctrl-C as a terminal has it: a shell in the background ignores it. Bytecode that the
+# limit cuts short would be taken for whole by whoever is started next.
 START = (
-    "import resource, signal, sys; limit = int(sys.argv.pop(1)); "
+    "import resource, signal, sys; limit = int(sys.argv.pop(1)); sys.dont_write_bytecode = bool(limit); "
     "limit and resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)); "
     "signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from bandwidth.__main__ import main; main()"
@@ -137,7 +138,7 @@ def test_ctrl_break_and_a_closed_console_of_windows_end_it_early_too(monkeypatch
 def test_a_closed_terminal_ends_nothing_under_nohup(start):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is started now has it so
     try:
-        process = start(*CASE, "2s", "--save", "run.json")
+        process = start(*CASE, "1s", "--save", "run.json")
     finally:
         signal.signal(signal.SIGHUP, before)
     wait_for(Path("run.json"), process)

@@ -11,14 +11,19 @@ import sys
 import pytest
 from counted_calls import calls_of
 
-from bandwidth.cli import app
+from bandwidth.cli import app, output
 from bandwidth.cli.output import FIRST_PIECE, LATER_PIECES, in_pieces
 
-LONG = FIRST_PIECE + 2 * LATER_PIECES + 10
+# Pieces that a list of a few lines is cut into as well.
+FIRST, LATER = 16, 64
+LONG = FIRST + 2 * LATER + 10
 
 
 @pytest.fixture
 def run(capsys, monkeypatch):
+    monkeypatch.setattr(output, "FIRST_PIECE", FIRST)
+    monkeypatch.setattr(output, "LATER_PIECES", LATER)
+
     def run(lines, *arguments):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("".join(lines).encode()), "utf-8"))
         code = app.run(["theory", "-", *arguments])
@@ -32,8 +37,8 @@ def lines_of(count):
 
 
 def test_a_list_is_cut_into_pieces_and_nothing_is_read_ahead():
-    taken = []
-    first, later = in_pieces(taken.append(number) or number for number in range(LONG))
+    taken, long = [], FIRST_PIECE + 2 * LATER_PIECES + 10
+    first, later = in_pieces(taken.append(number) or number for number in range(long))
     assert first == list(range(FIRST_PIECE))
     assert len(taken) == FIRST_PIECE + 1
     assert [len(piece) for piece in later] == [LATER_PIECES, LATER_PIECES, 10]
@@ -63,7 +68,7 @@ def test_rows_come_while_lines_go_in():
 def test_every_line_has_its_row(run, format_name):
     code, out, err = run(lines_of(LONG), "--format", format_name)
     assert (code, err) == (0, "")
-    for line in (lines_of(LONG)[index].strip() for index in (0, FIRST_PIECE, FIRST_PIECE + LATER_PIECES, LONG - 1)):
+    for line in (lines_of(LONG)[index].strip() for index in (0, FIRST, FIRST + LATER, LONG - 1)):
         assert line in out
     if format_name == "json":
         assert [one["query"] for one in json.loads(out)["results"]] == [line.strip() for line in lines_of(LONG)]
@@ -75,11 +80,11 @@ def test_every_line_has_its_row(run, format_name):
 
 def test_a_bad_line_far_down_ends_the_rows_and_all_bad_ones_are_named(run):
     lines = lines_of(LONG)
-    bad = FIRST_PIECE + LATER_PIECES + 5
+    bad = FIRST + LATER + 5
     lines[bad], lines[bad + 3] = "DDR9-1\n", "DDR4-0\n"
     code, out, err = run(lines, "--json")
     assert code == 1
-    assert len(json.loads(out)["results"]) == FIRST_PIECE + LATER_PIECES
+    assert len(json.loads(out)["results"]) == FIRST + LATER
     assert [line.split(":")[1] for line in err.splitlines()] == [f" line {bad + 1}", f" line {bad + 4}"]
     code, out, err = run(lines, "--json", "--keep-going")
     assert (code, len(json.loads(out)["results"]), err.count("\n")) == (1, LONG - 2, 2)
@@ -103,6 +108,6 @@ def test_a_file_is_written_whole_or_not_at_all(run, tmp_path):
 
 
 def test_the_work_grows_as_the_lines_do(run):
-    run(lines_of(2 * FIRST_PIECE))
-    few, twice = (calls_of(lambda count=count: run(lines_of(count))) for count in (1500, 3000))
+    run(lines_of(2 * LATER))
+    few, twice = (calls_of(lambda count=count: run(lines_of(count))) for count in (500, 1000))
     assert twice / few < 2.3

@@ -234,7 +234,7 @@ def test_a_process_that_nobody_waits_for_is_stopped():
 
 
 def test_a_measurement_runs_in_a_process_of_its_own():
-    options = ["host", "--size", "2MiB", "--budget", "300ms", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
+    options = ["host", "--size", "2MiB", "--budget", "100ms", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
     answer = remote_task.measure_as_task(options, 60)
     assert answer["code"] == 0, answer["said"]
     assert json.loads(answer["record"])["schema"] == "bandwidth/record/1"

@@ -22,7 +22,7 @@ pytestmark = [
     # Dask's own threads and sockets, as it closes.
     pytest.mark.filterwarnings("ignore"),
 ]
-TINY = ["host", "--size", "2MiB", "--budget", "300ms", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
+TINY = ["host", "--size", "2MiB", "--budget", "100ms", "--kernel", "copy", "--threads", "1", "--engine", "numpy"]
 KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 
