@@ -20,7 +20,6 @@ from bandwidth.results.files import load
 
 pytest.importorskip("distributed", reason="the extra `fleet` (distributed) is not installed")
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 and on are addresses of Linux alone"),
     # Dask's own threads and sockets, as it closes.
     pytest.mark.filterwarnings("ignore"),

@@ -15,7 +15,6 @@ TEST = Path(__file__).parents[1] / "data" / "reframe" / "memory_bandwidth.py"
 TINY = "host --size 2MiB --budget 300ms --kernel copy --threads 1 --engine numpy"
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("reframe") is None, reason="ReFrame-HPC is not installed"),
 ]
 
