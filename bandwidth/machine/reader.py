@@ -15,10 +15,7 @@ from typing import Any, Protocol, TypeVar
 COMMAND_TIMEOUT_S = 5  # sysctl answers within milliseconds; a command that hangs must not hold up the tool
 _NOTHING: Mapping[tuple[str, ...], str] = MappingProxyType({})
 # Where Linux describes processors, NUMA nodes and the machine.
-CPU_FOLDER = "/sys/devices/system/cpu"
-NODE_FOLDER = "/sys/devices/system/node"
-DMI_FOLDER = "/sys/class/dmi/id"
-
+CPU_FOLDER, NODE_FOLDER, DMI_FOLDER = "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/class/dmi/id"
 
 Value = TypeVar("Value")
 

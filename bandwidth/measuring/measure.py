@@ -27,8 +27,9 @@ from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.own_process import without_collector
 from bandwidth.planning.cases import Plan, Stage, Surroundings
-from bandwidth.planning.options import CallOptions, MeasureOptions, called_with
+from bandwidth.planning.options import CallOptions, MeasureOptions
 from bandwidth.planning.preparation import Preparation, prepare
+from bandwidth.planning.python_call import called_with
 from bandwidth.planning.saved import options_to_json
 from bandwidth.results import Conditions, NotRun, Record, Result
 from bandwidth.version import __version__

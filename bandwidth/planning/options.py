@@ -5,18 +5,15 @@ All of it follows from the fields of `MeasureOptions`: a new option is one field
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from bandwidth.errors import UsageError
 from bandwidth.kernels import MIXES
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.option import (
-    GIVEN,
     CpuNumbers,
     Names,
     Numbers,
@@ -40,8 +37,6 @@ from bandwidth.vocabulary import DEVICE, HOST, HOST_MEMORY, LINK_PATHS, PCIE, ST
 if TYPE_CHECKING:
     from bandwidth.ceilings.memory import GivenMemory
 
-Given = ParamSpec("Given")
-Returned = TypeVar("Returned")
 
 TARGET = "target"
 # What people call the targets.
@@ -364,44 +359,3 @@ class MeasureOptions(CallOptions):
         studies = sum((self.sweep is not None, self.numa, self.latency, self.chains, self.core_to_core, self.full))
         tables = 0 if self.is_study and not (self.mixes or self.zeros or self.random) else 1
         return studies * STUDY_BUDGET_S + tables * DEFAULT_BUDGET_S
-
-
-# --- the call from Python -------------------------------------------------------------------------------------------
-
-
-def called_with(
-    kind: Callable[Given, CallOptions],
-) -> Callable[[Callable[[MeasureOptions], Returned]], Callable[Given, Returned]]:
-    """Return what makes of a function of options one that takes them as arguments: a target, and names of options.
-
-    The function raises TypeError for a name that is no option, UsageError for what no machine could serve. Its
-    parameters are those of `kind`, for type checkers and for `help`.
-    """
-
-    def decorated(work: Callable[[MeasureOptions], Returned]) -> Callable[Given, Returned]:
-        signature = _signature(kind, inspect.signature(work).return_annotation)
-
-        @wraps(work)
-        def call(*arguments: Given.args, **options: Given.kwargs) -> Returned:
-            try:
-                given = signature.bind(*arguments, **options).arguments
-            except TypeError as error:
-                raise TypeError(f"{work.__name__}() {error}") from None
-            return work(MeasureOptions(memory_source="memory", **given))
-
-        call.__signature__ = signature  # type: ignore[attr-defined]  # what help() shows
-        return call
-
-    return decorated
-
-
-def _signature(kind: Any, returns: str) -> inspect.Signature:
-    target = inspect.Parameter(TARGET, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=ALL_TARGETS, annotation="str")
-    parameters = [target]
-    for one, _ in options_of(kind):
-        taken = GIVEN.get(str(one.type))
-        text = one.type if taken is None else f"{taken} | Sequence[{taken}] | None"
-        parameters.append(
-            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=text)
-        )
-    return inspect.Signature(parameters, return_annotation=returns)

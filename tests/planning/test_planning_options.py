@@ -16,7 +16,8 @@ import bandwidth
 from bandwidth.cli.app import run
 from bandwidth.errors import UsageError
 from bandwidth.planning.option import options_of
-from bandwidth.planning.options import CallOptions, MeasureOptions, called_with
+from bandwidth.planning.options import CallOptions, MeasureOptions
+from bandwidth.planning.python_call import called_with
 
 
 @pytest.mark.parametrize(
@@ -99,10 +100,10 @@ def test_a_type_checker_knows_the_options_of_a_call(tmp_path):
     package = Path(bandwidth.__file__).parent
     calls = tmp_path / "calls.py"
     calls.write_text("import bandwidth\n" + "\n".join(CALLS) + "\n", "utf-8")
-    names = ["__init__", "measuring/measure", "planning/option", "planning/options", "results/__init__"]
+    names = ["__init__", "measuring/measure", "planning/option", "planning/options", "planning/python_call"]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--no-incremental", "--follow-imports=skip", "--config-file=", str(calls)]
-        + [str(package / f"{name}.py") for name in (*names, "results/model")],
+        + [str(package / f"{name}.py") for name in (*names, "results/__init__", "results/model")],
         capture_output=True,
         text=True,
         cwd=tmp_path,
