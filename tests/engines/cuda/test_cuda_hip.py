@@ -89,8 +89,8 @@ def test_what_hip_makes_no_graph_of_is_queued_one_by_one(part, fault):
 
 def test_what_hip_refuses_is_the_reason(part):
     said = part("refusals")
-    assert said["too large"] == ("device 0 has not enough memory: 8.1 GiB wanted, 1.9 GiB free; give a smaller --size")
-    assert said["no memory"] == "device 0 has not enough memory; give a smaller --size"
+    assert said["too large"] == ("device 0 has too little memory: 8.1 GiB needed, 1.9 GiB free; use a smaller --size")
+    assert said["no memory"] == "device 0 has too little memory; use a smaller --size"
     assert said["no host memory"].startswith("the system refused 192 KiB of page-locked host memory; ")
     assert said["no kernel"].startswith("device 0 failed (hipErrorNotFound: ")
     assert said["no kernel"].endswith("; see `rocm-smi`; if it is well, please report this")
@@ -98,7 +98,7 @@ def test_what_hip_refuses_is_the_reason(part):
 
 def test_a_lost_device_is_said_and_leaves_no_trace(part):
     raised, checked = part("lost")
-    assert raised.startswith("device 0 was lost at work (hipErrorLaunchFailure: ")
+    assert raised.startswith("device 0 was lost during the measurement (hipErrorLaunchFailure: ")
     assert raised.endswith("; see `rocm-smi` and the kernel's log; try again")
     assert checked == f"it could not be checked: {raised}"
 
@@ -148,12 +148,16 @@ def test_a_wrong_word_takes_the_rate_away(machine):
 @pytest.mark.parametrize(
     ("variables", "code", "said"),
     [
-        ({"HIP_STAND_IN_DEVICES": "0"}, 3, "ROCm shows no GPU here; install AMD's driver, "),
+        ({"HIP_STAND_IN_DEVICES": "0"}, 3, "ROCm reports no GPU; install AMD's driver, "),
         ({"LD_LIBRARY_PATH": ""}, 3, "ROCm's libraries are not found (libamdhip64.so.7: cannot open "),
-        ({"HIP_STAND_IN_MIB": "128"}, 1, "device 0 has only 64 MiB of its memory free; "),
-        ({"HIP_STAND_IN_FAULTS": "hipEventSynchronize:1:719"}, 1, "nothing could be measured; device 0 was lost at w"),
+        ({"HIP_STAND_IN_MIB": "128"}, 1, "device 0 has only 64 MiB of free memory; "),
+        (
+            {"HIP_STAND_IN_FAULTS": "hipEventSynchronize:1:719"},
+            1,
+            "nothing could be measured; device 0 was lost during",
+        ),
         ({"HIP_STAND_IN_FAULTS": "hipEventSynchronize:1:999"}, 1, "nothing could be measured; device 0 failed (hipEr"),
-        ({"HIP_STAND_IN_FAULTS": "hipMalloc:0:2"}, 1, "nothing could be measured; device 0 has not enough memory"),
+        ({"HIP_STAND_IN_FAULTS": "hipMalloc:0:2"}, 1, "nothing could be measured; device 0 has too little memory"),
     ],
     ids=["no device", "no ROCm", "full", "lost", "unknown", "no memory"],
 )
@@ -173,5 +177,5 @@ def test_without_hipcc_copies_are_measured_and_kernels_say_what_lacks(machine, t
     assert [result["path"] for result in record["results"]] == ["memcpy"]
     assert [one["reason"] for one in record["not_run"]] == [
         "ROCm's compiler (hiprtc, hipcc) is not found; "
-        "install ROCm's hiprtc and hipcc, with hipcc's folder (/opt/rocm/bin) on PATH"
+        "install ROCm's hiprtc and hipcc, and add hipcc's folder (/opt/rocm/bin) to PATH"
     ]
