@@ -93,7 +93,7 @@ def test_what_hip_refuses_is_the_reason(part):
     assert said["no memory"] == "device 0 has too little memory; use a smaller --size"
     assert said["no host memory"].startswith("the system refused 192 KiB of page-locked host memory; ")
     assert said["no kernel"].startswith("device 0 failed (hipErrorNotFound: ")
-    assert said["no kernel"].endswith("; see `rocm-smi`; if it is well, please report this")
+    assert said["no kernel"].endswith("; check `rocm-smi`; if the GPU works, report this")
 
 
 def test_a_lost_device_is_said_and_leaves_no_trace(part):
