@@ -30,10 +30,12 @@ IDLE = {"load_average_1min": 0.1, "cpu_pressure_percent": 0.5, "steal_ticks": 10
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without looking for garbage, and never look through what was collected: it lives until the end."""
+    """Collect without looking for garbage, never look through what was collected, which lives until the end, and look
+    seldom through what tests leave."""
     with without_collector():
         found = yield
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     return found
 
 
