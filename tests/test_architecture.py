@@ -59,8 +59,13 @@ def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
 def imported(tree, path):
     """Every module that is imported anywhere in a file, functions and `if TYPE_CHECKING` among it, by its full name."""
+    return tuple(_imported(tree, path))
+
+
+def _imported(tree, path):
     package = ("bandwidth", *path.relative_to(PACKAGE).parts[:-1])
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

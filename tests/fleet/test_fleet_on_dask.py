@@ -182,7 +182,7 @@ def test_a_measurement_ends_with_whatever_asked_for_it(command, tmp_path, end, c
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch):
-    monkeypatch.setattr("bandwidth.fleet.on_dask.CONNECT_S", 1.0)
+    monkeypatch.setattr("bandwidth.fleet.on_dask.CONNECT_S", 0.3)
     with (
         pytest.raises(BandwidthError, match=r"the scheduler tcp://.* does not answer"),
         dask_cluster("tcp://127.0.0.1:1", None),
