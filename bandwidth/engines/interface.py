@@ -151,6 +151,7 @@ class EngineEntry:
     `lacks` returns what has to be installed before it can be used, "" where nothing has. An engine of GPUs has `maker`,
     and `sign`, which tells by the machine's facts whether one of its GPUs is here; with `offload` one that times an
     expression from end to end. `is_listed`: `system` asks it which devices are here, as neither bus nor driver tells.
+    `label` is what people call it, where that is not its name.
     """
 
     name: str
@@ -164,3 +165,4 @@ class EngineEntry:
     sign: Callable[[Reader, Facts], bool] = lambda *_: False
     offload: Callable[[], OffloadMaker] | None = None
     is_listed: bool = False
+    label: str = ""

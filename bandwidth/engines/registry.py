@@ -26,6 +26,11 @@ def engines_of(target: str) -> dict[str, EngineEntry]:
     return {name: entry for name, entry in ENGINES.items() if target in entry.targets}
 
 
+def engine_label(name: str) -> str:
+    """Return what people call an engine; one that is not known, of an older or later record, by its name."""
+    return (ENGINES[name].label if name in ENGINES else "") or name
+
+
 def device_facts() -> dict[str, Fact]:
     """Return `compute_devices`: what the engines find here that are listed, nothing where they find none."""
     found: list[Json] = []

@@ -50,6 +50,7 @@ ENTRIES = (
         kernels_in(HOST),
         _make,
         "the limit of the memory",
+        label="compiled",
         has_stores=True,
         lacks=_lacks_llvm,
     ),
@@ -59,5 +60,6 @@ ENTRIES = (
         tuple(name for name in kernels_in(HOST) if KERNELS[name].numpy),
         _make,
         "the limit of NumPy code",
+        label="NumPy",
     ),
 )

@@ -49,6 +49,7 @@ ENTRIES = (
         DEVICE_PATHS,
         _make,
         "GPUs of any maker, and processors, through OpenCL",
+        label="OpenCL",
         lacks=_lacks_pyopencl,
         maker=_maker,
         sign=has_gpu,

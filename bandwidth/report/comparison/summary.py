@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from bandwidth.analysis.roles import ALL_CORES, GPU_MEMORY, LINK_FROM, LINK_TO, ONE_CORE
 from bandwidth.comparison.roles import Doubt, RoleRow, by_role, doubts, threads_of_all_cores
 from bandwidth.comparison.sides import Cell, Side, SideBySide, short_names
+from bandwidth.engines.registry import engine_label
 from bandwidth.report.document import Column, Table
 from bandwidth.report.labels import INVALID, UNKNOWN, WHOLE, threads_in_words
 from bandwidth.units import format_percent, format_rate
-from bandwidth.vocabulary import NATIVE, NUMPY
 
 # More machines than this are rows of the table: 80 columns hold no more beside each other.
 MOST_COLUMNS = 6
@@ -32,7 +32,7 @@ _IN_PLACE = {
     LINK_TO: "to the GPU",
     LINK_FROM: "from the GPU",
 }
-_ENGINES = {NATIVE: "compiled", NUMPY: "NumPy", "cuda": "CUDA", "opencl": "OpenCL", "hip": "HIP", "": "fastest engine"}
+ANY_ENGINE = "fastest engine"
 NOTHING_IN_COMMON = (
     "Nothing to compare by role: all cores, one core, GPU memory and link were each measured on one machine at most."
 )
@@ -224,7 +224,7 @@ def _ways(rows: Iterable[RoleRow]) -> list[str]:
 
 def way_words(row: RoleRow) -> str:
     """Return how a role was measured in words: `copy, compiled, streaming stores`."""
-    way, engine = row.way, _ENGINES.get(row.way.engine, row.way.engine)
+    way, engine = row.way, engine_label(row.way.engine) or ANY_ENGINE
     if row.is_link:
         return f"{way.detail or 'any'} host memory, {engine}"
     return ", ".join([way.path, engine, *([f"{way.detail} stores"] if way.detail else [])])
