@@ -80,7 +80,7 @@ _WITH_GRAPHICS = re.compile(
     r"|(?: r[2-7])?,? ?[0-9]+ compute cores.*"
 )
 _AFTER_MODEL = re.compile(
-    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]e?\b(?! [0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9]))"
+    r"(?<=[0-9a-z]) radeon(?:$|,| (?:r[2-7]e?\b(?! m?[0-9])|hd graphics|graphics|vega|[0-9]{3}m|80[4-6]0s)(?![a-z0-9]))"
     rf"(?:(?:,|/| /)? ?(?:{_GRAPHICS}))*$"
 )
 _GENERATION = re.compile(r"\b[0-9]{1,2}(?:st|nd|rd|th) gen(?:eration)?\b(?! \()")

@@ -6,7 +6,7 @@ import re
 from itertools import cycle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bandwidth.catalog import current_catalog
@@ -91,6 +91,7 @@ def changed_names(draw):
 
 @settings(max_examples=300)
 @given(changed_names())
+@example("EPYC 7601 AMD Radeon R7 M260")
 def test_a_changed_name_is_another_product_or_none(name):
     device = answer(name)
     if device is not None:
