@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from bandwidth.comparison.normal import NormalCheck
 
 DEFAULT_LEAST = "95%"
+MeasuredNow = Annotated[
+    str | None,
+    typer.Option(
+        metavar="host|device|pcie",
+        autocompletion=offering(TARGETS),
+        help="Measure this machine now, twice if the first run fails; at most 60 s.",
+    ),
+]
 
 
 @with_groups
@@ -39,14 +47,7 @@ def check(
         str,
         typer.Option("--min", metavar="SHARE", help="Lowest acceptable share of the baseline, such as 95% or 0.95."),
     ] = DEFAULT_LEAST,
-    measure: Annotated[
-        str | None,
-        typer.Option(
-            metavar="host|device|pcie",
-            autocompletion=offering(TARGETS),
-            help="Measure this machine now, twice if the first run fails; at most 60 s.",
-        ),
-    ] = None,
+    measure: MeasuredNow = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Accept a record that lacks results of the baseline.")
     ] = False,
@@ -85,10 +86,10 @@ def check(
     rules = Rules(usable(load(baseline), str(baseline)), share, allow_missing=allow_missing, any_machine=any_machine)
     if record is None:
         _leave(*_checked_now(measure or "", rules, save, str(baseline), options))
-        return
-    found = rules.judge(usable(load(record), str(record)))
-    _print(found, str(record), str(baseline), options)
-    _leave(found, None)
+    else:
+        found = rules.judge(usable(load(record), str(record)))
+        _print(found, str(record), str(baseline), options)
+        _leave(found, None)
 
 
 def _leave(found: Check, trouble: BandwidthError | None) -> None:

@@ -30,9 +30,10 @@ SURROUNDINGS = ("sound", "full", "limit", "removed")
 LATE_SHARE = 0.8  # the others get their signal while the program still starts, or just after
 LONGEST_S = 60
 BUSY = "another measurement runs"
-# Undoes what a shell does for what it starts in the background: it would ignore Ctrl-C.
+# Undoes what a shell does for what it starts in the background: it would ignore Ctrl-C. Bytecode that a limit cuts
+# short would be taken for whole by whoever is started next.
 START = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "import signal, sys; sys.dont_write_bytecode = True; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from bandwidth.__main__ import main; main()"
 )
 

@@ -25,7 +25,7 @@ struct Kernel {
 };
 
 struct Module {
-  void* library;
+  void* code;
   std::map<std::string, std::unique_ptr<Kernel>> kernels;
 };
 
@@ -53,12 +53,12 @@ int load(Module** module, const char* image) {
 Kernel* found(Module& module, const std::string& name) {
   auto& kernel = module.kernels[name];
   if (!kernel) {
-    void* const pack = dlsym(module.library, ("stand_in_pack_" + name).c_str());
+    void* const pack = dlsym(module.code, ("stand_in_pack_" + name).c_str());
     if (pack == nullptr) return nullptr;
     kernel = std::make_unique<Kernel>(Kernel{
-        name, static_cast<Place*>(dlsym(module.library, "stand_in_places")), reinterpret_cast<void* (*)(void**)>(pack),
-        reinterpret_cast<void (*)(void*)>(dlsym(module.library, ("stand_in_call_" + name).c_str())),
-        reinterpret_cast<void (*)(void*)>(dlsym(module.library, ("stand_in_free_" + name).c_str())), {}});
+        name, static_cast<Place*>(dlsym(module.code, "stand_in_places")), reinterpret_cast<void* (*)(void**)>(pack),
+        reinterpret_cast<void (*)(void*)>(dlsym(module.code, ("stand_in_call_" + name).c_str())),
+        reinterpret_cast<void (*)(void*)>(dlsym(module.code, ("stand_in_free_" + name).c_str())), {}});
   }
   return kernel.get();
 }
