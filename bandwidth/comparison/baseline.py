@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Literal, NamedTuple
 
+from bandwidth.analysis.comparable import disturbance_of, why_not_comparable
 from bandwidth.analysis.curves import FEWEST_POINTS, size_curves
 from bandwidth.comparison.pairs import Difference
 from bandwidth.comparison.sides import Cell, ComparedRow, Side, compared_neighbours, side_by_side, without_pair
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import in_short
 from bandwidth.results import Case, Record, Result
 from bandwidth.statistics import FEWEST_FOR_INTERVAL, median, median_interval
@@ -120,7 +120,7 @@ def check(
     """Judge each of the baseline's results, and each plateau of its sweeps (of three points at least).
 
     A result fails where its speed is below `least` (a share such as 0.95; a latency where its time is above 1/`least`)
-    and both 95 % intervals have no value in common. One that is not comparable (findings/evidence.py), here or in the
+    and both 95 % intervals have no value in common. One that is not comparable (analysis/comparable.py), here or in the
     baseline, is undecided: but where even the lower end of its interval reaches the least share it is ok, and where
     even its fastest block lies below what the baseline's slowest asks for, on a machine that was not busy, it fails,
     as no noise within the run explains it. One that is not verified fails, one that is missing too, unless

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from bandwidth.analysis.comparable import why_not_comparable
 from bandwidth.catalog.published import NormalBand
 from bandwidth.comparison.baseline import UNDECIDED, Check, Judged, Standing
 from bandwidth.comparison.checked_now import BUDGET_S, LOCK_WAIT_S
 from bandwidth.errors import InterruptError, UnstableError
-from bandwidth.findings.evidence import ResultRow, interval, rate, shown, why_not_comparable
+from bandwidth.findings.evidence import ResultRow, interval, rate, shown
 from bandwidth.findings.gpus import gpu_normal_of
 from bandwidth.findings.normal_range import band_words, best_row, lower_end, normal_of
 from bandwidth.findings.rules import in_short

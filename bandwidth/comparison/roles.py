@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bandwidth.analysis.comparable import why_not_comparable
 from bandwidth.analysis.curves import MEMORY
 from bandwidth.analysis.roles import ALL_CORES, ROLES, Way, most_threads_of, role_of, way_of
 from bandwidth.comparison.sides import Cell, ComparedRow, SideBySide, with_ratios
-from bandwidth.findings.evidence import why_not_comparable
 from bandwidth.results import Case, Result, summarise
 from bandwidth.vocabulary import BETWEEN_CORES, HOST, LINK_PATHS
 

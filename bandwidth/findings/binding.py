@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bandwidth.analysis.curves import WIDEST_STEP, SizeCurve, size_curves
-from bandwidth.findings.evidence import Raised, ResultRow, in_memory, numbers, plain, positive, rate, rate_text
+from bandwidth.analysis.recorded import numbers, positive
+from bandwidth.findings.evidence import Raised, ResultRow, in_memory, plain, rate, rate_text
 from bandwidth.findings.rules import MACHINE, SOUND, UNTOLD, percent, rule
 from bandwidth.results import Ceiling, Record, Result, summarise
 from bandwidth.statistics import median

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bandwidth.analysis.comparable import disturbance_of
 from bandwidth.analysis.core_pairs import HiddenGroups, Neighbours, TwoTimes, core_pairs, hidden_groups, two_times
 from bandwidth.cpu_list import format_cpu_list
-from bandwidth.findings.evidence import Raised, disturbance_of, measured
+from bandwidth.findings.evidence import Raised, measured
 from bandwidth.findings.rules import SOUND, UNTOLD, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.statistics import CLUSTERS_RATIO

@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bandwidth.analysis.recorded import conditions_of_gpu, number, positive, texts
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.published import NormalBand, gpu_bands
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.evidence import (
-    Partners,
-    Raised,
-    ResultRow,
-    conditions_of_gpu,
-    number,
-    positive,
-    rate,
-    rate_text,
-    rated,
-    ratio,
-    texts,
-)
+from bandwidth.findings.evidence import Partners, Raised, ResultRow, rate, rate_text, rated, ratio
 from bandwidth.findings.rules import ALL, SOUND, UNTOLD, also, rule
 from bandwidth.results import Record
 from bandwidth.units import format_duration, format_percent, format_rate

@@ -5,32 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bandwidth.analysis.groups import grouped
-from bandwidth.cpu_list import format_cpu_list
-from bandwidth.findings.evidence import (
+from bandwidth.analysis.comparable import (
     LOST_SHARE,
     OTHERS_SHARE,
     PRESSURE_SHARE,
     STEAL_SHARE,
     WAIT_SHARE,
-    Raised,
-    ResultRow,
     disturbance_by_block,
     disturbance_by_run,
     disturbance_of,
-    either,
     elapsed_s,
-    growth,
-    in_memory,
     is_watched,
-    listed_cpus,
-    measured,
-    number,
-    positive,
-    shown,
-    sweep_points,
-    texts,
 )
+from bandwidth.analysis.groups import grouped
+from bandwidth.analysis.recorded import either, growth, listed_cpus, number, positive, texts
+from bandwidth.cpu_list import format_cpu_list
+from bandwidth.findings.evidence import Raised, ResultRow, in_memory, measured, shown, sweep_points
 from bandwidth.findings.rules import ALL, also, percent, rule
 from bandwidth.findings.validity import is_unstable
 from bandwidth.results import Record

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bandwidth.analysis.groups import NODE_KEYS, PLACED_SHARE, NodeMatrix, node_matrices
+from bandwidth.analysis.recorded import numbers, positive
 from bandwidth.ceilings.memory import modules_bytes_per_s
 from bandwidth.ceilings.platform import SERVERS
-from bandwidth.findings.evidence import Raised, ResultRow, are_apart, measured, numbers, positive, rate_text, ratio
+from bandwidth.findings.evidence import Raised, ResultRow, are_apart, measured, rate_text, ratio
 from bandwidth.findings.rules import MACHINE, SOUND, THEORY, UNTOLD, percent, rule
 from bandwidth.results import Record
 from bandwidth.units import format_percent, format_rate, format_size

@@ -6,18 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
+from bandwidth.analysis.comparable import UNSTABLE_HALF_WIDTH, told_regimes, why_not_comparable
 from bandwidth.analysis.core_pairs import two_times
 from bandwidth.analysis.regimes import CORE_TO_CORE, EFFECTIVE_CORES, NOT_SIDE_BY_SIDE_NS
-from bandwidth.findings.evidence import (
-    UNSTABLE_HALF_WIDTH,
-    Raised,
-    ResultRow,
-    measured,
-    shown,
-    sweep_points,
-    told_regimes,
-    why_not_comparable,
-)
+from bandwidth.findings.evidence import Raised, ResultRow, measured, shown, sweep_points
 from bandwidth.findings.rules import ALL, UNTOLD, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.results.model import ADDRESS_BYTES

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bandwidth.analysis.recorded import all_threads, cores_of, either, listed_cpus, numbers, positive
 from bandwidth.catalog import current_catalog
 from bandwidth.catalog.published import NormalBand, host_bands
-from bandwidth.findings.evidence import (
-    Raised,
-    ResultRow,
-    all_threads,
-    cores_of,
-    either,
-    in_memory,
-    listed_cpus,
-    numbers,
-    plain,
-    positive,
-    rate,
-    rate_text,
-)
+from bandwidth.findings.evidence import Raised, ResultRow, in_memory, plain, rate, rate_text
 from bandwidth.findings.rules import SOUND, rule
 from bandwidth.results import Record
 from bandwidth.units import format_percent, format_rate

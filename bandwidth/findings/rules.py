@@ -17,8 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, cast
 
+from bandwidth.analysis.comparable import only_comparable
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.evidence import Raised, only_comparable
+from bandwidth.findings.evidence import Raised
 from bandwidth.results import Examination, Finding, Record
 from bandwidth.vocabulary import HOST
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bandwidth.analysis.groups import ZerosPair, zeros_pairs
+from bandwidth.analysis.recorded import positive
 from bandwidth.findings.evidence import (
     Partners,
     Raised,
@@ -12,7 +13,6 @@ from bandwidth.findings.evidence import (
     are_apart,
     in_memory,
     plain,
-    positive,
     rate_text,
     ratio,
     thread_words,

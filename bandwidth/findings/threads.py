@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bandwidth.analysis.curves import KNEE_SHARE, ThreadCurve, knee, thread_curves
 from bandwidth.analysis.groups import group_key, grouped
+from bandwidth.analysis.recorded import cores_of, positive
 from bandwidth.findings.evidence import (
     Partners,
     Raised,
     ResultRow,
     are_apart,
-    cores_of,
     in_memory,
     measured,
     plain,
-    positive,
     rate,
     rate_text,
     ratio,

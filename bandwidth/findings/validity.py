@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bandwidth.analysis.comparable import UNSTABLE_HALF_WIDTH, disturbance_of, is_wide
 from bandwidth.analysis.groups import size_check_of
 from bandwidth.analysis.regimes import is_mixture
-from bandwidth.findings.evidence import (
-    UNSTABLE_HALF_WIDTH,
-    Raised,
-    ResultRow,
-    are_apart,
-    disturbance_of,
-    is_wide,
-    rated,
-    ratio,
-    shown,
-    stop_words,
-    sweep_points,
-)
+from bandwidth.findings.evidence import Raised, ResultRow, are_apart, rated, ratio, shown, stop_words, sweep_points
 from bandwidth.findings.rules import ALL, UNTOLD, also, in_words, percent, rule
 from bandwidth.kernels import CACHE_MULTIPLE, LEAST_DRAM_BYTES
 from bandwidth.results import Record, summarise

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bandwidth.analysis.comparable import told_regimes
+from bandwidth.analysis.recorded import number
 from bandwidth.analysis.regimes import (
     AGREES,
     CORE_TO_CORE,
@@ -17,7 +19,7 @@ from bandwidth.analysis.regimes import (
     Regimes,
     witness_by_block,
 )
-from bandwidth.findings.evidence import Raised, number, shown, told_regimes
+from bandwidth.findings.evidence import Raised, shown
 from bandwidth.findings.rules import also, in_words, percent, rule
 from bandwidth.results import Record, Result
 from bandwidth.statistics import CLUSTERS_RATIO, FEWEST_FOR_INTERVAL, GROUPS_RATIO, median

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from bandwidth.analysis.comparable import disturbance_of, why_not_comparable
 from bandwidth.comparison.pairs import figure_of, setup_of
-from bandwidth.findings.evidence import disturbance_of, why_not_comparable
 from bandwidth.findings.rules import examine_facts
 from bandwidth.plain_text import one_line
 from bandwidth.planning.options import TARGET
@@ -104,7 +104,7 @@ class Measured:
 class Machine:
     """One machine by one record: bytes per second, or nanoseconds of a latency, for each thing that was measured.
 
-    `source` is the file, `taken_at` in UTC. `figures` are those that may be compared (findings/evidence.py), and
+    `source` is the file, `taken_at` in UTC. `figures` are those that may be compared (analysis/comparable.py), and
     `unfit` is why others may not, by target. `failed` are the ids whose data was wrong, by target; `setup` is what is
     known of its configuration, a text by name. `ids` are hashes that tell it from others of its name, the surest
     first; `findings` is what its set-up gives away whatever its rates.

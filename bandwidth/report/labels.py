@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from bandwidth.findings.evidence import all_threads
+from bandwidth.analysis.recorded import all_threads
 from bandwidth.findings.rules import SOUND, TO_DO, UNTOLD, Mark, mark_of
 from bandwidth.kernels import KERNELS, kernel_of
 from bandwidth.report.document import Column

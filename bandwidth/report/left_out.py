@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from bandwidth.analysis.recorded import positive
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.evidence import positive
 from bandwidth.planning.options import OUT_OF_BUDGET
 from bandwidth.report.labels import id_words
 from bandwidth.results import Record

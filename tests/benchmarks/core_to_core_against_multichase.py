@@ -5,8 +5,9 @@
 Both let two threads hand one cache line back and forth and give the time of one hand-over: one way. pingpong is told
 to load and store the line's word plainly (-u), as ours does, and not by a locked instruction, and to make no pauses
 between its looks (-r 0): of its own accord it makes ten, as long as a line from another core takes. It prints the best
-of five samples of 250 ms, so ours is the best of five blocks as long. A hypervisor that moves the CPUs between the two
-sides of a pair moves its ratio: see the range. The bar: 5 %. Exit 1 beyond it.
+of five samples of 250 ms, so ours is the best of five blocks as long. One process of pingpong has one line, and how
+long that takes depends on where its home is in the caches (36 to 46 ns on a Zen 5, by its address; ours goes over eight
+lines a block): so the middle of several processes stands beside ours. The bar: 5 %. Exit 1 beyond it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bandwidth.statistics import median
 
 BAR = 0.05
 BLOCKS, BLOCK_S = 5, 0.25
+PROCESSES = 5
 # A row of its matrix: the CPU, and the times to those after it.
 ROW = re.compile(r"^ *[0-9]+: +([0-9.]+)$", re.MULTILINE)
 
@@ -48,7 +50,9 @@ def main() -> int:
             seen.append(min(ours.nanoseconds(calls) for _ in range(BLOCKS)))
             return seen[-1]
 
-        ratio = ratio_of_pairs(best, lambda: pingpong(asked.pingpong, cpus), asked.pairs)
+        ratio = ratio_of_pairs(
+            best, lambda: median([pingpong(asked.pingpong, cpus) for _ in range(PROCESSES)]), asked.pairs
+        )
     print(f"CPUs {asked.cpus}: {median(seen):.1f} ns a hop; ours / pingpong = {ratio}", flush=True)
     return int(not 1 - BAR <= ratio.median <= 1 + BAR)
 

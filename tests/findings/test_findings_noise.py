@@ -7,8 +7,8 @@ import random
 
 import pytest
 
+from bandwidth.analysis.comparable import only_comparable, why_not_comparable
 from bandwidth.findings import examine
-from bandwidth.findings.evidence import only_comparable, why_not_comparable
 from bandwidth.results import Observed
 
 CPUS = {"logical_cpus": 4, "physical_cores": 4, "cpus_allowed": "0-3"}

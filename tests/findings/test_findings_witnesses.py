@@ -8,8 +8,8 @@ import pytest
 from measuring_support import ScriptedEngine, small_topology
 from witnessed import FAR_NS, NEAR_NS, looks, one_look
 
+from bandwidth.analysis.comparable import why_not_comparable
 from bandwidth.findings import examine
-from bandwidth.findings.evidence import why_not_comparable
 from bandwidth.machine.facts import Facts
 from bandwidth.measuring.run import Measurement
 from bandwidth.planning.host import make_plan

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bandwidth.analysis.comparable import disturbance_of, is_wide, why_not_comparable
 from bandwidth.errors import BandwidthError
-from bandwidth.findings.evidence import disturbance_of, is_wide, why_not_comparable
 from bandwidth.findings.rules import TO_DO
 from bandwidth.offload.answer import answer
 from bandwidth.offload.figures import Asked, Source

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from bandwidth.findings.evidence import positive
+from bandwidth.analysis.recorded import positive
 from bandwidth.report.labels import counted_names
 from bandwidth.results import Record
 from bandwidth.units import format_size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bandwidth.findings.evidence import positive
+from bandwidth.analysis.recorded import positive
 from bandwidth.findings.rules import SOUND, mark_of
 from bandwidth.report.labels import MARKS, Line, subject
 from bandwidth.results import Case, Examination, Finding, Record

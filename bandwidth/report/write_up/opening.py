@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from bandwidth.analysis.comparable import why_not_comparable
 from bandwidth.analysis.roles import ALL_CORES, GPU_MEMORY, LINK_FROM, LINK_TO, ONE_CORE, results_by_role
-from bandwidth.findings.evidence import why_not_comparable
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import OPENING_INCHES, Bar, Bars, Figure
 from bandwidth.report.labels import INVALID, UNKNOWN, case_words, known_rate, rate_cell, rate_interval
