@@ -82,9 +82,7 @@ def _line(row, peers, size_bytes, threads, asked):
 
     def our_rate():
         # New memory each time, as likwid's is: which pages it gets moves a rate by several percent.
-        with our_case(size_bytes, **options) as ours:
-            ours.rate(1)
-            means.append(max(ours.rate(calls) for _ in range(asked.best_of)) / 1e9)
+        means.append(max(_one_rate(size_bytes, options, calls) for _ in range(asked.best_of)) / 1e9)
         return means[-1]
 
     def their_rate():
@@ -99,6 +97,12 @@ def _line(row, peers, size_bytes, threads, asked):
     where = f"{size / 1024:,.0f} KiB" if size < 2**30 else f"{size / 2**20:,.0f} MiB"
     print(f"{where:>10} {threads:3} threads  {name:17} {mean:8.1f} GB/s  / {best:18} = {ratio}  [{shape}]", flush=True)
     return ratio.interval is None or ratio.interval.low < BAR
+
+
+def _one_rate(size_bytes, options, calls):
+    with our_case(size_bytes, **options) as ours:
+        ours.rate(1)
+        return ours.rate(calls)
 
 
 def likwid(kernel, size_bytes, cpus, passes):

@@ -1,4 +1,7 @@
-"""Two things timed in turn, A B A B A: the ratio of each B to the A on either side, its median and 95 % interval."""
+"""Two things timed in turn, A B A B A: the ratio of the A on either side to each B, its median and 95 % interval.
+
+Two neighbouring ratios share an A, so that the interval is a little narrower than of independent ones.
+"""
 
 from __future__ import annotations
 
