@@ -15,7 +15,7 @@ from bandwidth.kernels import KERNELS
 from bandwidth.machine.facts import Facts
 from bandwidth.planning.host import make_plan
 from bandwidth.planning.options import MeasureOptions
-from bandwidth.vocabulary import STREAMING
+from bandwidth.vocabulary import ORDINARY, STREAMING
 
 SLOW_NS, FAST_NS = 4_000, 1_000  # of a page of one thread's destination
 PAGE_ELEMENTS = 512
@@ -136,6 +136,28 @@ def test_one_disturbed_trial_does_not_decide(tuned, host_case):
 
     ((tuning, _),) = tuned(Scripted(page_ns), host_case("copy", stores=STREAMING, size_bytes=20 * MIB))
     assert tuning["shape"] == winner.to_json()
+
+
+@needs_wide_vectors
+def test_in_caches_a_shape_counts_as_it_is_behind_itself(tuned, host_case):
+    """The default is the fastest behind another shape, by what that leaves in the caches, and slow in a block."""
+    case = host_case("copy", stores=ORDINARY, size_bytes=MIB, threads=1)
+    shapes = shapes_to_try(COPY, ORDINARY, level_of(case), MIB // 2, this_processor())
+    default, winner = (function_name(COPY, ORDINARY, shape) for shape in shapes[:2])
+    before = [""]
+
+    def page_ns(name):
+        before.append(name)
+        if name == default:
+            return SLOW_NS if before[-2] == name else FAST_NS / 2
+        return FAST_NS if name == winner else SLOW_NS
+
+    ((tuning, ran),) = tuned(Scripted(page_ns), case)
+    assert tuning["shape"] == shapes[1].to_json()
+    rates = [one["bytes_per_s"] for one in tuning["tried"]]
+    assert rates[1] == pytest.approx(SLOW_NS / FAST_NS * rates[0], rel=0.01)
+    finals = [name for name, behind in itertools.pairwise(ran) if name == behind]
+    assert len(finals) >= TRIALS * (FINALISTS - 1)
 
 
 @needs_wide_vectors
