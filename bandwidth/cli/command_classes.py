@@ -11,7 +11,7 @@ MOST_DIGITS = 9  # of a number that is read at once; one that is longer is for T
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help shows no type of what takes no value, and none beside an argument that has its name."""
+    """A command whose help has ranges in words, and no type of what takes no value or of a named argument."""
 
     def get_params(self, ctx: Any) -> Any:
         """Return the parameters, those that need no type shown without one."""
@@ -27,12 +27,21 @@ class PlainGroup(TyperGroup):
 
 
 def _plain(parameters: Any) -> Any:
-    """Return parameters that convert little, those that need no type shown without one."""
+    """Return parameters that convert little, those that need no type shown without one, and ranges in words."""
     found = _converting_little(parameters)
     for one in found:
+        one._get_number_range_help_str = functools.partial(_range_words, one)
         if isinstance(one, TyperArgument) or getattr(one, "is_flag", False):
             one.display_type_rich = lambda ctx: None  # noqa: ARG005
     return found
+
+
+def _range_words(one: Any) -> str | None:
+    """Return the range of a number as people write it, `1 to 64`, where Typer has `1<=x<=64`."""
+    low, high = getattr(one, "min", None), getattr(one, "max", None)
+    if low is None and high is None:
+        return None
+    return f"at most {high:g}" if low is None else f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
 
 
 def _converting_little(parameters: Any) -> Any:

@@ -175,6 +175,15 @@ def test_help_has_no_type_of_what_takes_no_value(capsys, monkeypatch):
         assert "<str>" not in out
 
 
+def test_help_has_ranges_of_numbers_in_words(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["measure", "--help"]) == 0
+    assert "N [1 to 4096]" in capsys.readouterr().out
+    assert run(["check", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "<=x<=" not in out
+
+
 def test_help_as_a_word_and_the_short_version(capsys):
     assert run(["help", "explain"]) == 0
     assert "Usage: bandwidth explain" in capsys.readouterr().out
