@@ -1,4 +1,4 @@
-"""Order statistics of plain sequences: the median, its interval, its spread and what lies far from it."""
+"""Statistics of plain sequences: the median, its interval, that of repeats, the spread and what lies far from it."""
 
 from __future__ import annotations
 
@@ -123,6 +123,33 @@ def _rank_by_logarithms(count: int) -> int:
         chance *= (rank + 1) / (count - rank)
         below -= chance
     return rank
+
+
+# Student's t, two-sided 95 %, for 1 to 30 degrees of freedom (NIST/SEMATECH e-Handbook of Statistical Methods,
+# 1.3.6.7.2); for more the last one holds, which is on the safe side.
+STUDENT_95 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+# Fewer others than these do not tell how far such values lie apart.
+FEWEST_REPEATS = 3
+
+
+def repeat_interval(value: float, others: Sequence[float]) -> Interval | None:
+    """Return where the middle of all such values lies with 95 % confidence, seen from one of them; all are above zero.
+
+    `others` are those of earlier runs, whose logarithms have the standard deviation s. Of a normal distribution of the
+    logarithms, the distance of one more value to the middle, over s, has Student's t distribution: so the interval is
+    value x exp(+-t s), with n - 1 degrees of freedom. `value` has no part in s: one that is unlike the others does not
+    excuse itself. None for fewer than three others.
+    """
+    if len(others) < FEWEST_REPEATS:
+        return None
+    logs = [math.log(one) for one in others]
+    mean, freedom = math.fsum(logs) / len(logs), len(logs) - 1
+    deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in logs) / freedom)
+    reach = math.exp(STUDENT_95[min(freedom, len(STUDENT_95)) - 1] * deviation)
+    return Interval(value / reach, value * reach)
 
 
 def median_absolute_deviation(values: Sequence[float]) -> float:

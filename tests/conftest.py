@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,8 +129,17 @@ def make_record() -> Callable[..., Record]:
 def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Keep what won in a folder of this session: the user's own is never read and never written to."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_runs(own_cache_folder: Path) -> Iterator[None]:
+    """Let no test know the runs of the tests before it."""
+    yield
+    for path in own_cache_folder.glob("bandwidth/earlier-runs-*"):
+        path.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ ORDER = (
     {"errors", "own_process", "plain_text", "version", "vocabulary"},
     {"units", "statistics", "streams"},
     {"text_files", "cpu_list"},
-    {"kernels"},
+    {"kernels", "cache_files"},
     {"catalog"},
     {"theory"},
     {"machine"},

@@ -142,3 +142,41 @@ def test_multiload_is_read_and_the_bar_held(script, peer, monkeypatch, capsys, t
     out = capsys.readouterr().out
     assert out.startswith("205.0 ns beside 25.0 GB/s of load (multiload's 25.2); ours / multiload = ")
     assert float(out.partition("multiload = ")[2].split()[0]) == pytest.approx(205 / float(time_ns), abs=1e-3)
+
+
+@pytest.mark.parametrize(("reach", "code"), [(0.02, 0), (0.0, 1)])
+def test_intervals_are_held_against_the_median_of_all_runs_of_one_state(
+    script, monkeypatch, capsys, make_record, make_result, reach, code
+):
+    """Three runs before, six two percent apart, two in another state; what each knows scatters so too."""
+    benchmark = script("interval_over_runs")
+    levels = (*(0.98, 0.99, 1.0), 0.98, 0.99, 1.0, 1.0, 1.01, 1.02, 0.5, 0.5)
+
+    def record(path, budget, environment):
+        number = int(path.stem)
+        known = tuple(0.02 * levels[number] * (1 + share * reach) for share in (-1, 0, 1))
+        return make_record(make_result(seconds=(0.02 * levels[number],) * 8, earlier_s_per_call=known))
+
+    monkeypatch.setattr(benchmark, "_record", record)
+    monkeypatch.setattr(sys, "argv", ["x", "8"])
+    assert benchmark.main() == code
+    held = 6 if reach else 2
+    out = capsys.readouterr().out
+    assert f"reported {held} of 6 " in out
+    assert "of the run alone 2 (0.0 %)  2 in another state" in out
+
+
+def test_a_pair_in_which_the_machine_changed_is_left_out(script):
+    """A B A B A: where A before and behind B lie apart, the ratio says nothing of A and B."""
+    pairs = script("pairs")
+    ones, others = iter([1.0, 1.0, 1.0, 2.0, *[2.0] * 9]), iter([0.5, 0.5, 0.1, *[1.0] * 9])
+    ratio = pairs.ratio_of_pairs(lambda: next(ones), lambda: next(others), 6)
+    assert (ratio.median, ratio.count, ratio.left_out) == (2.0, 6, 1)
+    assert str(ratio).endswith("range 2.000 to 2.000, 1 unsteady left out)")
+
+
+def test_a_machine_that_is_never_steady_ends_in_a_message(script):
+    pairs = script("pairs")
+    ones = iter([1.0, 2.0] * 20)
+    with pytest.raises(SystemExit, match="only 0 of 18 pairs were steady"):
+        pairs.ratio_of_pairs(lambda: next(ones), lambda: 1.0, 6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from fractions import Fraction
 from itertools import accumulate
@@ -19,6 +20,7 @@ from bandwidth.statistics import (
     median_absolute_deviation,
     median_interval,
     outlier_indices,
+    repeat_interval,
 )
 
 # For n values the 95 % interval of the median runs from the k-th smallest to the k-th largest: n and k, as tables of
@@ -122,6 +124,36 @@ def test_the_interval_holds_the_median_and_only_measured_values(values):
 def test_intervals_overlap_where_they_share_a_value(one, other, overlap):
     assert Interval(*one).overlaps(Interval(*other)) is overlap
     assert Interval(*other).overlaps(Interval(*one)) is overlap
+
+
+def test_the_interval_of_repeats_is_by_students_t():
+    # Logarithms of 0.0, 0.2 and 0.1: a deviation of 0.1, t of two degrees of freedom 4.303.
+    found = repeat_interval(math.exp(0.5), [1.0, math.exp(0.2), math.exp(0.1)])
+    assert (found.low, found.high) == pytest.approx((math.exp(0.5 - 0.4303), math.exp(0.5 + 0.4303)), rel=1e-9)
+
+
+def test_fewer_than_three_repeats_have_no_interval_and_equal_ones_no_width():
+    assert repeat_interval(5.0, [5.0, 5.1]) is None
+    found = repeat_interval(5.0, [5.0] * 3)
+    assert (found.low, found.high) == pytest.approx((5.0, 5.0))
+
+
+@pytest.mark.parametrize("others", [3, 6, 12, 30, 60])
+def test_the_interval_of_repeats_holds_their_middle_as_often_as_it_says(others):
+    draw, held, tries = random.Random(others), 0, 2000
+    for _ in range(tries):
+        values = [math.exp(draw.gauss(0.0, 0.03)) for _ in range(others + 1)]
+        found = repeat_interval(values[0], values[1:])
+        held += found.low <= 1.0 <= found.high
+    assert 0.94 <= held / tries <= 0.97
+
+
+@given(st.floats(1e-3, 1e12), st.lists(st.floats(0.5, 2.0), min_size=3, max_size=40))
+def test_the_interval_of_repeats_holds_the_value_and_follows_its_unit(value, shares):
+    one, other = (repeat_interval(unit * value, [unit * value * share for share in shares]) for unit in (1.0, 1000.0))
+    assert one.low <= value * (1 + 1e-12)
+    assert one.high >= value * (1 - 1e-12)
+    assert (other.low, other.high) == pytest.approx((1000 * one.low, 1000 * one.high), rel=1e-6)
 
 
 def test_the_median_absolute_deviation_is_unscaled():

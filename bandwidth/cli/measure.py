@@ -109,12 +109,14 @@ class _Ended:
 
 def _measured(preparation: "Preparation", keeper: RecordKeeper, interrupt: Interrupt, options: Output) -> _Ended:
     """Measure. Whatever breaks it off after the first round, the rounds before are kept."""
+    from bandwidth.measuring.earlier_runs import EarlierRuns
     from bandwidth.measuring.measure import measure_prepared
 
     command = ["bandwidth", *sys.argv[1:]]
+    earlier = EarlierRuns.of(preparation.surroundings.facts.to_json())
     try:
         with shown_progress(interrupt.check, quiet=options.quiet) as progress:
-            return _Ended(*measure_prepared(preparation, command, progress=progress, save=keeper))
+            return _Ended(*measure_prepared(preparation, command, progress=progress, save=keeper, earlier=earlier))
     except KeyboardInterrupt:
         if keeper.latest is None:
             raise

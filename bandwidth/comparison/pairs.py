@@ -69,10 +69,8 @@ def figure_of(summary: Summary | None) -> float | None:
 
 
 def interval_of(summary: Summary | None) -> Interval | None:
-    """Return the 95 % interval of `figure_of`, None below six samples."""
-    if summary is None:
-        return None
-    return summary.ci95 if summary.latency is None else summary.latency.ci95_ns
+    """Return the 95 % interval of `figure_of`, from run to run where that is known, None below six samples."""
+    return None if summary is None else summary.reported
 
 
 def ratio_interval(one: Interval | None, base: Interval | None) -> Interval | None:

@@ -62,6 +62,7 @@ class Cell:
     """What one column has for a row: bytes per second, or nanoseconds of a latency; a peak has no samples.
 
     `figure` is None where the result is not verified. A plateau has no interval and counts points as `samples`.
+    `earlier_runs` is by how many the interval is from run to run, 0 where it is of the run alone.
     """
 
     figure: float | None
@@ -73,6 +74,7 @@ class Cell:
     ratio: float | None = None
     ratio_interval: Interval | None = None
     differs: bool | None = None
+    earlier_runs: int = 0
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,7 @@ def _result_cell(result: Result) -> Cell:
     return Cell(
         figure=figure_of(summary),
         interval=interval_of(summary),
+        earlier_runs=summary.earlier_runs if summary.reported_is_of_runs else 0,
         samples=summary.count,
         working_set_bytes=result.case.working_set_bytes,
         theory_bytes_per_s=result.theory_bytes_per_s,

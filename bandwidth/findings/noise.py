@@ -24,6 +24,7 @@ from bandwidth.statistics import (
     LEAST_GROUP_SHARE,
     TwoGroups,
     median,
+    repeat_interval,
     two_groups,
 )
 from bandwidth.units import format_percent, format_rate
@@ -35,6 +36,11 @@ WITNESS_AGREES = 0.9
 WITNESS_SHARE = 0.05
 WITNESS_SWITCHES = 2.0
 WITNESS_CLOCK = 0.05
+# Fewer earlier runs have no range to speak of. Within this share runs of a quiet machine differ from day to day. The
+# newest are left out, as they may be of the machine as it is now: what persists is told of three times.
+FEWEST_EARLIER = 5
+EARLIER_APART = 0.05
+NEWEST_LEFT_OUT = 2
 
 _Words = Callable[[float, float], str]
 
@@ -112,6 +118,46 @@ def nothing_concluded(record: Record) -> Iterator[Raised]:
     told = "; ".join(f"{count} of {len(rows)} results: {kind}" for kind, count in kinds.most_common())
     text = "no conclusions about threads, stores, nodes and the normal range, because no two results are comparable"
     yield Raised(None, f"{text}: {told}", "measure on an idle machine, or for longer (--budget)")
+
+
+@rule(
+    "BW061",
+    "Not what earlier runs on this machine gave",
+    rank=85,
+    of=ALL,
+    compares=True,
+    mark=UNTOLD,
+    limits={
+        "fewest": in_words(FEWEST_EARLIER),
+        "apart": percent(EARLIER_APART),
+        "newest": in_words(NEWEST_LEFT_OUT),
+    },
+)
+def unlike_earlier_runs(record: Record) -> Iterator[Raised]:
+    """
+    The median is outside the range of the earlier runs of the same measurement on this machine (at least {fewest},
+    in whatever state it was; the newest {newest} are left out, as they may be of the same change), differs from their
+    median by more than {apart}, and by more than their scatter explains with 95 % confidence. The machine was quiet in
+    each of them, so something may have changed: a memory module or its clock, a power profile, a firmware setting,
+    another guest on the host. Earlier runs are kept in the user's cache folder, for each version of the program and of
+    the system's kernel.
+
+    What to try: run again. If the difference persists, compare both records (`bandwidth compare`), which lists what
+    differs between the set-ups.
+    """
+    for row in shown(record):
+        result, earlier = row.result, row.result.earlier_s_per_call[:-NEWEST_LEFT_OUT]
+        here = median(result.samples.seconds) / result.samples.calls_per_sample
+        if len(earlier) < FEWEST_EARLIER or min(earlier) <= here <= max(earlier):
+            continue
+        usual, reach = median(earlier), repeat_interval(here, earlier)
+        share = here / usual - 1 if result.case.is_latency else usual / here - 1
+        if abs(share) > EARLIER_APART and reach is not None and not reach.low <= usual <= reach.high:
+            faster = "slower" if here > usual else "faster"
+            than = f"{faster} than the median of {len(earlier)} earlier runs on this machine, and outside their range"
+            yield Raised(
+                result.case.id, f"{format_percent(abs(share))} {than}", "run again; if it persists, compare records"
+            )
 
 
 # --- what the rules above look at -----------------------------------------------------------------------------------

@@ -142,8 +142,8 @@ def caches_unknown(record: Record) -> Iterator[Raised]:
 @rule("BW003", "Unstable: wide confidence interval", rank=70, of=ALL, limits={"reach": percent(UNSTABLE_HALF_WIDTH)})
 def unstable(record: Record) -> Iterator[Raised]:
     """
-    The reported rate is the median of all timed blocks. Its interval contains the true median with 95 % confidence
-    (from order statistics, without assumptions about the distribution). When the interval extends more than {reach}
+    The reported rate is the median of all timed blocks. The interval of the run contains the true median with 95 %
+    confidence (from order statistics, without assumptions about the distribution). When it extends more than {reach}
     from the median, a second run may well have another result.
 
     What to try: stop other work, measure longer (--budget 60s), set the frequency governor to performance. With

@@ -23,6 +23,7 @@ from bandwidth.machine.gpu_attributes import GpuFacts, sysfs_link
 from bandwidth.machine.memory_counters import MemoryCounters, open_counters
 from bandwidth.machine.nvml import NvmlLook, read_gpu_conditions
 from bandwidth.machine.topology import Topology
+from bandwidth.measuring.earlier_runs import EarlierRuns
 from bandwidth.measuring.lock import HeldLock, machine_lock
 from bandwidth.measuring.run import Measurement, Outcome, Progress
 from bandwidth.own_process import without_collector
@@ -45,11 +46,13 @@ def measure_prepared(
     progress: Callable[[Progress], None] = lambda _: None,
     save: Callable[[Record], None] = lambda _: None,
     make_engine: Callable[[str, Topology], Engine] | None = None,
+    earlier: EarlierRuns | None = None,
     lock_wait_s: float = 0.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Record, bool]:
     """Measure as planned; return the record and whether it was interrupted. `save` gets the record after each round.
 
+    `earlier` are the runs before this one, which becomes one of them; none where nothing is to be known of others.
     Raises LockedError where another measurement runs for longer than `lock_wait_s` (`tell` is told that it is waited
     for), and BandwidthError where memory is refused.
     """
@@ -58,19 +61,31 @@ def measure_prepared(
     whole, plans = Outcome((), (), interrupted=False), list(preparation.plans)
     counters = _memory_counters(preparation)
     with machine_lock(wait_s=lock_wait_s, tell=tell) as lock, without_collector():
-        record = _recorder(preparation, plans, command, (_counted_by(counters), lock.note), lock)
+        record = _recorder(preparation, plans, command, (_counted_by(counters), lock.note), lock, earlier)
 
         def saver(so_far: Outcome) -> Callable[[Outcome], None]:
             return lambda outcome: save(record(_joined(so_far, outcome), {}))
 
         for number, stage in enumerate(preparation.stages):
-            ran, outcome = _run(preparation, stage, make_engine, progress, saver(whole), whole, counters)
-            plans[number], whole = ran, _joined(whole, outcome)
-    return record(whole, _conditions(preparation)), whole.interrupted
+            plan, outcome = _run(preparation, stage, make_engine, progress, saver(whole), whole, counters)
+            plans[number], whole = plan, _joined(whole, outcome)
+        ran, interrupted = record(whole, _conditions(preparation)), whole.interrupted
+        try:
+            if earlier is not None and not interrupted:
+                earlier.keep(ran)
+        except KeyboardInterrupt:  # what was measured stands
+            interrupted = True
+    notes = () if earlier is None or not earlier.note else (earlier.note,)
+    return replace(ran, notes=(*ran.notes, *notes)), interrupted
 
 
 def _recorder(
-    preparation: Preparation, plans: Sequence[Plan], command: Sequence[str], notes: Sequence[str], lock: HeldLock
+    preparation: Preparation,
+    plans: Sequence[Plan],
+    command: Sequence[str],
+    notes: Sequence[str],
+    lock: HeldLock,
+    earlier: EarlierRuns | None,
 ) -> Callable[[Outcome, Mapping[str, Any]], Record]:
     """Return what makes the record of an outcome and the conditions after it; those before it are read now.
 
@@ -84,7 +99,7 @@ def _recorder(
     def record(outcome: Outcome, after: Mapping[str, Any]) -> Record:
         gpus = [gpu for plan in plans for gpu in plan.gpus]
         results = machine.with_ceilings(with_link_theories(outcome.results, gpus), gpus)
-        return Record(
+        found = Record(
             tool_version=__version__,
             taken_at=taken_at,
             command=tuple(command),
@@ -96,6 +111,7 @@ def _recorder(
             notes=(*(note for plan in plans for note in plan.notes), *own_notes),
             options=options_to_json(preparation.options),
         )
+        return found if earlier is None else earlier.into(found)
 
     return record
 
@@ -162,7 +178,9 @@ def measure(options: MeasureOptions) -> Record:
     UsageError, HardwareError or BandwidthError, and, when interrupted, KeyboardInterrupt with the record so far as its
     argument.
     """
-    record, interrupted = measure_prepared(prepare(options), ("bandwidth.measure", options.target))
+    preparation = prepare(options)
+    earlier = EarlierRuns.of(preparation.surroundings.facts.to_json())
+    record, interrupted = measure_prepared(preparation, ("bandwidth.measure", options.target), earlier=earlier)
     if interrupted:
         raise KeyboardInterrupt(record)
     return record

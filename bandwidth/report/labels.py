@@ -46,7 +46,7 @@ def rate_cells(result: Result, unit: str) -> tuple[str, ...]:
     if summary.median_bytes_per_s is None:
         return (INVALID, UNKNOWN, *ceiling_cells(result, unit), str(summary.count))
     marked = marked_rate(summary.median_bytes_per_s, result.theory_bytes_per_s, unit)
-    return (marked, rate_interval(summary.ci95, unit), *ceiling_cells(result, unit), str(summary.count))
+    return (marked, rate_interval(summary.reported, unit), *ceiling_cells(result, unit), str(summary.count))
 
 
 def ceiling_cells(result: Result, unit: str) -> tuple[str, str, str]:
@@ -82,11 +82,25 @@ def rate_interval(interval: Interval | None, unit: str) -> str:
     return UNKNOWN if interval is None else f"{format_rate(interval.low, unit)}-{format_rate(interval.high, unit)}"
 
 
+def runs_words(results: Iterable[Result]) -> str:
+    """Return of how many earlier runs intervals know, `12 earlier runs`; empty where they are of this run alone.
+
+    Where that is so of some, in how many cases they are not: `3 to 12 earlier runs in 4 of 6 cases`.
+    """
+    summaries = [one for result in results if (one := summarise(result)).count]
+    counts = [one.earlier_runs for one in summaries if one.reported_is_of_runs]
+    if not counts:
+        return ""
+    words = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{counts[0]}"
+    some = f" in {len(counts)} of {len(summaries)} cases" if len(counts) < len(summaries) else ""
+    return f"{words} earlier runs{some}"
+
+
 def latency_cells(latency: Latency | None) -> tuple[str, str, str]:
     """Return nanoseconds, cycles and the interval of the nanoseconds."""
     if latency is None:
         return (INVALID, UNKNOWN, UNKNOWN)
-    interval = latency.ci95_ns
+    interval = latency.reported_ns
     ends = UNKNOWN if interval is None else f"{format_ns(interval.low)}-{format_ns(interval.high)}"
     return (format_ns(latency.median_ns), format_cycles(latency.median_cycles), ends)
 

@@ -15,6 +15,7 @@ from bandwidth.report.labels import (
     format_ns,
     id_words,
     rate_cell,
+    runs_words,
     setting_words,
     stores_in_words,
     subject,
@@ -33,6 +34,7 @@ PLAN_SCHEMA = "bandwidth/plan/1"
 # What was looked at in every block, each a column of CSV.
 OBSERVED = ("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share", "link_generation", "link_width")
 LATENCY_FIELDS = ("median_ns", "best_ns", "ci95_ns", "median_cycles")
+RUN_TO_RUN_FIELDS = ("earlier_s_per_call", "run_to_run_bytes_per_s", "run_to_run_ns")
 
 
 def measurement_document(record: Record, examination: Examination, unit: str = DEFAULT_RATE_UNIT) -> Document:
@@ -47,7 +49,10 @@ def measurement_document(record: Record, examination: Examination, unit: str = D
 def counted_texts(shown: Shown) -> list[str]:
     """Return what stands below the tables: what no curve has, what was counted, notes, and what was not run."""
     record = shown.record
-    texts = [_alone(shown), "\n".join(_counted(shown)) if shown.results else "", "\n".join(record.notes)]
+    runs = runs_words(record.results)
+    of_runs = f"95 % intervals: from run to run, {runs} (explain median)." if runs else ""
+    counted = "\n".join(_counted(shown)) if shown.results else ""
+    texts = [_alone(shown), counted, of_runs, "\n".join(record.notes)]
     return [text for text in [*texts, not_run(record)] if text]
 
 
@@ -141,7 +146,8 @@ def _flat(result: dict[str, Any]) -> dict[str, Any]:
 
     Every row has the same columns: a rate leaves those of a latency empty, and the other way round.
     """
-    left_out = ("samples_s", "ci95_bytes_per_s", "findings", "tuning", "variant", "caches", "observed", *LATENCY_FIELDS)
+    left_out = {"samples_s", "ci95_bytes_per_s", "findings", "tuning", "variant", "caches", "observed"}
+    left_out |= {*LATENCY_FIELDS, *RUN_TO_RUN_FIELDS}
     row = {name: value for name, value in result.items() if name not in left_out}
     observed = result["observed"]
     return row | {
@@ -149,9 +155,11 @@ def _flat(result: dict[str, Any]) -> dict[str, Any]:
         "caches": _pairs(result["caches"]),
         "samples": len(result["samples_s"]),
         **_ends("ci95_{}_bytes_per_s", result["ci95_bytes_per_s"]),
+        **_ends("run_to_run_{}_bytes_per_s", result.get("run_to_run_bytes_per_s")),
         "median_ns": result.get("median_ns"),
         "best_ns": result.get("best_ns"),
         **_ends("ci95_{}_ns", result.get("ci95_ns")),
+        **_ends("run_to_run_{}_ns", result.get("run_to_run_ns")),
         "median_cycles": result.get("median_cycles"),
         **{name: observed[name]["median"] if name in observed else None for name in OBSERVED},
         "findings": [finding["code"] for finding in result["findings"]],

@@ -197,6 +197,8 @@ class Result:
     What the memory controllers counted around it, of everybody's traffic: `controller_read_bytes_per_s` and
     `controller_write_bytes_per_s`, or `controller_both_bytes_per_s`.
     `ceilings` are all that are known, the lowest first; none in records from before they were kept.
+    `earlier_s_per_call` is the median time of a call in earlier runs of the same case on the same machine, the newest
+    last: how far runs lie apart is not to be seen in one.
     """
 
     case: Case
@@ -210,6 +212,7 @@ class Result:
     tuning: Mapping[str, Any] = field(default_factory=dict)
     observed: Mapping[str, Observed] = field(default_factory=dict)
     ceilings: tuple[Ceiling, ...] = ()
+    earlier_s_per_call: tuple[BlockSeconds, ...] = ()
 
     @property
     def binding(self) -> Ceiling | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar
 
 from bandwidth.results.model import ADDRESS_BYTES, Case, Result
-from bandwidth.statistics import Interval, groups_differ, median, median_interval
+from bandwidth.statistics import CLUSTERS_RATIO, Interval, groups_differ, median, median_interval, repeat_interval
 from bandwidth.vocabulary import NS_PER_S
 
 Owner = TypeVar("Owner")
@@ -38,13 +38,19 @@ def once_each(work: Callable[[Owner], Value]) -> Callable[[Owner], Value]:
 class Latency:
     """The time of one load in nanoseconds, and in cycles of the clock that was seen; None where that was not.
 
-    `ci95_ns` is None below six samples.
+    `ci95_ns` is None below six samples; `run_to_run_ns` is as in Summary.
     """
 
     median_ns: float
     best_ns: float
     ci95_ns: Interval | None
     median_cycles: float | None
+    run_to_run_ns: Interval | None = None
+
+    @property
+    def reported_ns(self) -> Interval | None:
+        """The interval that a reader is given: from run to run where that is known."""
+        return self.run_to_run_ns or self.ci95_ns
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,9 @@ class Summary:
     figure, `share` over the lowest ceiling that is not of low confidence, None where that is not known. A latency has
     no rates, and its figures in `latency`. `layouts` is 0 where `ci95` is of blocks; where memory layouts differ by
     more than their blocks do, it is how many there were, and `ci95` is the interval of the median of their medians, or
-    from the lowest to the highest of them where they are fewer than six.
+    from the lowest to the highest of them where they are fewer than six. `ci95` is of this run; `run_to_run` is where
+    the median of all runs on this machine lies with 95 % confidence, by `earlier_runs` runs before this one; it holds
+    `ci95`, and is None where fewer than three are known.
     """
 
     median_bytes_per_s: float | None
@@ -67,6 +75,8 @@ class Summary:
     latency: Latency | None = None
     share: float | None = None
     layouts: int = 0
+    run_to_run: Interval | None = None
+    earlier_runs: int = 0
 
     @property
     def is_impossible(self) -> bool:
@@ -74,8 +84,24 @@ class Summary:
         return self.efficiency is not None and self.efficiency > 1
 
     @property
+    def reported(self) -> Interval | None:
+        """The interval that a reader is given, of rates or of nanoseconds: from run to run where that is known."""
+        return (self.run_to_run or self.ci95) if self.latency is None else self.latency.reported_ns
+
+    @property
+    def reported_is_of_runs(self) -> bool:
+        """Whether `reported` is from run to run."""
+        return (self.run_to_run if self.latency is None else self.latency.run_to_run_ns) is not None
+
+    @property
+    def reach(self) -> float | None:
+        """The larger distance from the median to an end of `reported`, as a share of the median."""
+        centre = self.median_bytes_per_s if self.latency is None else self.latency.median_ns
+        return _half_width(centre, self.reported)
+
+    @property
     def half_width(self) -> float | None:
-        """The larger distance from the median to an end of its interval, as a share of the median."""
+        """The larger distance from the median to an end of the interval of this run, as a share of the median."""
         if self.latency is not None:
             return _half_width(self.latency.median_ns, self.latency.ci95_ns)
         return _half_width(self.median_bytes_per_s, self.ci95)
@@ -93,20 +119,43 @@ def summarise(result: Result) -> Summary:
     if not result.is_verified or not result.samples.seconds:
         return Summary(None, None, None, None, None, len(result.samples.seconds))
     if result.case.is_latency:
-        return Summary(None, None, None, None, None, len(result.samples.seconds), _latency(result))
+        latency, runs = _latency(result), len(_earlier_s(result))
+        return Summary(None, None, None, None, None, len(result.samples.seconds), latency, earlier_runs=runs)
     rates = sorted(rates_bytes_per_s(result))  # once: each of those below would sort them
     centre = median(rates)
     of_layouts = _interval_of_layouts(result)
+    ci95 = median_interval(rates) if of_layouts is None else of_layouts
+    earlier = [result.case.bytes_per_call / seconds for seconds in _earlier_s(result)]
     return Summary(
         median_bytes_per_s=centre,
         best_bytes_per_s=max(rates),
-        ci95=median_interval(rates) if of_layouts is None else of_layouts,
+        ci95=ci95,
         efficiency=_share(centre, result.theory_bytes_per_s),
         vendor_efficiency=_share(centre, result.vendor_bytes_per_s),
         count=len(rates),
         share=_share(centre, None if result.binding is None else result.binding.bytes_per_s),
         layouts=0 if of_layouts is None else len(set(result.samples.layouts)),
+        run_to_run=_run_to_run(centre, ci95, earlier),
+        earlier_runs=len(earlier),
     )
+
+
+def _earlier_s(result: Result) -> list[float]:
+    """Return the earlier runs' times of a call that are of the state of the machine which this run is of.
+
+    The other states (CPUs near each other or far apart, another memory clock) lie apart by more than clusters do, and
+    a run says which it was in: they are no noise of it.
+    """
+    here = median(result.samples.seconds) / result.samples.calls_per_sample
+    return [one for one in result.earlier_s_per_call if 1 / CLUSTERS_RATIO < one / here < CLUSTERS_RATIO]
+
+
+def _run_to_run(centre: float, of_run: Interval | None, earlier: Sequence[float]) -> Interval | None:
+    """Return the interval from run to run, which is no narrower than that of this run."""
+    found = None if of_run is None else repeat_interval(centre, earlier)
+    if found is None or of_run is None:
+        return None
+    return Interval(min(found.low, of_run.low), max(found.high, of_run.high))
 
 
 # Fewer layouts than these, or fewer blocks on one, tell nothing of how layouts differ.
@@ -151,6 +200,7 @@ def derived(result: Result) -> dict[str, Any]:
         "bound_by": None if result.binding is None else result.binding.kind,
         "share": summary.share,
         **_derived_times(summary.latency),
+        **({} if summary.run_to_run is None else {"run_to_run_bytes_per_s": _ends(summary.run_to_run)}),
     }
 
 
@@ -162,6 +212,7 @@ def _derived_times(latency: Latency | None) -> dict[str, Any]:
         "best_ns": latency.best_ns,
         "ci95_ns": _ends(latency.ci95_ns),
         "median_cycles": latency.median_cycles,
+        **({} if latency.run_to_run_ns is None else {"run_to_run_ns": _ends(latency.run_to_run_ns)}),
     }
 
 
@@ -175,7 +226,9 @@ def _latency(result: Result) -> Latency:
     clock = result.observed.get("clock_hz")
     centre = median(times)
     cycles = None if clock is None else centre * clock.median / NS_PER_S
-    return Latency(centre, min(times), median_interval(times), cycles)
+    ci95, addresses = median_interval(times), result.case.bytes_per_call / ADDRESS_BYTES
+    earlier = [seconds / addresses * NS_PER_S for seconds in _earlier_s(result)]
+    return Latency(centre, min(times), ci95, cycles, _run_to_run(centre, ci95, earlier))
 
 
 def _half_width(centre: float | None, interval: Interval | None) -> float | None:

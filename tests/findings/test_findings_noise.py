@@ -293,3 +293,46 @@ def test_layouts_that_differ_are_named_but_not_of_a_busy_machine(rated, make_cas
     assert found(rated(*rates, case=case), code="BW056") == []
     busy = rated(*rates, case=case, layouts=numbers, observed=seen(cpu_wait_share=0.5))
     assert found(busy, code="BW056") == []
+
+
+# --- earlier runs
+
+EARLIER = (1.0, 1.01, 0.99, 1.02, 0.98)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1.0, None),
+        (0.96, None),  # outside of their range, by less than 5 %
+        (0.9, "10.0 % slower than the median of 5 earlier runs on this machine, and outside their range"),
+        (1.2, "20.0 % faster than the median of 5 earlier runs on this machine, and outside their range"),
+    ],
+)
+def test_a_run_unlike_all_earlier_ones_is_told(rated, latency, found, share, words):
+    at = rated(10.0).samples.seconds[0]
+    result = rated(10.0 * share, samples=8, earlier_s_per_call=tuple(at * one for one in (*EARLIER, 1.0, 1.0)))
+    assert [text for _, text in found(result, code="BW061")] == ([] if words is None else [words])
+    time = latency(90.0).samples.seconds[0]
+    earlier = tuple(time * one for one in (*EARLIER, 1.0, 1.0))
+    other = dataclasses.replace(latency(90.0 * share), earlier_s_per_call=earlier)
+    slower = None if words is None else words.replace("slower", "x").replace("faster", "slower").replace("x", "faster")
+    assert [text for _, text in found(other, code="BW061")] == ([] if slower is None else [slower])
+
+
+@pytest.mark.parametrize(("newest", "count"), [((1.0, 1.0), 1), ((1.2, 1.2), 1), ((1.0, 1.2), 1)])
+def test_what_persists_is_told_again(rated, found, newest, count):
+    """The run that is told is kept, and so is the next: they are no range that excuses a third."""
+    at = rated(10.0).samples.seconds[0]
+    result = rated(10.0 / 1.2, samples=8, earlier_s_per_call=tuple(at * one for one in (*EARLIER, *newest)))
+    assert len(found(result, code="BW061")) == count
+
+
+def test_too_few_earlier_runs_wide_ones_and_a_busy_machine_tell_nothing_of_it(rated, found):
+    at = rated(10.0).samples.seconds
+    busy = seen(**{**QUIET, "others_cpu_share": 0.5})
+    wide = tuple(at[0] * one for one in (0.9, 1.0, 1.08, 0.95, 1.02, 1.0, 1.0))
+    assert found(rated(5.0, samples=8, earlier_s_per_call=at * 6), code="BW061") == []
+    assert found(rated(5.0, samples=8, earlier_s_per_call=at * 7, observed=busy), code="BW061") == []
+    assert found(rated(9.1, samples=8, earlier_s_per_call=wide), code="BW061") == []
+    assert len(found(rated(5.0, samples=8, earlier_s_per_call=at * 7), code="BW061")) == 1

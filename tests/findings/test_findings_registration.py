@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandwidth import BandwidthError, statistics
+from bandwidth.analysis import comparable
 from bandwidth.analysis.curves import KNEE_SHARE
 from bandwidth.catalog import current_catalog
 from bandwidth.engines.host.engine import PAGE_ELEMENTS, SPOT_STRIDE
 from bandwidth.findings import (
-    evidence,
     examine,
     explanation,
     explanations,
@@ -26,6 +26,7 @@ from bandwidth.findings import (
     gpus,
     machine_state,
     memory,
+    noise,
     rules,
     stores,
     threads,
@@ -203,7 +204,7 @@ def test_every_entry_can_be_printed(entry):
     [
         ("BW001", f"at least {CACHE_MULTIPLE} times"),
         ("BW001", f"at least {LEAST_DRAM_BYTES // 2**20} MiB"),
-        ("BW003", f"{evidence.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
+        ("BW003", f"{comparable.UNSTABLE_HALF_WIDTH * 100:.0f} %"),
         ("BW008", {6: "six"}[FEWEST_FOR_INTERVAL]),
         ("BW009", f"{validity.SKEW_SHARE * 100:.0f} %"),
         ("BW011", f"{UNKNOWN_CACHES_BYTES // 2**30} GiB is assumed to be enough"),
@@ -211,14 +212,17 @@ def test_every_entry_can_be_printed(entry):
         ("BW013", f"one element in {in_words(SPOT_STRIDE // PAGE_ELEMENTS)} pages"),
         ("BW012", {0.1: "a tenth"}[validity.OUTLIER_SHARE]),
         ("BW012", f"{OUTLIER_SCORE}"),
-        ("BW004", f"more than {evidence.STEAL_SHARE * 100:.0f} % of the busy CPU time"),
-        ("BW004", f"more than {evidence.OTHERS_SHARE * 100:.0f} % of all CPUs"),
-        ("BW004", f"more than {evidence.WAIT_SHARE * 100:.0f} % of their time"),
-        ("BW004", f"waited for a CPU for more than {evidence.PRESSURE_SHARE * 100:.0f} % of it"),
+        ("BW004", f"more than {comparable.STEAL_SHARE * 100:.0f} % of the busy CPU time"),
+        ("BW004", f"more than {comparable.OTHERS_SHARE * 100:.0f} % of all CPUs"),
+        ("BW004", f"more than {comparable.WAIT_SHARE * 100:.0f} % of their time"),
+        ("BW004", f"waited for a CPU for more than {comparable.PRESSURE_SHARE * 100:.0f} % of it"),
         ("BW045", f"{statistics.GROUPS_GAP:g} times as wide"),
         ("BW045", f"at least {statistics.FEWEST_IN_GROUP} blocks"),
         ("BW045", f"at least {(statistics.GROUPS_RATIO - 1) * 100:.0f} % apart"),
-        ("BW046", f"at most {evidence.UNSTABLE_HALF_WIDTH * 100:.0f} % around the median"),
+        ("BW061", f"at least {in_words(noise.FEWEST_EARLIER)}"),
+        ("BW061", f"the newest {in_words(noise.NEWEST_LEFT_OUT)} are left out"),
+        ("BW061", f"more than {noise.EARLIER_APART * 100:.0f} %"),
+        ("BW046", f"at most {comparable.UNSTABLE_HALF_WIDTH * 100:.0f} % around the median"),
         ("BW004", f"more than {machine_state.MEMORY_WAIT_SHARE * 100:.0f} % of the run"),
         ("BW015", f"less than {stores.STORES_ALIKE * 100:.0f} %"),
         ("BW016", f"less than {stores.NUMPY_ALIKE * 100:.0f} %"),

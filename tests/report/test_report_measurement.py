@@ -18,7 +18,7 @@ from bandwidth.planning.options import MeasureOptions
 from bandwidth.report import FORMATS, Table, render
 from bandwidth.report.left_out import MOST_NAMED
 from bandwidth.report.measurement import measurement_document, plan_document
-from bandwidth.results import Examination, Finding, NotRun, Observed
+from bandwidth.results import Examination, Finding, NotRun, Observed, summarise
 from bandwidth.results.files import parse, record_to_json
 
 MIB = 1024**2
@@ -333,9 +333,10 @@ def test_csv_has_one_row_a_result_and_no_findings_text(ordinary, troubled):
     assert (rows["write"]["samples"], rows["write"]["ci95_low_bytes_per_s"]) == ("2", "")
 
 
+UNITS = ("bytes_per_s", "ns")
 ADDED_IN_CSV = {
     "samples",
-    *(f"ci95_{end}_{unit}" for end in ("low", "high") for unit in ("bytes_per_s", "ns")),
+    *(f"{name}_{end}_{unit}" for name in ("ci95", "run_to_run") for end in ("low", "high") for unit in UNITS),
     *("median_ns", "best_ns", "median_cycles"),
     *("clock_hz", "load_bytes_per_s", "huge_page_share", "placed_share", "link_generation", "link_width"),
 }
@@ -362,6 +363,19 @@ def test_csv_gives_rates_and_latencies_the_same_columns(make_record, make_case, 
     assert (found["median_cycles"], found["clock_hz"], found["load_bytes_per_s"]) == ("360.0", "4000000000.0", "")
     assert (found["median_bytes_per_s"], found["caches"]) == ("", "L1=32768 L2=1048576")
     assert (rate["median_ns"], rate["clock_hz"]) == ("", "")
+
+
+def test_intervals_from_run_to_run_are_shown_as_such(make_record, make_result):
+    earlier = (0.0202, 0.0198, 0.0204)
+    record = make_record(make_result(seconds=(0.02,) * 8, earlier_s_per_call=earlier))
+    text = shown(record, "table")
+    assert "95 % intervals: from run to run, 3 earlier runs (explain median)." in text
+    (row,) = csv.DictReader(io.StringIO(shown(record, "csv")))
+    interval = summarise(record.results[0]).run_to_run
+    ends = [float(row[f"run_to_run_{end}_bytes_per_s"]) for end in ("low", "high")]
+    assert ends == pytest.approx([interval.low, interval.high])
+    assert row["run_to_run_low_ns"] == ""
+    assert float(row["ci95_low_bytes_per_s"]) > ends[0]
 
 
 def test_json_is_a_record_whatever_the_unit(ordinary):

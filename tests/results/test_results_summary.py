@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import json
 import weakref
 
 import pytest
 
 from bandwidth.results import Examination, files, summarise
 from bandwidth.results.summary import chain_curves, once_each, rates_bytes_per_s
-from bandwidth.statistics import median, median_interval
+from bandwidth.statistics import median, median_interval, repeat_interval
 
 
 class Thing:
@@ -121,3 +122,68 @@ def test_layouts_are_kept_in_a_file_and_left_out_where_there_was_one(make_record
     text = files.record_text(make_record(result), Examination({}, ()))
     assert files.parse(text, "a test").results == (result,)
     assert "layouts" not in files.record_text(make_record(make_result()), Examination({}, ()))
+
+
+# --- earlier runs
+
+STEADY = (0.02,) * 8
+
+
+def test_with_three_earlier_runs_the_interval_is_from_run_to_run(make_result, make_case):
+    earlier = (0.0202, 0.0198, 0.0204)
+    alone, known = (
+        summarise(make_result(seconds=STEADY)),
+        summarise(make_result(seconds=STEADY, earlier_s_per_call=earlier)),
+    )
+    assert (alone.run_to_run, alone.earlier_runs, alone.reported) == (None, 0, alone.ci95)
+    assert known.reported == known.run_to_run
+    assert known.earlier_runs == 3
+    assert known.ci95 == alone.ci95
+    rate = make_case().bytes_per_call / 0.02
+    expected = repeat_interval(rate, [make_case().bytes_per_call / seconds for seconds in earlier])
+    assert (known.run_to_run.low, known.run_to_run.high) == pytest.approx((expected.low, expected.high))
+    assert known.reach == pytest.approx(expected.high / rate - 1)
+    assert known.half_width == 0.0
+
+
+def test_the_interval_from_run_to_run_is_no_narrower_than_that_of_the_run(make_result):
+    blocks = (0.018, 0.019, 0.02, 0.02, 0.021, 0.022)
+    summary = summarise(make_result(seconds=blocks, earlier_s_per_call=(0.02, 0.02, 0.02)))
+    assert (summary.run_to_run.low, summary.run_to_run.high) == (summary.ci95.low, summary.ci95.high)
+
+
+def test_runs_in_another_state_of_the_machine_are_no_noise(make_result):
+    """CPUs near each other and far apart: twice the rate."""
+    near, far = (0.0202, 0.0198, 0.0201), (0.0101, 0.0100, 0.0099, 0.0102)
+    both = summarise(make_result(seconds=STEADY, earlier_s_per_call=(*far, *near)))
+    assert both.earlier_runs == 3
+    assert both.run_to_run == summarise(make_result(seconds=STEADY, earlier_s_per_call=near)).run_to_run
+    assert summarise(make_result(seconds=STEADY, earlier_s_per_call=(*far, *near[:2]))).run_to_run is None
+
+
+def test_below_six_blocks_earlier_runs_make_no_interval(make_result):
+    assert summarise(make_result(seconds=STEADY[:5], earlier_s_per_call=(0.02, 0.021, 0.02))).reported is None
+
+
+def test_a_latency_has_it_in_nanoseconds(make_case, make_result):
+    case = make_case(path="latency", engine="native", bytes_per_call=8 * 1000)
+    result = make_result(case, (90e-6,) * 8, earlier_s_per_call=(91e-6, 89e-6, 92e-6))
+    latency, expected = summarise(result).latency, repeat_interval(90.0, (91.0, 89.0, 92.0))
+    assert (latency.run_to_run_ns.low, latency.run_to_run_ns.high) == pytest.approx((expected.low, expected.high))
+    assert summarise(result).reported == latency.reported_ns == latency.run_to_run_ns
+    assert summarise(result).earlier_runs == 3
+
+
+def test_a_file_has_the_earlier_runs_and_the_interval_is_worked_out_anew(make_record, make_result):
+    record = make_record(make_result(seconds=STEADY, earlier_s_per_call=(0.0202, 0.0198, 0.0204)))
+    told = files.record_to_json(record, Examination({}, ()))
+    (result,) = told["results"]
+    summary = summarise(record.results[0])
+    assert result["earlier_s_per_call"] == [0.0202, 0.0198, 0.0204]
+    assert result["run_to_run_bytes_per_s"] == [summary.run_to_run.low, summary.run_to_run.high]
+    result["run_to_run_bytes_per_s"] = [1.0, 2.0]  # nobody's word is taken for it
+    loaded = files.parse(json.dumps(told), "a test")
+    assert loaded == record
+    assert summarise(loaded.results[0]).run_to_run == summary.run_to_run
+    (alone,) = files.record_to_json(make_record(make_result()), Examination({}, ()))["results"]
+    assert not {"earlier_s_per_call", "run_to_run_bytes_per_s"} & set(alone)

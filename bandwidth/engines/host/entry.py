@@ -30,7 +30,8 @@ def _make(names: Sequence[str], site: Site) -> Engine:
 
 def _shape_cache() -> ShapeCache | None:
     """Return where the shapes are kept that won on processors of this model, None where there is no such place."""
-    from bandwidth.engines.host.shape_cache import ShapeCache, cache_folder
+    from bandwidth.cache_files import cache_folder
+    from bandwidth.engines.host.shape_cache import ShapeCache
 
     folder, facts = cache_folder(), processor_facts(SystemReader())
     named = ("cpu_vendor", "cpu_family", "cpu_model_number", "cpu_model")

@@ -83,6 +83,7 @@ def _value(row: ComparedRow, cell: Cell) -> dict[str, Any]:
     return {
         f"median_{unit}": cell.figure,
         f"ci95_{unit}": _ends(cell.interval) if cell.samples is not None else None,
+        **({"earlier_runs": cell.earlier_runs} if cell.earlier_runs else {}),
         "samples": cell.samples,
         "working_set_bytes": cell.working_set_bytes,
         "theory_bytes_per_s": cell.theory_bytes_per_s,

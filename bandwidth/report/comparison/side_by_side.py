@@ -32,7 +32,8 @@ _IN_THE_LEGEND = ("processor", "cores", "theory")
 _IN_THE_SPEC = ("memory type", "memory channels", "memory MT/s")
 
 METHOD = (
-    "Method: a ratio is of two medians; its range comes from the ends of both 95 % intervals (order statistics). "
+    "Method: a ratio is of two medians; its range comes from the ends of both 95 % intervals (order statistics; "
+    "from run to run, by Student's t, where earlier runs are known). "
     "A difference is larger than the noise where the two intervals do not overlap, a conservative test; "
     "below six samples noise is not assessed. Results are matched by id only."
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
-from bandwidth.report.labels import counted_bytes, setting_words
+from bandwidth.report.labels import counted_bytes, runs_words, setting_words
 from bandwidth.results import Record, Result, Summary
 from bandwidth.units import format_size, rate_unit_factor
 
@@ -20,7 +20,7 @@ MOST_SERIES = 6
 STRIP_LOW, STRIP_HIGH = 60.0, 140.0
 # The width of a page's opening picture: what a phone shows without scrolling. A wide page shows it larger.
 OPENING_INCHES = 3.75
-INTERVALS = "Whiskers: 95 % interval of the median, with six samples or more."
+INTERVALS = "Whiskers: 95 % interval of the median, with six samples or more"
 # How many of a figure's values its description names.
 MOST_NAMED = 12
 # A row of samples is a few millimetres high, so that a hundred fill several screens; a bar is half as high.
@@ -199,6 +199,12 @@ def parts_of(series: Sequence[Series]) -> list[tuple[Series, ...]]:
 # --- figures of results: points with their intervals, lines of a theory ---------------------------------------------
 
 
+def whiskers(results: Sequence[Result]) -> str:
+    """Return the sentence of a caption that says what the whiskers of these results are."""
+    runs = runs_words(results)
+    return f"{INTERVALS}; from run to run, {runs}." if runs else f"{INTERVALS}."
+
+
 def rate_value(summary: Summary | None, unit: str) -> float | None:
     """Return a median rate in `unit`, None where there is none."""
     rate = None if summary is None else summary.median_bytes_per_s
@@ -207,7 +213,7 @@ def rate_value(summary: Summary | None, unit: str) -> float | None:
 
 def rate_point(x: float, summary: Summary, unit: str) -> Point | None:
     """Return a median rate with its interval at an x, None where the data was wrong."""
-    factor, interval = rate_unit_factor(unit), summary.ci95
+    factor, interval = rate_unit_factor(unit), summary.reported
     if summary.median_bytes_per_s is None:
         return None
     if interval is None:
@@ -220,7 +226,7 @@ def latency_point(x: float, summary: Summary) -> Point | None:
     latency = summary.latency
     if latency is None:
         return None
-    interval = latency.ci95_ns
+    interval = latency.reported_ns
     ends = (None, None) if interval is None else (interval.low, interval.high)
     return Point(x, latency.median_ns, *ends)
 

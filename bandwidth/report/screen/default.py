@@ -13,7 +13,7 @@ from bandwidth.offload.model import Workload
 from bandwidth.offload.sources import find_figures
 from bandwidth.report.document import Column, Document, Table
 from bandwidth.report.formats import DEFAULT_WIDTH, render, wrapped
-from bandwidth.report.labels import INVALID, Line, ceiling_short, rate_cell
+from bandwidth.report.labels import INVALID, Line, ceiling_short, rate_cell, runs_words
 from bandwidth.report.left_out import left_out
 from bandwidth.report.measurement import measurement_document
 from bandwidth.report.offload import conclusion
@@ -289,6 +289,9 @@ def _quality(shown: Shown) -> str:
     verified = "verified" if all(one.is_verified for one in own) else "INVALID: some data was wrong (BW006)"
     reaches = [one.half_width for one in summaries if one.half_width is not None]
     interval = f", intervals within {format_percent(max(reaches))}" if reaches else ""
+    if runs := runs_words(own):
+        known = [one.reach for one in summaries if one.reach is not None and one.reported_is_of_runs]
+        interval += f", from run to run {format_percent(max(known))} ({runs})"
     cases = "1 case" if len(own) == 1 else f"{len(own)} cases"
     each = " each" if len(own) > 1 else ""
     doubt = f" {len(doubted)} cannot be compared." if doubted and len(doubted) < len(own) else ""

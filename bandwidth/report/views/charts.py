@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from bandwidth.analysis.groups import grouped, has_figure, is_between_gpus
 from bandwidth.kernels import ELEMENT_BYTES, KERNELS, SUM, Kernel
 from bandwidth.report.figures.data import (
-    INTERVALS,
     MOST_NAMED,
     STRIP_HIGH,
     STRIP_LOW,
@@ -23,6 +22,7 @@ from bandwidth.report.figures.data import (
     first_bars,
     left_out_words,
     thinned,
+    whiskers,
     widest_rows,
 )
 from bandwidth.report.labels import case_words, place, rate_cells, setting_words, stores_in_words, variant_words
@@ -71,7 +71,7 @@ def _bars_figure(shown: Shown, all_results: Sequence[Result]) -> Figure:
         for group in grouped(results, lambda result: _panel_words(result.case))
     )
     told = "Measured; the tick marks the theory." if _has_theory(results) else "Measured; the theory is unknown."
-    text = caption(shown.record, all_results, f"Median rates. {told}", left_out, INTERVALS)
+    text = caption(shown.record, all_results, f"Median rates. {told}", left_out, whiskers(all_results))
     described = [f"{case_words(result.case)} {rate_cells(result, unit)[0]} {unit}" for result in results[:MOST_NAMED]]
     return Figure(*_bars_name(results[0].case), Bars(unit, panels, engines), text, f"{'; '.join(described)}.")
 
@@ -83,7 +83,7 @@ def _panel_words(case: Case) -> str:
 def _bar(result: Result, engines: Sequence[str], unit: str) -> Bar:
     case, summary, factor = result.case, summarise(result), rate_unit_factor(unit)
     stores = [stores_in_words(case)] if "stores" in case.variant else []
-    interval, theory = summary.ci95, result.theory_bytes_per_s
+    interval, theory = summary.reported, result.theory_bytes_per_s
     return Bar(
         label=", ".join([case.path, case.engine, *stores]),
         text=rate_cells(result, unit)[0],

@@ -132,7 +132,7 @@ def _time_ns(found: CorePairs, one: int, other: int) -> float | None:
 def _lines(found: CorePairs) -> str:
     """Return what a time is of, which CPUs are in one group, and how far the intervals reach."""
     lines = [f"Two threads pass one cache line back and forth. {ONE_WAY}", *_groups(found)]
-    reaches = [reach for result in found.cells.values() if (reach := summarise(result).half_width) is not None]
+    reaches = [reach for result in found.cells.values() if (reach := summarise(result).reach) is not None]
     if len(found.cells) > MOST_LISTED and reaches:
         lines.append(f"95 % intervals extend at most {format_percent(max(reaches))} from the median.")
     return "\n".join(lines)

@@ -299,7 +299,7 @@ def _sweep(curve: SizeCurve, unit: str) -> Table:
             format_size(point.size_bytes),
             _time(point.result.case.bytes_per_call, point.summary.median_bytes_per_s),
             rate_cell(point.summary, unit),
-            rate_interval(point.summary.ci95, unit),
+            rate_interval(point.summary.reported, unit),
         )
         for point in curve.points
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bandwidth.analysis.curves import LoadCurve, LoadPoint, SizeCurve, SizePoint
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
-from bandwidth.report.figures.data import INTERVALS, Curves, Figure, Series, caption, latency_point, line_figures
+from bandwidth.report.figures.data import Curves, Figure, Series, caption, latency_point, line_figures, whiskers
 from bandwidth.report.labels import case_words, format_cycles, format_ns, known_rate, latency_cells, setting_words
 from bandwidth.report.views.shown import Shown
 from bandwidth.report.views.sweeps import cache_marks, level_words
@@ -99,7 +99,7 @@ def _curve_figures(curve: SizeCurve, shown: Shown) -> list[Figure]:
     series = [one] if (one := _series(curve)).points else []
     axes = Curves("data", "ns per load", (), cache_marks(curve), x_sizes=True, y_log=True)
     results = [point.result for point in curve.points]
-    text = caption(shown.record, results, "Time of one load that depends on the previous one.", INTERVALS)
+    text = caption(shown.record, results, "Time of one load that depends on the previous one.", whiskers(results))
     return line_figures(series, axes, f"Latency by size, {setting_words([curve.case])}", text, format_size)
 
 
@@ -125,7 +125,7 @@ def load_figures(shown: Shown) -> list[Figure]:
     axes = Curves(f"{unit} {'moved' if writes else 'read'} by the other threads", "ns per load", ())
     doing = "read, or read and write," if writes else "read"
     what = f"One thread's latency while the others {doing} at a share of their maximum rate."
-    text = caption(shown.record, results, what, INTERVALS)
+    text = caption(shown.record, results, what, whiskers(results))
     return line_figures(
         series, axes, "Latency under load", text, lambda x: f"{x:,.2f} {unit} of load", "loaded-latency"
     )

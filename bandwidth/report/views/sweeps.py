@@ -18,7 +18,6 @@ from bandwidth.analysis.groups import grouped
 from bandwidth.analysis.plateaus import Plateau, plateaus
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import (
-    INTERVALS,
     Curves,
     Figure,
     Mark,
@@ -27,6 +26,7 @@ from bandwidth.report.figures.data import (
     line_figures,
     rate_point,
     theory_marks,
+    whiskers,
 )
 from bandwidth.report.labels import (
     UNKNOWN,
@@ -98,7 +98,7 @@ def curve_figures(
     series = [one for curve in curves if (one := _size_series(curve, shown.unit)).points]
     results = [point.result for curve in curves for point in curve.points]
     axes = Curves(x_label, shown.unit, (), across, theory_marks(results, shown.unit), x_sizes=True)
-    return line_figures(series, axes, title, caption(shown.record, results, what, INTERVALS), format_size)
+    return line_figures(series, axes, title, caption(shown.record, results, what, whiskers(results)), format_size)
 
 
 def cache_marks(curve: SizeCurve) -> tuple[Mark, ...]:
@@ -124,7 +124,7 @@ def size_table(curve: SizeCurve, unit: str) -> Table:
             format_size(point.size_bytes),
             level_words(point),
             rate_cell(point.summary, unit),
-            rate_interval(point.summary.ci95, unit),
+            rate_interval(point.summary.reported, unit),
             *(ceiling_cells(point.result, unit) if with_ceilings else ()),
         )
         for point in curve.points
@@ -236,7 +236,7 @@ def thread_figures(shown: Shown) -> list[Figure]:
     series = [one for curve in curves if (one := _thread_series(curve, unit)).points]
     ring = f"knee: the fewest threads that reach {format_percent(KNEE_SHARE)} of the curve's best"
     axes = Curves("threads", unit, (), levels=theory_marks(results, unit), ring_label=ring)
-    text = caption(shown.record, results, "Median rate from memory by number of threads.", INTERVALS)
+    text = caption(shown.record, results, "Median rate from memory by number of threads.", whiskers(results))
     return line_figures(series, axes, "Rate by threads", text, lambda x: threads_in_words([int(x)]), "by-threads")
 
 

@@ -8,7 +8,7 @@ from bandwidth.analysis.comparable import why_not_comparable
 from bandwidth.analysis.roles import ALL_CORES, GPU_MEMORY, LINK_FROM, LINK_TO, ONE_CORE, results_by_role
 from bandwidth.report.document import Column, Table
 from bandwidth.report.figures.data import OPENING_INCHES, Bar, Bars, Figure
-from bandwidth.report.labels import INVALID, UNKNOWN, case_words, known_rate, rate_cell, rate_interval
+from bandwidth.report.labels import INVALID, UNKNOWN, case_words, known_rate, rate_cell, rate_interval, runs_words
 from bandwidth.report.views.shown import Shown
 from bandwidth.results import Record, Result, Summary, summarise
 from bandwidth.units import format_percent, format_rate, rate_unit_factor
@@ -75,7 +75,8 @@ def _working(record: Record) -> str:
 
 
 def _table(shown: Shown, found: Mapping[str, Result]) -> Table:
-    heads = (f"median {shown.unit}", "of peak", "peak", "95 % interval")
+    runs = runs_words(found.values())
+    heads = (f"median {shown.unit}", "of peak", "peak", "95 % interval" + (f" ({runs})" if runs else ""))
     columns = (Column(""), *(Column(head, "right") for head in heads), Column("measured"))
     return Table(
         columns, tuple(_row(_subject(role, result, shown.record), result, shown.unit) for role, result in found.items())
@@ -96,7 +97,7 @@ def _row(subject: str, result: Result, unit: str) -> tuple[str, ...]:
         rate_cell(summary, unit),
         _share(summary),
         known_rate(result.theory_bytes_per_s, unit),
-        rate_interval(summary.ci95, unit),
+        rate_interval(summary.reported, unit),
         case_words(result.case),
     )
 
@@ -130,7 +131,7 @@ def _picture(shown: Shown, found: Mapping[str, Result]) -> Figure:
 def _bar(shown: Shown, role: str, result: Result, panel: int) -> Bar:
     unit = shown.unit
     summary, factor = summarise(result), rate_unit_factor(unit)
-    theory, interval = result.theory_bytes_per_s, summary.ci95
+    theory, interval = result.theory_bytes_per_s, summary.reported
     is_shown = theory is not None and role != ONE_CORE
     share = f", {_share(summary)}" if is_shown else ""
     return Bar(

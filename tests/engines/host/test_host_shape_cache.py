@@ -2,13 +2,12 @@
 
 import json
 import threading
-from pathlib import Path
 
 import pytest
 
 from bandwidth.engines.host.native_code.processor import LlvmProcessor
 from bandwidth.engines.host.native_code.shapes import Shape
-from bandwidth.engines.host.shape_cache import ShapeCache, Winner, cache_folder
+from bandwidth.engines.host.shape_cache import ShapeCache, Winner
 
 PROCESSOR = LlvmProcessor("x86_64-unknown-linux-gnu", "znver4", "", 64)
 SHAPE = Shape(32, 256, 1, 0, 1024)
@@ -118,24 +117,3 @@ def test_a_folder_that_cannot_be_written_to_costs_nothing_but_a_line(tmp_path):
     cache = ShapeCache(tmp_path / "bandwidth", "AMD EPYC 9654")
     cache.keep(PROCESSOR, "copy", WINNER)
     assert cache.note.startswith("the tuned kernel shapes cannot be written to the cache folder")
-
-
-@pytest.mark.parametrize(
-    ("environment", "platform", "folder"),
-    [
-        ({}, "linux", "/home/one/.cache/bandwidth"),
-        ({"XDG_CACHE_HOME": "/var/cache/one"}, "linux", "/var/cache/one/bandwidth"),
-        ({"XDG_CACHE_HOME": "relative"}, "linux", "/home/one/.cache/bandwidth"),
-        ({}, "darwin", "/home/one/Library/Caches/bandwidth"),
-        ({"LOCALAPPDATA": "/users/one/local"}, "win32", "/users/one/local/bandwidth"),
-    ],
-)
-def test_the_folder_is_the_platforms(environment, platform, folder):
-    assert cache_folder(environment, platform, lambda: Path("/home/one")) == Path(folder)
-
-
-def test_without_a_home_there_is_no_folder():
-    def no_home():
-        raise RuntimeError("Could not determine home directory.")
-
-    assert cache_folder({}, "linux", no_home) is None
