@@ -20,16 +20,17 @@ SCHEMA = "bandwidth/shapes/2"
 
 @dataclass(frozen=True)
 class Winner:
-    """A shape that won, how fast it was in bytes per second, and when, ISO 8601 in UTC."""
+    """A shape that won, how fast it was in bytes per second, in trials how long, and when, ISO 8601 in UTC."""
 
     shape: Shape
     bytes_per_s: float
+    trial_s: float
     tried_at: str
 
     @classmethod
-    def now(cls, shape: Shape, bytes_per_s: float) -> Winner:
+    def now(cls, shape: Shape, bytes_per_s: float, trial_s: float) -> Winner:
         """Return one of this moment."""
-        return cls(shape, bytes_per_s, datetime.now(UTC).isoformat(timespec="seconds"))
+        return cls(shape, bytes_per_s, trial_s, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 class ShapeCache:
@@ -74,7 +75,8 @@ class ShapeCache:
 
 def _winner(saved: Any) -> Winner | None:
     try:
-        winner = Winner(shape_of(saved["shape"]), float(saved["bytes_per_s"]), str(saved["tried_at"]))
+        rate, trial_s = float(saved["bytes_per_s"]), float(saved["trial_s"])
+        winner = Winner(shape_of(saved["shape"]), rate, trial_s, str(saved["tried_at"]))
         datetime.fromisoformat(winner.tried_at)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None

@@ -30,8 +30,10 @@ LEAST_TRIAL_S = 0.3e-3
 # Every shape has a few trials, the best of them as many again.
 TRIALS = 3
 FINALISTS = 3
-# How many times TRIALS a shape is tried at most: in the rounds, and in the final twice each.
-TRIALS_IN_ALL = 3
+# How many times TRIALS a shape is tried at most: in the rounds, and in the final, of data in caches twice each.
+TRIALS_IN_ALL, TRIALS_IN_MEMORY = 3, 2
+# What won in short trials, in a run of little time for many questions, is tried anew where they may be so much longer.
+LONGER = 1.5
 # What is not faster than the default by more than this is not told from it, and the default stays.
 LEAST_GAIN = 0.01
 MOST_STEPS = 6
@@ -85,6 +87,8 @@ class TriedShapes:
         self._grids = self._questions(cases)
         if self._cache is not None and not self._anew:
             self._known = self._cache.load(processor)
+        self._allowed_s = limit_s * LIMIT_SHARE / max(len(self._grids), 1)
+        self._known = {name: one for name, one in self._known.items() if not self._has_longer_trials(name, one)}
         open_questions = [question for question in self._grids if self._from_cache(question) is None]
         self._allowed_s = limit_s * LIMIT_SHARE / max(len(open_questions), 1)
         rows = default_rows(((row_of(case), stores_of(case.variant)) for case in cases), processor)
@@ -114,11 +118,14 @@ class TriedShapes:
         shapes = self._affordable(shapes)
         if len(shapes) < 2:
             return shapes[0], {}
-        rates = self._tried(kernel, shapes, works, timed)
+        are_of_parts = works[0].part.bytes_per_array > PART_BYTES
+        trial_s = self._trial_s(len(shapes), TRIALS_IN_MEMORY if are_of_parts else TRIALS_IN_ALL)
+        trials = _Trials([replace(work, kernel=kernel) for work in works], timed, trial_s, shapes[0])
+        rates = self._tried(shapes, trials)
         best = max(rates, key=lambda shape: rates[shape])
         shape = best if rates[best] > rates[shapes[0]] * (1 + LEAST_GAIN) else shapes[0]
         if self._cache is not None:
-            self._cache.keep(self._processor, question.name, Winner.now(shape, rates[shape]))
+            self._cache.keep(self._processor, question.name, Winner.now(shape, rates[shape], trial_s))
         tried = [{**one.to_json(), "bytes_per_s": rate} for one, rate in rates.items()]
         note = {"note": self._cache.note} if self._cache is not None and self._cache.note else {}
         return shape, {**_told(question, shape), "from": "trials", "tried": tried, **note}
@@ -138,15 +145,22 @@ class TriedShapes:
         winner = self._known.get(question.name)
         return winner if winner is not None and winner.shape in self._grids[question][1] else None
 
+    def _has_longer_trials(self, name: str, winner: Winner) -> bool:
+        """Return whether this run may try for much longer than the one that found a winner."""
+        shapes = next((shapes for question, (_, shapes) in self._grids.items() if question.name == name), ())
+        return bool(shapes) and self._trial_s(len(shapes), TRIALS_IN_ALL) >= LONGER * winner.trial_s
+
+    def _trial_s(self, shapes: int, times: int) -> float:
+        """Return how long a trial is to be, of so many shapes, each tried so many times TRIALS at most."""
+        return min(TRIAL_S, self._allowed_s / (times * TRIALS * shapes))
+
     def _affordable(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         """Return as many shapes as the time allows, the first are the ones to try first; the default always."""
         return tuple(shapes[: max(int(self._allowed_s / (TRIALS_IN_ALL * TRIALS * LEAST_TRIAL_S)), 1)])
 
     # --- trials
 
-    def _tried(
-        self, kernel: Kernel, shapes: Sequence[Shape], works: Sequence[ThreadWork], timed: Timed
-    ) -> dict[Shape, float]:
+    def _tried(self, shapes: Sequence[Shape], trials: _Trials) -> dict[Shape, float]:
         """Return the rate of each shape in bytes per second: the middle of the faster half of its trials.
 
         What disturbs a trial makes it slower and never faster. The time for it ends the rounds, after one at least. Of
@@ -155,8 +169,6 @@ class TriedShapes:
         125 GB/s in the third level behind others, and 103 behind itself).
         """
         deadline = self._clock() + self._allowed_s
-        trial_s = min(TRIAL_S, self._allowed_s / (TRIALS_IN_ALL * TRIALS * len(shapes)))
-        trials = _Trials([replace(work, kernel=kernel) for work in works], timed, trial_s, shapes[0])
         rates: dict[Shape, list[float]] = {shape: [] for shape in shapes}
         left = list(shapes)
         for number in range(2 * TRIALS):

@@ -11,7 +11,7 @@ from bandwidth.engines.host.shape_cache import ShapeCache, Winner
 
 PROCESSOR = LlvmProcessor("x86_64-unknown-linux-gnu", "znver4", "", 64)
 SHAPE = Shape(32, 256, 1, 0, 1024)
-WINNER = Winner(SHAPE, 5e10, "2026-11-26T03:00:00+00:00")
+WINNER = Winner(SHAPE, 5e10, 1.5e-3, "2026-11-26T03:00:00+00:00")
 
 
 @pytest.fixture
@@ -74,11 +74,12 @@ def test_what_is_no_file_of_shapes_is_said(text, cache):
     [
         None,
         {},
-        {"shape": {"pages": "4"}, "bytes_per_s": 1.0, "tried_at": "2026-01-01"},
-        {"shape": {"sails": 4}, "bytes_per_s": 1.0, "tried_at": "2026-01-01"},
-        {"shape": [], "bytes_per_s": 1.0, "tried_at": "2026-01-01"},
-        {"shape": {}, "bytes_per_s": "fast", "tried_at": "2026-01-01"},
-        {"shape": {}, "bytes_per_s": 1.0, "tried_at": "\x1b[31myesterday"},
+        {"shape": {"pages": "4"}, "bytes_per_s": 1.0, "trial_s": 1e-3, "tried_at": "2026-01-01"},
+        {"shape": {"sails": 4}, "bytes_per_s": 1.0, "trial_s": 1e-3, "tried_at": "2026-01-01"},
+        {"shape": [], "bytes_per_s": 1.0, "trial_s": 1e-3, "tried_at": "2026-01-01"},
+        {"shape": {}, "bytes_per_s": 1.0, "tried_at": "2026-01-01"},
+        {"shape": {}, "bytes_per_s": "fast", "trial_s": 1e-3, "tried_at": "2026-01-01"},
+        {"shape": {}, "bytes_per_s": 1.0, "trial_s": 1e-3, "tried_at": "\x1b[31myesterday"},
     ],
 )
 def test_a_winner_that_was_never_written_is_passed_over_and_the_others_stand(winner, cache):
@@ -89,7 +90,10 @@ def test_a_winner_that_was_never_written_is_passed_over_and_the_others_stand(win
 
 def test_runs_at_once_never_leave_a_file_that_is_half_written_or_mixed(cache, tmp_path):
     """Each writes its own winners and reads all: whatever is read is whole, and says what somebody wrote."""
-    wrong, winners = [], {f"question {number}": Winner(Shape(16, number), 1e9, WINNER.tried_at) for number in range(4)}
+    wrong, winners = (
+        [],
+        {f"question {number}": Winner(Shape(16, number), 1e9, 1.5e-3, WINNER.tried_at) for number in range(4)},
+    )
     begin = threading.Barrier(len(winners))
 
     def one(name):

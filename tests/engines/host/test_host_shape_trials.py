@@ -245,10 +245,25 @@ def test_anew_means_tried_anew_and_kept(tuned, host_case, kept):
 
 
 @needs_wide_vectors
+def test_what_won_in_short_trials_is_tried_anew_where_they_may_be_longer(tuned, host_case, kept):
+    case = host_case("copy", stores=STREAMING, size_bytes=20 * MIB)
+    one, other, third = grid()[1:4]
+    for winner, limit_s, source, taken in (
+        (one, 0.3, "trials", one),
+        (other, 0.3, "cache", one),
+        (other, 60.0, "trials", other),
+        (third, 60.0, "cache", other),
+        (third, 0.3, "cache", other),
+    ):
+        ((tuning, _),) = tuned(fast(winner), case, shapes=TriedShapes(kept()), limit_s=limit_s)
+        assert (tuning["from"], tuning["shape"]) == (source, taken.to_json())
+
+
+@needs_wide_vectors
 @pytest.mark.parametrize("shape", [Shape(pages=3), Shape(32, 192, 1), PLAIN])
 def test_a_shape_that_is_not_in_the_grid_is_never_taken(shape, tuned, host_case, kept):
     case = host_case("copy", stores=STREAMING, size_bytes=20 * MIB)
-    kept().keep(this_processor(), question_of(case).name, Winner.now(shape, 1e9))
+    kept().keep(this_processor(), question_of(case).name, Winner.now(shape, 1e9, 1.5e-3))
     ((tuning, _),) = tuned(fast(grid()[1]), case, shapes=TriedShapes(kept()))
     assert (tuning["from"], tuning["shape"]) == ("trials", grid()[1].to_json())
 
